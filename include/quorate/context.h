@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The tables that all runs of a process share, read-only once made: label midstates, the gadget
+ * vector, what this CPU can do, and the libsecp256k1 context. */
+#ifndef QUORATE_CONTEXT_H
+#define QUORATE_CONTEXT_H
+
+#include "quorate/types.h"
+
+#include <secp256k1.h>
+
+struct qrt_ctx;
+
+/* Bits for qrt_ctx_init's |cpu_mask|: what may be used if the CPU has it. */
+enum {
+    QRT_CPU_SHA_NI = 1,
+    QRT_CPU_AVX2 = 2,
+    QRT_CPU_AVX512 = 4,
+    QRT_CPU_AES = 8,
+    QRT_CPU_PCLMUL = 16,
+    QRT_CPU_ALL = 31
+};
+
+/* Bytes of a context; its memory must be aligned to QRT_ALIGN. */
+QRT_API size_t qrt_ctx_size(void);
+
+/* Fill |ctx|. |secp| comes from secp256k1_context_create, should have been randomised
+ * (secp256k1_context_randomize), is borrowed and must outlive |ctx|. libsodium must have been
+ * initialised (sodium_init). |cpu_mask| is QRT_CPU_ALL; anything less is for tests and
+ * measurements, the results are the same. */
+QRT_API void qrt_ctx_init(struct qrt_ctx *ctx, const secp256k1_context *secp, unsigned cpu_mask);
+
+/* The bits of QRT_CPU_ALL in use. */
+QRT_API unsigned qrt_ctx_cpu(const struct qrt_ctx *ctx);
+
+/* "1.2.3". */
+QRT_API const char *qrt_version(void);
+
+#endif

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Intents: what an initiator asks of the parties, as one canonical byte string that he signs and
+ * every party verifies (protocol.md B.3, docs/wire.md). It names the allowed parties; the quorum
+ * enters the protocol through its signer list. */
+#ifndef QUORATE_INTENT_H
+#define QUORATE_INTENT_H
+
+#include "quorate/context.h"
+
+enum qrt_operation {
+    QRT_OP_KEYGEN = 1,
+    QRT_OP_SIGN = 2,
+    QRT_OP_PRESIGN = 3 /* fills a pool; |attempts| says how many presignatures may be made */
+};
+
+enum qrt_purpose { QRT_PURPOSE_TRANSACTION = 1, QRT_PURPOSE_MESSAGE = 2 };
+
+struct qrt_intent {
+    uint8_t operation; /* enum qrt_operation */
+    uint8_t suite;     /* enum qrt_suite */
+    uint8_t profile;
+    uint8_t purpose;     /* enum qrt_purpose: the key's; a party refuses another operation's */
+    uint8_t account[16]; /* UUID, raw */
+    uint8_t request[16]; /* UUID, raw: repeats of a request carry the same */
+    uint8_t keyid[32];   /* zero for keygen */
+    uint8_t nonce[32];   /* the initiator's randomness */
+    uint64_t deadline;   /* unix seconds */
+    uint32_t attempts;   /* attempt numbers must be below; at most 16 except for presigning */
+    uint16_t t;
+    uint16_t parties_n;
+    uint16_t parties[QRT_PARTIES_MAX]; /* allowed, ascending; keygen: all of them */
+    uint16_t path_n;
+    uint32_t path[QRT_PATH_MAX];
+    uint8_t digest; /* enum qrt_digest */
+    uint32_t message_len;
+    const uint8_t *message; /* at most QRT_MESSAGE_MAX; 32 bytes if |digest| is LOCAL; none for
+                               keygen and presign. Decoded: leads into the decoded bytes */
+};
+
+/* Bytes of the canonical form. */
+QRT_API size_t qrt_intent_size(const struct qrt_intent *intent);
+/* QRT_E_INTENT_FORMAT if a field is out of range, QRT_E_SPACE if |cap| is too small. */
+QRT_API QRT_MUST enum qrt_err qrt_intent_encode(const struct qrt_intent *intent, uint8_t *out,
+                                                size_t cap, size_t *len);
+/* Accepts exactly what qrt_intent_encode makes. */
+QRT_API QRT_MUST enum qrt_err qrt_intent_decode(struct qrt_intent *out, const uint8_t *b,
+                                                size_t len);
+
+/* Ed25519 over TH("intent/sig", intent). |identity| is libsodium's 64-byte secret key. */
+QRT_API void qrt_intent_sign(uint8_t sig[64], const struct qrt_ctx *ctx, const uint8_t *b,
+                             size_t len, const uint8_t identity[64]);
+QRT_API QRT_MUST enum qrt_err qrt_intent_verify(const struct qrt_ctx *ctx, const uint8_t *b,
+                                                size_t len, const uint8_t sig[64],
+                                                const uint8_t idpk[32]);
+
+/* iid = TH("intent/iid", SHA256(intent), BE32 attempt); req likewise under "intent/req". */
+QRT_API void qrt_intent_iid(uint8_t iid[32], const struct qrt_ctx *ctx, const uint8_t *b,
+                            size_t len, uint32_t attempt);
+QRT_API void qrt_intent_req(uint8_t req[32], const struct qrt_ctx *ctx, const uint8_t *b,
+                            size_t len, uint32_t attempt);
+
+#endif

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A protocol run: header and plain payload in, header and plain payload out.
+ *
+ * A run is a value in the caller's memory: no heap, no I/O, no clock, no randomness of its own.
+ * Only the start differs between protocols (keygen.h, sign.h); everything else is here:
+ *
+ *     e = qrt_run_recv(run, from, bytes, len);
+ *     if ((rec = qrt_run_record(run)) && store(rec)) e = qrt_run_confirm(run);
+ *     while ((msg = qrt_run_next(run))) send(msg->to, msg->b, msg->len);
+ *     if (qrt_run_phase(run) == QRT_PHASE_DONE) ... the protocol's own result function
+ *
+ * Messages must be authenticated before they come here: the run believes |from|, and blames it.
+ * Hosts do not use a run directly but through a peer (peer.h), which seals, opens, signs and
+ * verifies. The run alone is for known answers, simulations and research.
+ *
+ * Abort rules are state, not advice. Whenever something must be durable before anything else
+ * leaves, qrt_run_record hands it out and qrt_run_next gives nothing until qrt_run_confirm.
+ * Memory of a run holds secrets and a pointer to itself: it is never copied, stored or shared
+ * between threads; end it with qrt_run_wipe.
+ */
+#ifndef QUORATE_RUN_H
+#define QUORATE_RUN_H
+
+#include "quorate/context.h"
+
+struct qrt_run;
+
+enum qrt_phase { QRT_PHASE_RUNNING, QRT_PHASE_DONE, QRT_PHASE_FAILED };
+
+/* Bytes that a run of |protocol| with |n| participants (keygen: parties; otherwise signers, n = t)
+ * and threshold |t| needs, a multiple of QRT_ALIGN; 0 if n or t is out of range. */
+QRT_API size_t qrt_run_size(enum qrt_protocol protocol, size_t n, size_t t);
+
+struct qrt_msg {
+    uint16_t to;      /* QRT_EVERYBODY: a broadcast */
+    uint8_t round;    /* 1 .. 4 */
+    uint8_t kind;     /* 0 broadcast, 1 private, 2 abort (protocol.md K.1) */
+    const uint8_t *b; /* header (80 bytes), payload */
+    size_t len;
+};
+
+/* Take one message of participant |from|; |b| is borrowed for the call.
+ * Class DROP: nothing changed. A final error (qrt_err_is_final) is the run's end: see culprit;
+ * qrt_run_next then lends one abort message, after a waiting record was confirmed.
+ * An identical repetition is QRT_OK. Messages of later rounds are kept.
+ * The last message of a round makes the run compute its next round inside this call.
+ * CT: which check failed shows; shares, nonces, seeds and choice bits do not. */
+QRT_API QRT_MUST enum qrt_err qrt_run_recv(struct qrt_run *run, uint16_t from, const uint8_t *b,
+                                           size_t len);
+
+/* Lend the next message to send, each exactly once, until the next call on |run|; NULL: nothing
+ * now. A host that may have to send again keeps a copy: the run never repeats a message. */
+QRT_API const struct qrt_msg *qrt_run_next(struct qrt_run *run);
+
+enum qrt_record_kind {
+    /* Share record without a complete certificate: keep it until RECORD_SHARE replaces it; nothing
+     * signs with it (protocol.md F.7). */
+    QRT_RECORD_SHARE_PENDING = 1,
+    /* The same share with the complete certificate: replaces the pending one. */
+    QRT_RECORD_SHARE,
+    /* A burn record that names the peers whose extension messages passed. Inside the lock that also
+     * guards QRT_RECORD_BURN, look up whether one of these pairs was burned meanwhile: if so
+     * qrt_run_refuse, otherwise qrt_run_confirm and send before unlocking (protocol.md D.8). */
+    QRT_RECORD_GATE,
+    /* A burn record that names one peer: apply it to the stored share (qrt_share_burn), end every
+     * other run of this key that includes him, then confirm (protocol.md D.8). */
+    QRT_RECORD_BURN,
+    /* The 32-byte id of the presignature that is used up: erase it durably, then confirm
+     * (protocol.md G.8). */
+    QRT_RECORD_CONSUMED
+};
+
+struct qrt_record {
+    enum qrt_record_kind kind;
+    const uint8_t *b; /* secret for both share kinds: seal it before it is written */
+    size_t len;
+};
+
+/* What must be durable before anything else leaves, or NULL. Lent until confirm or refuse. */
+QRT_API const struct qrt_record *qrt_run_record(const struct qrt_run *run);
+
+/* The record is durable (or, for a gate, open). The run goes on and may compute its next round. */
+QRT_API QRT_MUST enum qrt_err qrt_run_confirm(struct qrt_run *run);
+
+/* The record could not be made durable, or the gate is closed: the run fails with QRT_E_REFUSED,
+ * nothing but an abort message leaves. */
+QRT_API void qrt_run_refuse(struct qrt_run *run);
+
+QRT_API enum qrt_phase qrt_run_phase(const struct qrt_run *run);
+QRT_API enum qrt_err qrt_run_error(const struct qrt_run *run); /* QRT_OK unless failed */
+QRT_API uint16_t qrt_run_culprit(const struct qrt_run *run);   /* 0: nobody is accused */
+QRT_API uint8_t qrt_run_round(const struct qrt_run *run);      /* the round that is awaited */
+QRT_API const uint8_t *qrt_run_sid(const struct qrt_run *run); /* 32 bytes, as in every header */
+
+/* The participants whose message the awaited round still lacks, ascending; at most |cap| are
+ * written, the number of all is returned. Whom to blame for silence when the time is up. */
+QRT_API size_t qrt_run_waiting_for(const struct qrt_run *run, uint16_t *out, size_t cap);
+
+/* Overwrite everything. The memory may be used again. */
+QRT_API void qrt_run_wipe(struct qrt_run *run);
+
+#endif

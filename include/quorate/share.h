@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Key share records (protocol.md F.8): what a party keeps, validated on every load.
+ *
+ * A record is plain bytes and secret; sealing it for storage is the host's. An opened share is a
+ * view into the record, which must outlive it, unchanged. */
+#ifndef QUORATE_SHARE_H
+#define QUORATE_SHARE_H
+
+#include "quorate/context.h"
+
+enum { QRT_SHARE_IMPORTED = 1, QRT_SHARE_REFRESH_REQUIRED = 2, QRT_SHARE_PENDING = 4 };
+
+/* One row of the roster as the record holds it: n of them, ascending. Public. */
+struct qrt_share_party {
+    uint8_t index[2]; /* big-endian */
+    uint8_t idk[32];
+    uint8_t x[32];
+    uint8_t X[33]; /* public share, s_i times G */
+};
+
+/* All pointers lead into the record. Everything but |s| and the seeds behind |pairs| is public. */
+struct qrt_share {
+    const uint8_t *record;
+    size_t record_len;
+    uint8_t suite, profile, flags; /* flags: QRT_SHARE_... */
+    uint16_t n, t, own;
+    uint16_t dealers_n; /* dealers that received no share */
+    uint32_t epoch;
+    uint64_t created;     /* unix seconds */
+    const uint8_t *kgid;  /* 32: the run that made the shares */
+    const uint8_t *keyid; /* 32: names the key over all epochs */
+    const uint8_t *pk;    /* 33 */
+    const uint8_t *cc;    /* 32: chain code */
+    const uint8_t *s;     /* 32: the secret share, big-endian */
+    const struct qrt_share_party *parties;
+    const uint8_t *dealers; /* dealers_n times 34: index, idk */
+    const uint8_t *pairs;   /* n-1 rows, ascending, own left out: see lib/key/share.h */
+    const uint8_t *certificate;
+    size_t certificate_len;
+};
+
+/* Bytes of a record with |d| dealers that received nothing and |m| signatures. */
+QRT_API size_t qrt_share_size(size_t n, size_t d, size_t m);
+
+/* Open an active record: every field, the secret against its public share, the public shares
+ * against the key, and every signature of the certificate are checked (protocol.md F.8, K.3).
+ * QRT_E_PENDING for a pending record. On error |share| is zeroed.
+ * CT: which check failed shows; the share and the seeds do not. */
+QRT_API QRT_MUST enum qrt_err qrt_share_open(struct qrt_share *share, const struct qrt_ctx *ctx,
+                                             const uint8_t *record, size_t len);
+
+/* The same for a pending record, whose certificate holds the own signature only. Nothing signs
+ * with the result; it is for qrt_peer_resume and for showing. */
+QRT_API QRT_MUST enum qrt_err qrt_share_open_pending(struct qrt_share *share,
+                                                     const struct qrt_ctx *ctx,
+                                                     const uint8_t *record, size_t len);
+
+/* The roster's row of |index|, or NULL. */
+QRT_API const struct qrt_share_party *qrt_share_party(const struct qrt_share *share,
+                                                      uint16_t index);
+
+/* How party |j| stands to this share. Either bit refuses |j| as a co-signer. */
+enum { QRT_BURN_MINE = 1, QRT_BURN_THEIRS = 2 };
+QRT_API uint8_t qrt_share_burn_bits(const struct qrt_share *share, uint16_t j);
+
+/* Apply a burn record (QRT_RECORD_BURN) to the share record it speaks of, in place: set the bit,
+ * erase the Alice seeds and Delta of each pair it names. Applying it twice changes nothing more.
+ * QRT_E_EPOCH if it speaks of another share. Shares opened from |record| must be opened again. */
+QRT_API QRT_MUST enum qrt_err qrt_share_burn(uint8_t *record, size_t len, const uint8_t *burn,
+                                             size_t burn_len);
+
+/* What a burn or gate record names: the share (kgid, epoch, own index) and peers. No secrets. */
+struct qrt_burn {
+    uint8_t kgid[32];
+    uint32_t epoch;
+    uint16_t own;
+    uint16_t peers_n;
+    uint16_t peers[QRT_PARTIES_MAX];
+};
+QRT_API QRT_MUST enum qrt_err qrt_burn_decode(struct qrt_burn *out, const uint8_t *b, size_t len);
+
+/* The signed fourth-round message of party |index| as it travelled, rebuilt from a certificate: what
+ * a party without certificate can still be given (protocol.md F.7). 176 bytes.
+ * QRT_E_SIGNER if the certificate holds no signature of |index|. */
+#define QRT_CONFIRMATION_BYTES 176
+QRT_API QRT_MUST enum qrt_err qrt_share_confirmation(const struct qrt_share *share,
+                                                     const struct qrt_ctx *ctx, uint16_t index,
+                                                     uint8_t out[QRT_CONFIRMATION_BYTES]);
+
+#endif

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What differs between compilers and machines. The only header of lib/ with #if. */
+#ifndef QRT_BASE_PORT_H
+#define QRT_BASE_PORT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(__SIZEOF_INT128__)
+typedef uint64_t qrt_limb;
+__extension__ typedef unsigned __int128 qrt_dlimb;
+#define QRT_LIMB_BITS 64
+#else
+typedef uint32_t qrt_limb;
+typedef uint64_t qrt_dlimb;
+#define QRT_LIMB_BITS 32
+#endif
+#define QRT_LIMBS (256 / QRT_LIMB_BITS)
+
+#if defined(__x86_64__) || defined(__i386__)
+#define QRT_X86 1
+#else
+#define QRT_X86 0
+#endif
+
+#define QRT_NOINLINE __attribute__((noinline))
+#define QRT_ALIGNED(n) __attribute__((aligned(n)))
+
+#define QRT_ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
+
+#endif
