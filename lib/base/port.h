@@ -6,7 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#if defined(__SIZEOF_INT128__)
+/* QRT_FORCE_LIMB32 is for tests: the arithmetic of a 32-bit machine on any machine. */
+#if defined(__SIZEOF_INT128__) && !defined(QRT_FORCE_LIMB32)
 typedef uint64_t qrt_limb;
 __extension__ typedef unsigned __int128 qrt_dlimb;
 #define QRT_LIMB_BITS 64
