@@ -4,7 +4,7 @@
 
 usage: count_tests.py TESTLOG.JSON
 
-A cmocka program counts as many tests as it ran, a program that prints "N passed, M failed" as many
+A program of cmocka or of Python's unittest counts as many tests as it ran, one that prints "N passed, M failed" as many
 as it says, any other as one. A program that fails without naming a failed test counts as one
 failure. Exits 1 if anything failed or nothing ran.
 """
@@ -21,6 +21,11 @@ def counts_of(text):
     """What a program says of itself, or None."""
     if re.search(r"^\[==========\]", text, re.M):
         return {kind: sum(int(n) for n in re.findall(rx, text, re.M)) for kind, rx in CMOCKA.items()}
+    python = re.search(r"^Ran (\d+) tests? in .*\n\n(.*)", text, re.M)
+    if python:
+        bad, skipped = (sum(int(n) for n in re.findall(rf"(?:{rx})=(\d+)", python.group(2)))
+                        for rx in ("failures|errors", "skipped"))
+        return {"passed": int(python.group(1)) - bad - skipped, "failed": bad, "skipped": skipped}
     lines = re.findall(PLAIN, text, re.M)
     if lines:
         return {"passed": sum(int(x[0]) for x in lines), "failed": sum(int(x[1]) for x in lines),

@@ -1,0 +1,128 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Show that each repository check goes red: small trees with one fault each.
+
+usage: checks_can_fail.py
+"""
+import pathlib
+import subprocess
+import sys
+import tempfile
+import unittest
+
+HERE = pathlib.Path(__file__).resolve().parent
+HEADER = "#ifndef H\n#define H\n#define QRT_API\nQRT_API int qrt_one(int a);\n#endif\n"
+GOOD = "int qrt_one(int a);\nint qrt_one(int a) { return a; }\n"
+
+
+class Tree(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.root = pathlib.Path(self.folder.name)
+        self.put("include/meson.build", "'quorate/one.h'\n")
+        self.put("include/quorate/one.h", HEADER)
+        self.put("lib/base/one.h", "#ifndef X\n#endif\n")
+        self.put("lib/math/one.c", '#include "base/one.h"\n#include "quorate/one.h"\n')
+
+    def tearDown(self):
+        self.folder.cleanup()
+
+    def put(self, path, text):
+        full = self.root / path
+        full.parent.mkdir(parents=True, exist_ok=True)
+        full.write_text(text, encoding="utf-8")
+
+    def run_check(self, script, *args):
+        done = subprocess.run([sys.executable, str(HERE / script), str(self.root), *args],
+                              capture_output=True, text=True)
+        return done.returncode, done.stdout
+
+    def expect(self, wanted, script, *args):
+        code, text = self.run_check(script, *args)
+        self.assertEqual(code, 1, text)
+        self.assertIn(wanted, text)
+
+
+class Includes(Tree):
+    def test_a_clean_tree_passes(self):
+        self.assertEqual(self.run_check("include_direction.py"), (0, ""))
+
+    def test_an_arrow_upward_is_found(self):
+        self.put("lib/base/two.c", '#include "math/one.h"\n')
+        self.expect("lib/base must not include math/one.h", "include_direction.py")
+
+    def test_input_and_output_in_lib_is_found(self):
+        self.put("lib/proto/two.c", "#include <stdio.h>\n")
+        self.expect("must not include stdio.h", "include_direction.py")
+
+    def test_a_public_header_that_shows_the_inside_is_found(self):
+        self.put("include/quorate/one.h", '#include "base/one.h"\n')
+        self.expect("must not include base/one.h", "include_direction.py")
+
+    def test_a_command_that_reaches_into_lib_is_found(self):
+        self.put("cli/demo.c", '#include "base/one.h"\n')
+        self.expect("cli must not include", "include_direction.py")
+
+    def test_a_header_that_is_not_installed_is_found(self):
+        self.put("include/quorate/two.h", "")
+        self.expect("not in include/meson.build", "include_direction.py")
+
+    def test_a_conditional_outside_port_h_is_found(self):
+        self.put("lib/math/two.c", "#if 1\n#endif\n")
+        self.expect("#if belongs in", "include_direction.py")
+
+
+class Headers(Tree):
+    def test_a_clean_header_passes(self):
+        self.assertEqual(self.run_check("headers.py")[0], 0)
+
+    def test_a_header_that_needs_another_is_found(self):
+        self.put("include/quorate/one.h", "uint8_t qrt_one(void);\n")
+        self.expect("quorate/one.h with", "headers.py")
+
+
+class Symbols(Tree):
+    def build(self, text):
+        source, obj = self.root / "x.c", self.root / "x.o"
+        source.write_text(text, encoding="utf-8")
+        self.a, self.so = str(self.root / "x.a"), str(self.root / "x.so")
+        for command in (["cc", "-O1", "-fPIC", "-c", "-o", obj, source], ["ar", "rcs", self.a, obj],
+                        ["cc", "-shared", "-o", self.so, obj]):
+            subprocess.run([str(word) for word in command], check=True)
+
+    def check(self, wanted, text):
+        self.build(text)
+        self.expect(wanted, "symbols.py", self.a, self.so, str(HERE / "nm-allowlist.txt"))
+
+    def test_a_clean_library_passes(self):
+        self.build(GOOD + "static const char *const names[] = {\"a\", \"b\"};\n"
+                   "__attribute__((visibility(\"hidden\"))) const char *qrt_name(int i)"
+                   " { return names[i]; }\n")
+        self.assertEqual(self.run_check("symbols.py", self.a, self.so,
+                                        str(HERE / "nm-allowlist.txt"))[0], 0)
+
+    def test_the_heap_is_found(self):
+        self.check("needs malloc", GOOD + "#include <stdlib.h>\n"
+                   "void *qrt_two(void); void *qrt_two(void) { return malloc(9); }\n")
+
+    def test_a_writable_global_is_found(self):
+        self.check("writable data: counter", GOOD + "static int counter;\n"
+                   "int qrt_two(void); int qrt_two(void) { return ++counter; }\n")
+
+    def test_a_filled_writable_global_is_found(self):
+        self.check("writable data: counter", GOOD + "static int counter = 7;\n"
+                   "int qrt_two(void); int qrt_two(void) { return ++counter; }\n")
+
+    def test_an_export_that_no_header_declares_is_found(self):
+        self.check("not declared in a public header: qrt_two", GOOD + "int qrt_two = 1;\n")
+
+    def test_a_declared_function_that_is_missing_is_found(self):
+        self.check("but not exported: qrt_one", "int qrt_zero(void); int qrt_zero(void)"
+                   " { return 0; }\n")
+
+    def test_a_name_without_prefix_is_found(self):
+        self.check("without the prefix qrt_: two", GOOD + "int two(void) { return 2; }\n")
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,99 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Check that includes point down only (ARCHITECTURE.md).
+
+usage: include_direction.py ROOT
+
+lib/<layer> may include its own and earlier layers, the public headers, and a short list of system
+headers; include/quorate only itself and libsecp256k1; cli only the public headers and itself.
+Tests and benchmarks may include anything. Then the rules about #if: only in lib/base/port.h.
+"""
+import pathlib
+import re
+import sys
+
+LAYERS = ["base", "math", "hash", "wire", "key", "ot", "proto"]
+PLAIN = {"limits.h", "stdalign.h", "stdbool.h", "stddef.h", "stdint.h", "string.h"}
+LIB_SYSTEM = PLAIN | {"sodium.h", "secp256k1.h", "secp256k1_ecdh.h", "secp256k1_recovery.h"}
+# Headers of the machine, for the files that Meson chooses by platform.
+LIB_MACHINE = {"cpuid.h", "immintrin.h", "wmmintrin.h", "valgrind/memcheck.h"}
+PUBLIC_SYSTEM = {"stdbool.h", "stddef.h", "stdint.h", "secp256k1.h"}
+INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
+
+
+def includes(path):
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        found = INCLUDE.match(line)
+        if found:
+            yield number, found.group(1) == "<", found.group(2)
+
+
+def lib_allows(layer, system, name):
+    if system:
+        return name in LIB_SYSTEM | LIB_MACHINE
+    top = name.split("/")[0]
+    if top == "quorate":
+        return True
+    return top in LAYERS and LAYERS.index(top) <= LAYERS.index(layer)
+
+
+def public_allows(system, name):
+    return name in PUBLIC_SYSTEM if system else name.startswith("quorate/")
+
+
+def cli_allows(folder, system, name):
+    if system or name.startswith("quorate/"):
+        return True
+    return (folder / name).exists() or (folder.parent / "cli" / name).exists()
+
+
+def check_includes(root):
+    """Yield one sentence for each arrow that points the wrong way."""
+    for path in sorted(root.glob("lib/*/*.[ch]")):
+        layer = path.parent.name
+        if layer not in LAYERS:
+            yield f"{path}: lib/{layer} is not a layer"
+            continue
+        for number, system, name in includes(path):
+            if not lib_allows(layer, system, name):
+                yield f"{path}:{number}: lib/{layer} must not include {name}"
+    for path in sorted(root.glob("include/quorate/*.h")):
+        for number, system, name in includes(path):
+            if not public_allows(system, name):
+                yield f"{path}:{number}: a public header must not include {name}"
+    for path in sorted(root.glob("cli/**/*.[ch]")):
+        for number, system, name in includes(path):
+            if not cli_allows(path.parent, system, name):
+                yield f"{path}:{number}: cli must not include {name}"
+
+
+def check_conditionals(root):
+    """#if in lib only in base/port.h (include guards are #ifndef at the top)."""
+    for path in sorted(root.glob("lib/*/*.[ch]")):
+        if path.name == "port.h" and path.parent.name == "base":
+            continue
+        guards = 1 if path.suffix == ".h" else 0
+        lines = path.read_text(encoding="utf-8").splitlines()
+        found = [n for n, line in enumerate(lines, 1) if re.match(r"\s*#\s*if", line)]
+        for number in found[guards:]:
+            yield f"{path}:{number}: #if belongs in lib/base/port.h, or into a file of its own"
+
+
+def check_lists(root):
+    """Every public header stands in include/meson.build, or it would not be installed."""
+    listed = (root / "include/meson.build").read_text(encoding="utf-8")
+    for path in sorted(root.glob("include/quorate/*.h")):
+        if f"'quorate/{path.name}'" not in listed:
+            yield f"{path}: not in include/meson.build"
+
+
+def main():
+    root = pathlib.Path(sys.argv[1])
+    faults = [*check_includes(root), *check_conditionals(root), *check_lists(root)]
+    for fault in faults:
+        print(fault)
+    return 1 if faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
