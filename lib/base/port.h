@@ -11,11 +11,14 @@
 typedef uint64_t qrt_limb;
 __extension__ typedef unsigned __int128 qrt_dlimb;
 #define QRT_LIMB_BITS 64
+#define QRT_LIMBS_OF(word) (word)
 #else
 typedef uint32_t qrt_limb;
 typedef uint64_t qrt_dlimb;
 #define QRT_LIMB_BITS 32
+#define QRT_LIMBS_OF(word) (qrt_limb)(word), (qrt_limb)((uint64_t)(word) >> 32)
 #endif
+/* QRT_LIMBS_OF: the limbs of a constant of 64 bits, low one first, in an initialiser. */
 #define QRT_LIMBS (256 / QRT_LIMB_BITS)
 
 #if defined(__x86_64__) || defined(__i386__)
@@ -25,6 +28,13 @@ typedef uint64_t qrt_dlimb;
 #endif
 
 #define QRT_NOINLINE __attribute__((noinline))
+#define QRT_INLINE static inline __attribute__((always_inline))
+/* Before a loop of few rounds that must be unrolled; clang does so by itself. */
+#if defined(__clang__)
+#define QRT_UNROLL
+#else
+#define QRT_UNROLL _Pragma("GCC unroll 16")
+#endif
 #define QRT_ALIGNED(n) __attribute__((aligned(n)))
 
 #define QRT_ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))

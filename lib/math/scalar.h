@@ -34,7 +34,7 @@ bool qrt_sc_equal(const struct qrt_sc *a, const struct qrt_sc *b);
 /* True if a > (q-1)/2. */
 bool qrt_sc_is_high(const struct qrt_sc *a);
 
-/* Lazy inner products: a sum of up to 2^60 products, reduced once. */
+/* Lazy inner products: a sum of up to 2^31 products or scalars, reduced once. */
 struct qrt_sc_acc {
     qrt_limb v[2 * QRT_LIMBS + 1];
 };
