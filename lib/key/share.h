@@ -64,7 +64,7 @@ void qrt_share_conf(const struct qrt_ctx *ctx, uint8_t out[32], uint8_t protocol
 void qrt_share_view(struct qrt_share *out, const uint8_t *record, size_t len);
 
 /* A burn record ("DKB1", docs/wire.md); |peers_n| indices. Returns its length, at most QRT_BURN_MAX. */
-#define QRT_BURN_MAX (47 + 2 * QRT_PARTIES_MAX)
+#define QRT_BURN_MAX (45 + 2 * QRT_PARTIES_MAX)
 size_t qrt_burn_encode(uint8_t out[QRT_BURN_MAX], const struct qrt_burn *burn);
 
 #endif

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Finding the parts of a share record (protocol.md F.8) without judging them. */
+#ifndef QRT_KEY_SHARE_LAYOUT_H
+#define QRT_KEY_SHARE_LAYOUT_H
+
+#include "key/share.h"
+
+/* Fill |out| from a record of exactly the length that its n, d and number of signatures demand.
+ * QRT_E_RECORD_FORMAT, QRT_E_RECORD_VERSION; QRT_E_RECORD_FIELD if n or t is out of range. Nothing
+ * beyond that is checked. Reads no secret. */
+QRT_MUST enum qrt_err qrt_share_locate(struct qrt_share *out, const uint8_t *record, size_t len);
+
+#endif
