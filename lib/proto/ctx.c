@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Making a context: the only place where every layer's tables are filled. */
+#include "base/ctx.h"
 #include "base/assert.h"
 #include "base/cpu.h"
-#include "base/ctx.h"
 #include "hash/labels.h"
 #include "ot/rvole.h"
 
