@@ -21,7 +21,8 @@ struct qrt_ot_recv {
 void qrt_ot_hash_to_curve(const struct qrt_ctx *ctx, struct qrt_pt *out, const uint8_t ot_sid[32],
                           uint16_t i, uint8_t j, const uint8_t point[33]);
 
-/* Make OT1. Draws from |rng| in the order of protocol.md B.8. CT in the choice bits, the scalars. */
+/* Make OT1. Draws from |rng| in the order of protocol.md B.8. CT in the choice bits, the scalars.
+ */
 void qrt_ot_recv_start(const struct qrt_ctx *ctx, struct qrt_ot_recv *st,
                        uint8_t ot1[QRT_OT1_BYTES], const uint8_t ot_sid[32], struct qrt_drbg *rng);
 /* keys[i] = rho_{i, delta_i} from the sender's point |b33|, decoded as |b|. CT in |st|. */

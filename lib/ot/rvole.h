@@ -43,7 +43,8 @@ void qrt_rvole_bob1(const struct qrt_ctx *ctx, struct qrt_rvole_bob *st, struct 
                     uint8_t e1[QRT_E1_BYTES], const struct qrt_rvole_id *id, const qrt_seeds seeds,
                     struct qrt_drbg *rng, struct qrt_rvole_scratch *scratch);
 
-/* Alice: the check of D.6. QRT_E_SG_EXTENSION: burn the pair; then |st| is zero. CT in seeds, delta. */
+/* Alice: the check of D.6. QRT_E_SG_EXTENSION: burn the pair; then |st| is zero. CT in seeds,
+ * delta. */
 QRT_MUST enum qrt_err qrt_rvole_alice_check(const struct qrt_ctx *ctx, struct qrt_rvole_alice *st,
                                             const struct qrt_rvole_id *id, const qrt_seeds seeds,
                                             const uint8_t delta[16], const uint8_t e1[QRT_E1_BYTES],
@@ -57,10 +58,10 @@ void qrt_rvole_alice(const struct qrt_ctx *ctx, struct qrt_sc c[2], uint8_t e2[Q
 /* K.3 for E2: QRT_E_MALFORMED_PRIVATE unless every a~ and eta is below q. */
 QRT_MUST enum qrt_err qrt_rvole_e2_check(const uint8_t e2[QRT_E2_BYTES]);
 
-/* Bob: QRT_E_SG_MULTIPLICATION if mu does not match, then d is zero. |e2| has passed e2_check. CT. */
+/* Bob: QRT_E_SG_MULTIPLICATION if mu does not match, then d is zero. |e2| has passed e2_check. CT.
+ */
 QRT_MUST enum qrt_err qrt_rvole_bob2(const struct qrt_ctx *ctx, struct qrt_sc d[2],
-                                     const struct qrt_rvole_bob *st,
-                                     const uint8_t e2[QRT_E2_BYTES],
+                                     const struct qrt_rvole_bob *st, const uint8_t e2[QRT_E2_BYTES],
                                      struct qrt_rvole_scratch *scratch);
 
 #endif

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Many hashes to the curve at once (protocol.md C.3). The candidates of all jobs go through the
+ * many-lane hash and the many-lane square root together. */
+#ifndef QRT_OT_H2C_H
+#define QRT_OT_H2C_H
+
+#include "math/point.h"
+
+#define QRT_H2C_MAX 64 /* jobs of one call */
+#define QRT_H2C_PASS 32
+
+struct qrt_h2c_job {
+    const uint8_t *point; /* 33 */
+    uint16_t i;
+    uint8_t j;
+};
+
+/* One batch: |jobs| in, |out| out, the rest is working memory. */
+struct qrt_h2c {
+    struct qrt_h2c_job jobs[QRT_H2C_MAX];
+    struct qrt_pt out[QRT_H2C_MAX];
+    uint32_t mid[8];
+    uint8_t queue[QRT_H2C_MAX]; /* a ring: jobs without a point yet */
+    uint8_t tries[QRT_H2C_MAX]; /* the counter of a job's next candidate */
+    uint8_t data[2 * QRT_H2C_PASS][64];
+    uint8_t digest[2 * QRT_H2C_PASS][32];
+    uint8_t candidate[QRT_H2C_PASS][33];
+    struct qrt_pt lifted[QRT_H2C_PASS];
+    bool ok[QRT_H2C_PASS];
+};
+
+/* out[v] = H2C of jobs[v], v < n <= QRT_H2C_MAX.
+ * The candidates are declassified: they are functions of points that are sent. How many are needed
+ * shows for the batch as a whole, so a job may hold a secret j only together with a second batch
+ * for the other j (protocol.md C.4 step 3, C.6). Such a caller wipes |h|. */
+void qrt_h2c_many(const struct qrt_ctx *ctx, struct qrt_h2c *h, const uint8_t ot_sid[32], size_t n);
+
+#endif
