@@ -19,6 +19,8 @@ struct committee {
     const struct qrt_ctx *ctx;
     size_t n, t;
     uint64_t draws; /* state of the seeded generator */
+    /* Called for each run's secrets before its start; NULL: nothing. */
+    void (*mark_secret)(const void *p, size_t len);
     struct qrt_party parties[COMMITTEE_MAX];
     struct qrt_peer_key keys[COMMITTEE_MAX];
     uint8_t identity[COMMITTEE_MAX][64];

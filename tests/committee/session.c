@@ -113,6 +113,8 @@ static enum qrt_err start_seat(struct session *s, size_t i)
     };
 
     committee_draw(s->c, &entropy, sizeof entropy);
+    if (s->c->mark_secret)
+        s->c->mark_secret(&entropy, sizeof entropy);
     if (s->protocol == QRT_KEYGEN)
         return start_keygen(s, seat, &entropy, &envelope);
     if (s->protocol == QRT_ONLINE)

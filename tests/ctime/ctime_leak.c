@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Deliberate leaks. Every case here must be reported, or the other programs prove nothing: the
+ * build expects this program to fail, and it fails in another way if one leak goes unseen. */
+#include "ctime.h"
+
+#include "math/scalar.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <valgrind/memcheck.h>
+
+static volatile uint8_t sink;
+
+static void branch_on_a_secret_bit(const struct qrt_ctx *ctx)
+{
+    uint8_t key[32];
+
+    (void)ctx;
+    ctime_secret(key, sizeof key);
+    if (key[7] & 1)
+        sink++;
+}
+
+static void load_at_a_secret_index(const struct qrt_ctx *ctx)
+{
+    static const uint8_t table[256] = {1, 2, 3};
+    uint8_t key[32];
+
+    (void)ctx;
+    ctime_secret(key, sizeof key);
+    sink = table[key[3]];
+}
+
+/* The secret has gone through the generator and a multiplication before it leaks. */
+static void compare_derived_secrets_with_memcmp(const struct qrt_ctx *ctx)
+{
+    struct qrt_drbg rng = ctime_secret_rng(ctx);
+    struct qrt_sc a, b;
+
+    qrt_drbg_bytes(&rng, ctx, (uint8_t *)&a, sizeof a);
+    b = ctime_secret_scalar();
+    qrt_sc_mul(&b, &b, &b);
+    sink = memcmp(&a, &b, sizeof a) == 0;
+}
+
+static const struct ctime_case cases[] = {
+    {"branch on a secret bit", branch_on_a_secret_bit},
+    {"load at a secret index", load_at_a_secret_index},
+    {"compare derived secrets with memcmp", compare_derived_secrets_with_memcmp},
+};
+
+/* 0 from ctime_main would mean that nothing was seen; here every single case has to be. */
+int main(int argc, char **argv)
+{
+    size_t seen = 0, n = sizeof cases / sizeof cases[0];
+
+    for (size_t i = 0; i < n; i++)
+        seen += ctime_main(argc, argv, &cases[i], 1) == 1;
+    printf("%zu of %zu deliberate leaks were caught\n", seen, n);
+    return RUNNING_ON_VALGRIND ? seen != n : 77;
+}
