@@ -35,18 +35,28 @@ static void times_x(struct elem *e)
     e->lo = e->lo << 1 ^ (top & 0x87);
 }
 
-/* r = sum of a[m] b[m] over m < n, elements of 16 bytes one after the other. */
+static struct elem elem_get(const uint8_t b[16])
+{
+    return (struct elem){word_get(b), word_get(b + 8)};
+}
+
+/* r = sum of a[m] b[m] over m < n <= 4, elements of 16 bytes one after the other. */
 static void mul_sum(uint8_t r[16], const uint8_t *a, const uint8_t *b, size_t n)
 {
-    struct elem acc = {0, 0};
+    struct elem acc = {0, 0}, x[4], y[4];
 
-    for (size_t i = 128; i > 0; i--) {
+    for (size_t m = 0; m < n; m++) {
+        x[m] = elem_get(a + 16 * m);
+        y[m] = elem_get(b + 16 * m);
+    }
+    for (unsigned i = 128; i > 0; i--) {
         times_x(&acc);
         for (size_t m = 0; m < n; m++) {
-            uint64_t mask = qrt_mask_bit(qrt_bit_get(b + 16 * m, i - 1));
+            uint64_t word = i > 64 ? y[m].hi : y[m].lo;
+            uint64_t mask = qrt_mask_bit(word >> (i - 1) % 64 & 1);
 
-            acc.lo ^= word_get(a + 16 * m) & mask;
-            acc.hi ^= word_get(a + 16 * m + 8) & mask;
+            acc.lo ^= x[m].lo & mask;
+            acc.hi ^= x[m].hi & mask;
         }
     }
     word_put(r, acc.lo);
