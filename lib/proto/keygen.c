@@ -20,10 +20,10 @@ static void layout(struct qrt_run *run, struct qrt_arena *secret, struct qrt_are
 const struct qrt_protocol_def qrt_keygen_def = {
     .id = QRT_KEYGEN,
     .rounds_n = 4,
-    .rounds = {{1, false, write1, NULL, check1},
-               {2, true, qrt_keygen_write2, qrt_keygen_parse2, qrt_keygen_check2},
-               {3, true, qrt_keygen_write3, qrt_keygen_parse3, qrt_keygen_check3},
-               {4, false, write4, NULL, check4}},
+    .rounds = {{1, {true, false}, write1, NULL, check1},
+               {2, {true, true}, qrt_keygen_write2, qrt_keygen_parse2, qrt_keygen_check2},
+               {3, {false, true}, qrt_keygen_write3, qrt_keygen_parse3, qrt_keygen_check3},
+               {4, {true, false}, write4, NULL, check4}},
     .layout = layout,
 };
 
@@ -229,16 +229,17 @@ static enum qrt_err write1(struct qrt_run *run)
     return QRT_OK;
 }
 
-void qrt_keygen_ssid1(const struct qrt_run *run, uint8_t out[32])
+void qrt_keygen_ssid1(const struct qrt_ctx *ctx, uint8_t out[32], const uint8_t ssid0[32],
+                      const struct qrt_broadcasts *r1)
 {
     struct qrt_th th;
 
-    qrt_th_start(&th, run->ctx, QRT_L_KG_SSID1);
-    qrt_th_field(&th, run->sid, 32);
-    qrt_th_open(&th, run->n * 66);
-    for (size_t i = 0; i < run->n; i++) {
-        qrt_th_part_be16(&th, run->index[i]);
-        qrt_th_part(&th, qrt_run_inbox(run, 1, QRT_KIND_BROADCAST, i), 64);
+    qrt_th_start(&th, ctx, QRT_L_KG_SSID1);
+    qrt_th_field(&th, ssid0, 32);
+    qrt_th_open(&th, r1->n * (2 + r1->len));
+    for (size_t i = 0; i < r1->n; i++) {
+        qrt_th_part_be16(&th, r1->index[i]);
+        qrt_th_part(&th, r1->payload[i], r1->len);
     }
     qrt_th_end(&th, out);
 }
@@ -246,8 +247,10 @@ void qrt_keygen_ssid1(const struct qrt_run *run, uint8_t out[32])
 static enum qrt_err check1(struct qrt_run *run)
 {
     struct qrt_keygen_open *open = run->open;
+    struct qrt_broadcasts r1;
 
-    qrt_keygen_ssid1(run, open->ssid1);
+    qrt_run_broadcasts(run, &r1, 1);
+    qrt_keygen_ssid1(run->ctx, open->ssid1, run->sid, &r1);
     memcpy(run->echo[2], open->ssid1, 32);
     return QRT_OK;
 }

@@ -82,7 +82,12 @@ bool qrt_keygen_r2_decode(const struct qrt_ctx *ctx, struct qrt_pt *F, const uin
 /* ssid0 of protocol.md F.1. */
 void qrt_keygen_ssid0(const struct qrt_ctx *ctx, uint8_t out[32], const struct qrt_party *parties,
                       size_t n, size_t t, const uint8_t iid[32]);
-void qrt_keygen_ssid1(const struct qrt_run *run, uint8_t out[32]);
+/* ssid1 of F.2 from the round-1 broadcasts. */
+void qrt_keygen_ssid1(const struct qrt_ctx *ctx, uint8_t out[32], const uint8_t ssid0[32],
+                      const struct qrt_broadcasts *r1);
+/* cc of F.6 from every dealer's (cc_i, rc_i). */
+void qrt_keygen_chain_code(const struct qrt_ctx *ctx, uint8_t out[32], const uint8_t ssid1[32],
+                           const uint8_t (*openings)[64], size_t n);
 
 /* The envelope's part of the certificate (F.8): the verified signature of position |pos|'s round-4
  * broadcast. The own one must come before the pending record is handed out. */

@@ -318,16 +318,16 @@ static enum qrt_err take_deal(struct qrt_run *run, size_t j, struct qrt_sc *s)
 }
 
 /* cc = TH("kg/chaincode", ssid1, cc_1 .. cc_n). */
-static void chain_code(const struct qrt_run *run, uint8_t out[32])
+void qrt_keygen_chain_code(const struct qrt_ctx *ctx, uint8_t out[32], const uint8_t ssid1[32],
+                           const uint8_t (*openings)[64], size_t n)
 {
-    const struct qrt_keygen_open *open = run->open;
     struct qrt_th th;
 
-    qrt_th_start(&th, run->ctx, QRT_L_KG_CHAINCODE);
-    qrt_th_field(&th, open->ssid1, 32);
-    qrt_th_open(&th, run->n * 32);
-    for (size_t j = 0; j < run->n; j++)
-        qrt_th_part(&th, open->openings[j], 32);
+    qrt_th_start(&th, ctx, QRT_L_KG_CHAINCODE);
+    qrt_th_field(&th, ssid1, 32);
+    qrt_th_open(&th, n * 32);
+    for (size_t j = 0; j < n; j++)
+        qrt_th_part(&th, openings[j], 32);
     qrt_th_end(&th, out);
 }
 
@@ -353,6 +353,7 @@ static void zero_seed(const struct qrt_run *run, size_t j)
 static enum qrt_err finish_share(struct qrt_run *run, const struct qrt_sc *s)
 {
     struct qrt_keygen *kg = run->state;
+    const struct qrt_keygen_open *open = run->open;
     struct qrt_pt sG;
 
     qrt_pt_base(run->ctx, &sG, s);
@@ -360,7 +361,8 @@ static enum qrt_err finish_share(struct qrt_run *run, const struct qrt_sc *s)
     if (!qrt_pt_equal(run->ctx, &sG, &kg->X[run->own]))
         return QRT_E_INTERNAL;
     qrt_sc_encode(kg->draft.s, s);
-    chain_code(run, kg->draft.cc);
+    qrt_keygen_chain_code(run->ctx, kg->draft.cc, open->ssid1, (const uint8_t(*)[64])open->openings,
+                          run->n);
     for (size_t j = 0; j < run->n; j++)
         if (j != run->own)
             zero_seed(run, j);

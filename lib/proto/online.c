@@ -18,7 +18,7 @@ static void layout(struct qrt_run *run, struct qrt_arena *secret, struct qrt_are
 const struct qrt_protocol_def qrt_online_def = {
     .id = QRT_ONLINE,
     .rounds_n = 1,
-    .rounds = {{3, false, write3, qrt_assembly_parse, check3}},
+    .rounds = {{3, {true, false}, write3, qrt_assembly_parse, check3}},
     .layout = layout,
 };
 

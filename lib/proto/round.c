@@ -66,9 +66,9 @@ static void layout_parts(struct qrt_run *run, struct qrt_arena *secret, struct q
     for (size_t i = 0; i < run->def->rounds_n; i++) {
         const struct qrt_round_def *def = &run->def->rounds[i];
 
-        layout_kind(run, def->number, QRT_KIND_BROADCAST, secret, open);
-        if (def->has_private)
-            layout_kind(run, def->number, QRT_KIND_PRIVATE, secret, open);
+        for (uint8_t kind = 0; kind < 2; kind++)
+            if (def->has[kind])
+                layout_kind(run, def->number, kind, secret, open);
     }
     run->def->layout(run, secret, open);
 }
@@ -134,14 +134,21 @@ static void write_abort(struct qrt_run *run)
     run->abort.waiting = true;
 }
 
+static size_t outs_n(const struct qrt_run *run, const struct qrt_round_def *def, uint8_t kind)
+{
+    if (!def->has[kind])
+        return 0;
+    return kind == QRT_KIND_BROADCAST ? 1 : run->n;
+}
+
 static void cancel_output(struct qrt_run *run)
 {
     for (size_t i = 0; i < run->def->rounds_n; i++) {
         const struct qrt_round_def *def = &run->def->rounds[i];
 
-        run->outs[def->number][0][0].waiting = false;
-        for (size_t p = 0; def->has_private && p < run->n; p++)
-            run->outs[def->number][1][p].waiting = false;
+        for (uint8_t kind = 0; kind < 2; kind++)
+            for (size_t p = 0; p < outs_n(run, def, kind); p++)
+                run->outs[def->number][kind][p].waiting = false;
     }
 }
 
@@ -175,26 +182,38 @@ enum qrt_err qrt_run_take_abort(struct qrt_run *run)
 
 /* ---- progress ---- */
 
+/* All that position |pos| has to say in this round is there. */
+static bool is_heard(const struct qrt_run *run, const struct qrt_round_def *def, size_t pos)
+{
+    for (uint8_t kind = 0; kind < 2; kind++)
+        if (def->has[kind] && pos != run->own && !run->slots[def->number][kind][pos].filled)
+            return false;
+    return true;
+}
+
 static bool inbox_complete(const struct qrt_run *run, const struct qrt_round_def *def)
 {
-    for (size_t i = 0; i < run->n; i++) {
-        if (!run->slots[def->number][QRT_KIND_BROADCAST][i].filled)
+    for (size_t i = 0; i < run->n; i++)
+        if (!is_heard(run, def, i))
             return false;
-        if (def->has_private && i != run->own &&
-            !run->slots[def->number][QRT_KIND_PRIVATE][i].filled)
-            return false;
-    }
     return true;
 }
 
 /* Public on both sides; a difference blames nobody (protocol.md B.4). */
+static bool echo_agrees(const struct qrt_run *run, const struct qrt_round_def *def, size_t pos)
+{
+    for (uint8_t kind = 0; kind < 2; kind++)
+        if (def->has[kind] &&
+            memcmp(run->slots[def->number][kind][pos].echo, run->echo[def->number], 32) != 0)
+            return false;
+    return true;
+}
+
 static enum qrt_err check_echoes(const struct qrt_run *run, const struct qrt_round_def *def)
 {
-    for (uint8_t kind = 0; kind <= (def->has_private ? 1 : 0); kind++)
-        for (size_t i = 0; i < run->n; i++)
-            if (i != run->own &&
-                memcmp(run->slots[def->number][kind][i].echo, run->echo[def->number], 32) != 0)
-                return QRT_E_ECHO;
+    for (size_t i = 0; i < run->n; i++)
+        if (i != run->own && !echo_agrees(run, def, i))
+            return QRT_E_ECHO;
     return QRT_OK;
 }
 
@@ -220,20 +239,26 @@ static void send_out(struct qrt_run *run, struct qrt_out *out, uint8_t number, u
     out->waiting = true;
 }
 
+static void send_broadcast(struct qrt_run *run, uint8_t number)
+{
+    struct qrt_slot *own = &run->slots[number][QRT_KIND_BROADCAST][run->own];
+    struct qrt_out *out = run->outs[number][QRT_KIND_BROADCAST];
+
+    send_out(run, out, number, QRT_KIND_BROADCAST, QRT_EVERYBODY);
+    memcpy(own->payload, out->b + QRT_HEADER_BYTES, payload_size(run, number, QRT_KIND_BROADCAST));
+    own->filled = true;
+}
+
 static enum qrt_err write_round(struct qrt_run *run)
 {
     const struct qrt_round_def *def = current(run);
-    struct qrt_slot *own = &run->slots[def->number][QRT_KIND_BROADCAST][run->own];
-    struct qrt_out *out = run->outs[def->number][QRT_KIND_BROADCAST];
     enum qrt_err e = def->write(run);
 
     if (e)
         return e;
-    send_out(run, out, def->number, QRT_KIND_BROADCAST, QRT_EVERYBODY);
-    memcpy(own->payload, out->b + QRT_HEADER_BYTES,
-           payload_size(run, def->number, QRT_KIND_BROADCAST));
-    own->filled = true;
-    for (size_t i = 0; def->has_private && i < run->n; i++)
+    if (def->has[QRT_KIND_BROADCAST])
+        send_broadcast(run, def->number);
+    for (size_t i = 0; def->has[QRT_KIND_PRIVATE] && i < run->n; i++)
         if (i != run->own)
             send_out(run, &run->outs[def->number][QRT_KIND_PRIVATE][i], def->number,
                      QRT_KIND_PRIVATE, run->index[i]);
@@ -301,6 +326,11 @@ enum qrt_err qrt_run_find(struct qrt_run *run, const struct qrt_header *h, struc
     if (!run->slots[h->round][h->kind])
         return QRT_E_DROP_UNEXPECTED;
     *slot = &run->slots[h->round][h->kind][*pos];
+    /* a resumed run has no earlier rounds */
+    if (!(*slot)->filled && current(run) && h->round < current(run)->number) {
+        *slot = NULL;
+        return QRT_E_DROP_UNEXPECTED;
+    }
     return QRT_OK;
 }
 
@@ -416,9 +446,9 @@ const struct qrt_msg *qrt_run_next(struct qrt_run *run)
     for (size_t i = 0; !msg && i < run->def->rounds_n; i++) {
         const struct qrt_round_def *def = &run->def->rounds[i];
 
-        msg = lend(run, run->outs[def->number][QRT_KIND_BROADCAST]);
-        for (size_t p = 0; !msg && def->has_private && p < run->n; p++)
-            msg = lend(run, &run->outs[def->number][QRT_KIND_PRIVATE][p]);
+        for (uint8_t kind = 0; kind < 2; kind++)
+            for (size_t p = 0; !msg && p < outs_n(run, def, kind); p++)
+                msg = lend(run, &run->outs[def->number][kind][p]);
     }
     return msg;
 }
@@ -438,24 +468,42 @@ const uint8_t *qrt_run_inbox(const struct qrt_run *run, uint8_t number, uint8_t 
     return run->slots[number][kind][pos].payload;
 }
 
-void qrt_run_broadcast_hash(const struct qrt_run *run, uint8_t out[32], const uint8_t ssid[32],
-                            uint8_t number)
+void qrt_run_broadcasts(const struct qrt_run *run, struct qrt_broadcasts *out, uint8_t number)
 {
-    size_t len = payload_size(run, number, QRT_KIND_BROADCAST);
+    out->n = run->n;
+    out->len = payload_size(run, number, QRT_KIND_BROADCAST);
+    for (size_t i = 0; i < run->n; i++) {
+        out->index[i] = run->index[i];
+        out->payload[i] = qrt_run_inbox(run, number, QRT_KIND_BROADCAST, i);
+    }
+}
+
+void qrt_broadcasts_hash(const struct qrt_ctx *ctx, uint8_t out[32], const uint8_t ssid[32],
+                         uint8_t number, const struct qrt_broadcasts *b)
+{
     struct qrt_th th;
 
-    qrt_th_start(&th, run->ctx, QRT_L_BCAST);
+    qrt_th_start(&th, ctx, QRT_L_BCAST);
     qrt_th_field(&th, ssid, 32);
     qrt_th_u8(&th, number);
-    qrt_th_open(&th, run->n * 34);
-    for (size_t i = 0; i < run->n; i++) {
+    qrt_th_open(&th, b->n * 34);
+    for (size_t i = 0; i < b->n; i++) {
         uint8_t hash[32];
 
-        qrt_sha256(run->ctx, hash, qrt_run_inbox(run, number, QRT_KIND_BROADCAST, i), len);
-        qrt_th_part_be16(&th, run->index[i]);
+        qrt_sha256(ctx, hash, b->payload[i], b->len);
+        qrt_th_part_be16(&th, b->index[i]);
         qrt_th_part(&th, hash, sizeof hash);
     }
     qrt_th_end(&th, out);
+}
+
+void qrt_run_broadcast_hash(const struct qrt_run *run, uint8_t out[32], const uint8_t ssid[32],
+                            uint8_t number)
+{
+    struct qrt_broadcasts b;
+
+    qrt_run_broadcasts(run, &b, number);
+    qrt_broadcasts_hash(run->ctx, out, ssid, number, &b);
 }
 
 /* ---- the host's side ---- */
@@ -516,10 +564,7 @@ size_t qrt_run_waiting_for(const struct qrt_run *run, uint16_t *out, size_t cap)
     if (!def || run->phase != QRT_PHASE_RUNNING)
         return 0;
     for (size_t i = 0; i < run->n; i++) {
-        bool heard = run->slots[def->number][QRT_KIND_BROADCAST][i].filled &&
-                     (!def->has_private || run->slots[def->number][QRT_KIND_PRIVATE][i].filled);
-
-        if (i == run->own || heard)
+        if (is_heard(run, def, i))
             continue;
         if (found < cap)
             out[found] = run->index[i];

@@ -41,7 +41,7 @@ struct qrt_run;
 /* One round, in the order of its calls. |number| is the header's. */
 struct qrt_round_def {
     uint8_t number;
-    bool has_private;
+    bool has[2];                                /* by kind: broadcast, private */
     enum qrt_err (*write)(struct qrt_run *run); /* make this round's messages */
     enum qrt_err (*parse)(
         struct qrt_run *run); /* K.3 on the complete inbox; NULL: nothing to parse */
@@ -119,7 +119,18 @@ uint8_t *qrt_run_broadcast(struct qrt_run *run, uint8_t number);
 /* The payload of the private message to position |pos|, to be filled. */
 uint8_t *qrt_run_private(struct qrt_run *run, uint8_t number, size_t pos);
 const uint8_t *qrt_run_inbox(const struct qrt_run *run, uint8_t number, uint8_t kind, size_t pos);
-/* bh_r of protocol.md B.4 under |ssid|. */
+/* The payloads of one round's broadcasts, ascending, own included. */
+struct qrt_broadcasts {
+    size_t n;
+    uint16_t index[QRT_PARTIES_MAX];
+    const uint8_t *payload[QRT_PARTIES_MAX];
+    size_t len; /* of each */
+};
+void qrt_run_broadcasts(const struct qrt_run *run, struct qrt_broadcasts *out, uint8_t number);
+/* bh_r of protocol.md B.4. */
+void qrt_broadcasts_hash(const struct qrt_ctx *ctx, uint8_t out[32], const uint8_t ssid[32],
+                         uint8_t number, const struct qrt_broadcasts *b);
+/* The same of this run's inbox. */
 void qrt_run_broadcast_hash(const struct qrt_run *run, uint8_t out[32], const uint8_t ssid[32],
                             uint8_t number);
 /* Nothing leaves until the host has dealt with it. */

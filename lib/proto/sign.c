@@ -20,17 +20,17 @@ static void layout(struct qrt_run *run, struct qrt_arena *secret, struct qrt_are
 const struct qrt_protocol_def qrt_sign_def = {
     .id = QRT_SIGN,
     .rounds_n = 3,
-    .rounds = {{1, true, write1, NULL, qrt_sign_check1},
-               {2, true, qrt_sign_write2, qrt_sign_parse2, qrt_sign_check2},
-               {3, false, write3, qrt_assembly_parse, check3}},
+    .rounds = {{1, {true, true}, write1, NULL, qrt_sign_check1},
+               {2, {true, true}, qrt_sign_write2, qrt_sign_parse2, qrt_sign_check2},
+               {3, {true, false}, write3, qrt_assembly_parse, check3}},
     .layout = layout,
 };
 
 const struct qrt_protocol_def qrt_presign_def = {
     .id = QRT_PRESIGN,
     .rounds_n = 2,
-    .rounds = {{1, true, write1, NULL, qrt_sign_check1},
-               {2, true, qrt_sign_write2, qrt_sign_parse2, qrt_sign_check2}},
+    .rounds = {{1, {true, true}, write1, NULL, qrt_sign_check1},
+               {2, {true, true}, qrt_sign_write2, qrt_sign_parse2, qrt_sign_check2}},
     .layout = layout,
 };
 
