@@ -165,7 +165,7 @@ static void thetas(const struct qrt_ctx *ctx, struct mul *m, const struct e2 *e2
     uint8_t h[32];
     struct qrt_th th;
 
-    qrt_lh8(ctx, h, QRT_L_RV_AT, QRT_L_RV_AT_TOP, m->eid2, e2->at[0][0], W * 32, QRT_XI);
+    qrt_lh8(ctx, h, QRT_L_RV_AT, QRT_L_RV_AT_TOP, m->eid2, (const uint8_t *)e2->at, W * 32, QRT_XI);
     for (uint8_t i = 0; i < 2; i++) {
         qrt_th_start(&th, ctx, QRT_L_RV_THETA);
         qrt_th_field(&th, m->eid2, 32);
@@ -199,7 +199,8 @@ static void products_add(const struct qrt_ctx *ctx, struct mul *m, size_t j,
 
 static void mu_hash(const struct qrt_ctx *ctx, uint8_t out[32], const struct mul *m)
 {
-    qrt_lh8(ctx, out, QRT_L_RV_MU, QRT_L_RV_MU_TOP, m->eid2, m->rows.mu[0], 32, QRT_XI);
+    qrt_lh8(ctx, out, QRT_L_RV_MU, QRT_L_RV_MU_TOP, m->eid2, (const uint8_t *)m->rows.mu, 32,
+            QRT_XI);
 }
 
 /* Row j of Alice from its six pads: alpha^0, and a~ = alpha^0 - alpha^1 + in. */
