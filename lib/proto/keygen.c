@@ -31,7 +31,7 @@ static void layout(struct qrt_run *run, struct qrt_arena *secret, struct qrt_are
 {
     struct qrt_keygen *kg = qrt_arena_take(secret, sizeof *kg);
     struct qrt_pt *F = qrt_arena_take(secret, run->n * run->t * sizeof *F);
-    struct qrt_keygen_peer *peers = qrt_arena_take(secret, run->n * sizeof *peers);
+    struct qrt_keygen_peer *peers = qrt_arena_take(secret, (run->n - 1) * sizeof *peers);
     uint8_t *record = qrt_arena_take(secret, qrt_share_size(run->n, 0, run->n));
 
     run->open = qrt_arena_take(open, sizeof(struct qrt_keygen_open));

@@ -37,7 +37,7 @@ struct qrt_keygen {
     struct qrt_pt *F;       /* n rows of t */
     struct qrt_pt agg[QRT_PARTIES_MAX];
     struct qrt_pt X[QRT_PARTIES_MAX];
-    struct qrt_keygen_peer *peers; /* by position */
+    struct qrt_keygen_peer *peers; /* by qrt_run_peer_row */
     union {
         uint8_t send[QRT_OT_N][2][16];
         uint8_t recv[QRT_OT_N][16];

@@ -25,7 +25,14 @@ static struct qrt_share_pair *pair_row(const struct qrt_run *run, size_t pos)
 {
     const struct qrt_keygen *kg = run->state;
 
-    return &kg->draft.pairs[pos < run->own ? pos : pos - 1];
+    return &kg->draft.pairs[qrt_run_peer_row(run, pos)];
+}
+
+static struct qrt_keygen_peer *peer_state(const struct qrt_run *run, size_t pos)
+{
+    const struct qrt_keygen *kg = run->state;
+
+    return &kg->peers[qrt_run_peer_row(run, pos)];
 }
 
 /* ---- the batched coefficient proof (F.4) ---- */
@@ -95,13 +102,15 @@ enum qrt_err qrt_keygen_write2(struct qrt_run *run)
     prove(run, qrt_run_broadcast(run, 2), &r);
     qrt_wipe(&r, sizeof r);
     for (size_t j = 0; j < run->n; j++) {
+        struct qrt_keygen_peer *peer;
         uint8_t sid[32];
 
         if (j == run->own)
             continue;
+        peer = peer_state(run, j);
         ot_sid(run, sid, run->own, j);
-        qrt_ot_recv_start(run->ctx, &kg->peers[j].recv, kg->peers[j].ot1, sid, &kg->rng);
-        memcpy(qrt_run_private(run, 2, j), kg->peers[j].ot1, QRT_OT1_BYTES);
+        qrt_ot_recv_start(run->ctx, &peer->recv, peer->ot1, sid, &kg->rng);
+        memcpy(qrt_run_private(run, 2, j), peer->ot1, QRT_OT1_BYTES);
     }
     return QRT_OK;
 }
@@ -212,7 +221,7 @@ static enum qrt_err deal_to(struct qrt_run *run, size_t j)
     qrt_wipe(&part, sizeof part);
     memcpy(p + KG_R3_CC, kg->cc, 32);
     memcpy(p + KG_R3_RC, kg->rc, 32);
-    memcpy(p + KG_R3_ZC, kg->peers[j].zc, 32);
+    memcpy(p + KG_R3_ZC, peer_state(run, j)->zc, 32);
     ot_sid(run, sid, j, run->own);
     e = qrt_ot_send(run->ctx, p + KG_R3_B, kg->ot_keys.send, sid,
                     qrt_run_inbox(run, 2, QRT_KIND_PRIVATE, j), &kg->rng);
@@ -231,7 +240,7 @@ enum qrt_err qrt_keygen_write3(struct qrt_run *run)
 
     for (size_t j = 0; j < run->n; j++)
         if (j != run->own)
-            qrt_drbg_bytes(&kg->rng, run->ctx, kg->peers[j].zc, 32);
+            qrt_drbg_bytes(&kg->rng, run->ctx, peer_state(run, j)->zc, 32);
     for (size_t j = 0; !e && j < run->n; j++)
         if (j != run->own)
             e = deal_to(run, j);
@@ -279,6 +288,7 @@ static enum qrt_err take_trees(struct qrt_run *run, size_t j)
 {
     struct qrt_keygen *kg = run->state;
     struct qrt_share_pair *row = pair_row(run, j);
+    const struct qrt_keygen_peer *peer = peer_state(run, j);
     const uint8_t *p = qrt_run_inbox(run, 3, QRT_KIND_PRIVATE, j);
     uint8_t sid[32];
     struct qrt_pt B;
@@ -286,11 +296,9 @@ static enum qrt_err take_trees(struct qrt_run *run, size_t j)
     if (!qrt_pt_decode(run->ctx, &B, p + KG_R3_B))
         return QRT_E_MALFORMED_PRIVATE;
     ot_sid(run, sid, run->own, j);
-    qrt_ot_recv_keys(run->ctx, kg->ot_keys.recv, &kg->peers[j].recv, sid, kg->peers[j].ot1,
-                     p + KG_R3_B, &B);
+    qrt_ot_recv_keys(run->ctx, kg->ot_keys.recv, &peer->recv, sid, peer->ot1, p + KG_R3_B, &B);
     return qrt_pprf_eval(run->ctx, (uint8_t(*)[QRT_LEAVES][16])row->alice_seeds, row->delta, sid,
-                         kg->peers[j].recv.delta, (const uint8_t(*)[16])kg->ot_keys.recv,
-                         p + KG_R3_PPRF);
+                         peer->recv.delta, (const uint8_t(*)[16])kg->ot_keys.recv, p + KG_R3_PPRF);
 }
 
 static enum qrt_err take_deal(struct qrt_run *run, size_t j, struct qrt_sc *s)
@@ -334,9 +342,8 @@ void qrt_keygen_chain_code(const struct qrt_ctx *ctx, uint8_t out[32], const uin
 /* zs = TH("kg/zseed", ssid1, BE16 lo, BE16 hi, zc_{lo->hi}, zc_{hi->lo}). */
 static void zero_seed(const struct qrt_run *run, size_t j)
 {
-    const struct qrt_keygen *kg = run->state;
     const struct qrt_keygen_open *open = run->open;
-    const uint8_t *mine = kg->peers[j].zc;
+    const uint8_t *mine = peer_state(run, j)->zc;
     const uint8_t *theirs = qrt_run_inbox(run, 3, QRT_KIND_PRIVATE, j) + KG_R3_ZC;
     bool low = run->own < j;
     struct qrt_th th;
@@ -366,7 +373,7 @@ static enum qrt_err finish_share(struct qrt_run *run, const struct qrt_sc *s)
     for (size_t j = 0; j < run->n; j++)
         if (j != run->own)
             zero_seed(run, j);
-    qrt_wipe(kg->peers, run->n * sizeof *kg->peers); /* F.10: R3 complete */
+    qrt_wipe(kg->peers, (run->n - 1) * sizeof *kg->peers); /* F.10: R3 complete */
     qrt_wipe(&kg->own_part, sizeof kg->own_part);
     qrt_wipe(&kg->ot_keys, sizeof kg->ot_keys);
     for (size_t j = 0; j < run->n; j++)

@@ -41,24 +41,50 @@ static struct qrt_arena *slot_part(uint8_t number, uint8_t kind, struct qrt_aren
     return kind == QRT_KIND_BROADCAST || number == 1 ? open : secret;
 }
 
+/* Bytes for the own place in a private row would never be used. */
+static size_t byte_rows(const struct qrt_run *run, uint8_t kind)
+{
+    return kind == QRT_KIND_BROADCAST ? run->n : run->n - 1;
+}
+
+static void layout_slots(struct qrt_run *run, uint8_t number, uint8_t kind, struct qrt_arena *part,
+                         struct qrt_arena *open)
+{
+    size_t len = payload_size(run, number, kind);
+    struct qrt_slot *slots = qrt_arena_take(open, run->n * sizeof *slots);
+    uint8_t *b = qrt_arena_take(part, byte_rows(run, kind) * len);
+
+    run->slots[number][kind] = slots;
+    for (size_t i = 0; slots && i < run->n; i++) {
+        if (kind == QRT_KIND_PRIVATE && i == run->own)
+            continue;
+        slots[i].payload = b;
+        b += len;
+    }
+}
+
+static void layout_outs(struct qrt_run *run, uint8_t number, uint8_t kind, struct qrt_arena *secret,
+                        struct qrt_arena *open)
+{
+    size_t len = QRT_HEADER_BYTES + payload_size(run, number, kind) + QRT_TAIL_BYTES;
+    size_t rows = kind == QRT_KIND_BROADCAST ? 1 : run->n;
+    struct qrt_out *outs = qrt_arena_take(open, rows * sizeof *outs);
+    uint8_t *b = qrt_arena_take(secret, (rows == 1 ? 1 : rows - 1) * len);
+
+    run->outs[number][kind] = outs;
+    for (size_t i = 0; outs && i < rows; i++) {
+        if (kind == QRT_KIND_PRIVATE && i == run->own)
+            continue;
+        outs[i].b = b;
+        b += len;
+    }
+}
+
 static void layout_kind(struct qrt_run *run, uint8_t number, uint8_t kind, struct qrt_arena *secret,
                         struct qrt_arena *open)
 {
-    size_t len = payload_size(run, number, kind);
-    size_t outs = kind == QRT_KIND_BROADCAST ? 1 : run->n;
-    struct qrt_arena *part = slot_part(number, kind, secret, open);
-    struct qrt_slot *slots = qrt_arena_take(open, run->n * sizeof *slots);
-    struct qrt_out *out = qrt_arena_take(open, outs * sizeof *out);
-    uint8_t *in_bytes = qrt_arena_take(part, run->n * len);
-    size_t out_len = QRT_HEADER_BYTES + len + QRT_TAIL_BYTES;
-    uint8_t *out_bytes = qrt_arena_take(secret, outs * out_len);
-
-    run->slots[number][kind] = slots;
-    run->outs[number][kind] = out;
-    for (size_t i = 0; slots && i < run->n; i++)
-        slots[i].payload = in_bytes + i * len;
-    for (size_t i = 0; out && i < outs; i++)
-        out[i].b = out_bytes + i * out_len;
+    layout_slots(run, number, kind, slot_part(number, kind, secret, open), open);
+    layout_outs(run, number, kind, secret, open);
 }
 
 static void layout_parts(struct qrt_run *run, struct qrt_arena *secret, struct qrt_arena *open)
@@ -580,6 +606,12 @@ size_t qrt_run_position(const struct qrt_run *run, uint16_t index)
     while (i < run->n && run->index[i] != index)
         i++;
     return i;
+}
+
+size_t qrt_run_peer_row(const struct qrt_run *run, size_t pos)
+{
+    qrt_assert(pos != run->own);
+    return pos < run->own ? pos : pos - 1;
 }
 
 void qrt_run_wipe(struct qrt_run *run)

@@ -143,6 +143,8 @@ void qrt_run_header(const struct qrt_run *run, struct qrt_header *h, uint8_t num
                     uint16_t to);
 /* Position of |index|, or n. */
 size_t qrt_run_position(const struct qrt_run *run, uint16_t index);
+/* Row of position |pos| in a table of n-1 peers that leaves out the own one. */
+size_t qrt_run_peer_row(const struct qrt_run *run, size_t pos);
 const struct qrt_protocol_def *qrt_protocol_def(enum qrt_protocol protocol);
 
 #endif

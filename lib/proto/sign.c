@@ -37,7 +37,7 @@ const struct qrt_protocol_def qrt_presign_def = {
 static void layout(struct qrt_run *run, struct qrt_arena *secret, struct qrt_arena *open)
 {
     struct qrt_sign *sg = qrt_arena_take(secret, sizeof *sg);
-    struct qrt_sign_peer *peers = qrt_arena_take(secret, run->n * sizeof *peers);
+    struct qrt_sign_peer *peers = qrt_arena_take(secret, (run->n - 1) * sizeof *peers);
     void *scratch = qrt_arena_take(secret, qrt_rvole_scratch_size());
 
     run->open = qrt_arena_take(open, sizeof(struct qrt_sign_open));
@@ -46,6 +46,13 @@ static void layout(struct qrt_run *run, struct qrt_arena *secret, struct qrt_are
         return;
     sg->peers = peers;
     sg->scratch = scratch;
+}
+
+struct qrt_sign_peer *qrt_sign_peer(const struct qrt_run *run, size_t pos)
+{
+    const struct qrt_sign *sg = run->state;
+
+    return &sg->peers[qrt_run_peer_row(run, pos)];
 }
 
 /* ---- setup (G.1) ---- */
@@ -204,10 +211,11 @@ static enum qrt_err write1(struct qrt_run *run)
     qrt_sign_commitment(run->ctx, qrt_run_broadcast(run, 1), run->sid, own, r2);
     for (size_t j = 0; j < run->n; j++) {
         const struct qrt_rvole_id id = {run->sid, run->index[j], own};
-        struct qrt_sign_peer *peer = &sg->peers[j];
+        struct qrt_sign_peer *peer;
 
         if (j == run->own)
             continue;
+        peer = qrt_sign_peer(run, j);
         qrt_rvole_bob1(
             run->ctx, &peer->bob, &peer->chi, qrt_run_private(run, 1, j), &id,
             (const uint8_t(*)[QRT_LEAVES][16])qrt_share_pair(sg->share, run->index[j])->bob_seeds,

@@ -45,7 +45,7 @@ struct qrt_sign {
     struct qrt_sc r, phi, sk;
     struct qrt_sc u, v;
     struct qrt_pt own_R, own_pk;
-    struct qrt_sign_peer *peers; /* by position */
+    struct qrt_sign_peer *peers; /* by qrt_run_peer_row */
     struct qrt_rvole_scratch *scratch;
     bool taken; /* the presignature was given out */
 };
@@ -58,6 +58,9 @@ struct qrt_sign_open {
     uint8_t tau_bytes[32];
     struct qrt_assembly as;
 };
+
+/* What the run holds towards position |pos|, which is not the own one. */
+struct qrt_sign_peer *qrt_sign_peer(const struct qrt_run *run, size_t pos);
 
 /* Round 2 and what follows from it, sign_multiply.c. */
 enum qrt_err qrt_sign_check1(struct qrt_run *run);

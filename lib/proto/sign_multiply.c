@@ -28,9 +28,10 @@ static enum qrt_err check_extension(struct qrt_run *run, size_t j)
     struct qrt_sign *sg = run->state;
     const struct qrt_rvole_id id = {run->sid, run->index[run->own], run->index[j]};
     const struct qrt_share_pair *pair = qrt_share_pair(sg->share, run->index[j]);
-    enum qrt_err e = qrt_rvole_alice_check(
-        run->ctx, &sg->peers[j].alice, &id, (const uint8_t(*)[QRT_LEAVES][16])pair->alice_seeds,
-        pair->delta, qrt_run_inbox(run, 1, QRT_KIND_PRIVATE, j), sg->scratch);
+    enum qrt_err e =
+        qrt_rvole_alice_check(run->ctx, &qrt_sign_peer(run, j)->alice, &id,
+                              (const uint8_t(*)[QRT_LEAVES][16])pair->alice_seeds, pair->delta,
+                              qrt_run_inbox(run, 1, QRT_KIND_PRIVATE, j), sg->scratch);
 
     if (!e)
         return QRT_OK;
@@ -135,7 +136,7 @@ static bool commit_product(const struct qrt_run *run, uint8_t out[33], const str
 static enum qrt_err answer(struct qrt_run *run, size_t j)
 {
     struct qrt_sign *sg = run->state;
-    struct qrt_sign_peer *peer = &sg->peers[j];
+    struct qrt_sign_peer *peer = qrt_sign_peer(run, j);
     uint8_t *p = qrt_run_private(run, 2, j);
     struct {
         struct qrt_sc a[2], psi;
@@ -175,7 +176,7 @@ enum qrt_err qrt_sign_write2(struct qrt_run *run)
 static enum qrt_err parse_peer(struct qrt_run *run, size_t j)
 {
     struct qrt_sign *sg = run->state;
-    struct qrt_sign_peer *peer = &sg->peers[j];
+    struct qrt_sign_peer *peer = qrt_sign_peer(run, j);
     const uint8_t *b = qrt_run_inbox(run, 2, QRT_KIND_BROADCAST, j);
     const uint8_t *p = qrt_run_inbox(run, 2, QRT_KIND_PRIVATE, j);
     struct qrt_sc psi;
@@ -234,7 +235,7 @@ static bool product_holds(const struct qrt_run *run, const struct qrt_pt *P,
 static enum qrt_err check_peer(struct qrt_run *run, size_t j, struct qrt_sc *Phi)
 {
     struct qrt_sign *sg = run->state;
-    struct qrt_sign_peer *peer = &sg->peers[j];
+    struct qrt_sign_peer *peer = qrt_sign_peer(run, j);
     const uint8_t *p = qrt_run_inbox(run, 2, QRT_KIND_PRIVATE, j);
     struct {
         struct qrt_sc d[2], psi;
@@ -266,8 +267,8 @@ static enum qrt_err check_sums(struct qrt_run *run)
     for (size_t j = 0; j < run->n; j++) {
         if (j == run->own)
             continue;
-        qrt_pt_add(run->ctx, &pk, &pk, &sg->peers[j].pk);
-        qrt_pt_add(run->ctx, &open->as.R, &open->as.R, &sg->peers[j].R);
+        qrt_pt_add(run->ctx, &pk, &pk, &qrt_sign_peer(run, j)->pk);
+        qrt_pt_add(run->ctx, &open->as.R, &open->as.R, &qrt_sign_peer(run, j)->R);
     }
     if (!qrt_pt_decode(run->ctx, &expected, open->as.pk.b))
         return QRT_E_INTERNAL;
@@ -283,7 +284,7 @@ static void forget_round2(struct qrt_run *run)
 
     qrt_wipe(&sg->r, sizeof sg->r);
     qrt_wipe(&sg->sk, sizeof sg->sk);
-    qrt_wipe(sg->peers, run->n * sizeof *sg->peers);
+    qrt_wipe(sg->peers, (run->n - 1) * sizeof *sg->peers);
     for (size_t j = 0; j < run->n; j++)
         qrt_wipe(run->slots[2][QRT_KIND_PRIVATE][j].payload + SG_R2_PSI, 32);
 }
