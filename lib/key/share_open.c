@@ -182,21 +182,26 @@ static void interpolate(const struct qrt_ctx *ctx, struct qrt_pt *r, const struc
     }
 }
 
-/* The first t public shares give the key at 0 and all other public shares at theirs: together, all
- * n lie on one polynomial of degree t-1 through the key. */
-static enum qrt_err check_key(const struct qrt_share *share, const struct qrt_ctx *ctx,
-                              const struct numbers *num)
+static bool gives(const struct qrt_ctx *ctx, const struct numbers *num, size_t t,
+                  const struct qrt_sc *at, const struct qrt_pt *want)
 {
     struct qrt_pt got;
 
-    interpolate(ctx, &got, num, share->t, &qrt_sc_zero);
-    if (!qrt_pt_equal(ctx, &got, &num->pk))
+    interpolate(ctx, &got, num, t, at);
+    return qrt_pt_equal(ctx, &got, want);
+}
+
+/* The first t public shares give the key at 0 and all other public shares at theirs, the first t-1
+ * do not give the key: together, all n lie on one polynomial of degree exactly t-1 through it. */
+static enum qrt_err check_key(const struct qrt_share *share, const struct qrt_ctx *ctx,
+                              const struct numbers *num)
+{
+    if (!gives(ctx, num, share->t, &qrt_sc_zero, &num->pk) ||
+        gives(ctx, num, share->t - 1u, &qrt_sc_zero, &num->pk))
         return QRT_E_RECORD_KEY;
-    for (size_t j = share->t; j < share->n; j++) {
-        interpolate(ctx, &got, num, share->t, &num->x[j]);
-        if (!qrt_pt_equal(ctx, &got, &num->X[j]))
+    for (size_t j = share->t; j < share->n; j++)
+        if (!gives(ctx, num, share->t, &num->x[j], &num->X[j]))
             return QRT_E_RECORD_KEY;
-    }
     return QRT_OK;
 }
 
