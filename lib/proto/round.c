@@ -146,6 +146,13 @@ void qrt_run_forget(struct qrt_run *run)
     qrt_wipe_stack();
 }
 
+void qrt_run_wipe_inbox(struct qrt_run *run, uint8_t number, size_t offset, size_t len)
+{
+    for (size_t i = 0; i < run->n; i++)
+        if (i != run->own)
+            qrt_wipe(run->slots[number][QRT_KIND_PRIVATE][i].payload + offset, len);
+}
+
 static void write_abort(struct qrt_run *run)
 {
     const struct qrt_round_def *def = current(run);

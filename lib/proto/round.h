@@ -135,6 +135,8 @@ void qrt_run_broadcast_hash(const struct qrt_run *run, uint8_t out[32], const ui
                             uint8_t number);
 /* Nothing leaves until the host has dealt with it. */
 void qrt_run_hold(struct qrt_run *run, enum qrt_record_kind kind, const uint8_t *b, size_t len);
+/* Wipe |len| bytes at |offset| of every private message taken in round |number|. */
+void qrt_run_wipe_inbox(struct qrt_run *run, uint8_t number, size_t offset, size_t len);
 /* Wipe the secret part: the last of the protocol's secrets is no longer needed. */
 void qrt_run_forget(struct qrt_run *run);
 

@@ -175,7 +175,6 @@ enum qrt_err qrt_sign_write2(struct qrt_run *run)
 
 static enum qrt_err parse_peer(struct qrt_run *run, size_t j)
 {
-    struct qrt_sign *sg = run->state;
     struct qrt_sign_peer *peer = qrt_sign_peer(run, j);
     const uint8_t *b = qrt_run_inbox(run, 2, QRT_KIND_BROADCAST, j);
     const uint8_t *p = qrt_run_inbox(run, 2, QRT_KIND_PRIVATE, j);
@@ -285,8 +284,7 @@ static void forget_round2(struct qrt_run *run)
     qrt_wipe(&sg->r, sizeof sg->r);
     qrt_wipe(&sg->sk, sizeof sg->sk);
     qrt_wipe(sg->peers, (run->n - 1) * sizeof *sg->peers);
-    for (size_t j = 0; j < run->n; j++)
-        qrt_wipe(run->slots[2][QRT_KIND_PRIVATE][j].payload + SG_R2_PSI, 32);
+    qrt_run_wipe_inbox(run, 2, SG_R2_PSI, 32);
 }
 
 enum qrt_err qrt_sign_check2(struct qrt_run *run)
