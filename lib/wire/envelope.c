@@ -87,6 +87,7 @@ static bool agree(struct agreement *a, uint8_t prk[32], const uint8_t esk[32],
 {
     bool multiplied = crypto_scalarmult(a->ss, esk, peer->ek) == 0;
 
+    qrt_public(&multiplied, sizeof multiplied, "whether the peer's key is of small order");
     if (qrt_ct_is_zero(a->ss, sizeof a->ss) || !multiplied)
         return false;
     qrt_hkdf_extract(prk, a->salt, sizeof a->salt, a->ss, sizeof a->ss);
@@ -144,9 +145,11 @@ void qrt_seal(uint8_t *wire, size_t len, uint8_t key[32])
 bool qrt_open(uint8_t *payload, const uint8_t *wire, size_t len, uint8_t key[32])
 {
     const uint8_t *body = wire + QRT_HEADER_BYTES;
+    int e = crypto_aead_chacha20poly1305_ietf_decrypt_detached(
+        payload, NULL, body, len, body + len, wire, QRT_HEADER_BYTES, nonce, key);
 
-    if (crypto_aead_chacha20poly1305_ietf_decrypt_detached(
-            payload, NULL, body, len, body + len, wire, QRT_HEADER_BYTES, nonce, key) != 0) {
+    qrt_public(&e, sizeof e, "whether the tag verifies");
+    if (e != 0) {
         memset(payload, 0, len);
         return false;
     }
