@@ -29,11 +29,11 @@ typedef uint64_t qrt_dlimb;
 
 #define QRT_NOINLINE __attribute__((noinline))
 #define QRT_INLINE static inline __attribute__((always_inline))
-/* Before a loop of few rounds that must be unrolled; clang does so by itself. */
+/* Before a loop of few rounds that must be unrolled wholly. */
 #if defined(__clang__)
-#define QRT_UNROLL
+#define QRT_UNROLL _Pragma("clang loop unroll(full)")
 #else
-#define QRT_UNROLL _Pragma("GCC unroll 16")
+#define QRT_UNROLL _Pragma("GCC unroll 32")
 #endif
 #define QRT_ALIGNED(n) __attribute__((aligned(n)))
 
