@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The subcommands. Each is one file with one function, which gets its own name as argv[0] and
+ * returns the exit code: 0 done, 1 refused or failed, 2 usage. */
+#ifndef QUORATE_CLI_COMMAND_H
+#define QUORATE_CLI_COMMAND_H
+
+#include <stddef.h>
+
+struct command {
+    const char *name;
+    int (*run)(char **argv);
+    const char *help; /* NULL: internal, not shown */
+};
+
+extern const struct command commands[];
+extern const size_t commands_n;
+
+int command_address(char **argv);
+int command_demo(char **argv);
+int command_help(char **argv);
+int command_inspect(char **argv);
+int command_verify(char **argv);
+int command_version(char **argv);
+
+/* Processes that demo starts; they talk through inherited descriptors and are no use by hand. */
+int command_party(char **argv);
+int command_relay(char **argv);
+
+#endif

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Whole files. A new file gets its name by link(2), which, unlike rename(2), never replaces one
+ * that exists; where the file system has no hard links nothing is written. A leftover
+ * temporary file is never looked at, only overwritten by the next write of the same name. */
+#include "file.h"
+
+#include "secret.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static bool read_all(struct file *out, int fd, size_t size)
+{
+    out->b = secret_alloc(size);
+    for (out->len = 0; out->len < size;) {
+        ssize_t n = read(fd, out->b + out->len, size - out->len);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return false;
+        if (n == 0)
+            break;
+        out->len += (size_t)n;
+    }
+    return true;
+}
+
+static bool read_open(struct file *out, int fd, const char *path, size_t max,
+                      struct trouble *trouble)
+{
+    struct stat st;
+
+    if (fstat(fd, &st) != 0)
+        return trouble_set(trouble, "cannot read %s: %s", path, strerror(errno));
+    if (!S_ISREG(st.st_mode))
+        return trouble_set(trouble, "%s is not a regular file", path);
+    if ((uintmax_t)st.st_size > max)
+        return trouble_set(trouble, "%s is too large: more than %zu bytes", path, max);
+    if (!read_all(out, fd, (size_t)st.st_size)) {
+        file_free(out);
+        return trouble_set(trouble, "cannot read %s: %s", path, strerror(errno));
+    }
+    return true;
+}
+
+bool file_read(struct file *out, const char *path, size_t max, struct trouble *trouble)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    bool ok;
+
+    *out = (struct file){0};
+    if (fd < 0)
+        return trouble_set(trouble, "cannot open %s: %s", path, strerror(errno));
+    ok = read_open(out, fd, path, max, trouble);
+    close(fd);
+    return ok;
+}
+
+void file_free(struct file *file)
+{
+    if (file->b)
+        secret_free(file->b);
+    *file = (struct file){0};
+}
+
+bool file_exists(const char *path)
+{
+    struct stat st;
+
+    return lstat(path, &st) == 0;
+}
+
+static bool sync_directory_of(const char *path)
+{
+    char dir[PATH_MAX];
+    char *slash;
+    int fd;
+    bool ok;
+
+    snprintf(dir, sizeof dir, "%s", path);
+    slash = strrchr(dir, '/');
+    if (!slash)
+        strcpy(dir, ".");
+    else
+        slash[slash == dir ? 1 : 0] = '\0';
+    fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    ok = fsync(fd) == 0;
+    close(fd);
+    return ok;
+}
+
+static bool write_all(int fd, const uint8_t *b, size_t len)
+{
+    while (len > 0) {
+        ssize_t n = write(fd, b, len);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return false;
+        b += n;
+        len -= (size_t)n;
+    }
+    return fsync(fd) == 0;
+}
+
+static bool write_temporary(const char *temporary, const uint8_t *b, size_t len)
+{
+    int fd;
+    bool ok;
+
+    unlink(temporary);
+    fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return false;
+    ok = write_all(fd, b, len);
+    return close(fd) == 0 && ok;
+}
+
+/* |give_name| turns the synced temporary file into |path|. */
+static bool write_with(const char *path, const uint8_t *b, size_t len,
+                       int (*give_name)(const char *, const char *), struct trouble *trouble)
+{
+    char temporary[PATH_MAX];
+    int n = snprintf(temporary, sizeof temporary, "%s" FILE_TEMPORARY_SUFFIX, path);
+
+    if (n < 0 || (size_t)n >= sizeof temporary)
+        return trouble_set(trouble, "the file name %s is too long", path);
+    if (!write_temporary(temporary, b, len) || give_name(temporary, path) != 0) {
+        int why = errno;
+
+        unlink(temporary);
+        return trouble_set(trouble, "cannot write %s: %s", path, strerror(why));
+    }
+    unlink(temporary);
+    if (!sync_directory_of(path))
+        return trouble_set(trouble, "cannot sync the directory of %s: %s", path, strerror(errno));
+    return true;
+}
+
+bool file_write_new(const char *path, const uint8_t *b, size_t len, struct trouble *trouble)
+{
+    return write_with(path, b, len, link, trouble);
+}
+
+bool file_replace(const char *path, const uint8_t *b, size_t len, struct trouble *trouble)
+{
+    return write_with(path, b, len, rename, trouble);
+}
+
+bool file_remove(const char *path, struct trouble *trouble)
+{
+    if (unlink(path) != 0 || !sync_directory_of(path))
+        return trouble_set(trouble, "cannot remove %s: %s", path, strerror(errno));
+    return true;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The quorate command: finds the subcommand in a table and runs it. */
+#include "command.h"
+#include "secret.h"
+
+#include <signal.h>
+#include <string.h>
+
+const struct command commands[] = {
+    {"demo", command_demo, "make a 2-of-3 key and sign an Ethereum transaction with it"},
+    {"verify", command_verify, "check a signature"},
+    {"address", command_address, "show the addresses of a public key"},
+    {"inspect", command_inspect, "show everything public in a file"},
+    {"help", command_help, "show this page"},
+    {"version", command_version, "show the version, also --version"},
+    {"party", command_party, NULL},
+    {"relay", command_relay, NULL},
+};
+const size_t commands_n = sizeof commands / sizeof commands[0];
+
+static const struct command *find(const char *name)
+{
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
+        name = "help";
+    if (strcmp(name, "--version") == 0)
+        name = "version";
+    for (size_t i = 0; i < commands_n; i++) {
+        if (strcmp(commands[i].name, name) == 0)
+            return &commands[i];
+    }
+    return NULL;
+}
+
+int main(int argc, char **argv)
+{
+    const struct command *command;
+
+    secret_harden();
+    signal(SIGPIPE, SIG_IGN);
+    if (argc < 2)
+        return refuse_usage("no command given; quorate help lists them");
+    command = find(argv[1]);
+    if (!command)
+        return refuse_usage("there is no command %s; quorate help lists them", argv[1]);
+    return command->run(argv + 1);
+}

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Options: "--name value", "--name=value" and flags, each at most once. "--" ends them. */
+#include "option.h"
+
+#include "say.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void help_row(const struct option_row *row)
+{
+    char left[64];
+
+    snprintf(left, sizeof left, "%s%s%s", row->name, row->arg ? " " : "", row->arg ? row->arg : "");
+    printf("  %-26s %s\n", left, row->help);
+}
+
+static void help(const struct options *o)
+{
+    printf("usage: quorate %s [options]%s%s\n\n%s\n\noptions:\n", o->command, o->rest[0] ? " " : "",
+           o->rest, o->help);
+    for (size_t i = 0; i < o->rows_n; i++) {
+        if (o->rows[i].help)
+            help_row(&o->rows[i]);
+    }
+    printf("  %-26s %s\n", "--help", "this page");
+}
+
+static const struct option_row *find(const struct options *o, const char *name, size_t len)
+{
+    for (size_t i = 0; i < o->rows_n; i++) {
+        if (strlen(o->rows[i].name) == len && memcmp(o->rows[i].name, name, len) == 0)
+            return &o->rows[i];
+    }
+    return NULL;
+}
+
+static bool set_flag(const struct options *o, const struct option_row *row, bool has_value)
+{
+    if (has_value) {
+        say("%s takes no value; see quorate %s --help", row->name, o->command);
+        return false;
+    }
+    *row->flag = true;
+    return true;
+}
+
+static bool set_value(const struct options *o, const struct option_row *row, const char *value)
+{
+    if (!value) {
+        say("%s needs a value (%s); see quorate %s --help", row->name, row->arg, o->command);
+        return false;
+    }
+    if (*row->value) {
+        say("%s is given twice", row->name);
+        return false;
+    }
+    *row->value = value;
+    return true;
+}
+
+/* One option at argv[0]; returns how many words it took, 0 if it is wrong. */
+static int one(const struct options *o, char **argv)
+{
+    const char *equals = strchr(argv[0], '=');
+    size_t len = equals ? (size_t)(equals - argv[0]) : strlen(argv[0]);
+    const struct option_row *row = find(o, argv[0], len);
+
+    if (!row) {
+        say("unknown option %.*s; see quorate %s --help", (int)len, argv[0], o->command);
+        return 0;
+    }
+    if (!row->arg)
+        return set_flag(o, row, equals != NULL) ? 1 : 0;
+    if (equals)
+        return set_value(o, row, equals + 1) ? 1 : 0;
+    return set_value(o, row, argv[1]) ? 2 : 0;
+}
+
+static bool wants_help(char **argv)
+{
+    for (argv++; *argv && strcmp(*argv, "--") != 0; argv++) {
+        if (strcmp(*argv, "--help") == 0 || strcmp(*argv, "-h") == 0)
+            return true;
+    }
+    return false;
+}
+
+enum options_answer options_read(const struct options *o, char **argv, const char **rest,
+                                 size_t rest_max, size_t *rest_n)
+{
+    bool ended = false;
+
+    *rest_n = 0;
+    if (wants_help(argv)) {
+        help(o);
+        return OPTIONS_HELPED;
+    }
+    for (argv++; *argv;) {
+        int took = 1;
+
+        if (!ended && strcmp(*argv, "--") == 0) {
+            ended = true;
+        } else if (!ended && argv[0][0] == '-' && argv[0][1]) {
+            took = one(o, argv);
+        } else if (*rest_n < rest_max) {
+            rest[(*rest_n)++] = *argv;
+        } else {
+            say("%s is one argument too many; see quorate %s --help", *argv, o->command);
+            took = 0;
+        }
+        if (!took)
+            return OPTIONS_BAD;
+        argv += took;
+    }
+    return OPTIONS_GO;
+}
+
+bool option_number(long *out, const char *text, long min, long max)
+{
+    char *end;
+
+    errno = 0;
+    *out = strtol(text, &end, 10);
+    return text[0] >= '0' && text[0] <= '9' && !*end && !errno && *out >= min && *out <= max;
+}
+
+static bool insert(unsigned short *out, size_t n, unsigned short x)
+{
+    size_t i = n;
+
+    for (; i > 0 && out[i - 1] >= x; i--) {
+        if (out[i - 1] == x)
+            return false;
+    }
+    memmove(out + i + 1, out + i, (n - i) * sizeof *out);
+    out[i] = x;
+    return true;
+}
+
+size_t option_indices(unsigned short *out, size_t max, const char *text)
+{
+    size_t n = 0;
+
+    for (;;) {
+        char *end;
+        unsigned long x = strtoul(text, &end, 10);
+
+        if (text[0] < '0' || text[0] > '9' || x < 1 || x > 65534 || n == max)
+            return 0;
+        if (!insert(out, n, (unsigned short)x))
+            return 0;
+        n++;
+        if (!*end)
+            return n;
+        if (*end != ',')
+            return 0;
+        text = end + 1;
+    }
+}

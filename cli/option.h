@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Options of a subcommand: one table makes the parser and the --help page. */
+#ifndef QUORATE_CLI_OPTION_H
+#define QUORATE_CLI_OPTION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct option_row {
+    const char *name;   /* "--json" */
+    const char *arg;    /* what the help page calls its value; NULL: a flag */
+    bool *flag;         /* set for a flag */
+    const char **value; /* set for a value */
+    const char *help;   /* NULL: not shown */
+};
+
+struct options {
+    const char *command; /* "verify" */
+    const char *rest;    /* how the help page shows what is no option, "" if nothing is taken */
+    const char *help;    /* paragraphs above the table */
+    const struct option_row *rows;
+    size_t rows_n;
+};
+
+enum options_answer { OPTIONS_GO, OPTIONS_HELPED, OPTIONS_BAD };
+
+/* Read argv[1..]. What is no option goes to |rest|, at most |rest_max|; its number to |rest_n|.
+ * OPTIONS_HELPED: --help was given and answered; OPTIONS_BAD: the mistake was said. */
+enum options_answer options_read(const struct options *options, char **argv, const char **rest,
+                                 size_t rest_max, size_t *rest_n);
+
+/* A decimal number in [min, max]. */
+bool option_number(long *out, const char *text, long min, long max);
+
+/* "1,3" into at most |max| different numbers from 1 to 65534, sorted upward; 0 if it is no such
+ * list. */
+size_t option_indices(unsigned short *out, size_t max, const char *text);
+
+#endif

@@ -1,0 +1,454 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A party's run: orders are checked against the initiator's signed intent, then the library's
+ * peer is driven by the ten lines that every host has: recv, record and confirm, next. */
+#include "clock.h"
+#include "file.h"
+#include "hex.h"
+#include "party.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define INBOX_MAX 4096
+
+/* An order of the main process, decoded. */
+struct order {
+    uint8_t intent_bytes[QRT_MESSAGE_MAX + 1024];
+    size_t intent_len;
+    struct qrt_intent intent;
+    uint8_t iid[32];
+    struct qrt_peer_key keys[QRT_PARTIES_MAX]; /* of the participants, in the order's order */
+    uint16_t indices[QRT_PARTIES_MAX];
+    size_t n;
+};
+
+/* "parties": [{"index": 1, "identity": "..."}]. */
+static bool read_parties(struct order *o, const json_t *json, struct trouble *trouble)
+{
+    const json_t *list = json_object_get(json, "parties");
+
+    o->n = json_array_size(list);
+    if (o->n < 1 || o->n > QRT_PARTIES_MAX)
+        return trouble_set(trouble, "the order names no parties");
+    for (size_t i = 0; i < o->n; i++) {
+        const json_t *row = json_array_get(list, i);
+        json_int_t index = json_integer_value(json_object_get(row, "index"));
+
+        if (index < 1 || index > QRT_INDEX_MAX ||
+            !hex_from_json(o->keys[i].idpk, 32, row, "identity"))
+            return trouble_set(trouble, "the order's list of parties is not readable");
+        o->indices[i] = o->keys[i].index = (uint16_t)index;
+    }
+    return true;
+}
+
+static bool is_allowed(const struct qrt_intent *intent, uint16_t index)
+{
+    for (size_t i = 0; i < intent->parties_n; i++) {
+        if (intent->parties[i] == index)
+            return true;
+    }
+    return false;
+}
+
+/* What protocol.md B.3 asks of every party before it takes part. */
+static bool check_intent(const struct party *party, struct order *o, const uint8_t sig[64],
+                         enum qrt_operation operation, struct trouble *trouble)
+{
+    enum qrt_err e = qrt_intent_verify(party->library.ctx, o->intent_bytes, o->intent_len, sig,
+                                       party->initiator);
+
+    if (e == QRT_OK)
+        e = qrt_intent_decode(&o->intent, o->intent_bytes, o->intent_len);
+    if (e != QRT_OK)
+        return trouble_set(trouble, "%s", qrt_err_text(e));
+    if (o->intent.operation != operation || o->intent.suite != QRT_SUITE_ECDSA ||
+        o->intent.deadline < (uint64_t)time(NULL))
+        return trouble_set(trouble, "the intent asks for something else, or too late");
+    for (size_t i = 0; i < o->n; i++) {
+        if (!is_allowed(&o->intent, o->indices[i]))
+            return trouble_set(trouble, "the intent does not allow party %u", o->indices[i]);
+    }
+    return true;
+}
+
+static bool read_order(const struct party *party, struct order *o, const json_t *json,
+                       enum qrt_operation operation, struct trouble *trouble)
+{
+    const char *intent = json_string_value(json_object_get(json, "intent"));
+    json_int_t attempt = json_integer_value(json_object_get(json, "attempt"));
+    uint8_t sig[64];
+
+    if (!intent || !hex_decode(o->intent_bytes, sizeof o->intent_bytes, &o->intent_len, intent) ||
+        !hex_from_json(sig, sizeof sig, json, "signature"))
+        return trouble_set(trouble, "the order has no readable intent");
+    if (!read_parties(o, json, trouble) || !check_intent(party, o, sig, operation, trouble))
+        return false;
+    if (attempt < 0 || attempt >= (json_int_t)o->intent.attempts)
+        return trouble_set(trouble, "the intent does not allow so many attempts");
+    qrt_intent_iid(o->iid, party->library.ctx, o->intent_bytes, o->intent_len, (uint32_t)attempt);
+    return true;
+}
+
+static void run_prepare(struct party *party, enum qrt_protocol protocol, size_t n, size_t t)
+{
+    struct party_run *run = &party->run;
+
+    *run = (struct party_run){0};
+    run->peer = secret_alloc(qrt_peer_size(protocol, n, t));
+    run->protocol = protocol;
+    run->deadline_ms = clock_now_ms() + PARTY_RUN_MS;
+    run->started_cpu_us = clock_cpu_us();
+}
+
+/* The start of a peer answered |e|. */
+static bool run_started(struct party *party, enum qrt_err e, struct trouble *trouble)
+{
+    if (e == QRT_OK)
+        return true;
+    secret_free(party->run.peer);
+    party->run.peer = NULL;
+    return trouble_set(trouble, "%s", qrt_err_text(e));
+}
+
+static bool keygen(struct party *party, struct order *o, const json_t *json,
+                   struct trouble *trouble)
+{
+    struct qrt_party roster[QRT_PARTIES_MAX];
+    struct qrt_peer_params envelope = {party->identity, o->keys, 0};
+    struct qrt_keygen_params params = {.parties = roster, .own = party->index};
+    struct qrt_entropy *entropy;
+    enum qrt_err e;
+
+    if (party->has_share)
+        return trouble_set(trouble, "%s exists already", party->active_path);
+    if (!read_order(party, o, json, QRT_OP_KEYGEN, trouble))
+        return false;
+    for (size_t i = 0; i < o->n; i++) {
+        roster[i].index = o->indices[i];
+        crypto_hash_sha256(roster[i].idk, o->keys[i].idpk, 32);
+        qrt_party_default_x(&roster[i]);
+    }
+    envelope.keys_n = params.n = o->n;
+    params.t = o->intent.t;
+    params.created = (uint64_t)time(NULL);
+    memcpy(params.iid, o->iid, 32);
+    run_prepare(party, QRT_KEYGEN, params.n, params.t);
+    entropy = secret_alloc(sizeof *entropy);
+    randombytes_buf(entropy, sizeof *entropy);
+    e = qrt_peer_keygen(party->run.peer, party->library.ctx, &params, &envelope, entropy);
+    secret_free(entropy);
+    return run_started(party, e, trouble);
+}
+
+bool party_keygen(struct party *party, const json_t *json, struct trouble *trouble)
+{
+    struct order *o = need(sizeof *o);
+    bool ok = keygen(party, o, json, trouble);
+
+    free(o);
+    return ok;
+}
+
+/* A party that has its certificate helps the others: it gives out everybody's confirmation
+ * (protocol.md F.7), and has nothing to wait for. */
+static bool give_confirmations(struct party *party, struct trouble *trouble)
+{
+    uint8_t b[QRT_CONFIRMATION_BYTES];
+
+    for (size_t i = 0; i < party->share.n; i++) {
+        const uint8_t *be = party->share.parties[i].index;
+        uint16_t index = (uint16_t)(be[0] << 8 | be[1]);
+        enum qrt_err e = qrt_share_confirmation(&party->share, party->library.ctx, index, b);
+
+        if (e != QRT_OK)
+            return trouble_set(trouble, "%s: %s", party->active_path, qrt_err_text(e));
+        channel_put(&party->relay, b, sizeof b);
+        party->run.bytes_sent += sizeof b;
+    }
+    return true;
+}
+
+static void tell_key(struct party *party);
+
+bool party_resume(struct party *party, const json_t *json, struct trouble *trouble)
+{
+    struct order *o;
+    enum qrt_err e;
+    bool ok;
+
+    if (!party->has_share)
+        return trouble_set(trouble, "there is no share to go on from");
+    if (!party->facts.pending) {
+        if (!give_confirmations(party, trouble))
+            return false;
+        if (file_exists(party->pending_path) && !file_remove(party->pending_path, trouble))
+            return false;
+        tell_key(party);
+        return true;
+    }
+    o = need(sizeof *o);
+    ok = read_parties(o, json, trouble);
+    if (ok) {
+        struct qrt_peer_params envelope = {party->identity, o->keys, o->n};
+
+        run_prepare(party, QRT_KEYGEN, party->share.n, party->share.t);
+        party->run.resumed = true;
+        e = qrt_peer_resume(party->run.peer, party->library.ctx, &party->share, &envelope);
+        ok = run_started(party, e, trouble);
+    }
+    free(o);
+    return ok;
+}
+
+static bool sign(struct party *party, struct order *o, const json_t *json, struct trouble *trouble)
+{
+    struct qrt_peer_params envelope = {party->identity, o->keys, 0};
+    struct qrt_sign_params params = {.share = &party->share, .signers = o->indices};
+    struct qrt_entropy *entropy;
+    enum qrt_err e;
+
+    if (!party->has_share || party->facts.pending)
+        return trouble_set(trouble, "%s", qrt_err_text(QRT_E_PENDING));
+    if (!read_order(party, o, json, QRT_OP_SIGN, trouble))
+        return false;
+    if (memcmp(o->intent.keyid, party->share.keyid, 32) != 0 || o->intent.t != party->share.t)
+        return trouble_set(trouble, "the intent is for another key");
+    envelope.keys_n = params.signers_n = o->n;
+    memcpy(params.iid, o->iid, 32);
+    params.path = o->intent.path_n ? o->intent.path : NULL;
+    params.path_n = o->intent.path_n;
+    params.message = (struct qrt_message){(enum qrt_digest)o->intent.digest, o->intent.message,
+                                          o->intent.message_len};
+    run_prepare(party, QRT_SIGN, party->share.t, party->share.t);
+    entropy = secret_alloc(sizeof *entropy);
+    randombytes_buf(entropy, sizeof *entropy);
+    e = qrt_peer_sign(party->run.peer, party->library.ctx, &params, &envelope, entropy);
+    secret_free(entropy);
+    return run_started(party, e, trouble);
+}
+
+bool party_sign(struct party *party, const json_t *json, struct trouble *trouble)
+{
+    struct order *o = need(sizeof *o);
+    bool ok = sign(party, o, json, trouble);
+
+    free(o);
+    return ok;
+}
+
+void party_inbox_put(struct party *party, const uint8_t *b, size_t len)
+{
+    struct party_inbox *inbox = &party->inbox;
+
+    party->run.bytes_received += party->run.peer ? len : 0;
+    if (inbox->n == INBOX_MAX)
+        return; /* a relay that floods: the run ends at its deadline */
+    if (inbox->n == inbox->cap) {
+        struct buffer *grown;
+
+        inbox->cap = inbox->cap ? 2 * inbox->cap : 16;
+        grown = need(inbox->cap * sizeof *grown);
+        if (inbox->n)
+            memcpy(grown, inbox->messages, inbox->n * sizeof *grown);
+        free(inbox->messages);
+        inbox->messages = grown;
+    }
+    inbox->messages[inbox->n] = (struct buffer){0};
+    buffer_put(&inbox->messages[inbox->n++], b, len);
+}
+
+static void inbox_remove(struct party_inbox *inbox, size_t i)
+{
+    buffer_free(&inbox->messages[i]);
+    inbox->n--;
+    memmove(&inbox->messages[i], &inbox->messages[i + 1],
+            (inbox->n - i) * sizeof inbox->messages[0]);
+}
+
+static bool is_running(const struct party *party)
+{
+    return qrt_run_phase(qrt_peer_run(party->run.peer)) == QRT_PHASE_RUNNING;
+}
+
+static void store_record(struct party *party, const struct qrt_record *rec)
+{
+    bool last = rec->kind == QRT_RECORD_SHARE;
+    struct trouble trouble;
+
+    if (!party_store(party, rec, &trouble)) {
+        qrt_peer_refuse(party->run.peer);
+        party_tell_failed(party, trouble.text);
+        return;
+    }
+    /* What a confirm answers shows in the phase, too. */
+    if (qrt_peer_confirm(party->run.peer) == QRT_OK && last)
+        (void)file_remove(party->pending_path, &trouble);
+}
+
+/* Whatever the run has to store and to send. */
+static void settle(struct party *party)
+{
+    const struct qrt_record *rec;
+    const struct qrt_msg *msg;
+
+    while ((rec = qrt_peer_record(party->run.peer)))
+        store_record(party, rec);
+    while ((msg = qrt_peer_next(party->run.peer))) {
+        party->run.bytes_sent += msg->len;
+        channel_put(&party->relay, msg->b, msg->len);
+    }
+}
+
+/* True if a message was taken or dropped. */
+static bool offer_messages(struct party *party)
+{
+    struct party_inbox *inbox = &party->inbox;
+    bool moved = false;
+
+    for (size_t i = 0; i < inbox->n && is_running(party);) {
+        struct buffer *m = &inbox->messages[i];
+        enum qrt_err e = qrt_peer_recv(party->run.peer, m->b, m->len);
+
+        if (e == QRT_E_AGAIN) {
+            i++;
+            continue;
+        }
+        inbox_remove(inbox, i);
+        settle(party);
+        moved = true;
+    }
+    return moved;
+}
+
+static void add_costs(const struct party *party, json_t *tell)
+{
+    json_object_set_new(tell, "bytes_sent", json_integer((json_int_t)party->run.bytes_sent));
+    json_object_set_new(tell, "bytes_received",
+                        json_integer((json_int_t)party->run.bytes_received));
+    json_object_set_new(tell, "cpu_us", json_integer(clock_cpu_us() - party->run.started_cpu_us));
+}
+
+static void tell_key(struct party *party)
+{
+    json_t *tell = json_pack("{s:s,s:o}", "tell", "key", "share", share_facts_json(&party->facts));
+
+    add_costs(party, tell);
+    channel_tell(&party->control, tell);
+}
+
+static void tell_signature(struct party *party)
+{
+    struct qrt_sig sig;
+    struct qrt_pubkey pk;
+    struct qrt_hash hash;
+    uint8_t b[65];
+    json_t *tell;
+    enum qrt_err e = qrt_sign_result(qrt_peer_run(party->run.peer), &sig, &pk, &hash);
+
+    if (e != QRT_OK) {
+        party_tell_failed(party, qrt_err_text(e));
+        return;
+    }
+    qrt_sig_compact(b, &sig);
+    b[64] = sig.recid;
+    tell = json_pack("{s:s,s:o,s:o,s:o}", "tell", "signature", "signature", hex_json(b, 65),
+                     "public_key", hex_json(pk.b, 33), "hash", hex_json(hash.b, 32));
+    add_costs(party, tell);
+    channel_tell(&party->control, tell);
+}
+
+/* Evidence is kept beside the share; it is public. */
+static void keep_evidence(const struct party *party, json_t *tell)
+{
+    struct trouble trouble;
+    char path[PATH_MAX + 16];
+    size_t len;
+    const uint8_t *b = qrt_peer_evidence(party->run.peer, &len);
+
+    snprintf(path, sizeof path, "%s.evidence", party->active_path);
+    if (b && file_write_new(path, b, len, &trouble))
+        json_object_set_new(tell, "evidence", json_string(path));
+}
+
+static void tell_run_failed(struct party *party)
+{
+    const struct qrt_run *run = qrt_peer_run(party->run.peer);
+    enum qrt_err e = qrt_run_error(run);
+    json_t *tell = json_pack("{s:s,s:s,s:s,s:i,s:b}", "tell", "failed", "text", qrt_err_text(e),
+                             "error", qrt_err_name(e), "culprit", (int)qrt_run_culprit(run), "echo",
+                             e == QRT_E_PEER_ABORT);
+
+    keep_evidence(party, tell);
+    channel_tell(&party->control, tell);
+}
+
+static void tell_round(struct party *party)
+{
+    uint8_t round = qrt_run_round(qrt_peer_run(party->run.peer));
+
+    if (round == party->run.round)
+        return;
+    party->run.round = round;
+    channel_tell(&party->control, json_pack("{s:s,s:i}", "tell", "round", "round", (int)round));
+}
+
+static void tell_end(struct party *party)
+{
+    if (qrt_run_phase(qrt_peer_run(party->run.peer)) == QRT_PHASE_FAILED)
+        tell_run_failed(party);
+    else if (party->run.protocol == QRT_KEYGEN)
+        tell_key(party);
+    else
+        tell_signature(party);
+    party_end_run(party);
+}
+
+void party_pump(struct party *party)
+{
+    if (!party->run.peer)
+        return;
+    settle(party);
+    while (is_running(party) && offer_messages(party))
+        tell_round(party);
+    if (is_running(party))
+        tell_round(party);
+    else
+        tell_end(party);
+}
+
+static void tell_silence(struct party *party)
+{
+    uint16_t silent[1];
+    size_t n = qrt_run_waiting_for(qrt_peer_run(party->run.peer), silent, 1);
+    char text[128];
+
+    snprintf(text, sizeof text, "no message from party %u within %d seconds", n ? silent[0] : 0,
+             PARTY_RUN_MS / 1000);
+    party_tell_failed(party, text);
+    party_end_run(party);
+}
+
+int party_patience(struct party *party)
+{
+    int64_t left;
+
+    if (!party->run.peer)
+        return -1;
+    left = party->run.deadline_ms - clock_now_ms();
+    if (left > 0)
+        return (int)left;
+    tell_silence(party);
+    return -1;
+}
+
+void party_end_run(struct party *party)
+{
+    if (!party->run.peer)
+        return;
+    qrt_peer_wipe(party->run.peer);
+    secret_free(party->run.peer);
+    party->run.peer = NULL;
+}

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reports. In text a key is shown with blanks for underscores, nested objects are indented. */
+#include "report.h"
+
+#include "say.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void report_add(json_t *object, const char *key, json_t *value)
+{
+    if (json_object_set_new(object, key, value) != 0)
+        exit(refuse("out of memory"));
+}
+
+static void put_scalar(const json_t *value)
+{
+    switch (json_typeof(value)) {
+    case JSON_STRING:
+        printf("%s", json_string_value(value));
+        return;
+    case JSON_INTEGER:
+        printf("%" JSON_INTEGER_FORMAT, json_integer_value(value));
+        return;
+    case JSON_REAL:
+        printf("%.1f", json_real_value(value));
+        return;
+    default:
+        printf("%s", json_is_true(value) ? "yes" : json_is_false(value) ? "no" : "none");
+        return;
+    }
+}
+
+static bool is_scalar(const json_t *value)
+{
+    return !json_is_object(value) && !json_is_array(value);
+}
+
+/* "1, 2, 3" if all are scalars. */
+static bool put_flat_array(const json_t *array)
+{
+    for (size_t i = 0; i < json_array_size(array); i++) {
+        if (!is_scalar(json_array_get(array, i)))
+            return false;
+    }
+    for (size_t i = 0; i < json_array_size(array); i++) {
+        printf("%s", i ? ", " : "");
+        put_scalar(json_array_get(array, i));
+    }
+    printf("\n");
+    return true;
+}
+
+static int put_key(const char *key, int indent, int width)
+{
+    int n = printf("%*s", indent, "");
+
+    for (; *key; key++, n++)
+        putchar(*key == '_' ? ' ' : *key);
+    return printf("%*s", width - n > 0 ? width - n : 1, "");
+}
+
+/* |level| 0 or 1: reports are not nested deeper. */
+static void put_object(json_t *object, int level)
+{
+    const char *key;
+    json_t *value;
+
+    json_object_foreach(object, key, value)
+    {
+        put_key(key, 2 * level, 20);
+        if (is_scalar(value)) {
+            put_scalar(value);
+            printf("\n");
+        } else if (json_is_array(value)) {
+            if (put_flat_array(value))
+                continue;
+            printf("\n");
+            for (size_t i = 0; i < json_array_size(value); i++)
+                put_object(json_array_get(value, i), level + 1);
+        } else {
+            printf("\n");
+            put_object(value, level + 1);
+        }
+    }
+}
+
+bool report_print(json_t *report, bool as_json)
+{
+    if (as_json) {
+        json_dumpf(report, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
+        printf("\n");
+    } else {
+        put_object(report, 0);
+    }
+    json_decref(report);
+    return report_flush();
+}
+
+bool report_flush(void)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return true;
+    say("cannot write to stdout: %s", strerror(errno));
+    return false;
+}
