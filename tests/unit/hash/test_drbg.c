@@ -24,7 +24,7 @@ bool __wrap_qrt_sc_decode(struct qrt_sc *r, const uint8_t b[32])
 
     if (answer == ACCEPT)
         return __real_qrt_sc_decode(r, b);
-    *r = qrt_sc_zero;
+    *r = answer == ZERO ? qrt_sc_zero : qrt_sc_one;
     return answer == ZERO;
 }
 

@@ -178,6 +178,28 @@ static void test_every_batch_size_of_every_implementation_equals_plain_c(void **
     }
 }
 
+/* sodium_malloc ends at a page that may not be touched. */
+static void test_nothing_beyond_the_last_block_is_touched(void **state)
+{
+    (void)state;
+    for (size_t n = 1; n <= 17; n++) {
+        uint8_t(*blocks)[64] = sodium_malloc(n * sizeof *blocks);
+        uint32_t(*states)[8] = sodium_malloc(n * sizeof *states);
+        uint8_t(*out)[32] = sodium_malloc(n * sizeof *out);
+
+        assert_true(blocks && states && out);
+        for (size_t c = 0; c < CPU_CHOICES; c++) {
+            const struct qrt_ctx *ctx = test_ctx(cpu_choices[c]);
+
+            qrt_sha256_compress_many(ctx, states, (const uint8_t(*)[64])blocks, n);
+            qrt_sha256_digest_many(ctx, out, states[0], (const uint8_t(*)[64])blocks, n);
+        }
+        sodium_free(blocks);
+        sodium_free(states);
+        sodium_free(out);
+    }
+}
+
 static void test_runs_of_blocks_equal_plain_c(void **state)
 {
     static struct batch t;
@@ -201,6 +223,7 @@ int main(void)
         cmocka_unit_test(test_a_stream_resumes_from_a_midstate),
         cmocka_unit_test(test_the_end_wipes_the_stream),
         cmocka_unit_test(test_every_batch_size_of_every_implementation_equals_plain_c),
+        cmocka_unit_test(test_nothing_beyond_the_last_block_is_touched),
         cmocka_unit_test(test_runs_of_blocks_equal_plain_c),
     };
 
