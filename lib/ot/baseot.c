@@ -14,8 +14,8 @@
 #include "base/wipe.h"
 #include "hash/transcript.h"
 #include "math/scalar.h"
+#include "math/sqrt.h"
 #include "ot/h2c.h"
-#include "ot/lift.h"
 
 #include <string.h>
 
@@ -24,10 +24,8 @@ struct pair {
     uint8_t r[2][33];
 };
 _Static_assert(sizeof(struct pair[QRT_OT_N]) == QRT_OT1_BYTES, "layout of OT1");
-_Static_assert(QRT_OT_N % QRT_H2C_MAX == 0, "instances fill whole batches");
-
-#define LIFT_MAX 32 /* points lifted at once */
-_Static_assert(LIFT_MAX == QRT_H2C_PASS, "h.lifted holds one lift");
+_Static_assert(QRT_OT_N == QRT_H2C_MAX,
+               "a batch of hashes takes one branch of all instances, or both of half of them");
 
 /* What a key is bound to, K excepted. */
 struct key_id {
@@ -73,15 +71,13 @@ static void key_make(const struct qrt_ctx *ctx, uint8_t key[16], const struct ke
  * candidate is used for nothing, so both may show. */
 static void point_draw(const struct qrt_ctx *ctx, uint8_t out[33], struct qrt_drbg *rng)
 {
-    struct qrt_pt lifted;
-    bool ok = false;
+    struct qrt_pt p;
 
-    while (!ok) {
+    do {
         qrt_drbg_bytes(rng, ctx, out, 33);
         qrt_public(out, 33, "a candidate for a random point that is sent");
         out[0] = (uint8_t)(2 | (out[0] & 1));
-        qrt_curve_lift_many_vartime(ctx, &lifted, &ok, (const uint8_t(*)[33])out, 1);
-    }
+    } while (!qrt_pt_decode(ctx, &p, out));
 }
 
 /* C.4 step 2: R_c = a G - H2C. */
@@ -106,29 +102,27 @@ struct receiver {
     struct pair *pairs;
 };
 
-/* Hashes of a batch of instances from |i0|: H2C(i, c, R_{1-c}), or with |other| H2C(i, 1-c, R_c).
- */
-static void recv_hash(struct receiver *t, size_t i0, bool other)
+/* H2C(i, c, R_{1-c}) of all instances, or with |other| H2C(i, 1-c, R_c). */
+static void recv_hash(struct receiver *t, bool other)
 {
-    for (size_t v = 0; v < QRT_H2C_MAX; v++) {
-        uint64_t c = qrt_bit_get(t->st->delta, i0 + v);
+    for (size_t i = 0; i < QRT_OT_N; i++) {
+        uint64_t c = qrt_bit_get(t->st->delta, i);
 
-        t->h.jobs[v] = (struct qrt_h2c_job){.point = t->pairs[i0 + v].r[!other],
-                                            .i = (uint16_t)(i0 + v),
-                                            .j = (uint8_t)(c ^ (uint64_t)other)};
+        t->h.jobs[i] = (struct qrt_h2c_job){
+            .point = t->pairs[i].r[!other], .i = (uint16_t)i, .j = (uint8_t)(c ^ (uint64_t)other)};
     }
-    qrt_h2c_many(t->ctx, &t->h, t->ot_sid, QRT_H2C_MAX);
+    qrt_h2c_many(t->ctx, &t->h, t->ot_sid, QRT_OT_N);
 }
 
-/* C.4 for a batch of instances. Each is hashed twice, so that the whole takes as long for one
- * choice as for the other (C.6; the grouping of candidates may move a few of them). */
-static void recv_batch(struct receiver *t, size_t i0)
+/* C.4 steps 2 and 3. Each instance is hashed for both branches, so that the whole takes as long
+ * for one choice as for the other (C.6; how candidates fall into groups may move a few). */
+static void recv_choose(struct receiver *t)
 {
-    recv_hash(t, i0, false);
-    for (size_t v = 0; v < QRT_H2C_MAX; v++)
-        chosen_point(t->ctx, t->pairs[i0 + v].r[0], &t->st->a[i0 + v], &t->h.out[v]);
-    recv_hash(t, i0, true); /* C.4 step 3: the result is of no use */
-    for (size_t i = i0; i < i0 + QRT_H2C_MAX; i++)
+    recv_hash(t, false);
+    for (size_t i = 0; i < QRT_OT_N; i++)
+        chosen_point(t->ctx, t->pairs[i].r[0], &t->st->a[i], &t->h.out[i]);
+    recv_hash(t, true); /* the result is of no use */
+    for (size_t i = 0; i < QRT_OT_N; i++)
         qrt_ct_swap(t->pairs[i].r[0], t->pairs[i].r[1], 33,
                     qrt_mask_bit(qrt_bit_get(t->st->delta, i)));
 }
@@ -143,8 +137,7 @@ void qrt_ot_recv_start(const struct qrt_ctx *ctx, struct qrt_ot_recv *st,
         qrt_drbg_scalar(rng, ctx, &st->a[i]);
         point_draw(ctx, t.pairs[i].r[1], rng);
     }
-    for (size_t i = 0; i < QRT_OT_N; i += QRT_H2C_MAX)
-        recv_batch(&t, i);
+    recv_choose(&t);
     qrt_public(ot1, QRT_OT1_BYTES, "OT1 is sent");
     qrt_wipe(&t, sizeof t);
     qrt_wipe_stack();
@@ -170,13 +163,14 @@ void qrt_ot_recv_keys(const struct qrt_ctx *ctx, uint8_t keys[QRT_OT_N][16],
     qrt_wipe_stack();
 }
 
-/* False if one of LIFT_MAX points is not on the curve. */
-static bool lift_all(const struct qrt_ctx *ctx, struct qrt_pt out[LIFT_MAX], const uint8_t (*b)[33])
+/* False if one of QRT_H2C_PASS points is not on the curve. */
+static bool lift_all(const struct qrt_ctx *ctx, struct qrt_pt out[QRT_H2C_PASS],
+                     const uint8_t (*b)[33])
 {
-    bool ok[LIFT_MAX], all = true;
+    bool ok[QRT_H2C_PASS], all = true;
 
-    qrt_curve_lift_many_vartime(ctx, out, ok, b, LIFT_MAX);
-    for (size_t v = 0; v < LIFT_MAX; v++)
+    qrt_curve_lift_many_vartime(ctx, out, ok, b, QRT_H2C_PASS);
+    for (size_t v = 0; v < QRT_H2C_PASS; v++)
         all = all && ok[v];
     return all;
 }
@@ -184,9 +178,9 @@ static bool lift_all(const struct qrt_ctx *ctx, struct qrt_pt out[LIFT_MAX], con
 enum qrt_err qrt_ot1_check(const struct qrt_ctx *ctx, const uint8_t ot1[QRT_OT1_BYTES])
 {
     const uint8_t(*points)[33] = (const uint8_t(*)[33])ot1;
-    struct qrt_pt lifted[LIFT_MAX];
+    struct qrt_pt lifted[QRT_H2C_PASS];
 
-    for (size_t v = 0; v < 2 * QRT_OT_N; v += LIFT_MAX)
+    for (size_t v = 0; v < 2 * QRT_OT_N; v += QRT_H2C_PASS)
         if (!lift_all(ctx, lifted, points + v))
             return QRT_E_MALFORMED_PRIVATE;
     return QRT_OK;
@@ -238,9 +232,9 @@ static enum qrt_err send_batch(struct sender *t, size_t i0)
     for (size_t v = 0; v < QRT_H2C_MAX; v++) {
         enum qrt_err e;
 
-        if (v % LIFT_MAX == 0 && !lift_all(t->ctx, t->h.lifted, points + v))
+        if (v % QRT_H2C_PASS == 0 && !lift_all(t->ctx, t->h.lifted, points + v))
             return QRT_E_MALFORMED_PRIVATE;
-        e = send_key(t, i0, v, &t->h.lifted[v % LIFT_MAX]);
+        e = send_key(t, i0, v, &t->h.lifted[v % QRT_H2C_PASS]);
         if (e)
             return e;
     }

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Hashing to a point of unknown logarithm by try-and-increment (protocol.md C.3).
  *
- * Each candidate x is on the curve with probability 1/2, so 64 jobs need about 128 candidates. They
- * wait in a ring; each pass takes up to 32, and those that fail go to its end with the next
- * counter. The result is only ever used as a point: a hash times G would have a known logarithm,
- * which breaks the base OT (protocol.md N-1). */
+ * Each candidate x is on the curve with probability 1/2, so 128 jobs need about 256 candidates.
+ * Jobs wait in a ring; each pass takes up to 16, and those that fail go to its end with the next
+ * counter. When few are left each gets several candidates per pass, since half-empty vector
+ * registers cost as much as full ones. The result is only ever used as a point: a hash times G
+ * would have a known logarithm, which breaks the base OT (protocol.md N-1). */
 #include "ot/h2c.h"
 
 #include "base/assert.h"
@@ -12,12 +13,14 @@
 #include "base/ct.h"
 #include "base/wipe.h"
 #include "hash/transcript.h"
+#include "math/sqrt.h"
 #include "ot/baseot.h"
-#include "ot/lift.h"
 
 #include <string.h>
 
 #define DATA_LEN 38 /* BE16 i, u8 j, point, u8 part, u8 counter */
+#define FEW 8       /* a pass has at least so many candidates */
+_Static_assert(FEW <= QRT_H2C_PASS && 2 * QRT_H2C_PASS <= QRT_FH_MANY_MAX, "a pass fits");
 
 /* The two hash inputs of a candidate: part 0 makes x, part 1 the sign. */
 static void data_put(uint8_t (*data)[64], const struct qrt_h2c_job *job, uint8_t counter)
@@ -31,11 +34,22 @@ static void data_put(uint8_t (*data)[64], const struct qrt_h2c_job *job, uint8_t
     }
 }
 
-static void candidates_make(const struct qrt_ctx *ctx, struct qrt_h2c *h, const uint8_t *jobs,
-                            size_t n)
+/* One pass: |n| jobs from the ring with |each| candidates, n * each <= QRT_H2C_PASS. */
+struct pass {
+    uint8_t jobs[QRT_H2C_PASS];
+    size_t n, each;
+};
+
+/* candidate[v] is number v % each of job v / each. */
+static void candidates_make(const struct qrt_ctx *ctx, struct qrt_h2c *h, const struct pass *p)
 {
-    for (size_t v = 0; v < n; v++)
-        data_put(h->data + 2 * v, &h->jobs[jobs[v]], h->tries[jobs[v]]);
+    size_t n = p->n * p->each;
+
+    for (size_t v = 0; v < n; v++) {
+        size_t job = p->jobs[v / p->each];
+
+        data_put(h->data + 2 * v, &h->jobs[job], (uint8_t)(h->counter[job] + v % p->each));
+    }
     qrt_fh_many(ctx, h->digest, h->mid, h->data, DATA_LEN, 2 * n);
     for (size_t v = 0; v < n; v++) {
         h->candidate[v][0] = (uint8_t)(2 | (h->digest[2 * v + 1][0] & 1));
@@ -44,31 +58,51 @@ static void candidates_make(const struct qrt_ctx *ctx, struct qrt_h2c *h, const 
     qrt_public(h->candidate, 33 * n, "a hash of points that are sent (protocol.md C.6)");
 }
 
+/* The first candidate on the curve, or false. */
+static bool candidate_take(struct qrt_h2c *h, const struct pass *p, size_t k)
+{
+    for (size_t v = k * p->each; v < (k + 1) * p->each; v++) {
+        if (h->ok[v]) {
+            h->out[p->jobs[k]] = h->lifted[v];
+            return true;
+        }
+    }
+    return false;
+}
+
+static void pass_choose(struct pass *p, const struct qrt_h2c *h, size_t first, size_t end, size_t n)
+{
+    size_t left = end - first;
+
+    p->n = left < QRT_H2C_PASS ? left : QRT_H2C_PASS;
+    p->each = left < FEW ? FEW / left : 1;
+    for (size_t k = 0; k < p->n; k++)
+        p->jobs[k] = h->queue[(first + k) % n];
+}
+
 void qrt_h2c_many(const struct qrt_ctx *ctx, struct qrt_h2c *h, const uint8_t ot_sid[32], size_t n)
 {
     size_t first = 0, end = n; /* of the ring; positions count up and wrap at n */
+    struct pass p;
 
     qrt_assert(n <= QRT_H2C_MAX);
     qrt_fh_mid(ctx, h->mid, QRT_L_OT_H2C, ot_sid);
-    memset(h->tries, 0, n);
-    for (size_t v = 0; v < n; v++)
+    for (size_t v = 0; v < n; v++) {
         h->queue[v] = (uint8_t)v;
+        h->counter[v] = 0;
+    }
     while (first < end) {
-        uint8_t jobs[QRT_H2C_PASS];
-        size_t m = end - first < QRT_H2C_PASS ? end - first : QRT_H2C_PASS;
-
-        for (size_t v = 0; v < m; v++)
-            jobs[v] = h->queue[first++ % n];
-        candidates_make(ctx, h, jobs, m);
-        qrt_curve_lift_many_vartime(ctx, h->lifted, h->ok, (const uint8_t(*)[33])h->candidate, m);
-        for (size_t v = 0; v < m; v++) {
-            if (h->ok[v]) {
-                h->out[jobs[v]] = h->lifted[v];
+        pass_choose(&p, h, first, end, n);
+        first += p.n;
+        candidates_make(ctx, h, &p);
+        qrt_curve_lift_many_vartime(ctx, h->lifted, h->ok, (const uint8_t(*)[33])h->candidate,
+                                    p.n * p.each);
+        for (size_t k = 0; k < p.n; k++) {
+            if (candidate_take(h, &p, k))
                 continue;
-            }
-            h->tries[jobs[v]]++;
-            qrt_assert(h->tries[jobs[v]] != 0); /* 256 failures: probability 2^-256 */
-            h->queue[end++ % n] = jobs[v];
+            h->counter[p.jobs[k]] = (uint16_t)(h->counter[p.jobs[k]] + p.each);
+            qrt_assert(h->counter[p.jobs[k]] + FEW <= 256); /* probability 2^-248 */
+            h->queue[end++ % n] = p.jobs[k];
         }
     }
 }

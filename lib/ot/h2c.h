@@ -6,8 +6,8 @@
 
 #include "math/point.h"
 
-#define QRT_H2C_MAX 64 /* jobs of one call */
-#define QRT_H2C_PASS 32
+#define QRT_H2C_MAX 128 /* jobs of one call */
+#define QRT_H2C_PASS 16 /* candidates tried side by side */
 
 struct qrt_h2c_job {
     const uint8_t *point; /* 33 */
@@ -20,8 +20,8 @@ struct qrt_h2c {
     struct qrt_h2c_job jobs[QRT_H2C_MAX];
     struct qrt_pt out[QRT_H2C_MAX];
     uint32_t mid[8];
-    uint8_t queue[QRT_H2C_MAX]; /* a ring: jobs without a point yet */
-    uint8_t tries[QRT_H2C_MAX]; /* the counter of a job's next candidate */
+    uint8_t queue[QRT_H2C_MAX];    /* a ring: jobs without a point yet */
+    uint16_t counter[QRT_H2C_MAX]; /* of a job's next candidate */
     uint8_t data[2 * QRT_H2C_PASS][64];
     uint8_t digest[2 * QRT_H2C_PASS][32];
     uint8_t candidate[QRT_H2C_PASS][33];

@@ -68,7 +68,7 @@ static void reference(const struct qrt_ctx *ctx, struct qrt_pt *out, const uint8
 
 static void test_every_job_of_a_batch_gets_its_first_candidate_on_the_curve(void **state)
 {
-    static const size_t sizes[] = {1, 2, 31, 32, 33, 63, 64};
+    static const size_t sizes[] = {1, 2, 3, 7, 8, 15, 16, 17, 64, 127, 128};
     static struct qrt_h2c h;
     static uint8_t points[QRT_H2C_MAX][33];
     const struct qrt_ctx *ctx = test_ctx(~0u);
