@@ -46,9 +46,14 @@ static QRT_NOINLINE size_t count_left(void)
     return n;
 }
 
+/* Linked only by AddressSanitizer, which lays frames out in its own way. */
+__attribute__((weak)) extern void __asan_init(void);
+
 static void test_the_stack_below_is_overwritten(void **state)
 {
     (void)state;
+    if (__asan_init)
+        skip();
     leave_bytes();
     assert_true(count_left() > LEFT / 2); /* or the test would see nothing */
     leave_bytes();
