@@ -19,6 +19,11 @@ static inline lanes lanes_add(lanes a, lanes b)
     return _mm256_add_epi32(a, b);
 }
 
+static inline lanes lanes_sub(lanes a, lanes b)
+{
+    return _mm256_sub_epi32(a, b);
+}
+
 static inline lanes lanes_ror(lanes a, int n)
 {
     return _mm256_or_si256(_mm256_srli_epi32(a, n), _mm256_slli_epi32(a, 32 - n));

@@ -20,6 +20,11 @@ static inline lanes lanes_add(lanes a, lanes b)
     return _mm512_add_epi32(a, b);
 }
 
+static inline lanes lanes_sub(lanes a, lanes b)
+{
+    return _mm512_sub_epi32(a, b);
+}
+
 static inline lanes lanes_xor3(lanes a, lanes b, lanes c)
 {
     return _mm512_ternarylogic_epi32(a, b, c, 0x96);
