@@ -10,27 +10,30 @@
 
 _Static_assert((int)QRT_LABEL_COUNT <= QRT_LABELS_MAX, "struct qrt_ctx has room for every label");
 
-static const char *const texts[] = {
-#define QRT_LABEL_TEXT(name, text) [QRT_L_##name] = text,
-    QRT_LABELS(QRT_LABEL_TEXT)
-#undef QRT_LABEL_TEXT
+/* With lengths, so that the library needs no strlen. */
+static const struct {
+    const char *text;
+    size_t len;
+} labels[] = {
+#define QRT_LABEL_ROW(name, text) [QRT_L_##name] = {text, sizeof text - 1},
+    QRT_LABELS(QRT_LABEL_ROW)
+#undef QRT_LABEL_ROW
 };
 
 const char *qrt_label_text(enum qrt_label label)
 {
     qrt_assert((unsigned)label < QRT_LABEL_COUNT);
-    return texts[label];
+    return labels[label].text;
 }
 
 static void label_init(struct qrt_ctx *ctx, enum qrt_label label)
 {
-    const char *text = qrt_label_text(label);
     uint8_t *t = ctx->label[label], block[64];
     struct qrt_sha256 h;
 
     qrt_sha256_start(&h, ctx);
     qrt_sha256_put(&h, "DKC/1/", 6);
-    qrt_sha256_put(&h, text, strlen(text));
+    qrt_sha256_put(&h, labels[label].text, labels[label].len);
     qrt_sha256_end(&h, t);
 
     memcpy(block, t, 32);

@@ -11,7 +11,7 @@ import tempfile
 import unittest
 
 HERE = pathlib.Path(__file__).resolve().parent
-HEADER = "#ifndef H\n#define H\n#define QRT_API\nQRT_API int qrt_one(int a);\n#endif\n"
+HEADER = "#ifndef H\n#define H\n#define QRT_API __attribute__((visibility(\"default\")))\nQRT_API int qrt_one(int a);\n#endif\n"
 GOOD = "int qrt_one(int a);\nint qrt_one(int a) { return a; }\n"
 
 
@@ -21,6 +21,7 @@ class Tree(unittest.TestCase):
         self.root = pathlib.Path(self.folder.name)
         self.put("include/meson.build", "'quorate/one.h'\n")
         self.put("include/quorate/one.h", HEADER)
+        self.put("cli/meson.build", "")
         self.put("lib/base/one.h", "#ifndef X\n#endif\n")
         self.put("lib/math/one.c", '#include "base/one.h"\n#include "quorate/one.h"\n')
 
