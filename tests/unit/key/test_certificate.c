@@ -70,6 +70,22 @@ static void rows_must_be_every_party_once_in_order(void **state)
     assert_int_equal(deal_open(d), QRT_E_RECORD_CERTIFICATE);
 }
 
+/* Rows 2, 3, 9: the last with party 1's key and a signature it made as 9. */
+static void a_party_under_a_strangers_index_is_refused(void **state)
+{
+    struct deal *d = valid();
+    uint8_t one[98], *row0 = d->record + deal_at_cert_row(d, 0);
+
+    (void)state;
+    memcpy(one, row0, 98);
+    memmove(row0, row0 + 98, 2 * 98);
+    memcpy(row0 + 2 * 98, one, 98);
+    qrt_be16_put(row0 + 2 * 98, 9);
+    d->index[0] = 9;
+    deal_sign(d);
+    assert_int_equal(deal_open(d), QRT_E_RECORD_CERTIFICATE);
+}
+
 /* Party 2's signature cannot stand for party 3, though both sign the same conf. */
 static void a_signature_of_another_party_is_refused(void **state)
 {
@@ -173,6 +189,7 @@ int main(void)
         cmocka_unit_test(lesson_2_13_what_the_parties_signed_is_what_the_record_says),
         cmocka_unit_test(every_signature_and_key_is_checked),
         cmocka_unit_test(rows_must_be_every_party_once_in_order),
+        cmocka_unit_test(a_party_under_a_strangers_index_is_refused),
         cmocka_unit_test(a_signature_of_another_party_is_refused),
         cmocka_unit_test(a_key_that_is_not_the_rosters_is_refused),
         cmocka_unit_test(a_certificate_of_the_other_protocol_is_refused),

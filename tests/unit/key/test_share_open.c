@@ -127,6 +127,22 @@ static void the_roster_is_checked(void **state)
     set_be16(d, deal_at_party(2), 4, QRT_E_RECORD_FIELD); /* the pair is still 3's */
 }
 
+/* All else fits: pairs in the same order, certificate ascending, signed. */
+static void a_roster_out_of_order_or_range_is_refused(void **state)
+{
+    static const uint16_t rosters[][3] = {{1, 3, 2}, {2, 1, 3}, {0, 1, 2}, {1, 2, 65535}};
+
+    (void)state;
+    for (size_t i = 0; i < QRT_ARRAY_LEN(rosters); i++) {
+        struct deal *d = deal_plan();
+
+        memcpy(d->index, rosters[i], sizeof rosters[i]);
+        d->flags = i == 2 ? QRT_SHARE_PENDING : 0; /* index 0 has no row in a certificate */
+        deal_make(d);
+        assert_int_equal(deal_open(d), QRT_E_RECORD_FIELD);
+    }
+}
+
 static void coordinates_are_checked(void **state)
 {
     struct deal *d = valid();
@@ -173,10 +189,12 @@ static void another_key_with_its_own_key_id_is_refused(void **state)
     struct deal *d = valid();
 
     (void)state;
-    memcpy(d->record + AT_PK, d->X[0], 33);
-    qrt_share_keyid(d->ctx, d->record + AT_KEYID, 1, d->X[0]);
-    deal_sign(d);
-    assert_int_equal(deal_open(d), QRT_E_RECORD_KEY);
+    for (size_t i = 0; i < 3; i++) {
+        memcpy(d->record + AT_PK, d->X[i], 33);
+        qrt_share_keyid(d->ctx, d->record + AT_KEYID, 1, d->X[i]);
+        deal_sign(d);
+        assert_int_equal(deal_open(d), QRT_E_RECORD_KEY);
+    }
 }
 
 /* The first t public shares fit the key, the last does not fit them; all have signed it. */
@@ -214,6 +232,16 @@ static void a_fresh_key_is_epoch_zero_and_not_imported(void **state)
     set_byte(d, AT_FLAGS, QRT_SHARE_IMPORTED, QRT_E_RECORD_FIELD);
     set_byte(d, deal_at_certificate(d), QRT_SIGN, QRT_E_RECORD_FIELD);
     set_byte(d, deal_at_certificate(d), 2, QRT_E_RECORD_FIELD); /* a reshare makes no epoch 0 */
+}
+
+static void a_fresh_key_has_no_dealer_that_received_nothing(void **state)
+{
+    struct deal *d = deal_plan();
+
+    (void)state;
+    d->dealers_n = 1;
+    deal_make(d);
+    assert_int_equal(deal_open(d), QRT_E_RECORD_FIELD);
 }
 
 static struct deal *reshared(void)
@@ -408,12 +436,14 @@ int main(void)
         cmocka_unit_test(threshold_and_own_index_are_checked),
         cmocka_unit_test(a_threshold_that_is_not_the_degree_plus_one_is_refused),
         cmocka_unit_test(the_roster_is_checked),
+        cmocka_unit_test(a_roster_out_of_order_or_range_is_refused),
         cmocka_unit_test(coordinates_are_checked),
         cmocka_unit_test(points_are_checked),
         cmocka_unit_test(another_key_with_its_own_key_id_is_refused),
         cmocka_unit_test(a_public_share_off_the_polynomial_is_refused),
         cmocka_unit_test(the_secret_is_checked_against_its_public_share),
         cmocka_unit_test(a_fresh_key_is_epoch_zero_and_not_imported),
+        cmocka_unit_test(a_fresh_key_has_no_dealer_that_received_nothing),
         cmocka_unit_test(a_reshared_record_opens_with_its_dealers),
         cmocka_unit_test(dealers_are_checked),
         cmocka_unit_test(pairs_are_checked),

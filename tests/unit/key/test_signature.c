@@ -247,6 +247,7 @@ static void der_that_is_not_the_one_form_is_refused(void **state)
     refused("3006020100020101");   /* r = 0 */
     refused("300702020001020101"); /* leading zero */
     refused("3006020181020101");   /* negative */
+    refused("300702010102010100"); /* one more byte inside */
     refused("300602010102010100"); /* one more byte */
     refused("3007020101020101");   /* length too large */
     refused("3005020101020101");   /* length too small */
