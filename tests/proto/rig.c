@@ -34,15 +34,35 @@ static void record(struct rig *r, enum level level)
     free(s);
 }
 
+static void note_said(struct rig *r, const struct qrt_msg *m)
+{
+    struct parcel p = {.from = r->victim, .round = m->round, .kind = m->kind, .len = m->len};
+
+    p.b = (uint8_t *)m->b;
+    p.to = m->to == QRT_EVERYBODY ? 0 : m->to;
+    parcels_push(&r->said, &p);
+}
+
 static void quiet(struct rig *r)
 {
+    const struct qrt_msg *m;
     bool more = true;
 
     while (more) {
         more = node_settle(&r->node);
-        while (node_say(&r->node))
+        while ((m = node_say(&r->node))) {
+            note_said(r, m);
             more = true;
+        }
     }
+}
+
+const struct parcel *rig_said(const struct rig *r, uint8_t round, uint8_t kind)
+{
+    for (size_t i = 0; i < r->said.n; i++)
+        if (r->said.p[i].round == round && r->said.p[i].kind == kind)
+            return &r->said.p[i];
+    return NULL;
 }
 
 static bool on_tape(const struct rig *r, uint8_t round)
@@ -93,6 +113,7 @@ void rig_free(struct rig *r)
     node_free(&r->node);
     parcels_free(&r->tape);
     parcels_free(&r->plain);
+    parcels_free(&r->said);
     for (size_t i = 0; i < sizeof r->image / sizeof *r->image; i++)
         free(r->image[i]);
     *r = (struct rig){.victim = 0};
@@ -108,6 +129,7 @@ void rig_rewind(struct rig *r, uint8_t round)
         free(n->records[i].b);
     *n = (struct node){
         .index = n->index, .is_peer = n->is_peer, .memory = n->memory, .size = n->size};
+    parcels_free(&r->said);
     r->may_say = 0;
 }
 
@@ -268,6 +290,15 @@ void rig_rest(struct rig *r, uint8_t round, const struct parcel *except)
 {
     for (; round <= RIG_ROUNDS; round++)
         rig_round(r, round, except);
+}
+
+enum qrt_err rig_give_plain(struct rig *r, const struct parcel *p)
+{
+    struct parcel wire = rig_pack(r, p, NULL);
+    enum qrt_err e = rig_give(r, wire.from, wire.b, wire.len);
+
+    free(wire.b);
+    return e;
 }
 
 static void give_packed(struct rig *r, const struct parcel *plain, const struct parcel *e1)

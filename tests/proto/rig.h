@@ -23,7 +23,8 @@ struct rig {
     struct parcels tape;            /* to the victim, by round, at the session's level */
     struct parcels plain;           /* everything everybody said, as runs say it */
     uint8_t *image[RIG_ROUNDS + 2]; /* memory before the inbox of a round; NULL: no such round */
-    size_t may_say; /* messages the victim rightly sent before it failed; reset by rewinding */
+    struct parcels said; /* what the victim said since it was rewound; |to| 0 for everybody */
+    size_t may_say;      /* messages the victim rightly sent before it failed; reset by rewinding */
 };
 
 void rig_make(struct rig *r, const struct session *s, uint16_t victim);
@@ -49,6 +50,10 @@ enum qrt_err rig_give(struct rig *r, uint16_t from, const uint8_t *b, size_t len
 void rig_round(struct rig *r, uint8_t round, const struct parcel *except);
 /* The same for |round| and all later ones. */
 void rig_rest(struct rig *r, uint8_t round, const struct parcel *except);
+/* Give it the plain message |p|, sealed or signed as |p->from|. */
+enum qrt_err rig_give_plain(struct rig *r, const struct parcel *p);
+/* What the victim said since it was rewound; NULL: nothing of that kind. */
+const struct parcel *rig_said(const struct rig *r, uint8_t round, uint8_t kind);
 /* Rewind to the plain message's round and play that round with it instead of the honest one. */
 void rig_attack(struct rig *r, const struct parcel *changed);
 
