@@ -38,14 +38,14 @@ static inline vec vec_mul(vec a, vec b)
     return _mm256_mul_epu32(a, b);
 }
 
-static inline vec vec_shl(vec a, int n)
+static inline vec vec_shl(vec a, unsigned n)
 {
-    return _mm256_slli_epi64(a, n);
+    return _mm256_slli_epi64(a, (int)n);
 }
 
-static inline vec vec_shr(vec a, int n)
+static inline vec vec_shr(vec a, unsigned n)
 {
-    return _mm256_srli_epi64(a, n);
+    return _mm256_srli_epi64(a, (int)n);
 }
 
 #include "math/sqrt_lanes.h"

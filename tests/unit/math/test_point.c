@@ -213,20 +213,31 @@ static void test_equality_is_of_values_and_knows_the_identity(void **state)
     assert_false(qrt_pt_equal(ctx, &o, &p));
 }
 
+/* With a valid point beside the mark, so that it is not libsecp256k1 that stops. */
+static struct qrt_pt marked_identity(const struct qrt_ctx *ctx)
+{
+    struct qrt_pt r = base(ctx, 1);
+
+    r.inf = true;
+    return r;
+}
+
 static void encode_the_identity(void)
 {
-    const struct qrt_pt o = {.inf = true};
+    const struct qrt_ctx *ctx = test_ctx(QRT_CPU_ALL);
+    const struct qrt_pt o = marked_identity(ctx);
     uint8_t b[33];
 
-    qrt_pt_encode(test_ctx(QRT_CPU_ALL), b, &o);
+    qrt_pt_encode(ctx, b, &o);
 }
 
 static void multiply_the_identity(void)
 {
-    const struct qrt_pt o = {.inf = true};
+    const struct qrt_ctx *ctx = test_ctx(QRT_CPU_ALL);
+    const struct qrt_pt o = marked_identity(ctx);
     struct qrt_pt r;
 
-    qrt_pt_mul(test_ctx(QRT_CPU_ALL), &r, &o, &qrt_sc_one);
+    qrt_pt_mul(ctx, &r, &o, &qrt_sc_one);
 }
 
 static void test_what_has_no_encoding_is_a_bug(void **state)

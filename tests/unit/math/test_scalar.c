@@ -386,6 +386,27 @@ static void test_an_accumulator_is_reduced_right_up_to_its_bound(void **state)
     assert_true(is(&r, "c0e34de2f34bfaf22de683e39e0d30c7fd9a5ee32989c2ff1278890242e3ed15"));
 }
 
+/* Chosen backwards from the third fold, which carries out of 256 bits for one number in 2^127. */
+static void test_the_last_carry_of_a_reduction_is_not_lost(void **state)
+{
+    uint8_t b[64];
+    struct qrt_sc_acc acc;
+    struct qrt_sc r;
+
+    (void)state;
+    test_unhex(b, sizeof b,
+               "9e87383ed50ad6e290b6e3cd8d59267604abb7987120e74b951d884b3ed398bf"
+               "00000000000000000000000000000000803e4aa9906f95d3ce4bae2cc83a24b7");
+    qrt_sc_acc_zero(&acc);
+    for (size_t i = 0; i < sizeof b; i++) {
+        qrt_limb byte = b[sizeof b - 1 - i];
+
+        acc.v[i * 8 / QRT_LIMB_BITS] |= (qrt_limb)(byte << i * 8 % QRT_LIMB_BITS);
+    }
+    qrt_sc_acc_get(&r, &acc);
+    assert_true(is(&r, "000000000000000000000000000000028aa24632a16ebf88805b42e65f937d7d"));
+}
+
 static void test_an_addend_carries_through_the_whole_accumulator(void **state)
 {
     struct qrt_sc_acc acc;
@@ -423,6 +444,7 @@ int main(void)
         cmocka_unit_test(test_a_lazy_sum_of_thousands_equals_the_eager_one),
         cmocka_unit_test(test_the_largest_products_add_up),
         cmocka_unit_test(test_an_accumulator_is_reduced_right_up_to_its_bound),
+        cmocka_unit_test(test_the_last_carry_of_a_reduction_is_not_lost),
         cmocka_unit_test(test_an_addend_carries_through_the_whole_accumulator),
     };
 

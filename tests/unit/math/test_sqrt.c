@@ -127,6 +127,37 @@ static void test_points_of_the_curve_come_back_with_their_sign(void **state)
     assert_int_equal(check((const uint8_t(*)[33])candidates, MAX), MAX);
 }
 
+/* y or p - y is below 200 or close to 2^256 - p: the roots that have two spellings in 256 bits. */
+static void test_roots_that_fit_twice_into_256_bits(void **state)
+{
+    static const char *const xs[] = {
+        "021fe1e5ef3fceb5c135ab7741333ce5a6e80d68167653f6b2b24bcbcfaaaff507",
+        "02c8b492e17665b9e65e4a124661e1103f1aebfcc849dcd94f7688dcf149f6f4f2",
+        "02a95c7e1d4c5db1863b7c6fb26ac231479ff552c18707b69a9ac6bf9c3676f31b",
+        "02c2b84dcef67220199a187064a65579cad41a3345bcf6974fe3a153128b81ca10",
+        "0238c6df1539ef1082e6d1fd0a5d8226b86f5f34f10fe5ae536b703983014320b0",
+        "02db2b0e9f3d35f7defc0362851b21ee6184f2ad044b4a06a08ae634778e583124",
+        "02f346d78c225763a603a094a7876f2d1fbe5669a8ff9ee4dbadba044634093494",
+        "0208a9a8ec60215e7d961f54cd56d5a6fa0fd8a5d2e161017179c15570c4279950",
+        "026f912de5343a30bead7864892159756040cb009884d6274dd71a2d21a9ff623a",
+        "025ec7747d945282669eec34382141122f0a9f663320f4b2ddd67f018c049ccd00",
+        "02e333fcaa04d7bc97c28b5edc100e42d6a18b9d597ddc5db2bdc064bb12c4e30d",
+        "02dbc4192fa5153539254f94079c14fc37b329561878dc2ea9dabc1e9e8931a76e",
+        "024e3e3e682e418a5760d385258e0d7dc6cb08ad682ffb2a14360100d591c353a7",
+        "02c88bc315d2ca7a58042c4723a8d173fc0d5e0cdd585fc062bf08ac1b9f888efd",
+        "024902c2801268bed8cf48b23a7b694a451dd7d90a9f21b6c69e72fea5e48d89d2",
+        "02b7666e56093256986cbdc69b796f41b317969b73c3c7b709bf76a9047d90efd2"};
+    uint8_t candidates[2 * QRT_ARRAY_LEN(xs)][33];
+
+    (void)state;
+    for (size_t i = 0; i < QRT_ARRAY_LEN(candidates); i++) {
+        test_unhex(candidates[i], 33, xs[i / 2]);
+        candidates[i][0] = (uint8_t)(2 + i % 2);
+    }
+    assert_int_equal(check((const uint8_t(*)[33])candidates, QRT_ARRAY_LEN(candidates)),
+                     QRT_ARRAY_LEN(candidates));
+}
+
 static void test_every_length_of_a_batch(void **state)
 {
     struct test_rng rng = {3};
@@ -164,6 +195,7 @@ int main(void)
         cmocka_unit_test(test_coordinates_around_zero_and_the_field_prime),
         cmocka_unit_test(test_other_prefixes_are_refused),
         cmocka_unit_test(test_points_of_the_curve_come_back_with_their_sign),
+        cmocka_unit_test(test_roots_that_fit_twice_into_256_bits),
         cmocka_unit_test(test_every_length_of_a_batch),
         cmocka_unit_test(test_a_batch_too_long_is_a_bug),
     };
