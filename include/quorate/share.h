@@ -59,7 +59,7 @@ QRT_API QRT_MUST enum qrt_err qrt_share_open_pending(struct qrt_share *share,
 QRT_API const struct qrt_share_party *qrt_share_party(const struct qrt_share *share,
                                                       uint16_t index);
 
-/* How party |j| stands to this share. Either bit refuses |j| as a co-signer. */
+/* How party |j| stands to this share. Either bit refuses |j| as a co-signer; a stranger has both. */
 enum { QRT_BURN_MINE = 1, QRT_BURN_THEIRS = 2 };
 QRT_API uint8_t qrt_share_burn_bits(const struct qrt_share *share, uint16_t j);
 
