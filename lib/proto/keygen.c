@@ -220,6 +220,7 @@ static enum qrt_err write1(struct qrt_run *run)
         struct qrt_pt *A = &kg->F[run->own * run->t + m];
 
         qrt_pt_base(ctx, A, &kg->coeff[m]);
+        qrt_public(A, sizeof *A, "sent in round 2");
         qrt_pt_encode(ctx, r2 + 33 * m, A);
     }
     memcpy(opening, kg->cc, 32);

@@ -261,6 +261,8 @@ enum qrt_err qrt_keygen_parse3(struct qrt_run *run)
 
         if (j == run->own)
             continue;
+        qrt_secret(p + KG_R3_SHARE, 32);
+        qrt_secret(p + KG_R3_ZC, 32);
         good = qrt_sc_decode(&part, p + KG_R3_SHARE) && !qrt_sc_is_zero(&part) &&
                qrt_pt_decode(run->ctx, &B, p + KG_R3_B);
         qrt_wipe(&part, sizeof part);

@@ -4,6 +4,7 @@
 #include "proto/peer.h"
 
 #include "base/assert.h"
+#include "base/ct.h"
 #include "base/wipe.h"
 #include "proto/keygen.h"
 
@@ -150,6 +151,7 @@ static enum qrt_err take_sealed(struct qrt_peer *peer, const struct incoming *in
         return QRT_E_AGAIN;
     if (!qrt_open(in->slot->payload, in->wire, in->h.payload_len, link->recv[in->h.round]))
         return QRT_E_DROP_UNAUTHENTIC;
+    qrt_public(in->slot->payload, in->h.payload_len, "parsed; the protocols mark what is secret");
     return qrt_run_fill(peer->run, in->slot, &in->h, in->slot->payload);
 }
 

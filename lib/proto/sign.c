@@ -207,6 +207,7 @@ static enum qrt_err write1(struct qrt_run *run)
     qrt_drbg_scalar(&sg->rng, run->ctx, &sg->phi);
     qrt_drbg_bytes(&sg->rng, run->ctx, r2 + SG_R2_RHO, 32);
     qrt_pt_base(run->ctx, &sg->own_R, &sg->r);
+    qrt_public(&sg->own_R, sizeof sg->own_R, "sent in round 2");
     qrt_pt_encode(run->ctx, r2 + SG_R2_R, &sg->own_R);
     qrt_sign_commitment(run->ctx, qrt_run_broadcast(run, 1), run->sid, own, r2);
     for (size_t j = 0; j < run->n; j++) {

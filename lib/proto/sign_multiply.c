@@ -181,6 +181,7 @@ static enum qrt_err parse_peer(struct qrt_run *run, size_t j)
     struct qrt_sc psi;
     uint8_t c[32];
 
+    qrt_secret(p + SG_R2_PSI, 32);
     if (!qrt_pt_decode(run->ctx, &peer->R, b + SG_R2_R) ||
         !qrt_pt_decode(run->ctx, &peer->pk, b + SG_R2_PK))
         return QRT_E_MALFORMED_BROADCAST;

@@ -40,6 +40,7 @@ void qrt_envelope_sign(const struct qrt_ctx *ctx, uint8_t sig[QRT_SIG_BYTES],
 
     signed_digest(ctx, digest, m);
     qrt_assert(crypto_sign_detached(sig, NULL, digest, sizeof digest, identity) == 0);
+    qrt_public(sig, QRT_SIG_BYTES, "sent");
 }
 
 bool qrt_envelope_verify(const struct qrt_ctx *ctx, const uint8_t sig[QRT_SIG_BYTES],
@@ -66,6 +67,7 @@ void qrt_envelope_open_hash(const struct qrt_ctx *ctx, uint8_t out[32],
 void qrt_seal_ephemeral(uint8_t ek[32], const uint8_t esk[32])
 {
     qrt_assert(crypto_scalarmult_base(ek, esk) == 0);
+    qrt_public(ek, 32, "sent in round 1");
 }
 
 static void put_side(struct qrt_th *th, const struct qrt_seal_side *side)

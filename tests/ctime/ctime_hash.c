@@ -105,7 +105,6 @@ static void seal_and_open(const struct qrt_ctx *ctx)
     ctime_secret(esk, sizeof esk);
     ctime_bytes(other, sizeof other);
     qrt_seal_ephemeral(ek, esk);
-    qrt_public(ek, sizeof ek, "sent in round 1");
     qrt_seal_ephemeral(peer_ek, other);
     agree(ctx, prk, esk, ek, peer_ek);
     qrt_seal_key(key, prk, 2, 1, 2);

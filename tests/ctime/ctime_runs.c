@@ -12,37 +12,14 @@
 
 static struct committee c;
 
-/* What of a received bare message is its receiver's secret; a peer decrypts it, a run is given it
- * in the clear, so it is marked again here. */
-static void mark_payload(uint8_t *b, const struct qrt_msg *msg)
-{
-    uint8_t protocol = b[4];
-    uint8_t *payload = b + QRT_HEADER_BYTES;
-
-    if (msg->kind != QRT_KIND_PRIVATE)
-        return;
-    if (protocol == QRT_KEYGEN && msg->round == 3) {
-        qrt_secret(payload, 32);      /* p_i(x_j) */
-        qrt_secret(payload + 96, 32); /* zc */
-    }
-    if (protocol != QRT_KEYGEN && msg->round == 2)
-        qrt_secret(payload + 49248 + 66, 32); /* psi */
-}
-
 static void deliver(struct session *s, struct seat *from, const struct qrt_msg *msg)
 {
     for (size_t i = 0; i < s->n; i++) {
         struct seat *to = &s->seats[i];
-        uint8_t *copy;
 
         if (to == from || (msg->to != QRT_EVERYBODY && msg->to != seat_index(to)))
             continue;
-        copy = malloc(msg->len);
-        memcpy(copy, msg->b, msg->len);
-        if (!s->envelope)
-            mark_payload(copy, msg);
-        ctime_need(seat_recv(to, seat_index(from), copy, msg->len) == QRT_OK, "delivery");
-        free(copy);
+        ctime_need(seat_recv(to, seat_index(from), msg->b, msg->len) == QRT_OK, "delivery");
     }
 }
 
