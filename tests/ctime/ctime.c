@@ -59,30 +59,35 @@ void ctime_need(bool ok, const char *what)
     exit(1);
 }
 
-static struct qrt_ctx *make_ctx(unsigned mask)
+const struct qrt_ctx *ctime_start(int argc, char **argv)
 {
+    unsigned mask = argc > 1 && strcmp(argv[1], "simd") == 0 ? SIMD : 0;
     struct qrt_ctx *ctx = aligned_alloc(QRT_ALIGN, qrt_ctx_size());
 
+    if (!RUNNING_ON_VALGRIND) {
+        fprintf(stderr, "run this under valgrind\n");
+        exit(SKIP);
+    }
     ctime_need(ctx && sodium_init() >= 0, "set-up");
     qrt_ctx_init(ctx, secp256k1_context_create(SECP256K1_CONTEXT_NONE), mask);
     return ctx;
 }
 
+bool ctime_leaks(const struct qrt_ctx *ctx, const struct ctime_case *one)
+{
+    unsigned before = VALGRIND_COUNT_ERRORS;
+
+    one->run(ctx);
+    return VALGRIND_COUNT_ERRORS != before;
+}
+
 int ctime_main(int argc, char **argv, const struct ctime_case *cases, size_t n)
 {
-    const struct qrt_ctx *ctx;
+    const struct qrt_ctx *ctx = ctime_start(argc, argv);
     size_t leaks = 0;
 
-    if (!RUNNING_ON_VALGRIND) {
-        fprintf(stderr, "run this under valgrind\n");
-        return SKIP;
-    }
-    ctx = make_ctx(argc > 1 && strcmp(argv[1], "simd") == 0 ? SIMD : 0);
     for (size_t i = 0; i < n; i++) {
-        unsigned before = VALGRIND_COUNT_ERRORS;
-
-        cases[i].run(ctx);
-        if (VALGRIND_COUNT_ERRORS == before)
+        if (!ctime_leaks(ctx, &cases[i]))
             continue;
         fprintf(stderr, "LEAK: %s\n", cases[i].name);
         leaks++;

@@ -21,6 +21,11 @@ struct ctime_case {
 /* Run |n| cases with the CPU bits of argv[1]: "portable" or "simd". Exit code of the program. */
 int ctime_main(int argc, char **argv, const struct ctime_case *cases, size_t n);
 
+/* The parts of it: a context with those CPU bits, or the end of the program if this is not
+ * valgrind; and one case, true if something was reported. */
+const struct qrt_ctx *ctime_start(int argc, char **argv);
+bool ctime_leaks(const struct qrt_ctx *ctx, const struct ctime_case *one);
+
 /* The same bytes in every program; public. */
 void ctime_bytes(void *out, size_t len);
 /* The same, then marked secret. */
