@@ -47,6 +47,7 @@ struct party {
     struct share_facts facts;     /* of the record, if there is one */
     struct qrt_share share;       /* view into |content|; valid if |has_share| */
     bool has_share;
+    int share_lock; /* descriptor that holds the lock on the share file; 0: none */
     uint16_t index;
     uint8_t initiator[32];
     char active_path[PATH_MAX], pending_path[PATH_MAX]; /* pending: empty for --shares */

@@ -6,8 +6,13 @@
 #include "hex.h"
 #include "party.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <sodium.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 static enum qrt_err view(struct qrt_share *out, const struct party *party,
                          const struct share_content *content, bool pending)
@@ -48,6 +53,27 @@ static bool check_content(struct party *party, const struct share_file *file, co
     return true;
 }
 
+/* One process works with a share file at a time, so that its burn bits have one reader and one
+ * writer. The lock holds until the process ends; a file that was replaced between the opening and
+ * the locking is refused. */
+static bool lock_share(struct party *party, const char *path, struct trouble *trouble)
+{
+    struct stat opened, named;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+    if (fd < 0)
+        return trouble_set(trouble, "cannot open %s: %s", path, strerror(errno));
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0 || fstat(fd, &opened) != 0 || stat(path, &named) != 0 ||
+        opened.st_ino != named.st_ino) {
+        close(fd);
+        return trouble_set(trouble, "%s is in use by another quorate process", path);
+    }
+    if (party->share_lock)
+        close(party->share_lock);
+    party->share_lock = fd;
+    return true;
+}
+
 static bool unseal(struct party *party, const struct file *bytes, const char *path,
                    struct trouble *trouble)
 {
@@ -64,7 +90,7 @@ static bool load(struct party *party, const char *path, struct trouble *trouble)
     struct file bytes;
     bool ok;
 
-    if (!file_read(&bytes, path, SHARE_FILE_MAX, trouble))
+    if (!lock_share(party, path, trouble) || !file_read(&bytes, path, SHARE_FILE_MAX, trouble))
         return false;
     ok = unseal(party, &bytes, path, trouble);
     file_free(&bytes);
@@ -138,7 +164,7 @@ static bool store_share(struct party *party, const struct qrt_record *rec, struc
     if (!take_record(party, rec, trouble))
         return false;
     seal_content(&file, party);
-    ok = file_write_new(path, file.b, file.len, trouble);
+    ok = file_write_new(path, file.b, file.len, trouble) && lock_share(party, path, trouble);
     file_free(&file);
     if (ok)
         told_stored(party, path);

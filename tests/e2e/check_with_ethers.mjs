@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// Has ethers, which nobody here wrote, read what the demo signed. Input on stdin: {report, fields},
+// the demo's report and the transaction as it was asked for. Ends with 1 at the first difference.
+import { strict as assert } from "node:assert";
+import { readFileSync } from "node:fs";
+import { pathToFileURL } from "node:url";
+
+const { Transaction, computeAddress, keccak256, recoverAddress, SigningKey } =
+  await import(pathToFileURL(process.argv[2]).href);
+const { report, fields } = JSON.parse(readFileSync(0, "utf8"));
+
+function checkTransaction(tx) {
+  assert.equal(tx.type, 2);
+  assert.equal(tx.chainId, BigInt(fields.chainId));
+  assert.equal(BigInt(tx.nonce), BigInt(fields.nonce));
+  assert.equal(tx.to, fields.to);
+  assert.equal(tx.value, BigInt(fields.value));
+  assert.equal(tx.maxFeePerGas, BigInt(fields.maxFeePerGas));
+  assert.equal(tx.maxPriorityFeePerGas, BigInt(fields.maxPriorityFeePerGas));
+  assert.equal(tx.gasLimit, BigInt(fields.gasLimit));
+  assert.equal(tx.data, fields.data ?? "0x");
+  assert.deepEqual(tx.accessList, []);
+}
+
+function checkSignature(entry) {
+  const tx = Transaction.from(entry.raw_transaction);
+  checkTransaction(tx);
+  assert.equal(tx.serialized, entry.raw_transaction);
+  assert.equal(tx.hash, entry.transaction_hash);
+  assert.equal(tx.unsignedSerialized, report.unsigned_transaction);
+  assert.equal(tx.unsignedHash, report.message_hash);
+  assert.equal(tx.from, report.address);
+  assert.equal(tx.signature.r, "0x" + entry.r);
+  assert.equal(tx.signature.s, "0x" + entry.s);
+  assert.equal(tx.signature.yParity, entry.recovery_id);
+  assert.equal(SigningKey.recoverPublicKey(report.message_hash, tx.signature),
+    SigningKey.computePublicKey("0x" + report.public_key, false));
+  assert.equal(recoverAddress(report.message_hash, tx.signature), report.address);
+}
+
+assert.equal(computeAddress("0x" + report.public_key), report.address);
+assert.equal(keccak256(report.unsigned_transaction), report.message_hash);
+report.signatures.forEach(checkSignature);
+console.log(`${report.signatures.length} signatures are right`);

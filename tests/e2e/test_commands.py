@@ -1,0 +1,277 @@
+# SPDX-License-Identifier: Apache-2.0
+"""verify, address, inspect, help: right answers, in text and in JSON, with the right exit code."""
+import hashlib
+import json
+import os
+import subprocess
+import unittest
+
+from support import (PASSPHRASE, QUORATE, TestCase, Watched, open_share_file, parse_record,
+                     parse_share_file, run)
+
+# The generator itself, the key 1; addresses as everybody has them.
+G = "0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798"
+G_UNCOMPRESSED = ("0479be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798"
+                  "483ada7726a3c4655da4fbfc0e1108a8fd17b448a68554199c47d08ffb10d4b8")
+ADDRESSES = {
+    "ethereum": "0x7E5F4552091A69125d5DfCb7b8C2659029395Bdf",
+    "bitcoin_p2wpkh": "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4",
+    "bitcoin_p2pkh": "1BgGZ9tcN4rm9KBzDn7KprQz87SZ26SAMH",
+    "tron": "TMVQGm1qAQYVdetCeGRRkTWYYrLXuHK2HC",
+}
+Q = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141
+
+
+class Address(TestCase):
+    def test_all_four_by_default(self):
+        for key in (G, "0x" + G, G_UNCOMPRESSED):
+            r = run("address", key, "--json")
+            self.assertEqual((r.code, r.err), (0, ""))
+            self.assertEqual(json.loads(r.out), {"public_key": G, **ADDRESSES})
+
+    def test_one_chain(self):
+        for chain, address in ADDRESSES.items():
+            r = run("address", G, "--chain", chain, "--json")
+            self.assertEqual(json.loads(r.out), {"public_key": G, chain: address})
+
+    def test_text_holds_the_same(self):
+        r = run("address", G)
+        for address in ADDRESSES.values():
+            self.assertIn(" " + address + "\n", r.out)
+
+    def test_child_of_bip32(self):
+        # BIP32, test vector 2: chain m and chain m/0
+        parent = "03cbcaa9c98c877a26977d00825c956a238e8dddfbd322cce4f74b0b5bd6ace4a7"
+        code = "60499f801b896d83179a4374aeb7822aaeaceaa0db1f85ee3e904c4defbd9689"
+        child = "02fc9e5af0ac8d9b3cecfe2a888e2117ba3d089d8585886c9c826b6b22a98d12ea"
+        r = run("address", parent, "--path", "m/0", "--chain-code", code, "--json")
+        self.assertEqual(r.code, 0)
+        self.assertEqual(json.loads(r.out)["public_key"], child)
+
+    def test_refusals(self):
+        cases = [
+            (["address"], "the public key is missing; see quorate address --help"),
+            (["address", "02" + "ff" * 32],
+             f"02{'ff' * 32} is not a public key: 33 or 65 bytes of hex, on the curve"),
+            (["address", G, "--chain", "solana"],
+             "--chain is ethereum, bitcoin_p2wpkh, bitcoin_p2pkh or tron, not solana"),
+            (["address", G, "--path", "m/0"], "--path and --chain-code go together"),
+            (["address", G, "--path", "m/0'", "--chain-code", "00" * 32],
+             "--path is not a path of non-hardened indices such as m/44/60/0: m/0'"),
+            (["address", G, "--path", "m/0", "--chain-code", "00"],
+             "the chain code (--chain-code) must be exactly 32 bytes, 64 hex digits"),
+        ]
+        for args, sentence in cases:
+            r = run(*args)
+            self.assertEqual((r.code, r.out, r.err), (2, "", f"quorate: {sentence}\n"))
+
+
+class Verify(TestCase):
+    @classmethod
+    def setUpClass(cls):
+        r = run("demo", "--signers", "1,3", "--message-hash", hashlib.sha256(b"hello").hexdigest(),
+                "--json")
+        cls.report = json.loads(r.out)
+        cls.entry = cls.report["signatures"][0]
+        cls.sig = cls.entry["r"] + cls.entry["s"]
+
+    def verify(self, *args):
+        r = run("verify", "--json", *args)
+        return r.code, json.loads(r.out) if r.out else None, r.err
+
+    def test_valid_by_key_and_by_every_address(self):
+        digest = self.report["message_hash"]
+        key = ("--public-key", self.report["public_key"])
+        wanted = {"valid": True, "hash": digest[2:], "public_key": self.report["public_key"]}
+        self.assertEqual(self.verify("--hash", digest, "--signature", self.sig, *key),
+                         (0, wanted, ""))
+        for address in [*self.report["addresses"].values(), self.report["address"].lower()]:
+            self.assertEqual(self.verify("--hash", digest, "--signature", self.sig, "--address",
+                                         address), (0, wanted, ""))
+
+    def test_message_file_and_other_forms_of_the_signature(self):
+        message = self.write("hello", b"hello")
+        r, s = bytes.fromhex(self.entry["r"]), bytes.fromhex(self.entry["s"])
+        der = b"".join(b"\2" + bytes([len(x)]) + x
+                       for x in ((b"\0" + v if v[0] & 0x80 else v.lstrip(b"\0") or b"\0")
+                                 for v in (r, s)))
+        forms = [self.sig, "0x" + self.sig, f"{self.sig}{self.entry['recovery_id']:02x}",
+                 f"{self.sig}{27 + self.entry['recovery_id']:02x}",
+                 (b"\x30" + bytes([len(der)]) + der).hex()]
+        for form in forms:
+            code, report, _ = self.verify("--message", message, "--digest", "sha256", "--signature",
+                                          form, "--public-key", self.report["public_key"])
+            self.assertEqual((code, report["valid"]), (0, True), form)
+
+    def test_invalid_is_1_and_says_why(self):
+        message = self.write("hello", b"hello!")
+        key = ("--public-key", self.report["public_key"])
+        digest = self.report["message_hash"]
+        high = self.entry["r"] + f"{Q - int(self.entry['s'], 16):064x}"
+        wrong_recid = f"{self.sig}{self.entry['recovery_id'] ^ 1:02x}"
+        by_key = "it was not made by that key for that message"
+        by_address = "it was not made by the key of that address for that message"
+        cases = [
+            (["--message", message, "--digest", "sha256", "--signature", self.sig, *key], by_key),
+            (["--message", message, "--digest", "keccak256", "--signature", self.sig, *key], by_key),
+            (["--hash", digest, "--signature", self.sig, "--public-key", G], by_key),
+            (["--hash", digest, "--signature", high, *key],
+             "s is in the upper half of its range (not low-s)"),
+            (["--hash", digest, "--signature", self.sig, "--address", ADDRESSES["ethereum"]],
+             by_address),
+            (["--hash", digest, "--signature", wrong_recid, "--address", self.report["address"]],
+             by_address),
+        ]
+        for args, reason in cases:
+            code, report, err = self.verify(*args)
+            self.assertEqual((code, report["valid"], report["reason"]), (1, False, reason))
+            self.assertEqual(err, f"quorate: the signature is not valid: {reason}\n")
+
+    def test_every_flipped_byte_is_noticed(self):
+        for i in range(64):
+            b = bytearray(bytes.fromhex(self.sig))
+            b[i] ^= 1
+            code, _, _ = self.verify("--hash", self.report["message_hash"], "--signature", b.hex(),
+                                     "--public-key", self.report["public_key"])
+            self.assertIn(code, (1, 2), i)
+
+    def test_wrong_use(self):
+        key, digest = ("--public-key", G), ("--hash", "00" * 32)
+        sig = ("--signature", self.sig)
+        cases = [
+            ([], "--signature is missing; see quorate verify --help"),
+            ([*sig, *digest], "give one of --public-key and --address"),
+            ([*sig, *digest, *key, "--address", "x"], "give one of --public-key and --address"),
+            ([*sig, *key], "give one of --hash and --message"),
+            ([*sig, *key, *digest, "--digest", "sha256"],
+             "--digest goes with --message; a --hash is taken as it is"),
+            ([*sig, *key, "--message", "x"],
+             "--message needs --digest keccak256 or --digest sha256"),
+            ([*sig, *key, "--message", "x", "--digest", "md5"],
+             "--digest is keccak256 or sha256, not md5"),
+            ([*sig, *key, "--hash", "00" * 31],
+             "the hash (--hash) must be exactly 32 bytes, 64 hex digits"),
+            ([*key, *digest, "--signature", "00"],
+             "the signature (--signature) is neither r and s (64 bytes, or 65 with the recovery id) "
+             "nor DER, in hex"),
+            ([*sig, *digest, "--public-key", "02"],
+             "--public-key is not a public key: 33 or 65 bytes of hex, on the curve"),
+        ]
+        for args, sentence in cases:
+            self.assertEqual(self.verify(*args), (2, None, f"quorate: {sentence}\n"))
+
+    def test_message_file_that_cannot_be_read_is_named(self):
+        path = self.path("none")
+        self.assertEqual(self.verify("--message", path, "--digest", "sha256", "--signature",
+                                     self.sig, "--public-key", G),
+                         (1, None, f"quorate: cannot open {path}: No such file or directory\n"))
+
+
+class Inspect(TestCase):
+    def inspect(self, path):
+        r = run("inspect", path, "--json")
+        self.assertEqual(r.code, 0, r.err)
+        return json.loads(r.out), r.err
+
+    def test_share_file_shows_what_its_header_says_and_nothing_else(self):
+        report = self.make_key()
+        path = self.share("key", 2)
+        shown, err = self.inspect(path)
+        self.assertEqual(err, "")
+        with open(path, "rb") as f:
+            file = parse_share_file(f.read())
+        self.assertEqual(shown, {
+            "file": path, "kind": "share file", "state": "active", "suite": "ecdsa-secp256k1",
+            "party": 2, "threshold": 2, "parties": 3, "public_key": report["public_key"],
+            "key_id": report["key_id"], "kgid": file.kgid.hex(), "epoch": 0,
+            "created": file.created, "imported": False, "refresh_required": False,
+            "identity_key": file.identity.hex(),
+            "sealed_with": "AES-256-GCM under Argon2id of a passphrase",
+            "argon2_memory_kib": 65536, "argon2_passes": 3, "bytes": os.path.getsize(path)})
+
+    def test_pending_share_file(self):
+        w = Watched("--dir", self.path("key"), "--relay-hold", "18", passphrase=PASSPHRASE)
+        w.until_count(".pending", 3)
+        w.kill("main")
+        w.end()
+        shown, _ = self.inspect(self.path("key", "party-1.share.pending"))
+        self.assertEqual(shown["state"], "pending")
+
+    def test_messages(self):
+        log = self.path("log")
+        run("demo", "--signers", "1,2", "--relay-log", log)
+        with open(log, "rb") as f:
+            b = f.read()
+        first = self.write("first", b[:80 + 32 + 64 + 64])
+        shown, _ = self.inspect(first)
+        self.assertEqual((shown["kind"], shown["protocol"], shown["round"], shown["delivery"],
+                          shown["receiver"], shown["payload_bytes"], shown["form"]),
+                         ("protocol message", "keygen", 1, "broadcast", "everybody", 64, "signed"))
+        at = b.index(b"DKC1\1\1\2\1")
+        sealed = self.write("sealed", b[at:at + 80 + 8448 + 16])
+        shown, _ = self.inspect(sealed)
+        self.assertEqual((shown["round"], shown["delivery"], shown["form"]), (2, "private",
+                                                                             "sealed"))
+        for n in (79, 100):
+            cut = self.write("cut", b[:n])
+            r = run("inspect", cut)
+            self.assertEqual((r.code, r.out, r.err.count("\n")), (1, "", 1))
+            self.assertIn(cut, r.err)
+
+    def test_foreign_and_truncated_files_are_refused(self):
+        for name, content in (("empty", b""), ("text", b"hello world"), ("three", b"DKC"),
+                              ("message", b"DKC1"), ("record", b"DKS1\1\1\1\0"),
+                              ("presignature", b"DKP1\1\1"), ("intent", b"DKI1\1"),
+                              ("evidence", b"DKE1")):
+            path = self.write(name, content)
+            r = run("inspect", path)
+            self.assertEqual((r.code, r.out, r.err.count("\n")), (1, "", 1), r.err)
+            self.assertIn(path, r.err)
+
+    def test_unsealed_record_is_shown_without_its_secrets_and_with_a_warning(self):
+            self.make_key()
+        _, _, record = open_share_file(self.share("key", 3), PASSPHRASE)
+        path = self.write("record", record)
+        shown, err = self.inspect(path)
+        self.assertEqual(err, f"quorate: warning: {path} is an unsealed share record: whoever can "
+                              "read it has the share\n")
+        self.assertEqual((shown["kind"], shown["party"], len(shown["roster"])),
+                         ("share record, not sealed", 3, 3))
+        r = parse_record(record)
+        text = json.dumps(shown)
+        for secret in (r.s, r.cc, r.pairs[0][2], r.pairs[0][5]):
+            self.assertNotIn(secret.hex(), text)
+
+
+class Help(TestCase):
+    def test_help_and_version(self):
+        r = run("help")
+        self.assertEqual((r.code, r.err), (0, ""))
+        listed = json.loads(run("help", "--json").out)["commands"]
+        self.assertEqual([c["command"] for c in listed],
+                         ["demo", "verify", "address", "inspect", "help", "version"])
+        for c in listed:
+            self.assertIn(f"  {c['command']} ", r.out)
+            self.assertIn(c["help"], r.out)
+        self.assertEqual(run("--help").out, r.out)
+        version = json.loads(run("version", "--json").out)["version"]
+        self.assertRegex(version, r"\A\d+\.\d+\.\d+\Z")
+        self.assertEqual(run("--version").out, f"quorate {version}\n")
+
+    def test_every_command_has_a_page_and_json(self):
+        for command in ("demo", "verify", "address", "inspect", "help", "version"):
+            r = run(command, "--help")
+            self.assertEqual((r.code, r.err), (0, ""))
+            self.assertTrue(r.out.startswith(f"usage: quorate {command} "), r.out)
+            self.assertIn("--json", r.out)
+
+    def test_full_disk_is_noticed(self):
+        with open("/dev/full", "w", encoding="ascii") as full:
+            p = subprocess.run([QUORATE, "address", G], stdout=full, stderr=subprocess.PIPE,
+                               check=False)
+        self.assertEqual(p.returncode, 1)
+        self.assertEqual(p.stderr, b"quorate: cannot write to stdout: No space left on device\n")
+
+
+if __name__ == "__main__":
+    unittest.main()
