@@ -113,6 +113,16 @@ enum qrt_err qrt_run_blame(struct qrt_run *run, size_t pos, enum qrt_err e);
  * for class BURN, the record in run->burn take its place. Returns |e|. */
 enum qrt_err qrt_run_fail(struct qrt_run *run, enum qrt_err e);
 
+/* As far as the inbox and a waiting record allow. */
+enum qrt_err qrt_run_advance(struct qrt_run *run);
+/* The awaited round; NULL when the last is over. */
+const struct qrt_round_def *qrt_run_current(const struct qrt_run *run);
+/* All that position |pos| has to say in round |def| is there. */
+bool qrt_run_is_heard(const struct qrt_run *run, const struct qrt_round_def *def, size_t pos);
+size_t qrt_run_payload_size(const struct qrt_run *run, uint8_t number, uint8_t kind);
+/* Places in the outbox of round |def|. */
+size_t qrt_run_outs_n(const struct qrt_run *run, const struct qrt_round_def *def, uint8_t kind);
+
 /* For the protocols. */
 /* The own broadcast's payload of round |number|, to be filled: it is the slot and goes out. */
 uint8_t *qrt_run_broadcast(struct qrt_run *run, uint8_t number);
