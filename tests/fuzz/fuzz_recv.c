@@ -17,7 +17,8 @@ static void offer(struct session *s, const uint8_t *b, size_t len, uint16_t from
     if (s->envelope)
         fuzz_need(qrt_run_phase(seat_run(seat)) == QRT_PHASE_RUNNING);
     if (qrt_run_phase(seat_run(seat)) == QRT_PHASE_FAILED)
-        fuzz_need(qrt_err_is_final(e) && qrt_run_culprit(seat_run(seat)) != 1);
+        fuzz_need((qrt_err_is_final(e) || e == QRT_E_STATE) &&
+                  qrt_run_culprit(seat_run(seat)) != 1);
     while (seat_next(seat))
         ;
 }
