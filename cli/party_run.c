@@ -210,7 +210,9 @@ static bool sign(struct party *party, struct order *o, const json_t *json, struc
     struct qrt_entropy *entropy;
     enum qrt_err e;
 
-    if (!party->has_share || party->facts.pending)
+    if (!party->has_share)
+        return trouble_set(trouble, "there is no share to sign with");
+    if (party->facts.pending)
         return trouble_set(trouble, "%s", qrt_err_text(QRT_E_PENDING));
     if (!read_order(party, o, json, QRT_OP_SIGN, trouble))
         return false;

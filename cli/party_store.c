@@ -206,6 +206,7 @@ static bool store_burn(struct party *party, const struct qrt_record *rec, struct
     ok = file_replace(party->active_path, file.b, file.len, trouble);
     file_free(&file);
     share_content_free(&burned);
+    party->has_share = false; /* what is in memory is out of date: nothing signs with it any more */
     if (ok)
         told_stored(party, party->active_path);
     return ok;

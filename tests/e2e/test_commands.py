@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """verify, address, inspect, help: right answers, in text and in JSON, with the right exit code."""
+import ctypes
+import ctypes.util
 import hashlib
 import json
 import os
+import struct
 import subprocess
 import unittest
 
@@ -167,6 +170,33 @@ class Verify(TestCase):
                          (1, None, f"quorate: cannot open {path}: No such file or directory\n"))
 
 
+def th(label, *fields):
+    """TH of protocol.md B.1."""
+    tag = hashlib.sha256(b"DKC/1/" + label).digest()
+    return hashlib.sha256(tag + tag + b"".join(struct.pack(">I", len(f)) + f
+                                               for f in fields)).digest()
+
+
+class Signer:
+    """An Ed25519 key of libsodium's."""
+
+    def __init__(self):
+        self.sodium = ctypes.CDLL(ctypes.util.find_library("sodium"))
+        pk, self.sk = ctypes.create_string_buffer(32), ctypes.create_string_buffer(64)
+        assert self.sodium.crypto_sign_keypair(pk, self.sk) == 0
+        self.pk = pk.raw
+
+    def broadcast(self, payload):
+        """A fourth-round message of a key generation, as it travels."""
+        header = b"DKC1" + bytes([1, 1, 4, 0]) + struct.pack(">HHI", 2, 0xffff, len(payload))
+        header += bytes(range(32)) + bytes(range(32, 64))
+        sig = ctypes.create_string_buffer(64)
+        digest = th(b"wire/sign", header, b"", payload)
+        assert self.sodium.crypto_sign_detached(sig, None, digest, ctypes.c_ulonglong(32),
+                                                self.sk) == 0
+        return header + payload + sig.raw
+
+
 class Inspect(TestCase):
     def inspect(self, path):
         r = run("inspect", path, "--json")
@@ -218,6 +248,51 @@ class Inspect(TestCase):
             self.assertEqual((r.code, r.out, r.err.count("\n")), (1, "", 1))
             self.assertIn(cut, r.err)
 
+    def test_intent(self):
+        message = b"pay"
+        fields = (b"DKI1" + bytes([1, 2, 1, 1, 1]) + b"\1" * 16 + b"\2" * 16 + b"\3" * 32 + b"\4" * 32 +
+                  struct.pack(">QIHH3H", 1700000000, 1, 2, 3, 1, 2, 3) +
+                  struct.pack(">H2I", 2, 44, 60) + struct.pack(">BI", 2, len(message)) + message)
+        shown, _ = self.inspect(self.write("intent", fields))
+        del shown["file"]
+        self.assertEqual(shown, {
+            "kind": "intent", "operation": "sign", "purpose": "transaction", "account": "01" * 16,
+            "request": "02" * 16, "threshold": 2, "allowed_parties": [1, 2, 3], "attempts": 1,
+            "deadline": 1700000000, "key_id": "03" * 32, "path": [44, 60], "digest": "keccak256",
+            "message": message.hex()})
+
+    def test_presignature_shows_its_public_part_only(self):
+        secrets = [bytes([n] * 32) for n in (0x51, 0x52, 0x53)]
+        g = bytes.fromhex(G)
+        record = (b"DKP1" + bytes([1, 1]) + b"\1" * 32 + struct.pack(">I", 3) + b"\2" * 32 +
+                  b"\3" * 32 + struct.pack(">HH2H", 1, 2, 1, 3) + bytes(32) + g + g +
+                  b"".join(secrets) + struct.pack(">Q", 1700000000))
+        path = self.write("presignature", record)
+        shown, err = self.inspect(path)
+        self.assertEqual(shown, {
+            "file": path, "kind": "presignature", "id": "02" * 32, "party": 1, "signers": [1, 3],
+            "public_key": G, "kgid": "01" * 32, "epoch": 3, "created": 1700000000})
+        self.assertEqual(err, f"quorate: warning: {path} is a presignature that is not sealed: it "
+                              "must not be read by others\n")
+
+    def test_evidence_is_verified(self):
+        cheat = Signer()
+        said = [cheat.broadcast(bytes([n] * 32)) for n in (1, 2)]
+        head = b"DKE1" + bytes([1, 49]) + struct.pack(">H", 2) + cheat.pk
+        evidence = head + struct.pack(">H", 2) + b"".join(struct.pack(">I", len(m)) + m for m in said)
+        path = self.write("evidence", evidence)
+        shown, _ = self.inspect(path)
+        self.assertEqual(shown, {
+            "file": path, "kind": "evidence of a cheat", "accused": 2,
+            "identity_key": cheat.pk.hex(), "session": bytes(range(32)).hex(),
+            "error": "EQUIVOCATION",
+            "text": "a party signed two different broadcasts for one round", "proven": True})
+        for i in (8, 50, 140, 200):
+            changed = bytearray(evidence)
+            changed[i] ^= 1
+            r = run("inspect", self.write("changed", bytes(changed)))
+            self.assertEqual((r.code, r.out, r.err.count("\n")), (1, "", 1), r.err)
+
     def test_foreign_and_truncated_files_are_refused(self):
         for name, content in (("empty", b""), ("text", b"hello world"), ("three", b"DKC"),
                               ("message", b"DKC1"), ("record", b"DKS1\1\1\1\0"),
@@ -229,7 +304,7 @@ class Inspect(TestCase):
             self.assertIn(path, r.err)
 
     def test_unsealed_record_is_shown_without_its_secrets_and_with_a_warning(self):
-            self.make_key()
+        self.make_key()
         _, _, record = open_share_file(self.share("key", 3), PASSPHRASE)
         path = self.write("record", record)
         shown, err = self.inspect(path)
