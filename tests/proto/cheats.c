@@ -72,6 +72,22 @@ void cheats_play(struct rig *r, const struct cheat *cheats, size_t n, uint16_t c
     }
 }
 
+void cheat_lie(void *lie, struct network *net, struct parcel *p)
+{
+    const struct lie *l = lie;
+    const struct rig signer = {.s = *l->s};
+    size_t payload = qrt_payload_size(l->s->protocol, p->round, p->kind, l->s->t);
+    size_t ext_len;
+
+    (void)net;
+    if (p->from != l->who || p->round != l->round || p->kind != QRT_KIND_BROADCAST ||
+        (l->to && p->to != l->to) || p->copies)
+        return;
+    ext_len = p->len - QRT_HEADER_BYTES - payload - QRT_SIG_BYTES;
+    p->b[QRT_HEADER_BYTES + ext_len + l->at] ^= 1;
+    rig_sign_again(&signer, p, ext_len);
+}
+
 /* ---- lengths ---- */
 
 static enum qrt_err malformed(uint8_t kind)

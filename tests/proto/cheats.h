@@ -19,6 +19,15 @@ enum twist {
     MAX        /* 2^256 - 1 */
 };
 
+/* A network's hook: |who| signs something else for |to| (0: for everybody) in |round|. */
+struct lie {
+    const struct session *s;
+    uint16_t who, to;
+    uint8_t round;
+    size_t at; /* in the payload */
+};
+void cheat_lie(void *lie, struct network *net, struct parcel *p);
+
 #define ECHO_FIELD (-32) /* the header's last field, seen from the payload */
 
 struct cheat {

@@ -126,8 +126,10 @@ void session_sign(struct session *s, enum qrt_protocol protocol, const struct ke
 
 void session_entropy(const struct session *s, uint16_t index, struct qrt_entropy *out)
 {
-    test_bytes32(out->seed, "seed", s->seed, index);
-    test_bytes32(out->ephemeral, "ephemeral", s->seed, index);
+    uint64_t seed = s->seed + (s->restart << 32);
+
+    test_bytes32(out->seed, "seed", seed, index);
+    test_bytes32(out->ephemeral, "ephemeral", seed, index);
 }
 
 void session_iid(const struct session *s, uint8_t iid[32])
