@@ -6,14 +6,18 @@
 
 #include "quorate/context.h"
 
+/* A derived key. |pk| and |cc| are what an extended public key holds. */
 struct qrt_child {
     struct qrt_pubkey pk;
     uint8_t cc[32];
-    uint8_t tweak[32]; /* big-endian; child = parent + tweak times G. Public like |cc| */
+    /* big-endian; child = parent + tweak times G. Public like |cc| */
+    uint8_t tweak[32];
 };
 
-/* Follow |path| (|path_n| <= QRT_PATH_MAX indices below 2^31; 0 gives the key itself) from |pk|, |cc|.
- * QRT_E_PATH: hardened, too long, or an index that BIP32 calls invalid. */
+/* Follow |path| (|path_n| <= QRT_PATH_MAX indices below 2^31; 0 gives the key itself) from |pk|,
+ * |cc|. QRT_E_PATH: hardened, too long, or an index that BIP32 calls invalid (probability 2^-127;
+ * the next index is used instead). |out| is zeroed then. Hardened children need the private key:
+ * not possible. */
 QRT_API QRT_MUST enum qrt_err qrt_derive(struct qrt_child *out, const struct qrt_ctx *ctx,
                                          const struct qrt_pubkey *pk, const uint8_t cc[32],
                                          const uint32_t *path, size_t path_n);

@@ -5,6 +5,23 @@
  * an answer means to the caller: whether anything changed, whether the run is over, and who is to
  * blame (protocol.md section J). A bug, of the library or of its caller, is no error code: it
  * ends in qrt_panic, which the program supplies.
+ *
+ * What to do with an answer, by class:
+ *
+ *   OK        go on
+ *   WAIT      keep the message, offer it again after the next one was taken; do not acknowledge it
+ *   DROP      forget the message and count it; never a reason to end a run or to blame anybody
+ *   STATE     the program called at the wrong time; the run is as it was
+ *   INPUT     tell the person who gave the parameters or the file; nothing was started or changed
+ *   B0        start again; if the peer said why he ended the run, that is his word and no proof
+ *   B1        start again, if you like with another quorum; the culprit is known to this party only
+ *   B2        as B1, and keep the evidence: it convinces anybody
+ *   B3        start again; after three in a row try other quorums and compare who was in them
+ *   BURN      make the burn durable first (run.h); the pair needs a refresh before it signs again
+ *   INTERNAL  start again
+ *
+ * A final answer (B0 and everything after it) has wiped the run's secrets before it is returned.
+ * There is no ambient status and no log: what a call did not return is not known elsewhere.
  */
 #ifndef QUORATE_ERROR_H
 #define QUORATE_ERROR_H
@@ -23,20 +40,35 @@
 #endif
 
 enum qrt_class {
-    QRT_CLASS_OK,      /* done */
-    QRT_CLASS_WAIT,    /* nothing changed; offer the same message again after the next progress */
-    QRT_CLASS_DROP,    /* nothing changed; the message is not for this run or not authentic */
-    QRT_CLASS_STATE,   /* nothing changed; the call does not fit the phase */
-    QRT_CLASS_INPUT,   /* nothing changed; the caller's own data is refused */
-    QRT_CLASS_B0,      /* run over; transport or configuration, nobody is blamed */
-    QRT_CLASS_B1,      /* run over; the culprit is known to this party alone */
-    QRT_CLASS_B2,      /* run over; the culprit is provable from what he signed */
-    QRT_CLASS_B3,      /* run over; somebody cheated, it cannot be told who */
-    QRT_CLASS_BURN,    /* run over; as B1, and the pair is burned (protocol.md D.8) */
-    QRT_CLASS_INTERNAL /* run over; an event of probability 2^-128, or less, or a fault of memory */
+    /* done */
+    QRT_CLASS_OK,
+    /* nothing changed; offer the same message again after the next progress */
+    QRT_CLASS_WAIT,
+    /* nothing changed; the message is not for this run or not authentic */
+    QRT_CLASS_DROP,
+    /* nothing changed; the call does not fit the phase */
+    QRT_CLASS_STATE,
+    /* nothing changed; the caller's own data is refused */
+    QRT_CLASS_INPUT,
+    /* run over; transport or configuration, nobody is blamed */
+    QRT_CLASS_B0,
+    /* run over; the culprit is known to this party alone */
+    QRT_CLASS_B1,
+    /* run over; the culprit is provable from what he signed */
+    QRT_CLASS_B2,
+    /* run over; somebody cheated, it cannot be told who */
+    QRT_CLASS_B3,
+    /* run over; as B1, and the pair is burned (protocol.md D.8) */
+    QRT_CLASS_BURN,
+    /* run over; an event of probability 2^-128, or less, or a fault of memory */
+    QRT_CLASS_INTERNAL
 };
 
-/* X(name, class, code on the wire, text). The code stands in abort messages and evidence and never changes. */
+/* X(name, class, code on the wire, text).
+ *
+ * The code stands in abort messages and evidence and never changes; 0 means that the answer never
+ * leaves this party. The text is one sentence without a full stop that names the thing; programs
+ * print it after the name of the file, party or field that it is about. */
 #define QRT_ERRORS(X)                                                                               \
     X(OK, OK, 0, "done")                                                                            \
     X(AGAIN, WAIT, 0, "the sender's first broadcast has to arrive before this message")             \
@@ -101,17 +133,20 @@ enum qrt_err {
     QRT_OK = QRT_E_OK
 };
 
-/* One sentence without a full stop, the identifier ("SG_EXTENSION"), the class, the wire code. */
+/* The columns of the table, constant strings. A value outside the table is a bug of the caller.
+ * qrt_err_text: "the OT extension check failed". qrt_err_name: "SG_EXTENSION", for logs and tests. */
 QRT_API const char *qrt_err_text(enum qrt_err e);
 QRT_API const char *qrt_err_name(enum qrt_err e);
 QRT_API enum qrt_class qrt_err_class(enum qrt_err e);
 QRT_API uint8_t qrt_err_code(enum qrt_err e);
 
-/* True if |e| ended the run it was returned by. */
+/* True if |e| ended the run it was returned by: class B0, B1, B2, B3, BURN or INTERNAL. */
 QRT_API bool qrt_err_is_final(enum qrt_err e);
 
-/* Supplied by the program: report the place and end the process. It must not return. The library
- * calls it for bugs only, never for what a peer, a file or a person sent. */
+/* Supplied by the program: report the place and end the process. It must not return, nor jump out.
+ * The library calls it for bugs only (a run that was copied or moved, memory that is not aligned, a
+ * call on a wiped run), never for what a peer, a file or a person sent. |file| is a constant string.
+ * The smallest one is { fprintf(stderr, "%s:%d\n", file, line); abort(); }. */
 QRT_NORETURN void qrt_panic(const char *file, int line);
 
 #endif

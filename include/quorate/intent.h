@@ -1,40 +1,66 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Intents: what an initiator asks of the parties, as one canonical byte string that he signs and
  * every party verifies (protocol.md B.3, docs/wire.md). It names the allowed parties; the quorum
- * enters the protocol through its signer list. */
+ * enters the protocol through its signer list.
+ *
+ * A party derives from a verified intent everything it is about to do (key, message, path,
+ * threshold, roster) and takes only the quorum and the attempt number from whoever coordinates. It
+ * accepts an attempt only if its number is higher than any it has seen for this intent, until the
+ * deadline. The session's iid hashes intent and attempt: whoever lies about either produces no
+ * signature.
+ *
+ * One value has one encoding; decoders accept nothing else, so the hash of the bytes is the hash of
+ * the meaning. */
 #ifndef QUORATE_INTENT_H
 #define QUORATE_INTENT_H
 
 #include "quorate/context.h"
 
+/* What is asked for. */
 enum qrt_operation {
     QRT_OP_KEYGEN = 1,
     QRT_OP_SIGN = 2,
-    QRT_OP_PRESIGN = 3 /* fills a pool; |attempts| says how many presignatures may be made */
+    /* fills a pool; |attempts| says how many presignatures may be made */
+    QRT_OP_PRESIGN = 3
 };
 
+/* What the key is for; a key of one purpose never signs for another. */
 enum qrt_purpose { QRT_PURPOSE_TRANSACTION = 1, QRT_PURPOSE_MESSAGE = 2 };
 
+/* The fields, in the order of the encoding. Numbers of entries beyond |parties_n| and |path_n| are
+ * ignored when encoding and zero after decoding. */
 struct qrt_intent {
-    uint8_t operation; /* enum qrt_operation */
-    uint8_t suite;     /* enum qrt_suite */
+    /* enum qrt_operation */
+    uint8_t operation;
+    /* enum qrt_suite */
+    uint8_t suite;
     uint8_t profile;
-    uint8_t purpose;     /* enum qrt_purpose: the key's; a party refuses another operation's */
-    uint8_t account[16]; /* UUID, raw */
-    uint8_t request[16]; /* UUID, raw: repeats of a request carry the same */
-    uint8_t keyid[32];   /* zero for keygen */
-    uint8_t nonce[32];   /* the initiator's randomness */
-    uint64_t deadline;   /* unix seconds */
-    uint32_t attempts;   /* attempt numbers must be below; at most 16 except for presigning */
+    /* enum qrt_purpose: the key's; a party refuses another operation's */
+    uint8_t purpose;
+    /* UUID, raw */
+    uint8_t account[16];
+    /* UUID, raw: repeats of a request carry the same */
+    uint8_t request[16];
+    /* zero for keygen */
+    uint8_t keyid[32];
+    /* the initiator's randomness */
+    uint8_t nonce[32];
+    /* unix seconds */
+    uint64_t deadline;
+    /* attempt numbers must be below; at most 16 except for presigning */
+    uint32_t attempts;
     uint16_t t;
     uint16_t parties_n;
-    uint16_t parties[QRT_PARTIES_MAX]; /* allowed, ascending; keygen: all of them */
+    /* allowed, ascending; keygen: all of them */
+    uint16_t parties[QRT_PARTIES_MAX];
     uint16_t path_n;
     uint32_t path[QRT_PATH_MAX];
-    uint8_t digest; /* enum qrt_digest */
+    /* enum qrt_digest */
+    uint8_t digest;
     uint32_t message_len;
-    const uint8_t *message; /* at most QRT_MESSAGE_MAX; 32 bytes if |digest| is LOCAL; none for
-                               keygen and presign. Decoded: leads into the decoded bytes */
+    /* at most QRT_MESSAGE_MAX bytes; exactly 32 if |digest| is QRT_DIGEST_LOCAL; none for keygen
+     * and presign. After decoding it leads into the decoded bytes, which must outlive it. */
+    const uint8_t *message;
 };
 
 /* Bytes of the canonical form. */
@@ -49,6 +75,8 @@ QRT_API QRT_MUST enum qrt_err qrt_intent_decode(struct qrt_intent *out, const ui
 /* Ed25519 over TH("intent/sig", intent). |identity| is libsodium's 64-byte secret key. */
 QRT_API void qrt_intent_sign(uint8_t sig[64], const struct qrt_ctx *ctx, const uint8_t *b,
                              size_t len, const uint8_t identity[64]);
+/* QRT_E_INTENT_SIGNATURE unless |sig| is |idpk|'s over exactly these bytes. Decode after verifying.
+ */
 QRT_API QRT_MUST enum qrt_err qrt_intent_verify(const struct qrt_ctx *ctx, const uint8_t *b,
                                                 size_t len, const uint8_t sig[64],
                                                 const uint8_t idpk[32]);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Forms of an ECDSA signature, digests of messages, and verification. All public data. */
+/* Forms of an ECDSA signature, digests of messages, and verification. All public data.
+ *
+ * Signatures of this library have s <= (q-1)/2 (low-s), as Bitcoin and Ethereum demand, and a
+ * recovery id: bit 0 is the parity of R.y, bit 1 says that x(R) >= q, which chance never shows. */
 #ifndef QUORATE_SIGNATURE_H
 #define QUORATE_SIGNATURE_H
 
@@ -7,7 +10,8 @@
 
 #define QRT_DER_MAX 72
 
-/* r then s, 64 bytes. */
+/* r then s, 64 bytes, big-endian: the form of most blockchains and of secp256k1's compact parser.
+ */
 QRT_API void qrt_sig_compact(uint8_t out[64], const struct qrt_sig *sig);
 /* Strict DER; |out_len| becomes the length, at most QRT_DER_MAX. */
 QRT_API void qrt_sig_der(uint8_t out[QRT_DER_MAX], size_t *out_len, const struct qrt_ctx *ctx,
@@ -22,12 +26,14 @@ QRT_API QRT_MUST enum qrt_err qrt_digest(struct qrt_hash *out, const struct qrt_
                                          enum qrt_digest digest, const uint8_t *message,
                                          size_t len);
 
-/* QRT_OK if |sig|, low-s, is valid for the 32 bytes |hash| under |pk|; QRT_E_SIGNATURE otherwise. */
+/* QRT_OK if |sig|, low-s, is valid for the 32 bytes |hash| under |pk|; QRT_E_SIGNATURE otherwise.
+ */
 QRT_API QRT_MUST enum qrt_err qrt_sig_verify(const struct qrt_ctx *ctx, const struct qrt_sig *sig,
                                              const struct qrt_hash *hash,
                                              const struct qrt_pubkey *pk);
 
-/* The key that |sig| with its recovery id was made by. */
+/* The key that |sig| with its recovery id was made by, from the 32 bytes that were signed. This is
+ * how Ethereum finds the sender. QRT_E_SIGNATURE if there is no such key; |out| is zeroed then. */
 QRT_API QRT_MUST enum qrt_err qrt_sig_recover(struct qrt_pubkey *out, const struct qrt_ctx *ctx,
                                               const struct qrt_sig *sig,
                                               const struct qrt_hash *hash);

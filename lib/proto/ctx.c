@@ -8,7 +8,7 @@
 
 size_t qrt_ctx_size(void)
 {
-    return sizeof(struct qrt_ctx);
+    return (sizeof(struct qrt_ctx) + QRT_ALIGN - 1) / QRT_ALIGN * QRT_ALIGN;
 }
 
 void qrt_ctx_init(struct qrt_ctx *ctx, const secp256k1_context *secp, unsigned cpu_mask)
