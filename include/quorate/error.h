@@ -69,6 +69,7 @@ enum qrt_class {
  * The code stands in abort messages and evidence and never changes; 0 means that the answer never
  * leaves this party. The text is one sentence without a full stop that names the thing; programs
  * print it after the name of the file, party or field that it is about. */
+/* clang-format off */
 #define QRT_ERRORS(X)                                                                               \
     X(OK, OK, 0, "done")                                                                            \
     X(AGAIN, WAIT, 0, "the sender's first broadcast has to arrive before this message")             \
@@ -79,7 +80,7 @@ enum qrt_class {
     X(STATE, STATE, 0, "the call does not fit the phase of the run")                                \
     X(SPACE, INPUT, 0, "the buffer is too small")                                                   \
     X(THRESHOLD, INPUT, 0, "need 2 <= t <= n <= 64")                                                \
-    X(ROSTER, INPUT, 0, "party indices must ascend from 1 to 65534, with distinct x-coordinates that are not zero") \
+    X(ROSTER, INPUT, 0, "party indices must ascend from 1 to 65534, x-coordinates be distinct and not 0") \
     X(NOT_A_PARTY, INPUT, 0, "this party is not among the participants")                            \
     X(QUORUM, INPUT, 0, "the number of signers must be exactly the key's threshold")                \
     X(SIGNER, INPUT, 0, "a signer is not a party of this key or is named twice")                    \
@@ -124,17 +125,19 @@ enum qrt_class {
     X(SG_NONCE_SUM, B3, 67, "the nonces of the signers cancel")                                     \
     X(SG_ASSEMBLY, B3, 68, "the assembled signature does not verify")                               \
     X(INTERNAL, INTERNAL, 127, "an internal value was zero; nothing is wrong with the peers, start again")
+/* clang-format on */
 
 enum qrt_err {
 #define QRT_ERROR_ENUM(name, class, code, text) QRT_E_##name,
     QRT_ERRORS(QRT_ERROR_ENUM)
 #undef QRT_ERROR_ENUM
-    QRT_E_COUNT,
+        QRT_E_COUNT,
     QRT_OK = QRT_E_OK
 };
 
 /* The columns of the table, constant strings. A value outside the table is a bug of the caller.
- * qrt_err_text: "the OT extension check failed". qrt_err_name: "SG_EXTENSION", for logs and tests. */
+ * qrt_err_text: "the OT extension check failed". qrt_err_name: "SG_EXTENSION", for logs and tests.
+ */
 QRT_API const char *qrt_err_text(enum qrt_err e);
 QRT_API const char *qrt_err_name(enum qrt_err e);
 QRT_API enum qrt_class qrt_err_class(enum qrt_err e);
@@ -145,8 +148,8 @@ QRT_API bool qrt_err_is_final(enum qrt_err e);
 
 /* Supplied by the program: report the place and end the process. It must not return, nor jump out.
  * The library calls it for bugs only (a run that was copied or moved, memory that is not aligned, a
- * call on a wiped run), never for what a peer, a file or a person sent. |file| is a constant string.
- * The smallest one is { fprintf(stderr, "%s:%d\n", file, line); abort(); }. */
+ * call on a wiped run), never for what a peer, a file or a person sent. |file| is a constant
+ * string. The smallest one is { fprintf(stderr, "%s:%d\n", file, line); abort(); }. */
 QRT_NORETURN void qrt_panic(const char *file, int line);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Assertions for bugs of ours or of the caller; on in release builds too. Never about what a peer sent. */
+/* Assertions for bugs of ours or of the caller; on in release builds too. Never about what a peer
+ * sent. */
 #ifndef QRT_BASE_ASSERT_H
 #define QRT_BASE_ASSERT_H
 

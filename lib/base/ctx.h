@@ -15,10 +15,10 @@ struct qrt_sc {
 
 struct qrt_ctx {
     const secp256k1_context *secp;
-    unsigned cpu;                              /* QRT_CPU_* bits in use */
-    uint8_t label[QRT_LABELS_MAX][32];         /* T(L), protocol.md B.1 */
-    uint32_t label_mid[QRT_LABELS_MAX][8];     /* SHA-256 state after the block T(L) || T(L) */
-    struct qrt_sc gadget[QRT_XI];              /* protocol.md E, ordinary (not Montgomery) form */
+    unsigned cpu;                          /* QRT_CPU_* bits in use */
+    uint8_t label[QRT_LABELS_MAX][32];     /* T(L), protocol.md B.1 */
+    uint32_t label_mid[QRT_LABELS_MAX][8]; /* SHA-256 state after the block T(L) || T(L) */
+    struct qrt_sc gadget[QRT_XI];          /* protocol.md E, ordinary (not Montgomery) form */
 };
 
 #endif

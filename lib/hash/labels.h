@@ -6,6 +6,7 @@
 
 #include "base/ctx.h"
 
+/* clang-format off */
 #define QRT_LABELS(X)                                                                              \
     X(KG_SSID0, "kg/ssid0") X(KG_SSID1, "kg/ssid1") X(KG_COMMIT, "kg/commit")                      \
     X(KG_CCHASH, "kg/cchash") X(KG_POK, "kg/pok") X(KG_CHAINCODE, "kg/chaincode")                  \
@@ -24,12 +25,13 @@
     X(WIRE_SIGN, "wire/sign") X(WIRE_OPEN, "wire/open") X(SEAL_SALT, "seal/salt")                  \
     X(SEAL_EXPORT, "seal/export") X(INTENT_IID, "intent/iid") X(INTENT_SIG, "intent/sig")          \
     X(INTENT_REQ, "intent/req") X(EX_RCPT, "ex/rcpt")
+/* clang-format on */
 
 enum qrt_label {
 #define QRT_LABEL_ENUM(name, text) QRT_L_##name,
     QRT_LABELS(QRT_LABEL_ENUM)
 #undef QRT_LABEL_ENUM
-    QRT_LABEL_COUNT
+        QRT_LABEL_COUNT
 };
 
 const char *qrt_label_text(enum qrt_label label);

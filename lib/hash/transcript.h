@@ -35,7 +35,8 @@ void qrt_fh_mid(const struct qrt_ctx *ctx, uint32_t mid[8], enum qrt_label label
                 const uint8_t c[32]);
 #define QRT_FH_MANY_MAX 64
 /* |n| <= QRT_FH_MANY_MAX hashes of |len| <= 55 bytes each after |mid|: out[v] from data[v][0..len).
- * One compression each, as many at once as the CPU can. data[v][len..64) is overwritten (padding). */
+ * One compression each, as many at once as the CPU can. data[v][len..64) is overwritten (padding).
+ */
 void qrt_fh_many(const struct qrt_ctx *ctx, uint8_t (*out)[32], const uint32_t mid[8],
                  uint8_t (*data)[64], size_t len, size_t n);
 

@@ -46,7 +46,8 @@ struct qrt_share_head {
 };
 
 /* Lay out a record of qrt_share_size(n, 0, n) bytes at |record|: fixed fields are written, indices
- * of |pairs| too (from |indices|, n ascending, own left out), the rest is zero and the caller's to fill. */
+ * of |pairs| too (from |indices|, n ascending, own left out), the rest is zero and the caller's to
+ * fill. */
 void qrt_share_draft(struct qrt_share_draft *out, uint8_t *record,
                      const struct qrt_share_head *head, const uint16_t *indices);
 
@@ -63,7 +64,8 @@ void qrt_share_conf(const struct qrt_ctx *ctx, uint8_t out[32], uint8_t protocol
  * run that has just made it. */
 void qrt_share_view(struct qrt_share *out, const uint8_t *record, size_t len);
 
-/* A burn record ("DKB1", docs/wire.md); |peers_n| indices. Returns its length, at most QRT_BURN_MAX. */
+/* A burn record ("DKB1", docs/wire.md); |peers_n| indices. Returns its length, at most
+ * QRT_BURN_MAX. */
 #define QRT_BURN_MAX (45 + 2 * QRT_PARTIES_MAX)
 size_t qrt_burn_encode(uint8_t out[QRT_BURN_MAX], const struct qrt_burn *burn);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* GF(2^128) of protocol.md A.1: bit i is the coefficient of X^i, modulus X^128+X^7+X^2+X+1.
- * Two implementations, PCLMULQDQ and portable without tables, chosen by ctx->cpu. CT: everything. */
+ * Two implementations, PCLMULQDQ and portable without tables, chosen by ctx->cpu. CT: everything.
+ */
 #ifndef QRT_MATH_GF128_H
 #define QRT_MATH_GF128_H
 

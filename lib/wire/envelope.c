@@ -147,8 +147,8 @@ void qrt_seal(uint8_t *wire, size_t len, uint8_t key[32])
 bool qrt_open(uint8_t *payload, const uint8_t *wire, size_t len, uint8_t key[32])
 {
     const uint8_t *body = wire + QRT_HEADER_BYTES;
-    int e = crypto_aead_chacha20poly1305_ietf_decrypt_detached(
-        payload, NULL, body, len, body + len, wire, QRT_HEADER_BYTES, nonce, key);
+    int e = crypto_aead_chacha20poly1305_ietf_decrypt_detached(payload, NULL, body, len, body + len,
+                                                               wire, QRT_HEADER_BYTES, nonce, key);
 
     qrt_public(&e, sizeof e, "whether the tag verifies");
     if (e != 0) {
