@@ -101,8 +101,10 @@ bool report_print(json_t *report, bool as_json)
 
 bool report_flush(void)
 {
-    if (fflush(stdout) == 0 && !ferror(stdout))
+    bool failed = ferror(stdout) != 0; /* earlier, for a reason that is gone */
+
+    if (fflush(stdout) == 0 && !failed)
         return true;
-    say("cannot write to stdout: %s", strerror(errno));
+    say("cannot write to stdout%s%s", failed ? "" : ": ", failed ? "" : strerror(errno));
     return false;
 }

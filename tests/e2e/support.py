@@ -121,6 +121,9 @@ class TestCase(unittest.TestCase):
     def setUp(self):
         self.tmp = tempfile.mkdtemp(prefix="quorate-e2e-")
         self.addCleanup(shutil.rmtree, self.tmp)
+        # Where a demo without --dir keeps its files: a killed one cannot remove them.
+        self.addCleanup(os.environ.pop, "TMPDIR")
+        os.environ["TMPDIR"] = self.tmp
 
     def path(self, *names):
         return os.path.join(self.tmp, *names)
