@@ -2,6 +2,7 @@
 /* Attacks on signing, presigning and the online round (protocol.md J, M.4): every field of every
  * message, against runs and, sealed and signed by the cheater, against peers. */
 #include "cheats.h"
+#include "key/share.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -195,6 +196,65 @@ static void test_attack_the_cheater_among_three_signers_is_named(void **state)
     keyring_free(&k);
 }
 
+/* ---- set up wrong in keygen, seen in signing ---- */
+
+/* Party 3 signs with a record whose bytes at |at| in the row towards 1 are other ones. */
+static void sign_with_spoiled_pair(struct network *net, size_t at)
+{
+    struct keyring k = two_of_three;
+    struct session s;
+    uint8_t *record = malloc(k.len[2]);
+    size_t row = (size_t)(k.share[2].pairs - k.share[2].record); /* party 1's is the first */
+
+    memcpy(record, k.record[2], k.len[2]);
+    record[row + at] ^= 1;
+    assert_int_equal(qrt_share_open(&k.share[2], full_ctx(), record, k.len[2]), QRT_OK);
+    session_sign(&s, QRT_SIGN, &k, pair, 70);
+    network_init(net, 1, &fair_weather);
+    session_join(&s, net);
+    network_run(net);
+    free(record);
+}
+
+static void expect_end(struct network *net, size_t i, enum qrt_err error, uint16_t culprit)
+{
+    assert_string_equal(qrt_err_name(qrt_run_error(node_run(&net->nodes[i]))), qrt_err_name(error));
+    assert_int_equal(qrt_run_culprit(node_run(&net->nodes[i])), culprit);
+}
+
+static void test_attack_different_zero_share_seeds_show_in_the_sum(void **state)
+{
+    struct network net;
+
+    (void)state;
+    sign_with_spoiled_pair(&net, offsetof(struct qrt_share_pair, zs));
+    expect_end(&net, 0, QRT_E_SG_KEY_SUM, 0);
+    expect_end(&net, 1, QRT_E_SG_KEY_SUM, 0);
+    network_free(&net);
+}
+
+/* A leaf that the receiver knows burns; the one it does not know cannot be noticed in the check,
+ * and the pads it made are those of another tree. */
+static void test_attack_different_tree_leaves_burn_at_their_first_use(void **state)
+{
+    const struct qrt_share_pair *mine = qrt_share_pair(keyring_share(&two_of_three, 1), 3);
+    size_t hidden = mine->delta[0] & 15;
+    struct network net;
+
+    (void)state;
+    for (size_t leaf = 0; leaf < 16; leaf++) {
+        sign_with_spoiled_pair(&net, offsetof(struct qrt_share_pair, bob_seeds) + 16 * leaf);
+        if (leaf == hidden) {
+            assert_null(node_noted(&net.nodes[0], QRT_RECORD_BURN));
+        } else {
+            expect_end(&net, 0, QRT_E_SG_EXTENSION, 3);
+            assert_non_null(node_noted(&net.nodes[0], QRT_RECORD_BURN));
+            assert_int_equal(net.nodes[0].sent, 2);
+        }
+        network_free(&net);
+    }
+}
+
 /* ---- the online round ---- */
 
 static const struct cheat online_round[] = {
@@ -283,6 +343,8 @@ int main(void)
         cmocka_unit_test(test_attack_each_field_of_each_presigning_message),
         cmocka_unit_test(test_attack_a_flipped_bit_in_any_tree_of_the_extension_burns),
         cmocka_unit_test(test_attack_the_cheater_among_three_signers_is_named),
+        cmocka_unit_test(test_attack_different_zero_share_seeds_show_in_the_sum),
+        cmocka_unit_test(test_attack_different_tree_leaves_burn_at_their_first_use),
         cmocka_unit_test(test_attack_each_field_of_the_online_message),
         cmocka_unit_test(test_attack_each_wrong_length_of_each_signing_message),
         cmocka_unit_test(test_attack_each_header_field_of_each_signing_message),
