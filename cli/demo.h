@@ -82,7 +82,7 @@ bool demo_sign(struct demo *demo, const struct signer_set *set, struct trouble *
 
 /* demo_show.c: the report, line by line as text or at the end as JSON. */
 
-/* What a step cost: |parties| is a list of {party, bytes_sent, bytes_received, cpu_ms}. */
+/* What a step cost: |parties| is a list of {party, bytes_sent, ...}. */
 struct demo_cost {
     int64_t us;
     uint64_t bytes; /* on the wire, each broadcast once per sender */

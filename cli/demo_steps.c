@@ -94,12 +94,14 @@ static struct demo_cost step_cost(const struct step *step)
         const json_t *w = step->words[i];
         json_int_t sent = json_integer_value(json_object_get(w, "bytes_sent"));
         json_int_t received = json_integer_value(json_object_get(w, "bytes_received"));
+        json_int_t dropped = json_integer_value(json_object_get(w, "messages_dropped"));
         double cpu = (double)json_integer_value(json_object_get(w, "cpu_us")) / 1000;
 
         cost.bytes += (uint64_t)sent;
-        json_array_append_new(
-            cost.parties, json_pack("{s:i,s:I,s:I,s:f}", "party", (int)step->who->indices[i],
-                                    "bytes_sent", sent, "bytes_received", received, "cpu_ms", cpu));
+        json_array_append_new(cost.parties, json_pack("{s:i,s:I,s:I,s:I,s:f}", "party",
+                                                      (int)step->who->indices[i], "bytes_sent",
+                                                      sent, "bytes_received", received,
+                                                      "messages_dropped", dropped, "cpu_ms", cpu));
     }
     return cost;
 }

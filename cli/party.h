@@ -34,7 +34,7 @@ struct party_run {
     bool resumed;
     uint8_t round;
     int64_t deadline_ms, started_cpu_us;
-    uint64_t bytes_sent, bytes_received;
+    uint64_t bytes_sent, bytes_received, messages_dropped;
 };
 
 struct party {

@@ -245,7 +245,6 @@ void party_inbox_put(struct party *party, const uint8_t *b, size_t len)
 {
     struct party_inbox *inbox = &party->inbox;
 
-    party->run.bytes_received += party->run.peer ? len : 0;
     if (inbox->n == INBOX_MAX)
         return; /* a relay that floods: the run ends at its deadline */
     if (inbox->n == inbox->cap) {
@@ -318,6 +317,10 @@ static bool offer_messages(struct party *party)
             i++;
             continue;
         }
+        if (qrt_err_class(e) == QRT_CLASS_DROP)
+            party->run.messages_dropped++;
+        else
+            party->run.bytes_received += m->len;
         inbox_remove(inbox, i);
         settle(party);
         moved = true;
@@ -330,6 +333,8 @@ static void add_costs(const struct party *party, json_t *tell)
     json_object_set_new(tell, "bytes_sent", json_integer((json_int_t)party->run.bytes_sent));
     json_object_set_new(tell, "bytes_received",
                         json_integer((json_int_t)party->run.bytes_received));
+    json_object_set_new(tell, "messages_dropped",
+                        json_integer((json_int_t)party->run.messages_dropped));
     json_object_set_new(tell, "cpu_us", json_integer(clock_cpu_us() - party->run.started_cpu_us));
 }
 

@@ -9,6 +9,7 @@ from support import EXAMPLE, PASSPHRASE, TestCase, Watched, open_share_file, par
 
 # protocol.md K.1, per party
 KEYGEN_BYTES = 26613
+KEYGEN_RECEIVED_BYTES = 2 * (240 + 339 + 176) + 2 * (8544 + 4385)
 SIGN_BYTES = 52852
 
 P = 2**256 - 2**32 - 977
@@ -77,12 +78,18 @@ class Demo(TestCase):
         self.assertEqual(names, ["start of the parties", "key generation",
                                  "signature by parties 1 and 2", "signature by parties 1 and 3",
                                  "signature by parties 2 and 3"])
-        per_party = [0, KEYGEN_BYTES, SIGN_BYTES, SIGN_BYTES, SIGN_BYTES]
-        for step, each in zip(report["steps"], per_party):
+        sent = [0, KEYGEN_BYTES, SIGN_BYTES, SIGN_BYTES, SIGN_BYTES]
+        received = [0, KEYGEN_RECEIVED_BYTES, SIGN_BYTES, SIGN_BYTES, SIGN_BYTES]
+        # A party that does not sign gets the six broadcasts, and nothing else: it drops them later.
+        dropped = [[0] * 3, [0] * 3, [0, 0], [0, 6], [6, 0]]
+        for i, step in enumerate(report["steps"]):
             self.assertGreater(step["ms"], 0)
-            self.assertEqual(step["bytes"], each * len(step["parties"]))
-            for party in step["parties"]:
-                self.assertEqual(party["bytes_sent"], each)
+            self.assertEqual(step["bytes"], sent[i] * len(step["parties"]))
+            for party, drops in zip(step["parties"], dropped[i]):
+                self.assertEqual(set(party), {"party", "bytes_sent", "bytes_received",
+                                              "messages_dropped", "cpu_ms"})
+                self.assertEqual((party["bytes_sent"], party["bytes_received"],
+                                  party["messages_dropped"]), (sent[i], received[i], drops))
 
     def test_every_field_of_the_report_is_there_and_true(self):
         r = run("demo", "--json")
