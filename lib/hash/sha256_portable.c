@@ -2,7 +2,7 @@
 /* The compression function of SHA-256 in plain C (FIPS 180-4, section 6.2.2), and its constants.
  *
  * The schedule lives in a window of 16 words that is overwritten in place: at round t, w[t % 16]
- * holds W_t. Eight rounds a time, so that the working variables trade names instead of places. */
+ * holds W_t. Sixteen rounds a time, so that the working variables trade names, not places. */
 #include "hash/sha256_impl.h"
 
 #include <string.h>
@@ -36,40 +36,45 @@ static inline uint32_t ror(uint32_t x, unsigned n)
     return x >> n | x << (32 - n);
 }
 
-/* W_t to W_(t+7) over W_(t-16) to W_(t-9). */
-static void extend(uint32_t w[16], unsigned t)
+/* W_(t+16) over W_t, i = t mod 16. */
+static inline void extend(uint32_t w[16], unsigned i)
 {
-    for (unsigned i = t; i < t + 8; i++) {
-        uint32_t w2 = w[(i + 14) % 16], w15 = w[(i + 1) % 16];
+    uint32_t w2 = w[(i + 14) % 16], w15 = w[(i + 1) % 16];
 
-        w[i % 16] += (ror(w2, 17) ^ ror(w2, 19) ^ w2 >> 10) + w[(i + 9) % 16] +
-                     (ror(w15, 7) ^ ror(w15, 18) ^ w15 >> 3);
-    }
+    w[i] += (ror(w2, 17) ^ ror(w2, 19) ^ w2 >> 10) + w[(i + 9) % 16] +
+            (ror(w15, 7) ^ ror(w15, 18) ^ w15 >> 3);
 }
 
 /* Round t with r = t mod 8: the working variable a is in s[-r mod 8], b in the next, and so on.
- * |kw| is K_t + W_t. */
+ * |kw| is K_t + W_t. T_1 is kept as two summands, early and late, for the rounds wait for e and a
+ * of the round before. */
 static inline void one(uint32_t s[8], unsigned r, uint32_t kw)
 {
-    uint32_t a = s[(8 - r) % 8], b = s[(9 - r) % 8], c = s[(10 - r) % 8];
-    uint32_t e = s[(12 - r) % 8], f = s[(13 - r) % 8], g = s[(14 - r) % 8];
-    uint32_t t1 =
-        s[(15 - r) % 8] + (ror(e, 6) ^ ror(e, 11) ^ ror(e, 25)) + (g ^ (e & (f ^ g))) + kw;
+    uint32_t a = s[(8 - r) % 8], b = s[(9 - r) % 8], c = s[(10 - r) % 8], d = s[(11 - r) % 8];
+    uint32_t e = s[(12 - r) % 8], f = s[(13 - r) % 8], g = s[(14 - r) % 8], h = s[(15 - r) % 8];
+    uint32_t early = h + kw + (g ^ (e & (f ^ g)));
+    uint32_t late = ror(e, 6) ^ ror(e, 11) ^ ror(e, 25);
+    uint32_t majority = b ^ ((a ^ b) & (b ^ c));
 
-    s[(11 - r) % 8] += t1;
-    s[(15 - r) % 8] = t1 + (ror(a, 2) ^ ror(a, 13) ^ ror(a, 22)) + ((a & b) | (c & (a | b)));
+    s[(11 - r) % 8] = d + early + late;
+    s[(15 - r) % 8] = early + majority + late + (ror(a, 2) ^ ror(a, 13) ^ ror(a, 22));
 }
 
-static void eight(uint32_t s[8], const uint32_t *k, const uint32_t *w)
+/* The schedule advances between the rounds, which leave the processor time for it. */
+static void rounds_and_schedule(uint32_t s[8], uint32_t w[16], const uint32_t k[16])
 {
-    one(s, 0, k[0] + w[0]);
-    one(s, 1, k[1] + w[1]);
-    one(s, 2, k[2] + w[2]);
-    one(s, 3, k[3] + w[3]);
-    one(s, 4, k[4] + w[4]);
-    one(s, 5, k[5] + w[5]);
-    one(s, 6, k[6] + w[6]);
-    one(s, 7, k[7] + w[7]);
+    QRT_UNROLL
+    for (unsigned i = 0; i < 16; i++) {
+        one(s, i % 8, k[i] + w[i]);
+        extend(w, i);
+    }
+}
+
+static void last_rounds(uint32_t s[8], const uint32_t w[16], const uint32_t k[16])
+{
+    QRT_UNROLL
+    for (unsigned i = 0; i < 16; i++)
+        one(s, i % 8, k[i] + w[i]);
 }
 
 static void block_one(uint32_t state[8], const uint8_t block[64])
@@ -79,11 +84,9 @@ static void block_one(uint32_t state[8], const uint8_t block[64])
     memcpy(s, state, sizeof s);
     for (size_t i = 0; i < 16; i++)
         w[i] = be32(block + 4 * i);
-    for (unsigned t = 0; t < 64; t += 8) {
-        if (t >= 16)
-            extend(w, t);
-        eight(s, qrt_sha256_k + t, w + t % 16);
-    }
+    for (size_t t = 0; t < 48; t += 16)
+        rounds_and_schedule(s, w, qrt_sha256_k + t);
+    last_rounds(s, w, qrt_sha256_k + 48);
     for (size_t i = 0; i < 8; i++)
         state[i] += s[i];
 }
