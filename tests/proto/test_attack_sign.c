@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Attacks on signing, presigning and the online round (protocol.md J, M.4): every field of every
  * message, against runs and, sealed and signed by the cheater, against peers. */
+#include "cheat.h"
 #include "cheats.h"
 #include "key/share.h"
 
@@ -196,6 +197,65 @@ static void test_attack_the_cheater_among_three_signers_is_named(void **state)
     keyring_free(&k);
 }
 
+/* ---- bets and echoes in the extension ---- */
+
+static const struct parcel *victims_e1(const struct rig *r)
+{
+    for (size_t i = 0; i < r->plain.n; i++)
+        if (r->plain.p[i].from == 1 && r->plain.p[i].round == 1 && r->plain.p[i].kind == P)
+            return &r->plain.p[i];
+    fail();
+    return NULL;
+}
+
+/* M.4a: of the sixteen guesses of one tree's hidden leaf one passes, every other one burns. */
+static void test_attack_a_guess_of_the_hidden_leaf_passes_or_burns(void **state)
+{
+    const struct qrt_share_pair *mine, *his;
+    struct rig r;
+
+    (void)state;
+    for (unsigned level = RUNS; level <= PEERS; level++) {
+        bench(&r, QRT_SIGN, (enum level)level, 1);
+        mine = qrt_share_pair(keyring_share(&two_of_three, 1), 3);
+        his = qrt_share_pair(keyring_share(&two_of_three, 3), 1);
+        for (uint8_t guess = 0; guess < 16; guess++) {
+            const struct cheat_guess g = {.tree = 9, .bit = 600, .guess = guess};
+            struct qrt_rvole_id id = {qrt_run_sid(node_run(&r.node)), 1, 3};
+            struct parcel e1 = rig_copy(rig_plain(&r, 1, P, 3), 0);
+
+            cheat_e1_guess(full_ctx(), e1.b + QRT_HEADER_BYTES, &id,
+                           (const uint8_t(*)[16][16])his->bob_seeds, &g);
+            rig_attack(&r, &e1);
+            if (guess == (mine->delta[4] >> 4))
+                assert_non_null(rig_said(&r, 2, P));
+            else
+                rig_expect_failure(&r, QRT_E_SG_EXTENSION, 3);
+            free(e1.b);
+        }
+        rig_free(&r);
+    }
+}
+
+/* The roles in an extension are named: what the victim sent as Bob comes back to it as Alice. */
+static void test_attack_the_victims_own_extension_played_back(void **state)
+{
+    struct rig r;
+
+    (void)state;
+    for (unsigned level = RUNS; level <= PEERS; level++) {
+        struct parcel e1;
+
+        bench(&r, QRT_SIGN, (enum level)level, 1);
+        e1 = rig_copy(rig_plain(&r, 1, P, 3), 0);
+        memcpy(e1.b + 80, victims_e1(&r)->b + 80, QRT_E1_BYTES);
+        rig_attack(&r, &e1);
+        rig_expect_failure(&r, QRT_E_SG_EXTENSION, 3);
+        free(e1.b);
+        rig_free(&r);
+    }
+}
+
 /* ---- set up wrong in keygen, seen in signing ---- */
 
 /* Party 3 signs with a record whose bytes at |at| in the row towards 1 are other ones. */
@@ -343,6 +403,8 @@ int main(void)
         cmocka_unit_test(test_attack_each_field_of_each_presigning_message),
         cmocka_unit_test(test_attack_a_flipped_bit_in_any_tree_of_the_extension_burns),
         cmocka_unit_test(test_attack_the_cheater_among_three_signers_is_named),
+        cmocka_unit_test(test_attack_a_guess_of_the_hidden_leaf_passes_or_burns),
+        cmocka_unit_test(test_attack_the_victims_own_extension_played_back),
         cmocka_unit_test(test_attack_different_zero_share_seeds_show_in_the_sum),
         cmocka_unit_test(test_attack_different_tree_leaves_burn_at_their_first_use),
         cmocka_unit_test(test_attack_each_field_of_the_online_message),

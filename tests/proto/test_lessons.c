@@ -103,39 +103,6 @@ static void test_lesson_1_12_ten_thousand_foreign_messages_do_not_end_a_session(
     rig_free(&r);
 }
 
-static void test_lesson_1_13_t_is_how_many_sign_and_nothing_else(void **state)
-{
-    static const struct {
-        size_t n, t;
-    } wrong[] = {{3, 0}, {3, 1}, {3, 4}, {1, 1}, {0, 0}, {65, 2}, {65, 65}, {2, SIZE_MAX}};
-    void *memory = aligned_alloc(QRT_ALIGN, qrt_peer_size(QRT_KEYGEN, 3, 3));
-    struct qrt_peer_params envelope = {world.identity[0], world.keys, world.n};
-    struct session s;
-    struct network net;
-    struct qrt_sig sig;
-
-    (void)state;
-    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
-        struct qrt_keygen_params p = {.parties = world.roster, .n = wrong[i].n, .t = wrong[i].t};
-        struct qrt_entropy entropy = {{1}, {1}};
-
-        p.own = 1;
-        assert_int_equal(qrt_run_size(QRT_KEYGEN, wrong[i].n, wrong[i].t), 0);
-        assert_int_equal(qrt_peer_size(QRT_KEYGEN, wrong[i].n, wrong[i].t), 0);
-        assert_int_equal(qrt_keygen_start(memory, full_ctx(), &p, entropy.seed), QRT_E_THRESHOLD);
-        assert_int_equal(qrt_peer_keygen(memory, full_ctx(), &p, &envelope, &entropy),
-                         QRT_E_THRESHOLD);
-    }
-    /* t = 2 of 3: two sign, and the share says two */
-    assert_int_equal(key.share[0].t, 2);
-    session_sign(&s, QRT_SIGN, &key, pair, 3);
-    network_init(&net, 1, &fair_weather);
-    session_run(&s, &net);
-    session_expect_signature(&s, &net, &sig);
-    network_free(&net);
-    free(memory);
-}
-
 static void test_lesson_1_15_shares_of_two_keys_or_epochs_never_meet(void **state)
 {
     struct keyring mixed = key;
@@ -579,7 +546,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_lesson_1_10_the_same_presignature_signs_once),
         cmocka_unit_test(test_lesson_1_12_ten_thousand_foreign_messages_do_not_end_a_session),
-        cmocka_unit_test(test_lesson_1_13_t_is_how_many_sign_and_nothing_else),
         cmocka_unit_test(test_lesson_1_15_shares_of_two_keys_or_epochs_never_meet),
         cmocka_unit_test(test_lesson_1_19_hardened_paths_are_refused_and_the_path_is_agreed),
         cmocka_unit_test(test_lesson_1_23_three_classes_of_misbehaviour),
