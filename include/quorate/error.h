@@ -101,6 +101,7 @@ enum qrt_class {
     X(INTENT_SIGNATURE, INPUT, 0, "the intent is not signed by that initiator")                     \
     X(SIGNATURE, INPUT, 0, "the signature does not verify")                                         \
     X(EVIDENCE, INPUT, 0, "the evidence does not prove what it claims")                             \
+    X(EVIDENCE_PRIVATE, INPUT, 0, "the messages are signed, but only one party can repeat the check") \
     X(PEER_ABORT, B0, 1, "a peer ended the run")                                                    \
     X(REFUSED, B0, 2, "the host refused the record or closed the gate")                             \
     X(MALFORMED_PRIVATE, B1, 16, "a private message holds a field that is out of range")            \
@@ -142,6 +143,9 @@ QRT_API const char *qrt_err_text(enum qrt_err e);
 QRT_API const char *qrt_err_name(enum qrt_err e);
 QRT_API enum qrt_class qrt_err_class(enum qrt_err e);
 QRT_API uint8_t qrt_err_code(enum qrt_err e);
+
+/* The error with this code on the wire; QRT_OK if there is none, as for 0. */
+QRT_API enum qrt_err qrt_err_of_code(uint8_t code);
 
 /* True if |e| ended the run it was returned by: class B0, B1, B2, B3, BURN or INTERNAL. */
 QRT_API bool qrt_err_is_final(enum qrt_err e);

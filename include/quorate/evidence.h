@@ -30,9 +30,12 @@ struct qrt_evidence {
     bool proven;
 };
 
-/* Verify all signatures and repeat the check. QRT_OK: the accused did sign messages that no honest
- * party sends (or see |proven|). QRT_E_EVIDENCE: proves nothing; QRT_E_RECORD_FORMAT: not evidence.
- */
+/* Verify all signatures and repeat the check.
+ * QRT_OK: the accused signed messages that no honest party sends.
+ * QRT_E_EVIDENCE_PRIVATE: the accused signed these messages, but they convince only the party that
+ * holds Delta, because nobody else can repeat the check (protocol.md D.8); |out| is filled,
+ * |proven| is false. QRT_E_EVIDENCE: proves nothing. QRT_E_RECORD_FORMAT: not evidence. |out| is
+ * zeroed then. */
 QRT_API QRT_MUST enum qrt_err qrt_evidence_verify(struct qrt_evidence *out,
                                                   const struct qrt_ctx *ctx, const uint8_t *b,
                                                   size_t len);

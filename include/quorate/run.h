@@ -47,7 +47,9 @@ enum qrt_phase { QRT_PHASE_RUNNING, QRT_PHASE_DONE, QRT_PHASE_FAILED };
 /* Bytes that a run of |protocol| with |n| participants (keygen: parties; otherwise signers, n = t)
  * and threshold |t| needs, a multiple of QRT_ALIGN; 0 if n or t is out of range.
  * About 176 KiB for a 2-of-3 signature and 103 KiB more for each further signer; 143 KiB for a
- * 2-of-3 keygen. The start clears the memory, its content before does not matter. */
+ * 2-of-3 keygen. The start clears the memory, its content before does not matter. A
+ * start that answers with class INPUT leaves no run: nothing is to be wiped, and no other function
+ * may be called on it. */
 QRT_API size_t qrt_run_size(enum qrt_protocol protocol, size_t n, size_t t);
 
 /* A message lent by qrt_run_next. |b| is what qrt_run_recv of the receiver takes. */
@@ -66,12 +68,12 @@ struct qrt_msg {
 /* Take one message of participant |from|; |b| is borrowed for the call.
  * Class DROP: nothing changed. A final error (qrt_err_is_final) is the run's end: see culprit;
  * qrt_run_next then lends one abort message, after a waiting record was confirmed.
- * An identical repetition is QRT_OK. Messages of later rounds are kept. A private message for a
- * slot that is filled with another is QRT_E_DROP_DUPLICATE; another broadcast for a filled slot is
- * QRT_E_EQUIVOCATION, the sender's proven cheat. A wrong length is the sender's fault as well.
- * QRT_E_STATE after a failure.
- * The last message of a round makes the run compute its next round inside this call.
- * CT: which check failed shows; shares, nonces, seeds and choice bits do not. */
+ * Messages of later rounds are kept. A broadcast that is there already is QRT_OK, a private message
+ * QRT_E_DROP_DUPLICATE; another broadcast for a filled slot is QRT_E_EQUIVOCATION, the sender's
+ * proven cheat. A wrong length is the sender's fault as well. QRT_E_AGAIN: the message would end
+ * the run while a record is lent; offer it again after confirm. QRT_E_STATE after a failure. The
+ * last message of a round makes the run compute its next round inside this call. CT: which check
+ * failed shows; shares, nonces, seeds and choice bits do not. */
 QRT_API QRT_MUST enum qrt_err qrt_run_recv(struct qrt_run *run, uint16_t from, const uint8_t *b,
                                            size_t len);
 
@@ -117,8 +119,8 @@ QRT_API const struct qrt_record *qrt_run_record(const struct qrt_run *run);
 QRT_API QRT_MUST enum qrt_err qrt_run_confirm(struct qrt_run *run);
 
 /* The record could not be made durable, or the gate is closed: the run fails with QRT_E_REFUSED,
- * nothing but an abort message leaves. A burn record cannot be refused: until it is confirmed not
- * even the abort leaves. No effect if no record waits. */
+ * nothing but an abort message leaves. Refusing a burn record keeps even the abort back, for good:
+ * a burn must be durable before anybody hears of it. No effect if no record waits. */
 QRT_API void qrt_run_refuse(struct qrt_run *run);
 
 /* Readers; any time after a start, until the wipe. */
@@ -127,13 +129,25 @@ QRT_API enum qrt_phase qrt_run_phase(const struct qrt_run *run);
 QRT_API enum qrt_err qrt_run_error(const struct qrt_run *run);
 /* The index of the participant whom the failed check accuses; 0: nobody. */
 QRT_API uint16_t qrt_run_culprit(const struct qrt_run *run);
+/* What the party said whose abort ended the run (QRT_E_PEER_ABORT): his word, never evidence.
+ * |error| is QRT_E_SG_EXTENSION and |accused| this party if he burned his side of the pair: note it
+ * with qrt_share_note_burn. NULL if no abort was taken. */
+struct qrt_peer_abort {
+    uint16_t from;
+    /* QRT_E_PEER_ABORT if his code is not one of this version's */
+    enum qrt_err error;
+    uint8_t round;
+    uint16_t accused;
+};
+QRT_API const struct qrt_peer_abort *qrt_run_peer_abort(const struct qrt_run *run);
 /* The number of the awaited round; of the last one when the run is done. */
 QRT_API uint8_t qrt_run_round(const struct qrt_run *run);
 /* 32 bytes, as in every header of the run: a router's key for its messages. Lent until the wipe. */
 QRT_API const uint8_t *qrt_run_sid(const struct qrt_run *run);
 
 /* The participants whose message the awaited round still lacks, ascending; at most |cap| are
- * written, the number of all is returned. Whom to blame for silence when the time is up. */
+ * written, the number of all is returned. Whom to blame for silence when the time is up;
+ * nobody while a record waits, since then the others may be waiting for this party. */
 QRT_API size_t qrt_run_waiting_for(const struct qrt_run *run, uint16_t *out, size_t cap);
 
 /* Overwrite everything, results included; what was lent is gone. The memory may be used again. To

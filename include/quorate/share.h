@@ -97,10 +97,17 @@ QRT_API uint8_t qrt_share_burn_bits(const struct qrt_share *share, uint16_t j);
 QRT_API QRT_MUST enum qrt_err qrt_share_burn(uint8_t *record, size_t len, const uint8_t *burn,
                                              size_t burn_len);
 
+/* Party |j| says that he burned his side of the pair (qrt_run_peer_abort): from now on he is
+ * refused as a co-signer, since he would refuse. Advisory; erases nothing. QRT_E_SIGNER if |j| is
+ * no other party of the key. Shares opened from |record| must be opened again. */
+QRT_API QRT_MUST enum qrt_err qrt_share_note_burn(uint8_t *record, size_t len, uint16_t j);
+
 /* What a burn or gate record names: the share (kgid, epoch, own index) and peers. No secrets.
  * |peers|: ascending, 1 to n-1 of them; exactly one in a QRT_RECORD_BURN. A host that forgets its
  * shares (a temporary party) keeps these bytes as a tombstone. */
 struct qrt_burn {
+    /* of a QRT_RECORD_GATE, which erases nothing */
+    bool is_gate;
     uint8_t kgid[32];
     uint32_t epoch;
     uint16_t own;

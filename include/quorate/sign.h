@@ -111,8 +111,9 @@ struct qrt_online_params {
 
 /* Use a presignature, qrt_run_size(QRT_ONLINE, t, t) bytes. The first thing the run has is
  * QRT_RECORD_CONSUMED. QRT_E_EPOCH: the presignature is of another key, epoch or party; class INPUT
- * as for qrt_sign_start otherwise. The presignature is gone in every case.
- * Signers that were given different messages find out before they assemble: QRT_E_ECHO. */
+ * as for qrt_sign_start otherwise, QRT_E_RECORD_FIELD or _KEY for a damaged record. The
+ * presignature is gone in every case. Signers that were given different messages find out before
+ * they assemble: QRT_E_ECHO. */
 QRT_API QRT_MUST enum qrt_err qrt_online_start(struct qrt_run *run, const struct qrt_ctx *ctx,
                                                const struct qrt_online_params *params);
 

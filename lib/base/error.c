@@ -40,6 +40,14 @@ uint8_t qrt_err_code(enum qrt_err e)
     return row_of(e)->code;
 }
 
+enum qrt_err qrt_err_of_code(uint8_t code)
+{
+    for (unsigned e = 0; code && e < QRT_E_COUNT; e++)
+        if (qrt_err_code((enum qrt_err)e) == code)
+            return (enum qrt_err)e;
+    return QRT_OK;
+}
+
 bool qrt_err_is_final(enum qrt_err e)
 {
     return row_of(e)->class >= QRT_CLASS_B0;

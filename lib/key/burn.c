@@ -10,7 +10,9 @@
 
 #include <string.h>
 
-static const uint8_t magic[4] = {'D', 'K', 'B', '1'};
+/* Two magics, so that a gate is never applied as a burn. */
+static const uint8_t burn_magic[4] = {'D', 'K', 'B', '1'};
+static const uint8_t gate_magic[4] = {'D', 'K', 'G', '1'};
 
 enum { VERSION = 1, HEAD_BYTES = 45 };
 
@@ -22,7 +24,7 @@ size_t qrt_burn_encode(uint8_t out[QRT_BURN_MAX], const struct qrt_burn *burn)
     struct qrt_wr w = qrt_wr_init(out, len);
 
     qrt_assert(burn->peers_n >= 1 && burn->peers_n <= QRT_PARTIES_MAX);
-    qrt_wr_bytes(&w, magic, sizeof magic);
+    qrt_wr_bytes(&w, burn->is_gate ? gate_magic : burn_magic, sizeof burn_magic);
     qrt_wr_u8(&w, VERSION);
     qrt_wr_bytes(&w, burn->kgid, sizeof burn->kgid);
     qrt_wr_be32(&w, burn->epoch);
@@ -43,7 +45,8 @@ static enum qrt_err decode(struct qrt_burn *out, struct qrt_rd *r)
 {
     uint8_t version;
 
-    if (!qrt_rd_expect(r, magic, sizeof magic))
+    out->is_gate = r->left >= sizeof gate_magic && memcmp(r->p, gate_magic, sizeof gate_magic) == 0;
+    if (!qrt_rd_expect(r, out->is_gate ? gate_magic : burn_magic, sizeof burn_magic))
         return QRT_E_RECORD_FORMAT;
     version = qrt_rd_u8(r);
     if (!r->failed && version != VERSION)
@@ -77,11 +80,18 @@ enum qrt_err qrt_burn_decode(struct qrt_burn *out, const uint8_t *b, size_t len)
     return e;
 }
 
-static void erase_alice(uint8_t *record, const struct qrt_share *share, uint16_t peer)
+/* The row towards |peer|, which is there, to be changed. */
+static struct qrt_share_pair *pair_of(uint8_t *record, const struct qrt_share *share, uint16_t peer)
 {
     const struct qrt_share_pair *found = qrt_share_pair(share, peer);
     size_t at = (size_t)((const uint8_t *)found - share->record);
-    struct qrt_share_pair *pair = (struct qrt_share_pair *)(void *)(record + at);
+
+    return (struct qrt_share_pair *)(void *)(record + at);
+}
+
+static void erase_alice(uint8_t *record, const struct qrt_share *share, uint16_t peer)
+{
+    struct qrt_share_pair *pair = pair_of(record, share, peer);
 
     pair->burn |= QRT_BURN_MINE;
     qrt_wipe(pair->alice_seeds, sizeof pair->alice_seeds);
@@ -94,6 +104,8 @@ enum qrt_err qrt_share_burn(uint8_t *record, size_t len, const uint8_t *burn, si
     struct qrt_burn b;
     enum qrt_err e = qrt_burn_decode(&b, burn, burn_len);
 
+    if (!e && b.is_gate)
+        e = QRT_E_RECORD_FORMAT;
     if (!e)
         e = qrt_share_locate(&share, record, len);
     if (e)
@@ -106,5 +118,18 @@ enum qrt_err qrt_share_burn(uint8_t *record, size_t len, const uint8_t *burn, si
             return QRT_E_RECORD_FIELD;
     for (size_t i = 0; i < b.peers_n; i++)
         erase_alice(record, &share, b.peers[i]);
+    return QRT_OK;
+}
+
+enum qrt_err qrt_share_note_burn(uint8_t *record, size_t len, uint16_t j)
+{
+    struct qrt_share share;
+    enum qrt_err e = qrt_share_locate(&share, record, len);
+
+    if (e)
+        return e;
+    if (!qrt_share_pair(&share, j))
+        return QRT_E_SIGNER;
+    pair_of(record, &share, j)->burn |= QRT_BURN_THEIRS;
     return QRT_OK;
 }

@@ -21,8 +21,8 @@ bool qrt_exhibit_read(struct qrt_evidence_file *f, struct qrt_exhibit *x, const 
     x->len = qrt_rd_be32(&f->rd);
     x->wire = qrt_rd_bytes(&f->rd, x->len);
     if (!x->wire || qrt_header_decode(&x->h, x->wire, x->len) || x->h.kind != QRT_KIND_BROADCAST ||
-        x->h.receiver != QRT_EVERYBODY ||
-        x->len < (size_t)QRT_HEADER_BYTES + x->h.payload_len + QRT_SIG_BYTES)
+        x->h.receiver != QRT_EVERYBODY || x->len < QRT_HEADER_BYTES + QRT_SIG_BYTES ||
+        x->h.payload_len > x->len - QRT_HEADER_BYTES - QRT_SIG_BYTES)
         return false;
     x->ext_len = x->len - QRT_HEADER_BYTES - x->h.payload_len - QRT_SIG_BYTES;
     x->ext = x->wire + QRT_HEADER_BYTES;
@@ -184,19 +184,10 @@ static bool sign_extension(struct qrt_evidence_file *f)
     qrt_envelope_open_hash(f->ctx, hash, e1, e1 + QRT_HEADER_BYTES, QRT_E1_BYTES);
     for (size_t o = 32; o + 32 <= r1.ext_len; o += 32)
         is_listed |= memcmp(r1.ext + o, hash, sizeof hash) == 0;
-    f->out->proven = false;
     return is_listed;
 }
 
 /* ---- the file ---- */
-
-static enum qrt_err error_of_code(uint8_t code)
-{
-    for (int e = QRT_OK; e < QRT_E_COUNT; e++)
-        if (qrt_err_code((enum qrt_err)e) == code)
-            return (enum qrt_err)e;
-    return QRT_OK;
-}
 
 struct check {
     enum qrt_err error;
@@ -222,7 +213,9 @@ static enum qrt_err judge(struct qrt_evidence_file *f)
 
         if (c->error != f->out->error || (c->messages && c->messages != f->messages))
             continue;
-        return c->fails(f) && qrt_rd_end(&f->rd) ? QRT_OK : QRT_E_EVIDENCE;
+        if (!c->fails(f) || !qrt_rd_end(&f->rd))
+            return QRT_E_EVIDENCE;
+        return f->out->proven ? QRT_OK : QRT_E_EVIDENCE_PRIVATE;
     }
     return QRT_E_EVIDENCE;
 }
@@ -237,15 +230,15 @@ enum qrt_err qrt_evidence_verify(struct qrt_evidence *out, const struct qrt_ctx 
     (void)qrt_rd_expect(&f.rd, QRT_EVIDENCE_MAGIC, 4);
     if (qrt_rd_u8(&f.rd) != QRT_EVIDENCE_VERSION)
         return QRT_E_RECORD_FORMAT;
-    out->error = error_of_code(qrt_rd_u8(&f.rd));
+    out->error = qrt_err_of_code(qrt_rd_u8(&f.rd));
     out->accused = qrt_rd_be16(&f.rd);
     qrt_rd_copy(&f.rd, out->idpk, sizeof out->idpk);
     f.messages = qrt_rd_be16(&f.rd);
     if (f.rd.failed)
         return QRT_E_RECORD_FORMAT;
-    out->proven = true;
+    out->proven = out->error != QRT_E_SG_EXTENSION;
     e = judge(&f);
-    if (e)
+    if (e && e != QRT_E_EVIDENCE_PRIVATE)
         memset(out, 0, sizeof *out);
     return e;
 }

@@ -20,6 +20,9 @@ static void layout(struct qrt_run *run, struct qrt_arena *secret, struct qrt_are
 const struct qrt_protocol_def qrt_keygen_def = {
     .id = QRT_KEYGEN,
     .rounds_n = 4,
+    /* In round 4 every share is stored and confirmations have left: the certificate is worth having
+     * whatever a party says then, and an old abort must not stop a resumed run (F.7). */
+    .abort_rounds = 3,
     .rounds = {{1, {true, false}, write1, NULL, check1},
                {2, {true, true}, qrt_keygen_write2, qrt_keygen_parse2, qrt_keygen_check2},
                {3, {false, true}, qrt_keygen_write3, qrt_keygen_parse3, qrt_keygen_check3},
@@ -81,13 +84,23 @@ void qrt_keygen_ssid0(const struct qrt_ctx *ctx, uint8_t out[32], const struct q
     qrt_th_end(&th, out);
 }
 
-/* Indices ascending in range; x-coordinates in range, nonzero and distinct (K.3). */
+/* One identity in two seats would lower the threshold. */
+static bool is_seated(const struct qrt_party *parties, size_t i)
+{
+    for (size_t k = 0; k < i; k++)
+        if (memcmp(parties[k].idk, parties[i].idk, sizeof parties[k].idk) == 0)
+            return true;
+    return false;
+}
+
+/* Indices ascending in range, identities distinct; x-coordinates in range, nonzero and distinct
+ * (K.3). */
 static enum qrt_err check_roster(struct qrt_sc *x, const struct qrt_party *parties, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         bool in_order = parties[i].index > (i ? parties[i - 1].index : 0);
 
-        if (!in_order || parties[i].index > QRT_INDEX_MAX)
+        if (!in_order || parties[i].index > QRT_INDEX_MAX || is_seated(parties, i))
             return QRT_E_ROSTER;
         if (!qrt_sc_decode(&x[i], parties[i].x))
             return QRT_E_ROSTER;
@@ -396,6 +409,7 @@ enum qrt_err qrt_keygen_resume(struct qrt_run *run, const struct qrt_ctx *ctx,
     qrt_share_view(&kg->share, draft.record, qrt_share_size(share->n, 0, 1));
     resume_own(run);
     run->row = 3;
+    run->abort_rounds = 0;
     out = run->outs[4][QRT_KIND_BROADCAST];
     qrt_run_header(run, &h, 4, QRT_KIND_BROADCAST, QRT_EVERYBODY);
     qrt_header_encode(out->b, &h);

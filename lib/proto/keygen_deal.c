@@ -378,8 +378,7 @@ static enum qrt_err finish_share(struct qrt_run *run, const struct qrt_sc *s)
     qrt_wipe(kg->peers, (run->n - 1) * sizeof *kg->peers); /* F.10: R3 complete */
     qrt_wipe(&kg->own_part, sizeof kg->own_part);
     qrt_wipe(&kg->ot_keys, sizeof kg->ot_keys);
-    qrt_run_wipe_inbox(run, 3, KG_R3_SHARE, 32);
-    qrt_run_wipe_inbox(run, 3, KG_R3_ZC, 32);
+    qrt_run_wipe_inbox(run, 3);
     return QRT_OK;
 }
 

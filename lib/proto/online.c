@@ -18,6 +18,7 @@ static void layout(struct qrt_run *run, struct qrt_arena *secret, struct qrt_are
 const struct qrt_protocol_def qrt_online_def = {
     .id = QRT_ONLINE,
     .rounds_n = 1,
+    .abort_rounds = 3,
     .rounds = {{3, {true, false}, write3, qrt_assembly_parse, check3}},
     .layout = layout,
 };
@@ -34,14 +35,34 @@ static void layout(struct qrt_run *run, struct qrt_arena *secret, struct qrt_are
 
 /* ---- setup ---- */
 
-static enum qrt_err check_presig(const struct qrt_presig *ps, const struct qrt_share *share,
-                                 size_t *own)
+/* pk' = pk + tau G: a damaged record must not look like a cheat of the others. */
+static bool is_child(const struct qrt_ctx *ctx, const struct qrt_presig *ps,
+                     const struct qrt_share *share)
+{
+    struct qrt_pt pk;
+    uint8_t b[33];
+
+    if (qrt_sc_is_zero(&ps->tau))
+        return memcmp(ps->info.pk.b, share->pk, sizeof ps->info.pk.b) == 0;
+    if (!qrt_pt_decode(ctx, &pk, share->pk))
+        return false;
+    qrt_pt_add_base_vartime(ctx, &pk, &pk, &ps->tau);
+    if (pk.inf)
+        return false;
+    qrt_pt_encode(ctx, b, &pk);
+    return memcmp(b, ps->info.pk.b, sizeof b) == 0;
+}
+
+static enum qrt_err check_presig(const struct qrt_ctx *ctx, const struct qrt_presig *ps,
+                                 const struct qrt_share *share, size_t *own)
 {
     uint16_t index[QRT_PARTIES_MAX];
 
     if (memcmp(ps->info.kgid, share->kgid, 32) != 0 || ps->info.epoch != share->epoch ||
         ps->info.own != share->own)
         return QRT_E_EPOCH;
+    if (!is_child(ctx, ps, share))
+        return QRT_E_RECORD_KEY;
     return qrt_quorum_check(share, ps->info.signers, ps->info.t, index, own);
 }
 
@@ -86,7 +107,8 @@ static void offset(const struct qrt_ctx *ctx, struct qrt_sc *delta, const struct
     qrt_th_end_scalar(&th, delta);
 }
 
-/* R' = R + delta G, u' = u + delta phi, v' = v + tau_late phi. */
+/* R' = R + delta G, u' = u + delta phi, v' = v + tau_late phi. A zero on the way (probability
+ * 2^-256) makes the presignature useless; no run has started that could fail. */
 static enum qrt_err rerandomise(const struct qrt_ctx *ctx, struct qrt_assembly *as,
                                 struct qrt_online *on, const uint8_t req[32])
 {
@@ -95,10 +117,10 @@ static enum qrt_err rerandomise(const struct qrt_ctx *ctx, struct qrt_assembly *
 
     offset(ctx, &delta, as, on, req);
     if (qrt_sc_is_zero(&delta))
-        return QRT_E_INTERNAL;
+        return QRT_E_RECORD_FIELD;
     qrt_pt_add_base_vartime(ctx, &as->R, &ps->R, &delta);
     if (!qrt_assembly_nonce(ctx, as))
-        return QRT_E_SG_NONCE_SUM;
+        return QRT_E_RECORD_FIELD;
     qrt_sc_mul(&term, &delta, &ps->phi);
     qrt_sc_add(&ps->u, &ps->u, &term);
     qrt_sc_mul(&term, &on->late, &ps->phi);
@@ -130,7 +152,7 @@ static enum qrt_err prepare(struct qrt_online *on, struct qrt_assembly *as, size
 
     qrt_wipe(p->presig, p->presig_len); /* G.8: used from here on, whatever happens */
     if (!e)
-        e = check_presig(&on->presig, p->share, own);
+        e = check_presig(ctx, &on->presig, p->share, own);
     if (!e)
         e = late_key(as, &on->late, ctx, p, &on->presig);
     if (!e)

@@ -80,6 +80,17 @@ static struct qrt_run *prepare(struct qrt_peer *peer, const struct qrt_ctx *ctx,
     return peer->run;
 }
 
+/* The caller's memory is sized by the key's threshold: another number of signers must not be laid
+ * out. */
+static struct qrt_run *prepare_quorum(struct qrt_peer *peer, const struct qrt_ctx *ctx,
+                                      enum qrt_protocol protocol,
+                                      const struct qrt_sign_params *params)
+{
+    size_t t = params->share->t;
+
+    return params->signers_n == t ? prepare(peer, ctx, protocol, t, t) : NULL;
+}
+
 /* ---- identities ---- */
 
 static const uint8_t *find_key(const struct qrt_peer_params *envelope, uint16_t index)
@@ -161,7 +172,7 @@ enum qrt_err qrt_peer_sign(struct qrt_peer *peer, const struct qrt_ctx *ctx,
                            const struct qrt_sign_params *params,
                            const struct qrt_peer_params *envelope, struct qrt_entropy *entropy)
 {
-    struct qrt_run *run = prepare(peer, ctx, QRT_SIGN, params->signers_n, params->signers_n);
+    struct qrt_run *run = prepare_quorum(peer, ctx, QRT_SIGN, params);
 
     if (!run) {
         qrt_wipe(entropy, sizeof *entropy);
@@ -175,7 +186,7 @@ enum qrt_err qrt_peer_presign(struct qrt_peer *peer, const struct qrt_ctx *ctx,
                               const struct qrt_sign_params *params,
                               const struct qrt_peer_params *envelope, struct qrt_entropy *entropy)
 {
-    struct qrt_run *run = prepare(peer, ctx, QRT_PRESIGN, params->signers_n, params->signers_n);
+    struct qrt_run *run = prepare_quorum(peer, ctx, QRT_PRESIGN, params);
 
     if (!run) {
         qrt_wipe(entropy, sizeof *entropy);

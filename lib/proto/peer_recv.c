@@ -68,15 +68,16 @@ static enum qrt_err take_again(struct qrt_peer *peer, const struct incoming *in)
 {
     struct qrt_run *run = peer->run;
     size_t len = (size_t)(in->sig - in->wire) + QRT_SIG_BYTES;
+    enum qrt_err e = qrt_run_not_now(run);
 
     if (in->h.kind == QRT_KIND_PRIVATE)
         return QRT_E_DROP_DUPLICATE;
     if (is_same_broadcast(peer, in))
         return QRT_OK;
-    if (qrt_run_phase(run) != QRT_PHASE_RUNNING)
-        return QRT_E_DROP_DUPLICATE;
     if (!is_signed(peer, in))
         return QRT_E_DROP_UNAUTHENTIC;
+    if (e)
+        return e;
     qrt_evidence_equivocation(peer, &in->h, in->wire, len);
     return qrt_run_fail(run, qrt_run_blame(run, in->pos, QRT_E_EQUIVOCATION));
 }
@@ -117,7 +118,7 @@ static enum qrt_err take_signed(struct qrt_peer *peer, const struct incoming *in
     if (!is_signed(peer, in))
         return QRT_E_DROP_UNAUTHENTIC;
     if (!in->slot)
-        return qrt_run_take_abort(run);
+        return qrt_run_take_abort(run, &in->h, in->payload, in->h.payload_len);
     memcpy(qrt_peer_ext(peer, in->pos), in->ext, in->ext_len);
     memcpy(peer->sigs[in->h.round][in->pos], in->sig, QRT_SIG_BYTES);
     if (in->ext_len && !agree(peer, in->pos)) {

@@ -17,11 +17,13 @@ void qrt_run_forget(struct qrt_run *run)
     qrt_wipe_stack();
 }
 
-void qrt_run_wipe_inbox(struct qrt_run *run, uint8_t number, size_t offset, size_t len)
+void qrt_run_wipe_inbox(struct qrt_run *run, uint8_t number)
 {
+    size_t len = qrt_run_payload_size(run, number, QRT_KIND_PRIVATE);
+
     for (size_t i = 0; i < run->n; i++)
         if (i != run->own)
-            qrt_wipe(run->slots[number][QRT_KIND_PRIVATE][i].payload + offset, len);
+            qrt_wipe(run->slots[number][QRT_KIND_PRIVATE][i].payload, len);
 }
 
 static void write_abort(struct qrt_run *run)
@@ -38,11 +40,22 @@ static void write_abort(struct qrt_run *run)
     run->abort.waiting = true;
 }
 
+/* A broadcast that never left is no public value: it may hold shares of a signature. */
+static void cancel_broadcast(struct qrt_run *run, uint8_t number)
+{
+    uint8_t *own = run->slots[number][QRT_KIND_BROADCAST][run->own].payload;
+
+    if (run->outs[number][QRT_KIND_BROADCAST]->waiting)
+        qrt_wipe(own, qrt_run_payload_size(run, number, QRT_KIND_BROADCAST));
+}
+
 static void cancel_output(struct qrt_run *run)
 {
     for (size_t i = 0; i < run->def->rounds_n; i++) {
         const struct qrt_round_def *def = &run->def->rounds[i];
 
+        if (def->has[QRT_KIND_BROADCAST])
+            cancel_broadcast(run, def->number);
         for (uint8_t kind = 0; kind < 2; kind++)
             for (size_t p = 0; p < qrt_run_outs_n(run, def, kind); p++)
                 run->outs[def->number][kind][p].waiting = false;
@@ -68,13 +81,6 @@ enum qrt_err qrt_run_blame(struct qrt_run *run, size_t pos, enum qrt_err e)
 {
     run->culprit = run->index[pos];
     return e;
-}
-
-enum qrt_err qrt_run_take_abort(struct qrt_run *run)
-{
-    if (run->phase != QRT_PHASE_RUNNING)
-        return QRT_E_STATE;
-    return qrt_run_fail(run, QRT_E_PEER_ABORT);
 }
 
 /* ---- progress ---- */

@@ -51,6 +51,7 @@ struct qrt_round_def {
 struct qrt_protocol_def {
     enum qrt_protocol id;
     size_t rounds_n;
+    uint8_t abort_rounds; /* aborts of later rounds are dropped */
     struct qrt_round_def rounds[QRT_ROUNDS_MAX];
     /* The protocol's state, from the secret and the public part; run->n and run->t are set. */
     void (*layout)(struct qrt_run *run, struct qrt_arena *secret, struct qrt_arena *open);
@@ -70,11 +71,14 @@ struct qrt_run {
     enum qrt_phase phase;
     enum qrt_err error;
     uint16_t culprit;
+    uint8_t abort_rounds; /* as in def; 0 in a resumed run */
+    struct qrt_peer_abort peer_abort;
     uint8_t echo[QRT_ROUNDS_MAX + 1][32]; /* by round number: expected, and sent */
     struct qrt_record record;             /* kind 0: none */
     uint8_t burn[QRT_BURN_MAX];           /* bytes of a gate or burn record */
     size_t burn_len;
-    struct qrt_msg msg; /* lent by qrt_run_next */
+    struct qrt_msg msg;   /* lent by qrt_run_next */
+    struct qrt_out *lent; /* whose message |msg| is */
     struct qrt_out abort;
     uint8_t abort_buf[QRT_HEADER_BYTES + QRT_ABORT_BYTES];
     struct qrt_slot *slots[QRT_ROUNDS_MAX + 1][2]; /* by round number and kind, n each */
@@ -105,7 +109,11 @@ enum qrt_err qrt_run_find(struct qrt_run *run, const struct qrt_header *h, struc
 enum qrt_err qrt_run_fill(struct qrt_run *run, struct qrt_slot *slot, const struct qrt_header *h,
                           const uint8_t *payload);
 /* An authenticated abort arrived. */
-enum qrt_err qrt_run_take_abort(struct qrt_run *run);
+enum qrt_err qrt_run_take_abort(struct qrt_run *run, const struct qrt_header *h,
+                                const uint8_t *payload, size_t len);
+/* Whether a message could end the run just now: QRT_OK; QRT_E_AGAIN while a record is lent, whose
+ * bytes a failure would wipe; QRT_E_DROP_DUPLICATE when the run is over. */
+enum qrt_err qrt_run_not_now(const struct qrt_run *run);
 
 /* Accuse position |pos|; returns |e|, which then ends the run. */
 enum qrt_err qrt_run_blame(struct qrt_run *run, size_t pos, enum qrt_err e);
@@ -145,8 +153,8 @@ void qrt_run_broadcast_hash(const struct qrt_run *run, uint8_t out[32], const ui
                             uint8_t number);
 /* Nothing leaves until the host has dealt with it. */
 void qrt_run_hold(struct qrt_run *run, enum qrt_record_kind kind, const uint8_t *b, size_t len);
-/* Wipe |len| bytes at |offset| of every private message taken in round |number|. */
-void qrt_run_wipe_inbox(struct qrt_run *run, uint8_t number, size_t offset, size_t len);
+/* Wipe every private message taken in round |number|. */
+void qrt_run_wipe_inbox(struct qrt_run *run, uint8_t number);
 /* Wipe the secret part: the last of the protocol's secrets is no longer needed. */
 void qrt_run_forget(struct qrt_run *run);
 

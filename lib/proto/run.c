@@ -11,6 +11,13 @@
 
 /* ---- messages in ---- */
 
+static bool is_behind(const struct qrt_run *run, uint8_t number)
+{
+    const struct qrt_round_def *def = qrt_run_current(run);
+
+    return !def || number < def->number;
+}
+
 enum qrt_err qrt_run_find(struct qrt_run *run, const struct qrt_header *h, struct qrt_slot **slot,
                           size_t *pos)
 {
@@ -27,8 +34,8 @@ enum qrt_err qrt_run_find(struct qrt_run *run, const struct qrt_header *h, struc
     if (!run->slots[h->round][h->kind])
         return QRT_E_DROP_UNEXPECTED;
     *slot = &run->slots[h->round][h->kind][*pos];
-    /* a resumed run has no earlier rounds */
-    if (!(*slot)->filled && qrt_run_current(run) && h->round < qrt_run_current(run)->number) {
+    /* only a resumed run has rounds behind it that were never heard */
+    if (!(*slot)->filled && is_behind(run, h->round)) {
         *slot = NULL;
         return QRT_E_DROP_UNEXPECTED;
     }
@@ -46,13 +53,30 @@ enum qrt_err qrt_run_fill(struct qrt_run *run, struct qrt_slot *slot, const stru
     return qrt_run_advance(run);
 }
 
-static enum qrt_err recv_abort(struct qrt_run *run, const uint8_t *payload, size_t len)
+/* What a party says of its end reaches the host as his word, and nobody is blamed for it (J). */
+enum qrt_err qrt_run_take_abort(struct qrt_run *run, const struct qrt_header *h,
+                                const uint8_t *payload, size_t len)
 {
     struct qrt_abort a;
+    enum qrt_err said;
 
-    if (len != QRT_ABORT_BYTES || !qrt_abort_decode(&a, payload))
+    if (len != QRT_ABORT_BYTES || !qrt_abort_decode(&a, payload) || h->round > run->abort_rounds)
         return QRT_E_DROP_UNEXPECTED;
-    return qrt_run_take_abort(run);
+    if (run->phase != QRT_PHASE_RUNNING || run->record.kind)
+        return qrt_run_not_now(run);
+    said = qrt_err_of_code(a.code);
+    run->peer_abort = (struct qrt_peer_abort){.from = h->sender,
+                                              .error = said ? said : QRT_E_PEER_ABORT,
+                                              .round = a.round,
+                                              .accused = a.accused};
+    return qrt_run_fail(run, QRT_E_PEER_ABORT);
+}
+
+enum qrt_err qrt_run_not_now(const struct qrt_run *run)
+{
+    if (run->phase != QRT_PHASE_RUNNING)
+        return QRT_E_DROP_DUPLICATE;
+    return run->record.kind ? QRT_E_AGAIN : QRT_OK;
 }
 
 /* The slot is filled: the same again is nothing new, another broadcast is a proven cheat (B.7-2).
@@ -60,15 +84,27 @@ static enum qrt_err recv_abort(struct qrt_run *run, const uint8_t *payload, size
 static enum qrt_err recv_again(struct qrt_run *run, size_t pos, const struct qrt_slot *slot,
                                const struct qrt_header *h, const uint8_t *payload, size_t len)
 {
-    bool same = len == qrt_run_payload_size(run, h->round, h->kind) &&
-                memcmp(slot->echo, h->echo, sizeof h->echo) == 0 &&
-                qrt_ct_equal(slot->payload, payload, len);
+    enum qrt_err e = qrt_run_not_now(run);
 
-    if (same)
-        return QRT_OK;
-    if (h->kind == QRT_KIND_PRIVATE || run->phase != QRT_PHASE_RUNNING)
+    if (h->kind == QRT_KIND_PRIVATE)
         return QRT_E_DROP_DUPLICATE;
-    return qrt_run_fail(run, qrt_run_blame(run, pos, QRT_E_EQUIVOCATION));
+    if (len == qrt_run_payload_size(run, h->round, h->kind) &&
+        memcmp(slot->echo, h->echo, sizeof h->echo) == 0 &&
+        memcmp(slot->payload, payload, len) == 0)
+        return QRT_OK;
+    return e ? e : qrt_run_fail(run, qrt_run_blame(run, pos, QRT_E_EQUIVOCATION));
+}
+
+/* An authenticated message of a wrong length is its sender's fault (B.6). */
+static enum qrt_err wrong_length(struct qrt_run *run, size_t pos, uint8_t kind)
+{
+    enum qrt_err e = qrt_run_not_now(run);
+
+    if (e)
+        return e;
+    return qrt_run_fail(run, qrt_run_blame(run, pos,
+                                           kind == QRT_KIND_BROADCAST ? QRT_E_MALFORMED_BROADCAST
+                                                                      : QRT_E_MALFORMED_PRIVATE));
 }
 
 enum qrt_err qrt_run_recv(struct qrt_run *run, uint16_t from, const uint8_t *b, size_t len)
@@ -89,14 +125,11 @@ enum qrt_err qrt_run_recv(struct qrt_run *run, uint16_t from, const uint8_t *b, 
     b += QRT_HEADER_BYTES;
     len -= QRT_HEADER_BYTES;
     if (h.kind == QRT_KIND_ABORT)
-        return recv_abort(run, b, len);
+        return qrt_run_take_abort(run, &h, b, len);
     if (slot->filled)
         return recv_again(run, pos, slot, &h, b, len);
     if (len != h.payload_len || len != qrt_run_payload_size(run, h.round, h.kind))
-        return qrt_run_fail(run,
-                            qrt_run_blame(run, pos,
-                                          h.kind == QRT_KIND_BROADCAST ? QRT_E_MALFORMED_BROADCAST
-                                                                       : QRT_E_MALFORMED_PRIVATE));
+        return wrong_length(run, pos, h.kind);
     return qrt_run_fill(run, slot, &h, b);
 }
 
@@ -126,6 +159,7 @@ static const struct qrt_msg *lend(struct qrt_run *run, struct qrt_out *out)
     if (!out->waiting)
         return NULL;
     out->waiting = false;
+    run->lent = out;
     qrt_assert(qrt_header_decode(&h, out->b, QRT_HEADER_BYTES) == QRT_OK);
     run->msg = (struct qrt_msg){.to = h.receiver,
                                 .round = h.round,
@@ -135,11 +169,20 @@ static const struct qrt_msg *lend(struct qrt_run *run, struct qrt_out *out)
     return &run->msg;
 }
 
+/* What was lent last has been sent; plain private messages hold shares (F.10, G.7). */
+static void forget_lent(struct qrt_run *run)
+{
+    if (run->lent && run->msg.kind == QRT_KIND_PRIVATE)
+        qrt_wipe(run->lent->b, run->msg.len + QRT_TAIL_BYTES);
+    run->lent = NULL;
+}
+
 const struct qrt_msg *qrt_run_next(struct qrt_run *run)
 {
     const struct qrt_msg *msg = NULL;
 
     qrt_assert(run->self == run);
+    forget_lent(run);
     if (run->record.kind)
         return NULL;
     if (run->abort.waiting)
@@ -226,8 +269,15 @@ enum qrt_err qrt_run_confirm(struct qrt_run *run)
 void qrt_run_refuse(struct qrt_run *run)
 {
     qrt_assert(run->self == run);
-    if (run->record.kind && run->phase == QRT_PHASE_RUNNING)
+    if (!run->record.kind)
+        return;
+    if (run->phase == QRT_PHASE_RUNNING) {
         (void)qrt_run_fail(run, QRT_E_REFUSED);
+        return;
+    }
+    run->record =
+        (struct qrt_record){0}; /* a burn that is not durable: not even the abort leaves */
+    run->abort.waiting = false;
 }
 
 enum qrt_phase qrt_run_phase(const struct qrt_run *run)
@@ -257,12 +307,17 @@ const uint8_t *qrt_run_sid(const struct qrt_run *run)
     return run->sid;
 }
 
+const struct qrt_peer_abort *qrt_run_peer_abort(const struct qrt_run *run)
+{
+    return run->peer_abort.from ? &run->peer_abort : NULL;
+}
+
 size_t qrt_run_waiting_for(const struct qrt_run *run, uint16_t *out, size_t cap)
 {
     const struct qrt_round_def *def = qrt_run_current(run);
     size_t found = 0;
 
-    if (!def || run->phase != QRT_PHASE_RUNNING)
+    if (!def || run->phase != QRT_PHASE_RUNNING || run->record.kind)
         return 0;
     for (size_t i = 0; i < run->n; i++) {
         if (qrt_run_is_heard(run, def, i))

@@ -147,8 +147,13 @@ size_t qrt_run_size(enum qrt_protocol protocol, size_t n, size_t t)
 void qrt_run_init(struct qrt_run *run, const struct qrt_ctx *ctx, const struct qrt_run_params *p)
 {
     qrt_assert((uintptr_t)run % QRT_ALIGN == 0);
-    *run = (struct qrt_run){
-        .self = run, .ctx = ctx, .def = p->def, .n = p->n, .t = p->t, .own = p->own};
+    *run = (struct qrt_run){.self = run,
+                            .ctx = ctx,
+                            .def = p->def,
+                            .n = p->n,
+                            .t = p->t,
+                            .own = p->own,
+                            .abort_rounds = p->def->abort_rounds};
     memcpy(run->index, p->index, p->n * sizeof *p->index);
     run->abort.b = run->abort_buf;
     layout(run, (uint8_t *)run);

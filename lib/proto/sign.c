@@ -20,6 +20,7 @@ static void layout(struct qrt_run *run, struct qrt_arena *secret, struct qrt_are
 const struct qrt_protocol_def qrt_sign_def = {
     .id = QRT_SIGN,
     .rounds_n = 3,
+    .abort_rounds = 3,
     .rounds = {{1, {true, true}, write1, NULL, qrt_sign_check1},
                {2, {true, true}, qrt_sign_write2, qrt_sign_parse2, qrt_sign_check2},
                {3, {true, false}, write3, qrt_assembly_parse, check3}},
@@ -29,6 +30,7 @@ const struct qrt_protocol_def qrt_sign_def = {
 const struct qrt_protocol_def qrt_presign_def = {
     .id = QRT_PRESIGN,
     .rounds_n = 2,
+    .abort_rounds = 3,
     .rounds = {{1, {true, true}, write1, NULL, qrt_sign_check1},
                {2, {true, true}, qrt_sign_write2, qrt_sign_parse2, qrt_sign_check2}},
     .layout = layout,
@@ -227,15 +229,20 @@ static enum qrt_err write1(struct qrt_run *run)
 
 /* ---- round 3 (G.4, G.5) ---- */
 
+static void forget_shares(struct qrt_sign *sg)
+{
+    qrt_wipe(&sg->phi, sizeof sg->phi);
+    qrt_wipe(&sg->u, sizeof sg->u);
+    qrt_wipe(&sg->v, sizeof sg->v);
+}
+
 static enum qrt_err write3(struct qrt_run *run)
 {
     struct qrt_sign *sg = run->state;
     const struct qrt_sign_open *open = run->open;
 
     qrt_assembly_write(&open->as, qrt_run_broadcast(run, 3), &sg->phi, &sg->u, &sg->v);
-    qrt_wipe(&sg->phi, sizeof sg->phi); /* G.7: R3 sent */
-    qrt_wipe(&sg->u, sizeof sg->u);
-    qrt_wipe(&sg->v, sizeof sg->v);
+    forget_shares(sg); /* G.7: R3 sent */
     return QRT_OK;
 }
 
@@ -275,7 +282,7 @@ enum qrt_err qrt_presign_take(struct qrt_run *run, uint64_t created, uint8_t *ou
     memcpy(ps.bh2, run->echo[3], 32);
     qrt_presig_encode(run->ctx, out, &ps);
     qrt_wipe(&ps, sizeof ps);
-    qrt_run_forget(run);
+    forget_shares(sg); /* not the outbox: the own second round may still wait there */
     sg->taken = true;
     return QRT_OK;
 }

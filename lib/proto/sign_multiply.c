@@ -12,11 +12,13 @@
 
 /* ---- the extension checks, and the gate behind them (D.6, D.8) ---- */
 
-static size_t encode_pairs(struct qrt_run *run, const uint16_t *peers, size_t peers_n)
+static size_t encode_pairs(struct qrt_run *run, const uint16_t *peers, size_t peers_n, bool is_gate)
 {
     const struct qrt_sign_open *open = run->open;
-    struct qrt_burn burn = {
-        .epoch = open->epoch, .own = run->index[run->own], .peers_n = (uint16_t)peers_n};
+    struct qrt_burn burn = {.is_gate = is_gate,
+                            .epoch = open->epoch,
+                            .own = run->index[run->own],
+                            .peers_n = (uint16_t)peers_n};
 
     memcpy(burn.kgid, open->kgid, sizeof burn.kgid);
     memcpy(burn.peers, peers, peers_n * sizeof *peers);
@@ -35,7 +37,7 @@ static enum qrt_err check_extension(struct qrt_run *run, size_t j)
 
     if (!e)
         return QRT_OK;
-    run->burn_len = encode_pairs(run, &run->index[j], 1);
+    run->burn_len = encode_pairs(run, &run->index[j], 1, false);
     return qrt_run_blame(run, j, e);
 }
 
@@ -59,7 +61,7 @@ static void hold_gate(struct qrt_run *run)
     for (size_t j = 0; j < run->n; j++)
         if (j != run->own)
             peers[n++] = run->index[j];
-    run->burn_len = encode_pairs(run, peers, n);
+    run->burn_len = encode_pairs(run, peers, n, true);
     qrt_run_hold(run, QRT_RECORD_GATE, run->burn, run->burn_len);
 }
 
@@ -285,7 +287,7 @@ static void forget_round2(struct qrt_run *run)
     qrt_wipe(&sg->r, sizeof sg->r);
     qrt_wipe(&sg->sk, sizeof sg->sk);
     qrt_wipe(sg->peers, (run->n - 1) * sizeof *sg->peers);
-    qrt_run_wipe_inbox(run, 2, SG_R2_PSI, 32);
+    qrt_run_wipe_inbox(run, 2);
 }
 
 enum qrt_err qrt_sign_check2(struct qrt_run *run)

@@ -393,7 +393,8 @@ static void expect_evidence(const struct rig *r, enum qrt_err error, uint16_t cu
         assert_null(b);
         return;
     }
-    if (!b || qrt_evidence_verify(&evidence, full_ctx(), b, len) != QRT_OK)
+    if (!b || qrt_evidence_verify(&evidence, full_ctx(), b, len) !=
+                  (error == QRT_E_SG_EXTENSION ? QRT_E_EVIDENCE_PRIVATE : QRT_OK))
         fail_msg("%s: no evidence, or it does not verify", r->what);
     assert_int_equal(evidence.error, error);
     assert_int_equal(evidence.accused, culprit);
