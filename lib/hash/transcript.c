@@ -113,15 +113,25 @@ void qrt_fh(const struct qrt_ctx *ctx, uint8_t out[32], enum qrt_label label, co
     qrt_wipe(mid, sizeof mid);
 }
 
+/* block[len..64) = padding[len..64), len <= 56: eight bytes at a time, some of the last eight
+ * twice, because a copy of a length unknown to the compiler is slow. */
+static void pad(uint8_t block[64], const uint8_t padding[64], size_t len)
+{
+    for (size_t at = len; at < 56; at += 8)
+        memcpy(block + at, padding + at, 8);
+    memcpy(block + 56, padding + 56, 8);
+}
+
 void qrt_fh_many(const struct qrt_ctx *ctx, uint8_t (*out)[32], const uint32_t mid[8],
                  uint8_t (*data)[64], size_t len, size_t n)
 {
-    uint8_t padding[64] = {0x80};
+    uint8_t padding[64] = {0};
 
     qrt_assert(len <= 55 && n <= QRT_FH_MANY_MAX);
-    qrt_be16_put(padding + 62 - len, (uint16_t)(8 * (64 + len)));
+    padding[len] = 0x80;
+    qrt_be16_put(padding + 62, (uint16_t)(8 * (64 + len)));
     for (size_t v = 0; v < n; v++)
-        memcpy(data[v] + len, padding, 64 - len);
+        pad(data[v], padding, len);
     qrt_sha256_digest_many(ctx, out, mid, (const uint8_t(*)[64])data, n);
 }
 
