@@ -384,7 +384,8 @@ static void expect_burn(const struct rig *r, uint16_t culprit)
 
 static void expect_evidence(const struct rig *r, enum qrt_err error, uint16_t culprit)
 {
-    bool due = qrt_err_class(error) == QRT_CLASS_B2 || qrt_err_class(error) == QRT_CLASS_BURN;
+    bool proven = qrt_err_class(error) == QRT_CLASS_B2;
+    bool due = proven || qrt_err_class(error) == QRT_CLASS_BURN;
     struct qrt_evidence evidence;
     size_t len = 0;
     const uint8_t *b = qrt_peer_evidence(r->node.memory, &len);
@@ -394,11 +395,11 @@ static void expect_evidence(const struct rig *r, enum qrt_err error, uint16_t cu
         return;
     }
     if (!b || qrt_evidence_verify(&evidence, full_ctx(), b, len) !=
-                  (error == QRT_E_SG_EXTENSION ? QRT_E_EVIDENCE_PRIVATE : QRT_OK))
+                  (proven ? QRT_OK : QRT_E_EVIDENCE_PRIVATE))
         fail_msg("%s: no evidence, or it does not verify", r->what);
     assert_int_equal(evidence.error, error);
     assert_int_equal(evidence.accused, culprit);
-    assert_int_equal(evidence.proven, qrt_err_class(error) == QRT_CLASS_B2);
+    assert_int_equal(evidence.proven, proven);
     assert_memory_equal(evidence.idpk, r->s.world->keys[world_at(r->s.world, culprit)].idpk, 32);
     assert_memory_equal(evidence.sid, qrt_run_sid(node_run(&r->node)), 32);
 }
