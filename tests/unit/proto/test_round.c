@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The round engine, with a made-up protocol: sizes, the order of things, records, failure, misuse.
- * Who may speak and how often is in test_round_messages. */
+/* The round engine, with a made-up protocol: the order of things, records, failure, misuse. Who
+ * may speak and how often is in test_run. */
 #include "../base/panics.h"
 #include "toy.h"
 
@@ -9,45 +9,6 @@
 #include <string.h>
 
 enum { B = QRT_KIND_BROADCAST, P = QRT_KIND_PRIVATE };
-
-/* ---- sizes ---- */
-
-static const enum qrt_protocol protocols[] = {QRT_KEYGEN, QRT_SIGN, QRT_PRESIGN, QRT_ONLINE};
-
-static void test_sizes_are_multiples_of_64_and_grow(void **state)
-{
-    (void)state;
-    for (size_t i = 0; i < 4; i++)
-        for (size_t n = 2; n <= 64; n++)
-            for (size_t t = i ? n : 2; t <= n; t++) {
-                size_t size = qrt_run_size(protocols[i], n, t);
-
-                assert_true(size > sizeof(struct qrt_run));
-                assert_int_equal(size % QRT_ALIGN, 0);
-                if (i && t < 64)
-                    assert_true(qrt_run_size(protocols[i], n + 1, t + 1) > size);
-                if (!i && n < 64)
-                    assert_true(qrt_run_size(QRT_KEYGEN, n + 1, t) > size);
-                if (!i && t < n)
-                    assert_true(qrt_run_size(QRT_KEYGEN, n, t + 1) > size);
-            }
-}
-
-static void test_sizes_out_of_range_are_zero(void **state)
-{
-    static const size_t wrong[][2] = {{0, 0},  {1, 1},   {2, 0},   {2, 1},        {2, 3},
-                                      {65, 2}, {65, 65}, {64, 65}, {SIZE_MAX, 2}, {2, SIZE_MAX}};
-
-    (void)state;
-    for (size_t i = 0; i < 4; i++)
-        for (size_t k = 0; k < sizeof wrong / sizeof *wrong; k++)
-            assert_int_equal(qrt_run_size(protocols[i], wrong[k][0], wrong[k][1]), 0);
-    for (size_t i = 1; i < 4; i++)
-        assert_int_equal(qrt_run_size(protocols[i], 3, 2), 0);
-    for (unsigned id = 0; id < 256; id++)
-        if (id != QRT_KEYGEN && (id < QRT_SIGN || id > QRT_ONLINE))
-            assert_int_equal(qrt_run_size((enum qrt_protocol)id, 2, 2), 0);
-}
 
 /* ---- the order of things ---- */
 
@@ -173,6 +134,7 @@ static void test_nothing_moves_while_a_record_waits(void **state)
     assert_int_equal(qrt_run_record(run)->len, 32);
     assert_ptr_equal(qrt_run_record(run)->b, run->sid);
     assert_null(qrt_run_next(run));
+    assert_int_equal(qrt_run_waiting_for(run, NULL, 0), 0); /* it may be they who wait */
     assert_int_equal(qrt_run_confirm(run), QRT_OK);
     assert_null(qrt_run_record(run));
     assert_string_equal(toy.log, "w1c1w2p2c2w3p3c3w4p4c4");
@@ -283,13 +245,28 @@ static void test_a_burn_is_recorded_before_the_abort_leaves(void **state)
     assert_int_equal(qrt_run_record(run)->kind, QRT_RECORD_BURN);
     assert_ptr_equal(qrt_run_record(run)->b, run->burn);
     assert_int_equal(qrt_run_record(run)->len, 11);
-    qrt_run_refuse(run); /* a burn cannot be refused */
-    assert_non_null(qrt_run_record(run));
-    assert_int_equal(qrt_run_error(run), QRT_E_SG_EXTENSION);
-    assert_null(qrt_run_next(run));
     toy_expect_all(run->secret, run->secret_len, 0);
     assert_int_equal(qrt_run_confirm(run), QRT_OK);
     toy_expect_failed(run, QRT_E_SG_EXTENSION, toy_indices[1], 1);
+}
+
+/* A burn that is not durable: nobody may hear of it. */
+static void test_a_refused_burn_keeps_the_abort_back(void **state)
+{
+    struct qrt_run *run;
+
+    (void)state;
+    toy.fail_check = 1;
+    toy.error = QRT_E_SG_EXTENSION;
+    run = toy_begin();
+    assert_int_equal(toy_give_round(run, 1), QRT_E_SG_EXTENSION);
+    qrt_run_refuse(run);
+    assert_null(qrt_run_record(run));
+    assert_int_equal(qrt_run_error(run), QRT_E_SG_EXTENSION);
+    assert_int_equal(qrt_run_culprit(run), toy_indices[1]);
+    assert_int_equal(qrt_run_confirm(run), QRT_E_STATE);
+    assert_null(qrt_run_next(run));
+    toy_end(run);
 }
 
 static void test_a_refused_record_ends_the_run(void **state)
@@ -300,6 +277,7 @@ static void test_a_refused_record_ends_the_run(void **state)
     toy.hold[0] = 2;
     run = toy_begin();
     assert_int_equal(toy_give_round(run, 1), QRT_OK);
+    assert_int_equal(qrt_run_waiting_for(run, NULL, 0), 0);
     qrt_run_refuse(run);
     toy_expect_failed(run, QRT_E_REFUSED, 0, 2);
 }
@@ -478,8 +456,6 @@ static void test_the_broadcast_hash_knows_order_round_and_session(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(test_sizes_are_multiples_of_64_and_grow, toy_reset),
-        cmocka_unit_test_setup(test_sizes_out_of_range_are_zero, toy_reset),
         cmocka_unit_test_setup(test_rounds_are_checked_then_written_in_order, toy_reset),
         cmocka_unit_test_setup(test_every_message_says_what_and_from_whom_it_is, toy_reset),
         cmocka_unit_test_setup(test_early_messages_in_reverse_are_kept_and_used_at_once, toy_reset),
@@ -491,6 +467,7 @@ int main(void)
         cmocka_unit_test_setup(test_any_step_that_fails_ends_in_one_abort, toy_reset),
         cmocka_unit_test_setup(test_a_first_round_that_cannot_be_written_fails_the_run, toy_reset),
         cmocka_unit_test_setup(test_a_burn_is_recorded_before_the_abort_leaves, toy_reset),
+        cmocka_unit_test_setup(test_a_refused_burn_keeps_the_abort_back, toy_reset),
         cmocka_unit_test_setup(test_a_refused_record_ends_the_run, toy_reset),
         cmocka_unit_test_setup(test_other_echoes_end_the_run_before_anything_is_parsed, toy_reset),
         cmocka_unit_test_setup(test_a_copied_run_dies, toy_reset),

@@ -33,6 +33,7 @@ struct qrt_run *toy_start(size_t own);
 struct qrt_run *toy_begin(void);
 void toy_end(struct qrt_run *run);
 enum qrt_err toy_give(struct qrt_run *run, const struct parcel *p);
+/* All of a round; what is there already is no error. */
 enum qrt_err toy_give_round(struct qrt_run *run, uint8_t round);
 /* How many messages it has to say. */
 size_t toy_drain(struct qrt_run *run);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whole runs and peers of every protocol stay within the memory they asked for. */
+/* Memory of runs: sizes of every protocol and number of parties, and whole runs and peers that stay
+ * within what they asked for. */
+#include "proto/round.h"
 #include "session.h"
 
 #include <stdlib.h>
@@ -34,6 +36,45 @@ static void expect_canaries(void)
         for (size_t k = 0; k < CANARY; k++)
             assert_int_equal(canaries[i][k], 0xC7);
     canaries_n = 0;
+}
+
+/* ---- sizes ---- */
+
+static const enum qrt_protocol protocols[] = {QRT_KEYGEN, QRT_SIGN, QRT_PRESIGN, QRT_ONLINE};
+
+static void test_sizes_are_multiples_of_64_and_grow(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < 4; i++)
+        for (size_t n = 2; n <= 64; n++)
+            for (size_t t = i ? n : 2; t <= n; t++) {
+                size_t size = qrt_run_size(protocols[i], n, t);
+
+                assert_true(size > sizeof(struct qrt_run));
+                assert_int_equal(size % QRT_ALIGN, 0);
+                if (i && t < 64)
+                    assert_true(qrt_run_size(protocols[i], n + 1, t + 1) > size);
+                if (!i && n < 64)
+                    assert_true(qrt_run_size(QRT_KEYGEN, n + 1, t) > size);
+                if (!i && t < n)
+                    assert_true(qrt_run_size(QRT_KEYGEN, n, t + 1) > size);
+            }
+}
+
+static void test_sizes_out_of_range_are_zero(void **state)
+{
+    static const size_t wrong[][2] = {{0, 0},  {1, 1},   {2, 0},   {2, 1},        {2, 3},
+                                      {65, 2}, {65, 65}, {64, 65}, {SIZE_MAX, 2}, {2, SIZE_MAX}};
+
+    (void)state;
+    for (size_t i = 0; i < 4; i++)
+        for (size_t k = 0; k < sizeof wrong / sizeof *wrong; k++)
+            assert_int_equal(qrt_run_size(protocols[i], wrong[k][0], wrong[k][1]), 0);
+    for (size_t i = 1; i < 4; i++)
+        assert_int_equal(qrt_run_size(protocols[i], 3, 2), 0);
+    for (unsigned id = 0; id < 256; id++)
+        if (id != QRT_KEYGEN && (id < QRT_SIGN || id > QRT_ONLINE))
+            assert_int_equal(qrt_run_size((enum qrt_protocol)id, 2, 2), 0);
 }
 
 /* ---- whole runs of the real protocols stay within their memory ---- */
@@ -92,8 +133,10 @@ static void test_whole_runs_stay_within_their_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_sizes_are_multiples_of_64_and_grow),
+        cmocka_unit_test(test_sizes_out_of_range_are_zero),
         cmocka_unit_test(test_whole_runs_stay_within_their_memory),
     };
 
-    return cmocka_run_group_tests_name("round_memory", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("run_layout", tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The round engine, with a made-up protocol: who may speak, how often, and what an abort of
+/* Who may speak, with a made-up protocol: who may speak, how often, and what an abort of
  * somebody else does. */
 #include "base/bytes.h"
 #include "toy.h"
@@ -90,6 +90,12 @@ static void test_there_is_no_broadcast_in_round_three(void **state)
     toy_end(run);
 }
 
+/* A private message is looked at once: what comes after it is not even compared. */
+static enum qrt_err again(const struct parcel *p)
+{
+    return p->kind == B ? QRT_OK : QRT_E_DROP_DUPLICATE;
+}
+
 /* At the time, after its round, and when all is done. */
 static void test_the_same_again_is_nothing_new(void **state)
 {
@@ -100,15 +106,14 @@ static void test_the_same_again_is_nothing_new(void **state)
         assert_int_equal(toy_give(run, toy_taped(round, round == 3 ? P : B, toy_indices[2])),
                          QRT_OK);
         for (size_t i = 0; i < toy_tape.n; i++)
-            if (toy_tape.p[i].round < round ||
-                (toy_tape.p[i].round == round && toy_tape.p[i].from == toy_indices[2]))
-                assert_int_equal(toy_give(run, &toy_tape.p[i]), QRT_OK);
+            if (toy_tape.p[i].round < round)
+                assert_int_equal(toy_give(run, &toy_tape.p[i]), again(&toy_tape.p[i]));
         assert_int_equal(qrt_run_round(run), round);
         assert_int_equal(toy_give_round(run, round), QRT_OK);
     }
     assert_int_equal(qrt_run_phase(run), QRT_PHASE_DONE);
     for (size_t i = 0; i < toy_tape.n; i++)
-        assert_int_equal(toy_give(run, &toy_tape.p[i]), QRT_OK);
+        assert_int_equal(toy_give(run, &toy_tape.p[i]), again(&toy_tape.p[i]));
     toy_end(run);
 }
 
@@ -129,6 +134,7 @@ static void test_another_private_message_for_a_filled_slot_is_dropped(void **sta
 
     (void)state;
     assert_int_equal(toy_give(run, p), QRT_OK);
+    assert_int_equal(toy_give(run, p), QRT_E_DROP_DUPLICATE);
     assert_int_equal(give_changed(run, p, QRT_HEADER_BYTES), QRT_E_DROP_DUPLICATE);
     assert_int_equal(give_changed(run, p, p->len - 1), QRT_E_DROP_DUPLICATE);
     assert_int_equal(give_changed(run, p, 48), QRT_E_DROP_DUPLICATE);
@@ -207,13 +213,13 @@ static void test_a_wrong_length_is_its_senders(void **state)
         }
 }
 
-/* ---- aborts of others ---- */
+/* ---- while a record is lent ---- */
 
-static void abort_of(uint8_t b[QRT_HEADER_BYTES + QRT_ABORT_BYTES], uint16_t from)
+static void abort_of(uint8_t b[QRT_HEADER_BYTES + QRT_ABORT_BYTES], uint16_t from, uint8_t round)
 {
-    struct qrt_header h = {.protocol = QRT_KEYGEN, .profile = 1, .round = 3, .kind = 2};
+    struct qrt_header h = {.protocol = QRT_KEYGEN, .profile = 1, .round = round, .kind = 2};
     struct qrt_abort a = {
-        .class = QRT_ABORT_BURN, .code = 77, .round = 3, .accused = toy_indices[0]};
+        .class = QRT_ABORT_BURN, .code = 32, .round = 2, .accused = toy_indices[0]};
 
     h.sender = from;
     h.receiver = QRT_EVERYBODY;
@@ -223,26 +229,89 @@ static void abort_of(uint8_t b[QRT_HEADER_BYTES + QRT_ABORT_BYTES], uint16_t fro
     qrt_abort_encode(b + QRT_HEADER_BYTES, &a);
 }
 
+/* The host reads a record's bytes: whatever would end the run has to come again. */
+static void test_nothing_ends_a_run_while_its_record_is_lent(void **state)
+{
+    uint8_t b[QRT_HEADER_BYTES + QRT_ABORT_BYTES];
+    const struct parcel *early = toy_taped(4, B, toy_indices[1]);
+
+    (void)state;
+    abort_of(b, toy_indices[2], 3);
+    toy.hold[0] = 2;
+    for (unsigned ending = 0; ending < 4; ending++) {
+        struct qrt_run *run = toy_begin();
+
+        assert_int_equal(toy_give_round(run, 1), QRT_OK);
+        for (unsigned later = 0; later < 2; later++) {
+            enum qrt_err e = QRT_E_PEER_ABORT, got;
+
+            if (ending == 0) {
+                got = qrt_run_recv(run, toy_indices[2], b, sizeof b);
+            } else if (ending == 1) {
+                e = QRT_E_MALFORMED_BROADCAST;
+                got = qrt_run_recv(run, early->from, early->b, early->len - 1);
+            } else if (ending == 2) {
+                const struct parcel *p = toy_taped(2, P, toy_indices[1]);
+
+                e = QRT_E_MALFORMED_PRIVATE;
+                got = qrt_run_recv(run, p->from, p->b, p->len - 1);
+            } else {
+                e = QRT_E_EQUIVOCATION;
+                got = give_changed(run, toy_taped(1, B, toy_indices[1]), QRT_HEADER_BYTES);
+            }
+            assert_int_equal(got, later ? e : QRT_E_AGAIN);
+            if (!later) {
+                assert_int_equal(qrt_run_phase(run), QRT_PHASE_RUNNING);
+                assert_int_equal(qrt_run_culprit(run), 0);
+                assert_non_null(qrt_run_record(run));
+                assert_int_equal(qrt_run_confirm(run), QRT_OK);
+            }
+        }
+        assert_int_equal(qrt_run_phase(run), QRT_PHASE_FAILED);
+        toy_end(run);
+    }
+}
+
+/* ---- aborts of others ---- */
+
 /* Whatever it says: it ends the run, accuses nobody and is not answered. */
 static void test_an_abort_ends_the_run_without_another(void **state)
 {
     uint8_t b[QRT_HEADER_BYTES + QRT_ABORT_BYTES];
-    struct qrt_run *run;
+    const struct qrt_peer_abort *said;
+    struct qrt_run *run = toy_begin();
 
     (void)state;
-    abort_of(b, toy_indices[2]);
-    toy.hold[0] = 2;
-    for (uint8_t later = 0; later < 2; later++) { /* also while a record waits */
-        run = toy_begin();
-        if (later)
-            assert_int_equal(toy_give_round(run, 1), QRT_OK);
+    abort_of(b, toy_indices[2], 3);
+    assert_null(qrt_run_peer_abort(run));
+    assert_int_equal(qrt_run_recv(run, toy_indices[2], b, sizeof b), QRT_E_PEER_ABORT);
+    assert_int_equal(qrt_run_phase(run), QRT_PHASE_FAILED);
+    assert_int_equal(qrt_run_culprit(run), 0);
+    assert_null(qrt_run_next(run));
+    assert_null(qrt_run_record(run));
+    toy_expect_all(run->secret, run->secret_len, 0);
+    assert_int_equal(qrt_run_recv(run, toy_indices[2], b, sizeof b), QRT_E_STATE);
+    said = qrt_run_peer_abort(run);
+    assert_non_null(said);
+    assert_int_equal(said->from, toy_indices[2]);
+    assert_int_equal(said->error, QRT_E_SG_EXTENSION);
+    assert_int_equal(said->round, 2);
+    assert_int_equal(said->accused, toy_indices[0]);
+    toy_end(run);
+}
+
+static void test_an_abort_with_a_code_of_later_versions_is_an_abort(void **state)
+{
+    uint8_t b[QRT_HEADER_BYTES + QRT_ABORT_BYTES];
+
+    (void)state;
+    for (unsigned code = 0; code < 256; code += 100) {
+        struct qrt_run *run = toy_begin();
+
+        abort_of(b, toy_indices[2], 1);
+        b[81] = (uint8_t)code;
         assert_int_equal(qrt_run_recv(run, toy_indices[2], b, sizeof b), QRT_E_PEER_ABORT);
-        assert_int_equal(qrt_run_phase(run), QRT_PHASE_FAILED);
-        assert_int_equal(qrt_run_culprit(run), 0);
-        assert_null(qrt_run_next(run));
-        assert_null(qrt_run_record(run));
-        toy_expect_all(run->secret, run->secret_len, 0);
-        assert_int_equal(qrt_run_recv(run, toy_indices[2], b, sizeof b), QRT_E_STATE);
+        assert_int_equal(qrt_run_peer_abort(run)->error, QRT_E_PEER_ABORT);
         toy_end(run);
     }
 }
@@ -254,7 +323,9 @@ static void test_a_broken_or_late_abort_does_nothing(void **state)
     size_t len = sizeof b - 1;
 
     (void)state;
-    abort_of(b, toy_indices[1]);
+    abort_of(b, toy_indices[1], 4); /* beyond what the protocol takes */
+    assert_int_equal(qrt_run_recv(run, toy_indices[1], b, len), QRT_E_DROP_UNEXPECTED);
+    abort_of(b, toy_indices[1], 3);
     assert_int_equal(qrt_run_recv(run, toy_indices[1], b, len - 1), QRT_E_DROP_UNEXPECTED);
     assert_int_equal(qrt_run_recv(run, toy_indices[1], b, len + 1), QRT_E_DROP_UNEXPECTED);
     b[80] = 4; /* no class */
@@ -267,8 +338,40 @@ static void test_a_broken_or_late_abort_does_nothing(void **state)
     assert_int_equal(qrt_run_phase(run), QRT_PHASE_RUNNING);
     for (uint8_t round = 1; round <= 4; round++)
         assert_int_equal(toy_give_round(run, round), QRT_OK);
-    assert_int_equal(qrt_run_recv(run, toy_indices[1], b, len), QRT_E_STATE);
+    assert_int_equal(qrt_run_recv(run, toy_indices[1], b, len), QRT_E_DROP_DUPLICATE);
     assert_int_equal(qrt_run_phase(run), QRT_PHASE_DONE);
+    assert_null(qrt_run_peer_abort(run));
+    toy_end(run);
+}
+
+/* ---- what was said ---- */
+
+/* A private message holds shares: the next call overwrites it. A broadcast stays in its slot. */
+static void test_a_private_message_is_forgotten_when_the_next_is_asked_for(void **state)
+{
+    struct qrt_run *run = toy_begin();
+    const struct qrt_msg *m;
+    const uint8_t *b;
+    size_t len;
+
+    (void)state;
+    assert_int_equal(toy_drain(run), 1);
+    assert_int_equal(toy_give_round(run, 1), QRT_OK);
+    m = qrt_run_next(run);
+    assert_int_equal(m->kind, B);
+    b = m->b;
+    m = qrt_run_next(run);
+    assert_int_equal(b[QRT_HEADER_BYTES], 0x20);
+    for (size_t i = 0; i < 2; i++) {
+        assert_non_null(m);
+        assert_int_equal(m->kind, P);
+        b = m->b;
+        len = m->len;
+        assert_int_equal(b[len - 1], 0xA0);
+        m = qrt_run_next(run);
+        toy_expect_all(b, len, 0);
+    }
+    assert_null(m);
     toy_end(run);
 }
 
@@ -285,9 +388,13 @@ int main(void)
                                toy_reset),
         cmocka_unit_test_setup(test_a_done_run_blames_nobody_any_more, toy_reset),
         cmocka_unit_test_setup(test_a_wrong_length_is_its_senders, toy_reset),
+        cmocka_unit_test_setup(test_nothing_ends_a_run_while_its_record_is_lent, toy_reset),
         cmocka_unit_test_setup(test_an_abort_ends_the_run_without_another, toy_reset),
+        cmocka_unit_test_setup(test_an_abort_with_a_code_of_later_versions_is_an_abort, toy_reset),
         cmocka_unit_test_setup(test_a_broken_or_late_abort_does_nothing, toy_reset),
+        cmocka_unit_test_setup(test_a_private_message_is_forgotten_when_the_next_is_asked_for,
+                               toy_reset),
     };
 
-    return cmocka_run_group_tests_name("round_messages", tests, toy_make_tape, toy_free_tape);
+    return cmocka_run_group_tests_name("run", tests, toy_make_tape, toy_free_tape);
 }
