@@ -40,4 +40,18 @@ QRT_API QRT_MUST enum qrt_err qrt_evidence_verify(struct qrt_evidence *out,
                                                   const struct qrt_ctx *ctx, const uint8_t *b,
                                                   size_t len);
 
+/* Two broadcasts as they travelled, and whose they are said to be. */
+struct qrt_said_twice {
+    const uint8_t *a, *b;
+    size_t a_len, b_len;
+    const uint8_t *idpk; /* 32 */
+};
+
+/* Make evidence of equivocation out of two broadcasts that different parties got
+ * (qrt_peer_broadcast). QRT_OK only if the result verifies: both signed by |idpk|, for one round of
+ * one session, different. QRT_E_EVIDENCE if not; QRT_E_SPACE if out->cap is less than a_len + b_len
+ * + 50. */
+QRT_API QRT_MUST enum qrt_err qrt_evidence_compare(struct qrt_bytes *out, const struct qrt_ctx *ctx,
+                                                   const struct qrt_said_twice *said);
+
 #endif

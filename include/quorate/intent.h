@@ -4,8 +4,9 @@
  * enters the protocol through its signer list.
  *
  * A party derives from a verified intent everything it is about to do (key, message, path,
- * threshold, roster) and takes only the quorum and the attempt number from whoever coordinates. It
- * accepts an attempt only if its number is higher than any it has seen for this intent, until the
+ * threshold, roster) and takes only the quorum and the attempt number from whoever coordinates. In
+ * a keygen the intent says whose identity sits at each index, so that nobody but the initiator can
+ * seat anybody; afterwards the share record does. A party accepts an attempt only if its number is higher than any it has seen for this intent, until the
  * deadline. The session's iid hashes intent and attempt: whoever lies about either produces no
  * signature.
  *
@@ -53,6 +54,9 @@ struct qrt_intent {
     uint16_t parties_n;
     /* allowed, ascending; keygen: all of them */
     uint16_t parties[QRT_PARTIES_MAX];
+    /* keygen only: SHA256 of the Ed25519 identity key of parties[i], all different; zero otherwise.
+     * The run's roster (keygen.h) has to say the same. */
+    uint8_t idk[QRT_PARTIES_MAX][32];
     uint16_t path_n;
     uint32_t path[QRT_PATH_MAX];
     /* enum qrt_digest */

@@ -112,6 +112,13 @@ QRT_API const struct qrt_run *qrt_peer_run(const struct qrt_peer *peer);
 /* The same for qrt_presign_take, which changes it. Never for qrt_run_recv and qrt_run_next. */
 QRT_API struct qrt_run *qrt_peer_run_mut(struct qrt_peer *peer);
 
+/* The broadcast of participant |index| (own included) in round |round|, as it travelled: what
+ * parties exchange after QRT_E_ECHO to find out who said two things (qrt_evidence_compare). Also
+ * after a failure, until the wipe. QRT_E_STATE if there is none, QRT_E_SPACE if out->cap is less
+ * than qrt_wire_size says. */
+QRT_API QRT_MUST enum qrt_err qrt_peer_broadcast(const struct qrt_peer *peer, struct qrt_bytes *out,
+                                                 uint8_t round, uint16_t index);
+
 /* After a proven cheat: the signed messages and the failed check (evidence.h), or NULL. Lent until
  * the peer is wiped. */
 QRT_API const uint8_t *qrt_peer_evidence(const struct qrt_peer *peer, size_t *len);

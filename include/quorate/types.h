@@ -48,6 +48,13 @@ struct qrt_pubkey {
     uint8_t b[33];
 };
 
+/* A caller's buffer for a result: |cap| bytes at |b|, of which |len| are written. */
+struct qrt_bytes {
+    uint8_t *b;
+    size_t cap;
+    size_t len;
+};
+
 /* An ECDSA signature, r then s, big-endian, s <= (q-1)/2, with the recovery id 0..3. */
 struct qrt_sig {
     uint8_t r[32];

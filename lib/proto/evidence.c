@@ -242,3 +242,32 @@ enum qrt_err qrt_evidence_verify(struct qrt_evidence *out, const struct qrt_ctx 
         memset(out, 0, sizeof *out);
     return e;
 }
+
+/* Long enough for both, then judged like anybody's. */
+enum qrt_err qrt_evidence_compare(struct qrt_bytes *out, const struct qrt_ctx *ctx,
+                                  const struct qrt_said_twice *said)
+{
+    struct qrt_wr w = qrt_wr_init(out->b, out->cap);
+    struct qrt_header h;
+    struct qrt_evidence judged;
+
+    out->len = 0;
+    if (qrt_header_decode(&h, said->a, said->a_len))
+        return QRT_E_EVIDENCE;
+    qrt_wr_bytes(&w, QRT_EVIDENCE_MAGIC, 4);
+    qrt_wr_u8(&w, QRT_EVIDENCE_VERSION);
+    qrt_wr_u8(&w, qrt_err_code(QRT_E_EQUIVOCATION));
+    qrt_wr_be16(&w, h.sender);
+    qrt_wr_bytes(&w, said->idpk, 32);
+    qrt_wr_be16(&w, 2);
+    qrt_wr_be32(&w, (uint32_t)said->a_len);
+    qrt_wr_bytes(&w, said->a, said->a_len);
+    qrt_wr_be32(&w, (uint32_t)said->b_len);
+    qrt_wr_bytes(&w, said->b, said->b_len);
+    if (w.failed)
+        return QRT_E_SPACE;
+    if (qrt_evidence_verify(&judged, ctx, out->b, w.len))
+        return QRT_E_EVIDENCE;
+    out->len = w.len;
+    return QRT_OK;
+}

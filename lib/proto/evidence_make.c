@@ -64,8 +64,7 @@ static void put_header(const struct qrt_peer *peer, struct qrt_wr *w, uint8_t nu
 }
 
 /* The broadcast of position |from| as it travelled. */
-static void put_broadcast(const struct qrt_peer *peer, struct qrt_wr *w, uint8_t number,
-                          size_t from)
+static void put_message(const struct qrt_peer *peer, struct qrt_wr *w, uint8_t number, size_t from)
 {
     const struct qrt_run *run = peer->run;
     size_t payload = qrt_payload_size(run->def->id, number, QRT_KIND_BROADCAST, run->t);
@@ -78,6 +77,16 @@ static void put_broadcast(const struct qrt_peer *peer, struct qrt_wr *w, uint8_t
     qrt_wr_bytes(w, peer->sigs[number][from], QRT_SIG_BYTES);
 }
 
+static void put_broadcast(const struct qrt_peer *peer, struct qrt_wr *w, uint8_t number,
+                          size_t from)
+{
+    const struct qrt_run *run = peer->run;
+    size_t len = qrt_wire_size(run->def->id, number, QRT_KIND_BROADCAST, run->n, run->t);
+
+    qrt_wr_be32(w, (uint32_t)len);
+    put_message(peer, w, number, from);
+}
+
 static void put_open(const struct qrt_peer *peer, struct qrt_wr *w, size_t from)
 {
     const struct qrt_run *run = peer->run;
@@ -86,6 +95,32 @@ static void put_open(const struct qrt_peer *peer, struct qrt_wr *w, size_t from)
     qrt_wr_be32(w, (uint32_t)(QRT_HEADER_BYTES + payload));
     put_header(peer, w, 1, QRT_KIND_PRIVATE, from);
     qrt_wr_bytes(w, qrt_run_inbox(run, 1, QRT_KIND_PRIVATE, from), payload);
+}
+
+/* Taken, or sent: no signature is all zero. */
+static bool is_known(const struct qrt_peer *peer, uint8_t number, size_t pos)
+{
+    static const uint8_t none[QRT_SIG_BYTES];
+
+    return memcmp(peer->sigs[number][pos], none, sizeof none) != 0;
+}
+
+enum qrt_err qrt_peer_broadcast(const struct qrt_peer *peer, struct qrt_bytes *out, uint8_t round,
+                                uint16_t index)
+{
+    const struct qrt_run *run = peer->run;
+    size_t pos = qrt_run_position(run, index);
+    size_t len = qrt_wire_size(run->def->id, round, QRT_KIND_BROADCAST, run->n, run->t);
+    struct qrt_wr w = qrt_wr_init(out->b, out->cap);
+
+    out->len = 0;
+    if (!len || pos == run->n || !is_known(peer, round, pos))
+        return QRT_E_STATE;
+    if (out->cap < len)
+        return QRT_E_SPACE;
+    put_message(peer, &w, round, pos);
+    out->len = w.len;
+    return QRT_OK;
 }
 
 /* Everything that makes the right confirmation: all of rounds 1 and 2, the openings, the roster. */
@@ -187,8 +222,8 @@ void qrt_evidence_make(struct qrt_peer *peer)
             make_shown(peer, &shown[i], pos);
 }
 
-void qrt_evidence_equivocation(struct qrt_peer *peer, const struct qrt_header *h,
-                               const uint8_t *wire, size_t len)
+void qrt_evidence_make_equivocation(struct qrt_peer *peer, const struct qrt_header *h,
+                                    const uint8_t *wire, size_t len)
 {
     size_t pos = qrt_run_position(peer->run, h->sender);
     struct qrt_wr w = open_evidence(peer, QRT_E_EQUIVOCATION, h->sender, 2);

@@ -52,7 +52,7 @@ enum qrt_err qrt_peer_settle(struct qrt_peer *peer, enum qrt_err e);
 size_t qrt_evidence_room(enum qrt_protocol protocol, size_t n, size_t t);
 void qrt_evidence_make(struct qrt_peer *peer);
 /* Two different broadcasts of one slot; |wire| is the one that came second. */
-void qrt_evidence_equivocation(struct qrt_peer *peer, const struct qrt_header *h,
-                               const uint8_t *wire, size_t len);
+void qrt_evidence_make_equivocation(struct qrt_peer *peer, const struct qrt_header *h,
+                                    const uint8_t *wire, size_t len);
 
 #endif

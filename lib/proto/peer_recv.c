@@ -78,7 +78,7 @@ static enum qrt_err take_again(struct qrt_peer *peer, const struct incoming *in)
         return QRT_E_DROP_UNAUTHENTIC;
     if (e)
         return e;
-    qrt_evidence_equivocation(peer, &in->h, in->wire, len);
+    qrt_evidence_make_equivocation(peer, &in->h, in->wire, len);
     return qrt_run_fail(run, qrt_run_blame(run, in->pos, QRT_E_EQUIVOCATION));
 }
 
