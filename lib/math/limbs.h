@@ -130,6 +130,19 @@ QRT_INLINE void mul_wide(qrt_limb *p, const qrt_limb *a, const qrt_limb *b)
     }
 }
 
+/* acc += a b; acc has 2 LIMBS + 1. */
+QRT_INLINE void acc_mul(qrt_limb *acc, const qrt_limb *a, const qrt_limb *b)
+{
+    qrt_limb p[2 * QRT_LIMBS];
+    qrt_limb carry = 0;
+
+    mul_wide(p, a, b);
+    QRT_UNROLL
+    for (size_t i = 0; i < 2 * LIMBS; i++)
+        carry = qrt_limb_add(&acc[i], acc[i], p[i], carry);
+    acc[2 * LIMBS] += carry;
+}
+
 QRT_INLINE void load(qrt_limb *r, const uint8_t b[32])
 {
     QRT_UNROLL

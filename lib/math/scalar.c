@@ -168,14 +168,7 @@ void qrt_sc_acc_add(struct qrt_sc_acc *acc, const struct qrt_sc *a)
 
 void qrt_sc_acc_mul(struct qrt_sc_acc *acc, const struct qrt_sc *a, const struct qrt_sc *b)
 {
-    qrt_limb p[2 * QRT_LIMBS];
-    qrt_limb carry = 0;
-
-    mul_wide(p, a->v, b->v);
-    QRT_UNROLL
-    for (size_t i = 0; i < 2 * LIMBS; i++)
-        carry = qrt_limb_add(&acc->v[i], acc->v[i], p[i], carry);
-    acc->v[2 * LIMBS] += carry;
+    acc_mul(acc->v, a->v, b->v);
 }
 
 void qrt_sc_acc_get(struct qrt_sc *r, const struct qrt_sc_acc *acc)

@@ -6,7 +6,8 @@
  * The third column carries a random a^, so that theta, drawn after all of a~, ties Alice to one
  * input for all rows.
  *
- * Scalars are reduced late: each mu row and each c_i, d_i is a sum of products reduced once. */
+ * Scalars are reduced late: each mu row and each c_i, d_i is a sum of products reduced once, and
+ * what goes into a product is not reduced before. */
 #include "ot/rvole.h"
 
 #include "base/assert.h"
@@ -15,7 +16,7 @@
 #include "base/wipe.h"
 #include "hash/transcript.h"
 #include "math/bits.h"
-#include "math/scalar.h"
+#include "math/scalar_lazy.h"
 #include "ot/ext.h"
 
 #include <string.h>
@@ -41,17 +42,17 @@ struct mul {
     /* Alice's alpha^0 must wait for theta. Row j of mu takes the place of alpha rows 0 .. j / 3,
      * which have been used by then. */
     union {
-        QRT_ALIGNED(64) struct qrt_sc alpha[QRT_XI][W];
+        QRT_ALIGNED(64) struct qrt_lazy alpha[QRT_XI][W];
         uint8_t mu[QRT_XI][32];
     } rows;
     QRT_ALIGNED(64) uint8_t in[BATCH][64];
     uint8_t pad[BATCH][32];
     uint8_t other[16];        /* Alice: zeta_j + Delta */
     struct qrt_sc input[W];   /* Alice: a_0, a_1, a^ */
+    struct qrt_sc moved[W];   /* Alice: the same for qrt_lazy_difference_put */
     struct qrt_sc minus_eta;  /* Bob */
-    struct qrt_sc row[W];     /* Bob: d. of one row */
+    struct qrt_lazy row[W];   /* Bob: d. of one row; Alice: input once more */
     struct qrt_sc_acc acc[2]; /* -c_i or d_i */
-    struct qrt_sc_acc sum;
     struct qrt_sc s;
     struct qrt_sc theta[2];
     uint32_t mid[8]; /* of the pads */
@@ -175,26 +176,11 @@ static void thetas(const struct qrt_ctx *ctx, struct mul *m, const struct e2 *e2
     }
 }
 
-/* r_2 + theta_0 r_0 + theta_1 r_1, left in m->sum. */
-static void theta_sum(struct mul *m, const struct qrt_sc r[W])
-{
-    qrt_sc_acc_zero(&m->sum);
-    qrt_sc_acc_add(&m->sum, &r[2]);
-    qrt_sc_acc_mul(&m->sum, &m->theta[0], &r[0]);
-    qrt_sc_acc_mul(&m->sum, &m->theta[1], &r[1]);
-}
-
-static void sum_put(uint8_t out[32], struct mul *m)
-{
-    qrt_sc_acc_get(&m->s, &m->sum);
-    qrt_sc_encode(out, &m->s);
-}
-
 static void products_add(const struct qrt_ctx *ctx, struct mul *m, size_t j,
-                         const struct qrt_sc r[W])
+                         const struct qrt_lazy r[W])
 {
-    qrt_sc_acc_mul(&m->acc[0], &ctx->gadget[j], &r[0]);
-    qrt_sc_acc_mul(&m->acc[1], &ctx->gadget[j], &r[1]);
+    qrt_lazy_acc_mul(&m->acc[0], &ctx->gadget[j], &r[0]);
+    qrt_lazy_acc_mul(&m->acc[1], &ctx->gadget[j], &r[1]);
 }
 
 static void mu_hash(const struct qrt_ctx *ctx, uint8_t out[32], const struct mul *m)
@@ -207,14 +193,11 @@ static void mu_hash(const struct qrt_ctx *ctx, uint8_t out[32], const struct mul
 static void alice_row(const struct qrt_ctx *ctx, struct mul *m, uint8_t at[W][32], size_t j)
 {
     const uint8_t(*pads)[32] = (const uint8_t(*)[32])(m->pad + 2 * W * (j % ALICE_ROWS));
-    struct qrt_sc *alpha = m->rows.alpha[j];
+    struct qrt_lazy *alpha = m->rows.alpha[j];
 
     for (size_t col = 0; col < W; col++) {
-        qrt_sc_reduce(&alpha[col], pads[col]);
-        qrt_sc_reduce(&m->s, pads[W + col]);
-        qrt_sc_sub(&m->s, &alpha[col], &m->s);
-        qrt_sc_add(&m->s, &m->s, &m->input[col]);
-        qrt_sc_encode(at[col], &m->s);
+        qrt_lazy_load(&alpha[col], pads[col]);
+        qrt_lazy_difference_put(at[col], &alpha[col], pads[W + col], &m->moved[col]);
     }
     products_add(ctx, m, j, alpha);
 }
@@ -239,12 +222,10 @@ static void alice_rows(const struct qrt_ctx *ctx, struct mul *m, struct e2 *e2,
 static void alice_check_values(const struct qrt_ctx *ctx, struct mul *m, struct e2 *e2)
 {
     thetas(ctx, m, e2);
-    theta_sum(m, m->input);
-    sum_put(e2->eta, m);
-    for (size_t j = 0; j < QRT_XI; j++) {
-        theta_sum(m, m->rows.alpha[j]);
-        sum_put(m->rows.mu[j], m);
-    }
+    memcpy(m->row, m->input, sizeof m->row);
+    qrt_lazy_check_put(e2->eta, m->theta, m->row, &qrt_sc_zero);
+    for (size_t j = 0; j < QRT_XI; j++)
+        qrt_lazy_check_put(m->rows.mu[j], m->theta, m->rows.alpha[j], &qrt_sc_zero);
     mu_hash(ctx, e2->mu, m);
 }
 
@@ -259,6 +240,8 @@ void qrt_rvole_alice(const struct qrt_ctx *ctx, struct qrt_sc c[2], uint8_t e2[Q
     mul_start(ctx, m, st->eid, out->nonce);
     memcpy(m->input, a, 2 * sizeof a[0]);
     qrt_drbg_scalar(rng, ctx, &m->input[2]);
+    for (size_t col = 0; col < W; col++)
+        qrt_lazy_move(&m->moved[col], &m->input[col]);
     alice_rows(ctx, m, out, st);
     alice_check_values(ctx, m, out);
     for (size_t i = 0; i < 2; i++) {
@@ -294,17 +277,11 @@ static void bob_row(const struct qrt_ctx *ctx, struct mul *m, const uint8_t at[W
 {
     const uint8_t(*pads)[32] = (const uint8_t(*)[32])(m->pad + W * (j % BOB_ROWS));
 
-    for (size_t col = 0; col < W; col++) {
-        qrt_sc_reduce(&m->row[col], pads[col]);
-        decode_checked(&m->s, at[col]);
-        qrt_sc_mask(&m->s, &m->s, beta);
-        qrt_sc_add(&m->row[col], &m->row[col], &m->s);
-    }
+    for (size_t col = 0; col < W; col++)
+        qrt_lazy_load_sum(&m->row[col], pads[col], at[col], beta);
     products_add(ctx, m, j, m->row);
-    theta_sum(m, m->row);
     qrt_sc_mask(&m->s, &m->minus_eta, beta);
-    qrt_sc_acc_add(&m->sum, &m->s);
-    sum_put(m->rows.mu[j], m);
+    qrt_lazy_check_put(m->rows.mu[j], m->theta, m->row, &m->s);
 }
 
 static void bob_rows(const struct qrt_ctx *ctx, struct mul *m, const struct e2 *e2,
