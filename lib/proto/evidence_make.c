@@ -69,8 +69,6 @@ static void put_message(const struct qrt_peer *peer, struct qrt_wr *w, uint8_t n
     const struct qrt_run *run = peer->run;
     size_t payload = qrt_payload_size(run->def->id, number, QRT_KIND_BROADCAST, run->t);
 
-    qrt_wr_be32(w,
-                (uint32_t)qrt_wire_size(run->def->id, number, QRT_KIND_BROADCAST, run->n, run->t));
     put_header(peer, w, number, QRT_KIND_BROADCAST, from);
     qrt_wr_bytes(w, qrt_peer_ext(peer, from), qrt_peer_ext_len(peer, number));
     qrt_wr_bytes(w, qrt_run_inbox(run, number, QRT_KIND_BROADCAST, from), payload);
@@ -119,6 +117,7 @@ enum qrt_err qrt_peer_broadcast(const struct qrt_peer *peer, struct qrt_bytes *o
     if (out->cap < len)
         return QRT_E_SPACE;
     put_message(peer, &w, round, pos);
+    qrt_assert(!w.failed && w.len == len);
     out->len = w.len;
     return QRT_OK;
 }
