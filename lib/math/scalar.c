@@ -6,6 +6,8 @@
 #include "base/wipe.h"
 #include "math/limbs.h"
 
+#include <string.h>
+
 _Static_assert(QRT_LIMBS *QRT_LIMB_BITS == 256, "limbs fill 256 bits");
 _Static_assert(sizeof(struct qrt_sc) == 32, "no padding in a scalar");
 
@@ -114,6 +116,80 @@ void qrt_sc_inv(struct qrt_sc *r, const struct qrt_sc *a)
     *r = result;
     qrt_wipe(power, sizeof power);
     qrt_wipe(&result, sizeof result);
+}
+
+/* v >>= k, 0 < k < QRT_LIMB_BITS, |n| limbs. */
+QRT_INLINE void shift_limbs(qrt_limb *v, size_t n, unsigned k)
+{
+    for (size_t i = 0; i + 1 < n; i++)
+        v[i] = v[i] >> k | v[i + 1] << (QRT_LIMB_BITS - k);
+    v[n - 1] >>= k;
+}
+
+/* x / 2^k mod q: (x + m q) / 2^k with the m < 2^k that makes it whole, so it is below q again. */
+static void divide_by_power(qrt_limb x[QRT_LIMBS], unsigned k)
+{
+    const qrt_limb minus_inv = (qrt_limb)0x4b0dff665588b13fu; /* -1/q mod 2^64 */
+    qrt_limb t[QRT_LIMBS + 1], carry = 0;
+    qrt_limb m = x[0] * minus_inv & (((qrt_limb)1 << k) - 1);
+
+    for (size_t i = 0; i < LIMBS; i++) {
+        t[i] = x[i];
+        carry = mul_limb(&t[i], m, order[i], carry);
+    }
+    t[LIMBS] = carry;
+    shift_limbs(t, LIMBS + 1, k);
+    for (size_t i = 0; i < LIMBS; i++)
+        x[i] = t[i];
+}
+
+/* A number and what it is times |a|, for qrt_sc_inv_vartime. */
+struct multiple {
+    qrt_limb v[QRT_LIMBS]; /* = x a mod q */
+    struct qrt_sc x;
+};
+
+static void make_odd(struct multiple *m)
+{
+    while ((m->v[0] & 1) == 0) {
+        unsigned k = QRT_LIMB_BITS - 1;
+
+        if (m->v[0] != 0)
+            k = (unsigned)__builtin_ctzll(m->v[0]);
+        shift_limbs(m->v, LIMBS, k);
+        divide_by_power(m->x.v, k);
+    }
+}
+
+/* The binary algorithm of Euclid: u and v stay odd and without common divisor, the greater is
+ * replaced by the odd part of the difference, until both are 1. */
+void qrt_sc_inv_vartime(struct qrt_sc *r, const struct qrt_sc *a)
+{
+    struct multiple m[2] = {{.x = {{1}}}, {.x = {{0}}}};
+    struct multiple *u = &m[0], *v = &m[1];
+
+    memcpy(u->v, a->v, sizeof u->v);
+    memcpy(v->v, order, sizeof v->v);
+    if (qrt_sc_is_zero(a)) {
+        *r = qrt_sc_zero;
+        return;
+    }
+    make_odd(u);
+    while (memcmp(u->v, v->v, sizeof u->v) != 0) {
+        qrt_limb t[QRT_LIMBS];
+
+        if (sub_limbs(t, u->v, v->v)) {
+            struct multiple *swap = u;
+
+            u = v;
+            v = swap;
+            sub_limbs(t, u->v, v->v);
+        }
+        memcpy(u->v, t, sizeof t);
+        qrt_sc_sub(&u->x, &u->x, &v->x);
+        make_odd(u);
+    }
+    *r = u->x;
 }
 
 void qrt_sc_select(struct qrt_sc *r, const struct qrt_sc *a, uint64_t mask)

@@ -23,6 +23,7 @@ void qrt_sc_neg(struct qrt_sc *r, const struct qrt_sc *a);
 void qrt_sc_mul(struct qrt_sc *r, const struct qrt_sc *a, const struct qrt_sc *b);
 /* 1/a; 0 for 0. */
 void qrt_sc_inv(struct qrt_sc *r, const struct qrt_sc *a);
+void qrt_sc_inv_vartime(struct qrt_sc *r, const struct qrt_sc *a);
 /* r = mask ? a : r, mask 0 or all ones. */
 void qrt_sc_select(struct qrt_sc *r, const struct qrt_sc *a, uint64_t mask);
 /* r = a & mask: a or 0. */

@@ -71,7 +71,7 @@ enum qrt_err qrt_assembly_check(struct qrt_run *run, struct qrt_assembly *as)
     }
     if (qrt_sc_is_zero(&u))
         return QRT_E_SG_ASSEMBLY;
-    qrt_sc_inv(&u, &u);
+    qrt_sc_inv_vartime(&u, &u);
     qrt_sc_mul(&s, &w, &u);
     if (qrt_sc_is_zero(&s))
         return QRT_E_SG_ASSEMBLY;

@@ -252,27 +252,47 @@ static void test_results_may_be_written_over_operands(void **state)
     assert_true(is(&r, ZERO));
 }
 
-static void test_the_inverse_of_everything_but_zero(void **state)
+static void check_inverses(void (*inv)(struct qrt_sc *, const struct qrt_sc *))
 {
     struct test_rng rng = {4};
     struct qrt_sc r = sc("0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef");
 
-    (void)state;
-    qrt_sc_inv(&r, &r);
+    inv(&r, &r);
     assert_true(is(&r, "2b359de5cfb5937a5610d565dceaef2a760ceeaec96e68140757f0c8371534e0"));
     r = small(2);
-    qrt_sc_inv(&r, &r);
+    inv(&r, &r);
     assert_true(is(&r, HALF_PLUS_1));
-    qrt_sc_inv(&r, &qrt_sc_zero);
+    r = qrt_sc_one;
+    inv(&r, &qrt_sc_zero);
     assert_true(qrt_sc_is_zero(&r));
-    for (int i = 0; i < 100; i++) {
+    for (int i = 0; i < 200; i++) {
         struct qrt_sc a = i < 40 ? small(i - 20) : any(&rng);
 
         if (qrt_sc_is_zero(&a))
             continue;
-        qrt_sc_inv(&r, &a);
+        inv(&r, &a);
         qrt_sc_mul(&r, &r, &a);
         assert_true(qrt_sc_equal(&r, &qrt_sc_one));
+    }
+}
+
+static void test_the_inverse_of_everything_but_zero(void **state)
+{
+    (void)state;
+    check_inverses(qrt_sc_inv);
+}
+
+static void test_the_inverse_in_variable_time(void **state)
+{
+    struct qrt_sc power = qrt_sc_one, r;
+
+    (void)state;
+    check_inverses(qrt_sc_inv_vartime);
+    for (int i = 0; i < 256; i++) { /* up to three limbs of zeros to shift out */
+        qrt_sc_inv_vartime(&r, &power);
+        qrt_sc_mul(&r, &r, &power);
+        assert_true(qrt_sc_equal(&r, &qrt_sc_one));
+        qrt_sc_add(&power, &power, &power);
     }
 }
 
@@ -437,6 +457,7 @@ int main(void)
         cmocka_unit_test(test_the_laws_of_a_field_hold),
         cmocka_unit_test(test_results_may_be_written_over_operands),
         cmocka_unit_test(test_the_inverse_of_everything_but_zero),
+        cmocka_unit_test(test_the_inverse_in_variable_time),
         cmocka_unit_test(test_the_upper_half_begins_after_half_of_q_minus_1),
         cmocka_unit_test(test_of_a_and_minus_a_exactly_one_is_high),
         cmocka_unit_test(test_selection_by_mask),
