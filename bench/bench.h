@@ -12,10 +12,13 @@ struct bench {
     const secp256k1_context *secp;
     struct qrt_ctx *ctx; /* of the CPU mask in turn */
     bool quick;          /* few samples: shows that it runs, not how fast */
+    bool limits;         /* the CPU mask in turn is one that the limits were set for */
 };
 
 /* |full|, or fewer if quick. */
 int samples(const struct bench *b, int full);
+/* |must|, or none. */
+double limit(const struct bench *b, double must);
 /* An operation that plays |s| from start to end, and one for the online round of |s|. */
 struct operation play_operation(struct session *s);
 

@@ -20,10 +20,10 @@ void bench_keygen(struct bench *b)
 {
     struct timing t = keygen(b, 3, 2, 15);
 
-    report_time(&b->report, "2-of-3 keygen, all three parties", &t, 4000);
+    report_time(&b->report, "2-of-3 keygen, all three parties", &t, limit(b, 4000));
     t = keygen(b, 9, 5, 3);
     t.us /= 9;
     t.low_us /= 9;
     t.high_us /= 9;
-    report_time(&b->report, "5-of-9 keygen, per party", &t, 6500);
+    report_time(&b->report, "5-of-9 keygen, per party", &t, limit(b, 6500));
 }

@@ -66,12 +66,12 @@ static void two_of_three(struct bench *b)
         t,
         (struct operation[]){play_operation(&run), play_operation(&peer), play_operation(&presign)},
         3, samples(b, 300), &b->verifier);
-    report_time(&b->report, "2-of-3 signature, both signers", &t[0], 45);
+    report_time(&b->report, "2-of-3 signature, both signers", &t[0], limit(b, 45));
     envelope = difference(&t[1], &t[0]);
-    report_time(&b->report, "2-of-3 signature, envelope alone, both", &envelope, 24);
+    report_time(&b->report, "2-of-3 signature, envelope alone, both", &envelope, limit(b, 24));
     report_time(&b->report, "2-of-3 signature with envelope, both", &t[1], 0);
     report_time(&b->report, "2-of-3 presignature, both signers", &t[2], 0);
-    online_row(b, &c, "2-of-3 online round, both signers", 6);
+    online_row(b, &c, "2-of-3 online round, both signers", limit(b, 6));
     session_free(&presign);
     session_free(&peer);
     session_free(&run);
@@ -88,7 +88,7 @@ static void three_of_five(struct bench *b)
     committee_make_key(&c);
     session_init(&run, &c, QRT_SIGN, false);
     measure(&t, (struct operation[]){play_operation(&run)}, 1, samples(b, 100), &b->verifier);
-    report_time(&b->report, "3-of-5 signature, all three", &t, 125);
+    report_time(&b->report, "3-of-5 signature, all three", &t, limit(b, 125));
     session_free(&run);
     committee_free(&c);
 }
