@@ -122,17 +122,29 @@ static void pad(uint8_t block[64], const uint8_t padding[64], size_t len)
     memcpy(block + 56, padding + 56, 8);
 }
 
-void qrt_fh_many(const struct qrt_ctx *ctx, uint8_t (*out)[32], const uint32_t mid[8],
-                 uint8_t (*data)[64], size_t len, size_t n)
+void qrt_fh_pad(uint8_t (*data)[64], size_t len, size_t n)
 {
     uint8_t padding[64] = {0};
 
-    qrt_assert(len <= 55 && n <= QRT_FH_MANY_MAX);
+    qrt_assert(len <= 55);
     padding[len] = 0x80;
     qrt_be16_put(padding + 62, (uint16_t)(8 * (64 + len)));
     for (size_t v = 0; v < n; v++)
         pad(data[v], padding, len);
-    qrt_sha256_digest_many(ctx, out, mid, (const uint8_t(*)[64])data, n);
+}
+
+void qrt_fh_padded(const struct qrt_ctx *ctx, uint8_t (*out)[32], const uint32_t mid[8],
+                   const uint8_t (*data)[64], size_t n)
+{
+    qrt_assert(n <= QRT_FH_MANY_MAX);
+    qrt_sha256_digest_many(ctx, out, mid, data, n);
+}
+
+void qrt_fh_many(const struct qrt_ctx *ctx, uint8_t (*out)[32], const uint32_t mid[8],
+                 uint8_t (*data)[64], size_t len, size_t n)
+{
+    qrt_fh_pad(data, len, n);
+    qrt_fh_padded(ctx, out, mid, (const uint8_t(*)[64])data, n);
 }
 
 /* LH8. Lane v is the stream rows[v], rows[v+8], ..., u8(v): byte p of its rows is byte p % row_len

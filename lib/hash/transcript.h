@@ -40,6 +40,11 @@ void qrt_fh_mid(const struct qrt_ctx *ctx, uint32_t mid[8], enum qrt_label label
 void qrt_fh_many(const struct qrt_ctx *ctx, uint8_t (*out)[32], const uint32_t mid[8],
                  uint8_t (*data)[64], size_t len, size_t n);
 
+/* The two halves of qrt_fh_many, for batches in the same memory: their padding is written once. */
+void qrt_fh_pad(uint8_t (*data)[64], size_t len, size_t n);
+void qrt_fh_padded(const struct qrt_ctx *ctx, uint8_t (*out)[32], const uint32_t mid[8],
+                   const uint8_t (*data)[64], size_t n);
+
 /* LH8(label, c, rows); |top| is the label "<label>/top". |rows_n| rows of |row_len| bytes. */
 void qrt_lh8(const struct qrt_ctx *ctx, uint8_t out[32], enum qrt_label label, enum qrt_label top,
              const uint8_t c[32], const uint8_t *rows, size_t row_len, size_t rows_n);

@@ -141,6 +141,7 @@ static void mul_start(const struct qrt_ctx *ctx, struct mul *m, const uint8_t ei
     qrt_th_field(&th, nonce, 32);
     qrt_th_end(&th, m->eid2);
     qrt_fh_mid(ctx, m->mid, QRT_L_EXT_ROW, m->eid2);
+    qrt_fh_pad(m->in, PAD_LEN, BATCH);
     qrt_sc_acc_zero(&m->acc[0]);
     qrt_sc_acc_zero(&m->acc[1]);
 }
@@ -157,7 +158,7 @@ static void pads_put(uint8_t (*in)[64], const uint8_t row[16], size_t j)
 
 static void pads_hash(const struct qrt_ctx *ctx, struct mul *m)
 {
-    qrt_fh_many(ctx, m->pad, m->mid, m->in, PAD_LEN, BATCH);
+    qrt_fh_padded(ctx, m->pad, m->mid, (const uint8_t(*)[64])m->in, BATCH);
 }
 
 /* theta_i = HS("rv/theta", eid2, LH8("rv/at", eid2, a~), u8 i). */

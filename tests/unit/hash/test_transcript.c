@@ -251,6 +251,30 @@ static void test_many_fh_equal_single_ones(void **state)
     }
 }
 
+static void test_batches_in_the_same_memory_are_padded_once(void **state)
+{
+    const struct qrt_ctx *ctx = test_ctx(QRT_CPU_ALL);
+    uint8_t data[3][64], out[3][32], expected[32], c[32];
+    uint32_t mid[8];
+
+    (void)state;
+    pattern_fill(c, sizeof c);
+    qrt_fh_mid(ctx, mid, QRT_L_EXT_ROW, c);
+    for (size_t len = 0; len <= 55; len++) {
+        memset(data, 0xee, sizeof data);
+        qrt_fh_pad(data, len, 3);
+        for (uint8_t batch = 0; batch < 2; batch++) {
+            for (uint8_t v = 0; v < 3; v++)
+                memset(data[v], 16 * batch + v, len);
+            qrt_fh_padded(ctx, out, mid, (const uint8_t(*)[64])data, 3);
+            for (size_t v = 0; v < 3; v++) {
+                qrt_fh(ctx, expected, QRT_L_EXT_ROW, c, data[v], len);
+                assert_memory_equal(out[v], expected, 32);
+            }
+        }
+    }
+}
+
 static void test_lh8_of_whole_and_ragged_rows(void **state)
 {
     static const struct {
@@ -336,6 +360,7 @@ int main(void)
         cmocka_unit_test(test_a_scalar_digest_is_reduced),
         cmocka_unit_test(test_fh_of_any_length),
         cmocka_unit_test(test_many_fh_equal_single_ones),
+        cmocka_unit_test(test_batches_in_the_same_memory_are_padded_once),
         cmocka_unit_test(test_lh8_of_whole_and_ragged_rows),
         cmocka_unit_test(test_lh8_of_every_shape_equals_its_definition),
     };
