@@ -137,6 +137,7 @@ static void test_the_same_parts_tell_the_same(void **state)
     (void)state;
     take_apart(&s, &cheat);
     assert_int_equal(tell(&s), QRT_OK);
+    assert_int_equal(cheat.len, 1692); /* docs/wire.md */
 }
 
 static void test_an_honest_confirmation_is_no_evidence(void **state)
