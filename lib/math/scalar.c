@@ -152,10 +152,9 @@ struct multiple {
 static void make_odd(struct multiple *m)
 {
     while ((m->v[0] & 1) == 0) {
-        unsigned k = QRT_LIMB_BITS - 1;
+        uint32_t low = (uint32_t)m->v[0];
+        unsigned k = low != 0 ? (unsigned)__builtin_ctz(low) : 31;
 
-        if (m->v[0] != 0)
-            k = (unsigned)__builtin_ctzll(m->v[0]);
         shift_limbs(m->v, LIMBS, k);
         divide_by_power(m->x.v, k);
     }
