@@ -157,6 +157,88 @@ static void test_proofs_do_not_hold_against_anybody_else(void **state)
     }
 }
 
+/* The |which|-th message, signed again by the cheater with another byte in its header. */
+static enum qrt_err retell(const struct proof *p, size_t which, size_t at, uint8_t value)
+{
+    struct qrt_signed m = {0};
+    struct qrt_header h;
+    struct qrt_evidence ev;
+    uint8_t *b = malloc(p->len), *wire = b + QRT_EVIDENCE_HEAD_BYTES;
+    size_t len;
+    enum qrt_err e;
+
+    assert_non_null(b);
+    memcpy(b, p->b, p->len);
+    for (size_t i = 0; i < which; i++)
+        wire += 4 + qrt_be32_get(wire);
+    len = qrt_be32_get(wire);
+    wire += 4;
+    wire[at] = value;
+    assert_int_equal(qrt_header_decode(&h, wire, len), QRT_OK);
+    m.header = wire;
+    m.ext = wire + QRT_HEADER_BYTES;
+    m.ext_len = len - QRT_HEADER_BYTES - h.payload_len - QRT_SIG_BYTES;
+    m.payload = m.ext + m.ext_len;
+    m.payload_len = h.payload_len;
+    qrt_envelope_sign(full_ctx(), wire + len - QRT_SIG_BYTES, &m,
+                      proof_people()->world.identity[CHEATER - 1]);
+    e = verify(&ev, b, p->len);
+    free(b);
+    return e;
+}
+
+/* What is wrong in one protocol, round or session may be right, or unrelated, in another. */
+static void test_messages_count_in_their_own_protocol_round_and_session(void **state)
+{
+    enum { PROTOCOL = 4, ROUND = 6, SENDER = 9, SID = 16 };
+    static const struct {
+        enum proof_kind kind;
+        uint8_t which, at, value;
+    } cases[] = {
+        {PROOF_EQUIVOCATION, 1, PROTOCOL, QRT_SIGN},
+        {PROOF_EQUIVOCATION, 1, ROUND, 1},
+        {PROOF_EQUIVOCATION, 1, SENDER, VICTIM},
+        {PROOF_EQUIVOCATION, 1, SID, 0xAB},
+        {PROOF_EQUIVOCATION_EXT, 0, PROTOCOL, QRT_PRESIGN},
+        {PROOF_EQUIVOCATION_EXT, 0, SID, 0xAB},
+        {PROOF_MALFORMED_KEYGEN, 0, PROTOCOL, QRT_SIGN},
+        {PROOF_MALFORMED_KEYGEN, 0, ROUND, 3},
+        {PROOF_MALFORMED_SIGN, 0, PROTOCOL, QRT_KEYGEN},
+        {PROOF_MALFORMED_SIGN, 0, PROTOCOL, QRT_ONLINE},
+        {PROOF_MALFORMED_SIGN, 0, ROUND, 1},
+        {PROOF_MALFORMED_SIGN, 0, ROUND, 3},
+        {PROOF_MALFORMED_ASSEMBLY, 0, PROTOCOL, QRT_KEYGEN},
+        {PROOF_MALFORMED_ASSEMBLY, 0, ROUND, 1},
+        {PROOF_MALFORMED_ASSEMBLY, 0, ROUND, 2},
+        {PROOF_MALFORMED_ONLINE, 0, PROTOCOL, QRT_KEYGEN},
+        {PROOF_MALFORMED_ONLINE, 0, ROUND, 4},
+        {PROOF_WEAK_KEYGEN, 0, ROUND, 2},
+        {PROOF_WEAK_SIGN, 0, ROUND, 3},
+        {PROOF_KG_COMMITMENT, 0, PROTOCOL, QRT_SIGN},
+        {PROOF_KG_COMMITMENT, 0, ROUND, 2},
+        {PROOF_KG_COMMITMENT, 1, PROTOCOL, QRT_SIGN},
+        {PROOF_KG_COMMITMENT, 1, ROUND, 1},
+        {PROOF_KG_COMMITMENT, 1, SID, 0xAB},
+        {PROOF_KG_PROOF, 0, PROTOCOL, QRT_PRESIGN},
+        {PROOF_KG_PROOF, 0, ROUND, 4},
+        {PROOF_SG_COMMITMENT, 0, PROTOCOL, QRT_SIGN},
+        {PROOF_SG_COMMITMENT, 0, SID, 0xAB},
+        {PROOF_SG_COMMITMENT, 1, PROTOCOL, QRT_KEYGEN},
+        {PROOF_SG_COMMITMENT, 1, ROUND, 3},
+        {PROOF_SG_EXTENSION, 0, PROTOCOL, QRT_KEYGEN},
+        {PROOF_SG_EXTENSION, 0, ROUND, 2},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const struct proof *p = &proofs[cases[i].kind];
+
+        assert_int_equal(retell(p, cases[i].which, 5, 1), answer(p)); /* nothing changed */
+        if (retell(p, cases[i].which, cases[i].at, cases[i].value) != QRT_E_EVIDENCE)
+            fail_msg("%s: case %zu", p->what, i);
+    }
+}
+
 /* ---- nobody can frame the honest ---- */
 
 /* Everything three honest parties ever sent: two keygens, two signatures, one online. */
@@ -392,6 +474,7 @@ int main(void)
         cmocka_unit_test(test_cut_or_longer_evidence_proves_nothing),
         cmocka_unit_test(test_other_magic_or_version_is_no_evidence),
         cmocka_unit_test(test_proofs_do_not_hold_against_anybody_else),
+        cmocka_unit_test(test_messages_count_in_their_own_protocol_round_and_session),
     };
     const struct CMUnitTest framed[] = {
         cmocka_unit_test(test_no_single_message_of_the_honest_is_evidence_for_any_code),
