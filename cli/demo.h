@@ -32,7 +32,7 @@ struct seat {
     char active[PATH_MAX], pending[PATH_MAX]; /* |pending| is empty for DEMO_SHARES */
     bool has_active, has_pending;
     struct share_facts facts; /* of the file it has */
-    char identity[65];        /* public key in hex, as the party told it */
+    uint8_t identity[32];     /* public key, as the party told it */
 };
 
 struct signer_set {

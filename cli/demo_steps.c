@@ -170,12 +170,24 @@ static void order_open(struct demo *demo)
     }
 }
 
+static bool read_identities(struct demo *demo, const struct step *step, struct trouble *trouble)
+{
+    for (size_t i = 0; i < demo->seats_n; i++) {
+        struct seat *seat = &demo->seats[i];
+
+        if (!hex_from_json(seat->identity, sizeof seat->identity, step->words[i], "identity"))
+            return trouble_set(trouble, "party %u told no identity key", seat->index);
+    }
+    return true;
+}
+
 bool demo_open(struct demo *demo, struct trouble *trouble)
 {
     struct signer_set all = everybody(demo);
     struct step step = {.name = "opening the share files", .tell = "ready", .who = &all};
     struct demo_cost cost;
     uint8_t pk[32];
+    bool ok;
 
     step.started_us = clock_now_us();
     if (demo->mode == DEMO_NEW)
@@ -187,16 +199,14 @@ bool demo_open(struct demo *demo, struct trouble *trouble)
     order_open(demo);
     if (!step_wait(demo, &step, trouble))
         return false;
-    for (size_t i = 0; i < demo->seats_n; i++) {
-        const char *identity = json_string_value(json_object_get(step.words[i], "identity"));
-
-        if (identity && strlen(identity) == 64)
-            strcpy(demo->seats[i].identity, identity);
-    }
+    ok = read_identities(demo, &step, trouble);
     cost = step_cost(&step);
-    demo_show_step(demo, step.name, &cost);
+    if (ok)
+        demo_show_step(demo, step.name, &cost);
+    else
+        json_decref(cost.parties);
     step_free(&step);
-    return true;
+    return ok;
 }
 
 /* What every party of |set| gets: who takes part, with whose identity key. */
@@ -206,8 +216,8 @@ static json_t *order_for(struct demo *demo, const char *what, const struct signe
 
     for (size_t i = 0; i < set->n; i++)
         json_array_append_new(parties,
-                              json_pack("{s:i,s:s}", "index", (int)set->indices[i], "identity",
-                                        seat_of(demo, set->indices[i])->identity));
+                              json_pack("{s:i,s:o}", "index", (int)set->indices[i], "identity",
+                                        hex_json(seat_of(demo, set->indices[i])->identity, 32)));
     return json_pack("{s:s,s:o}", "do", what, "parties", parties);
 }
 
@@ -242,6 +252,13 @@ static struct qrt_intent intent_new(const struct demo *demo, enum qrt_operation 
     intent.deadline = (uint64_t)time(NULL) + INTENT_SECONDS;
     intent.t = demo->mode == DEMO_SHARES ? demo->seats[0].facts.t : DEMO_THRESHOLD;
     return intent;
+}
+
+/* Who sits where, for as long as the key lives. */
+static void seat_identities(struct qrt_intent *intent, const struct demo *demo)
+{
+    for (size_t i = 0; i < demo->seats_n; i++)
+        crypto_hash_sha256(intent->idk[i], demo->seats[i].identity, sizeof demo->seats[i].identity);
 }
 
 static void send_to_all(struct demo *demo, const struct signer_set *set, json_t *order)
@@ -295,6 +312,7 @@ bool demo_make_key(struct demo *demo, struct trouble *trouble)
     if (demo->mode == DEMO_NEW) {
         struct qrt_intent intent = intent_new(demo, QRT_OP_KEYGEN, &all);
 
+        seat_identities(&intent, demo);
         add_intent(demo, order, &intent);
     } else {
         step.name = "end of the interrupted key generation";

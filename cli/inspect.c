@@ -28,6 +28,15 @@ static json_t *named(const char *name, unsigned value)
     return name ? json_string(name) : json_integer(value);
 }
 
+static json_t *index_list(const uint16_t *indices, size_t n)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < n; i++)
+        json_array_append_new(list, json_integer(indices[i]));
+    return list;
+}
+
 /* --- share files --- */
 
 static bool show_share_file(const struct subject *s, json_t *report, struct trouble *trouble)
@@ -89,20 +98,15 @@ static bool show_share_record(const struct subject *s, json_t *report, struct tr
 static bool show_presignature(const struct subject *s, json_t *report, struct trouble *trouble)
 {
     struct qrt_presig_info info;
-    json_t *signers = json_array();
     enum qrt_err e = qrt_presig_inspect(&info, s->library.ctx, s->file.b, s->file.len);
 
-    if (e != QRT_OK) {
-        json_decref(signers);
+    if (e != QRT_OK)
         return trouble_set(trouble, "%s: %s", s->path, qrt_err_text(e));
-    }
     say("warning: %s is a presignature that is not sealed: it must not be read by others", s->path);
-    for (size_t i = 0; i < info.t; i++)
-        json_array_append_new(signers, json_integer(info.signers[i]));
     report_add(report, "kind", json_string("presignature"));
     report_add(report, "id", hex_json(info.id, 32));
     report_add(report, "party", json_integer(info.own));
-    report_add(report, "signers", signers);
+    report_add(report, "signers", index_list(info.signers, info.t));
     report_add(report, "public_key", hex_json(info.pk.b, 33));
     report_add(report, "kgid", hex_json(info.kgid, 32));
     report_add(report, "epoch", json_integer(info.epoch));
@@ -171,16 +175,6 @@ static bool show_message(const struct subject *s, json_t *report, struct trouble
 
 /* --- intents --- */
 
-static json_t *integers(const void *list, size_t n, size_t width)
-{
-    json_t *out = json_array();
-
-    for (size_t i = 0; i < n; i++)
-        json_array_append_new(out, json_integer(width == 2 ? ((const uint16_t *)list)[i]
-                                                           : ((const uint32_t *)list)[i]));
-    return out;
-}
-
 static const char *intent_operation(uint8_t operation)
 {
     return operation == QRT_OP_KEYGEN    ? "keygen"
@@ -197,12 +191,28 @@ static const char *digest_name(uint8_t digest)
                                             : NULL;
 }
 
+static json_t *path_list(const struct qrt_intent *in)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < in->path_n; i++)
+        json_array_append_new(list, json_integer(in->path[i]));
+    return list;
+}
+
+static json_t *identity_hashes(const struct qrt_intent *in)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < in->parties_n; i++)
+        json_array_append_new(list, hex_json(in->idk[i], 32));
+    return list;
+}
+
 static void add_intent_subject(json_t *report, const struct qrt_intent *in)
 {
-    if (in->operation == QRT_OP_KEYGEN)
-        return;
     report_add(report, "key_id", hex_json(in->keyid, 32));
-    report_add(report, "path", integers(in->path, in->path_n, 4));
+    report_add(report, "path", path_list(in));
     if (in->operation != QRT_OP_SIGN)
         return;
     report_add(report, "digest", named(digest_name(in->digest), in->digest));
@@ -223,10 +233,13 @@ static bool show_intent(const struct subject *s, json_t *report, struct trouble 
     report_add(report, "account", hex_json(in.account, 16));
     report_add(report, "request", hex_json(in.request, 16));
     report_add(report, "threshold", json_integer(in.t));
-    report_add(report, "allowed_parties", integers(in.parties, in.parties_n, 2));
+    report_add(report, "allowed_parties", index_list(in.parties, in.parties_n));
     report_add(report, "attempts", json_integer(in.attempts));
     report_add(report, "deadline", json_integer((json_int_t)in.deadline));
-    add_intent_subject(report, &in);
+    if (in.operation == QRT_OP_KEYGEN)
+        report_add(report, "identity_hashes", identity_hashes(&in));
+    else
+        add_intent_subject(report, &in);
     return true;
 }
 
@@ -237,7 +250,7 @@ static bool show_evidence(const struct subject *s, json_t *report, struct troubl
     struct qrt_evidence ev;
     enum qrt_err e = qrt_evidence_verify(&ev, s->library.ctx, s->file.b, s->file.len);
 
-    if (e != QRT_OK)
+    if (e != QRT_OK && e != QRT_E_EVIDENCE_PRIVATE)
         return trouble_set(trouble, "%s: %s", s->path, qrt_err_text(e));
     report_add(report, "kind", json_string("evidence of a cheat"));
     report_add(report, "accused", json_integer(ev.accused));
@@ -246,6 +259,25 @@ static bool show_evidence(const struct subject *s, json_t *report, struct troubl
     report_add(report, "error", json_string(qrt_err_name(ev.error)));
     report_add(report, "text", json_string(qrt_err_text(ev.error)));
     report_add(report, "proven", json_boolean(ev.proven));
+    if (!ev.proven)
+        report_add(report, "remark", json_string(qrt_err_text(e)));
+    return true;
+}
+
+/* --- burn and gate records --- */
+
+static bool show_burn(const struct subject *s, json_t *report, struct trouble *trouble)
+{
+    struct qrt_burn burn;
+    enum qrt_err e = qrt_burn_decode(&burn, s->file.b, s->file.len);
+
+    if (e != QRT_OK)
+        return trouble_set(trouble, "%s: %s", s->path, qrt_err_text(e));
+    report_add(report, "kind", json_string(burn.is_gate ? "gate record" : "burn record"));
+    report_add(report, "kgid", hex_json(burn.kgid, 32));
+    report_add(report, "epoch", json_integer(burn.epoch));
+    report_add(report, "party", json_integer(burn.own));
+    report_add(report, "peers", index_list(burn.peers, burn.peers_n));
     return true;
 }
 
@@ -257,6 +289,7 @@ static const struct {
 } kinds[] = {
     {"QRTSHARE", show_share_file}, {"DKS1", show_share_record}, {"DKP1", show_presignature},
     {"DKC1", show_message},        {"DKI1", show_intent},       {"DKE1", show_evidence},
+    {"DKB1", show_burn},           {"DKG1", show_burn},
 };
 
 static bool show(const struct subject *s, json_t *report, struct trouble *trouble)

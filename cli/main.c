@@ -37,6 +37,7 @@ int main(int argc, char **argv)
 
     secret_harden();
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a write over the limit fails and is told */
     if (argc < 2)
         return refuse_usage("no command given; quorate help lists them");
     command = find(argv[1]);

@@ -61,6 +61,8 @@ struct party {
 bool party_open(struct party *party, struct trouble *trouble);
 /* Make |rec| durable. False: the run must be refused. */
 bool party_store(struct party *party, const struct qrt_record *rec, struct trouble *trouble);
+/* Party |peer| says that it burned its side of the pair: it is no co-signer any more. */
+bool party_note_burn(struct party *party, uint16_t peer, struct trouble *trouble);
 
 /* party_run.c: the run. */
 

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A party's run: orders are checked against the initiator's signed intent, then the library's
- * peer is driven by the ten lines that every host has: recv, record and confirm, next. */
+/* A party's run: started by an order that was checked (party_order.c), then the library's peer is
+ * driven by the ten lines that every host has: recv, record and confirm, next. */
 #include "clock.h"
 #include "file.h"
 #include "hex.h"
 #include "party.h"
+#include "party_order.h"
 
 #include <sodium.h>
 #include <stdlib.h>
@@ -12,85 +13,6 @@
 #include <time.h>
 
 #define INBOX_MAX 4096
-
-/* An order of the main process, decoded. */
-struct order {
-    uint8_t intent_bytes[QRT_MESSAGE_MAX + 1024];
-    size_t intent_len;
-    struct qrt_intent intent;
-    uint8_t iid[32];
-    struct qrt_peer_key keys[QRT_PARTIES_MAX]; /* of the participants, in the order's order */
-    uint16_t indices[QRT_PARTIES_MAX];
-    size_t n;
-};
-
-/* "parties": [{"index": 1, "identity": "..."}]. */
-static bool read_parties(struct order *o, const json_t *json, struct trouble *trouble)
-{
-    const json_t *list = json_object_get(json, "parties");
-
-    o->n = json_array_size(list);
-    if (o->n < 1 || o->n > QRT_PARTIES_MAX)
-        return trouble_set(trouble, "the order names no parties");
-    for (size_t i = 0; i < o->n; i++) {
-        const json_t *row = json_array_get(list, i);
-        json_int_t index = json_integer_value(json_object_get(row, "index"));
-
-        if (index < 1 || index > QRT_INDEX_MAX ||
-            !hex_from_json(o->keys[i].idpk, 32, row, "identity"))
-            return trouble_set(trouble, "the order's list of parties is not readable");
-        o->indices[i] = o->keys[i].index = (uint16_t)index;
-    }
-    return true;
-}
-
-static bool is_allowed(const struct qrt_intent *intent, uint16_t index)
-{
-    for (size_t i = 0; i < intent->parties_n; i++) {
-        if (intent->parties[i] == index)
-            return true;
-    }
-    return false;
-}
-
-/* What protocol.md B.3 asks of every party before it takes part. */
-static bool check_intent(const struct party *party, struct order *o, const uint8_t sig[64],
-                         enum qrt_operation operation, struct trouble *trouble)
-{
-    enum qrt_err e = qrt_intent_verify(party->library.ctx, o->intent_bytes, o->intent_len, sig,
-                                       party->initiator);
-
-    if (e == QRT_OK)
-        e = qrt_intent_decode(&o->intent, o->intent_bytes, o->intent_len);
-    if (e != QRT_OK)
-        return trouble_set(trouble, "%s", qrt_err_text(e));
-    if (o->intent.operation != operation || o->intent.suite != QRT_SUITE_ECDSA ||
-        o->intent.deadline < (uint64_t)time(NULL))
-        return trouble_set(trouble, "the intent asks for something else, or too late");
-    for (size_t i = 0; i < o->n; i++) {
-        if (!is_allowed(&o->intent, o->indices[i]))
-            return trouble_set(trouble, "the intent does not allow party %u", o->indices[i]);
-    }
-    return true;
-}
-
-static bool read_order(const struct party *party, struct order *o, const json_t *json,
-                       enum qrt_operation operation, struct trouble *trouble)
-{
-    const char *intent = json_string_value(json_object_get(json, "intent"));
-    json_int_t attempt = json_integer_value(json_object_get(json, "attempt"));
-    uint8_t sig[64];
-
-    if (!intent || !hex_decode(o->intent_bytes, sizeof o->intent_bytes, &o->intent_len, intent) ||
-        !hex_from_json(sig, sizeof sig, json, "signature"))
-        return trouble_set(trouble, "the order has no readable intent");
-    if (!read_parties(o, json, trouble) || !check_intent(party, o, sig, operation, trouble))
-        return false;
-    if (attempt < 0 || attempt >= (json_int_t)o->intent.attempts)
-        return trouble_set(trouble, "the intent does not allow so many attempts");
-    qrt_intent_iid(o->iid, party->library.ctx, o->intent_bytes, o->intent_len, (uint32_t)attempt);
-    return true;
-}
 
 static void run_prepare(struct party *party, enum qrt_protocol protocol, size_t n, size_t t)
 {
@@ -124,11 +46,11 @@ static bool keygen(struct party *party, struct order *o, const json_t *json,
 
     if (party->has_share)
         return trouble_set(trouble, "%s exists already", party->active_path);
-    if (!read_order(party, o, json, QRT_OP_KEYGEN, trouble))
+    if (!order_read(o, party, json, QRT_OP_KEYGEN, trouble))
         return false;
     for (size_t i = 0; i < o->n; i++) {
-        roster[i].index = o->indices[i];
-        crypto_hash_sha256(roster[i].idk, o->keys[i].idpk, 32);
+        roster[i].index = o->intent.parties[i];
+        memcpy(roster[i].idk, o->intent.idk[i], 32);
         qrt_party_default_x(&roster[i]);
     }
     envelope.keys_n = params.n = o->n;
@@ -190,7 +112,7 @@ bool party_resume(struct party *party, const json_t *json, struct trouble *troub
         return true;
     }
     o = need(sizeof *o);
-    ok = read_parties(o, json, trouble);
+    ok = order_read_parties(o, json, trouble);
     if (ok) {
         struct qrt_peer_params envelope = {party->identity, o->keys, o->n};
 
@@ -214,10 +136,12 @@ static bool sign(struct party *party, struct order *o, const json_t *json, struc
         return trouble_set(trouble, "there is no share to sign with");
     if (party->facts.pending)
         return trouble_set(trouble, "%s", qrt_err_text(QRT_E_PENDING));
-    if (!read_order(party, o, json, QRT_OP_SIGN, trouble))
+    if (!order_read(o, party, json, QRT_OP_SIGN, trouble))
         return false;
     if (memcmp(o->intent.keyid, party->share.keyid, 32) != 0 || o->intent.t != party->share.t)
         return trouble_set(trouble, "the intent is for another key");
+    if (o->n != party->share.t)
+        return trouble_set(trouble, "%s", qrt_err_text(QRT_E_QUORUM));
     envelope.keys_n = params.signers_n = o->n;
     memcpy(params.iid, o->iid, 32);
     params.path = o->intent.path_n ? o->intent.path : NULL;
@@ -274,7 +198,8 @@ static bool is_running(const struct party *party)
     return qrt_run_phase(qrt_peer_run(party->run.peer)) == QRT_PHASE_RUNNING;
 }
 
-static void store_record(struct party *party, const struct qrt_record *rec)
+/* False: it could not be stored, and the run is over. */
+static bool store_record(struct party *party, const struct qrt_record *rec)
 {
     bool last = rec->kind == QRT_RECORD_SHARE;
     struct trouble trouble;
@@ -282,11 +207,12 @@ static void store_record(struct party *party, const struct qrt_record *rec)
     if (!party_store(party, rec, &trouble)) {
         qrt_peer_refuse(party->run.peer);
         party_tell_failed(party, trouble.text);
-        return;
+        return false;
     }
     /* What a confirm answers shows in the phase, too. */
     if (qrt_peer_confirm(party->run.peer) == QRT_OK && last)
         (void)file_remove(party->pending_path, &trouble);
+    return true;
 }
 
 /* Whatever the run has to store and to send. */
@@ -295,8 +221,8 @@ static void settle(struct party *party)
     const struct qrt_record *rec;
     const struct qrt_msg *msg;
 
-    while ((rec = qrt_peer_record(party->run.peer)))
-        store_record(party, rec);
+    while ((rec = qrt_peer_record(party->run.peer)) && store_record(party, rec))
+        ;
     while ((msg = qrt_peer_next(party->run.peer))) {
         party->run.bytes_sent += msg->len;
         channel_put(&party->relay, msg->b, msg->len);
@@ -380,15 +306,40 @@ static void keep_evidence(const struct party *party, json_t *tell)
         json_object_set_new(tell, "evidence", json_string(path));
 }
 
+/* The words of a peer that ended the run; they prove nothing. */
+static json_t *tell_abort(const struct qrt_peer_abort *abort)
+{
+    char text[256];
+
+    if (abort->error == QRT_E_PEER_ABORT)
+        snprintf(text, sizeof text, "party %u ended the run for a reason unknown here",
+                 abort->from);
+    else
+        snprintf(text, sizeof text, "party %u ended the run: %s", abort->from,
+                 qrt_err_text(abort->error));
+    return json_pack("{s:s,s:s,s:s,s:i,s:b}", "tell", "failed", "text", text, "error",
+                     qrt_err_name(QRT_E_PEER_ABORT), "culprit", (int)abort->accused, "echo", 1);
+}
+
+static json_t *tell_error(const struct qrt_run *run)
+{
+    enum qrt_err e = qrt_run_error(run);
+
+    return json_pack("{s:s,s:s,s:s,s:i}", "tell", "failed", "text", qrt_err_text(e), "error",
+                     qrt_err_name(e), "culprit", (int)qrt_run_culprit(run));
+}
+
 static void tell_run_failed(struct party *party)
 {
     const struct qrt_run *run = qrt_peer_run(party->run.peer);
-    enum qrt_err e = qrt_run_error(run);
-    json_t *tell = json_pack("{s:s,s:s,s:s,s:i,s:b}", "tell", "failed", "text", qrt_err_text(e),
-                             "error", qrt_err_name(e), "culprit", (int)qrt_run_culprit(run), "echo",
-                             e == QRT_E_PEER_ABORT);
+    const struct qrt_peer_abort *abort = qrt_run_peer_abort(run);
+    json_t *tell = abort ? tell_abort(abort) : tell_error(run);
+    struct trouble trouble;
 
     keep_evidence(party, tell);
+    if (abort && abort->error == QRT_E_SG_EXTENSION && abort->accused == party->index &&
+        !party_note_burn(party, abort->from, &trouble))
+        json_object_set_new(tell, "note", json_string(trouble.text));
     channel_tell(&party->control, tell);
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A party's share file: opened at the start, written when the library hands out a record. The
  * pending share is durable before round 4 leaves, the active one before the run is done
- * (protocol.md F.7); a share file is replaced in one case only, when a pair is burned (D.8). */
+ * (protocol.md F.7); a share file is replaced only when a pair is burned, here or by the peer
+ * (D.8). */
 #include "file.h"
 #include "hex.h"
 #include "party.h"
@@ -178,6 +179,8 @@ static bool pass_gate(const struct party *party, const struct qrt_record *rec,
     struct qrt_burn gate;
     enum qrt_err e = qrt_burn_decode(&gate, rec->b, rec->len);
 
+    if (e == QRT_OK && !gate.is_gate)
+        e = QRT_E_RECORD_FORMAT;
     if (e != QRT_OK)
         return trouble_set(trouble, "%s", qrt_err_text(e));
     for (size_t i = 0; i < gate.peers_n; i++) {
@@ -187,29 +190,55 @@ static bool pass_gate(const struct party *party, const struct qrt_record *rec,
     return true;
 }
 
-/* The run still looks into the old record, so the burned one is a copy until the run has ended;
- * a burn ends it. */
-static bool store_burn(struct party *party, const struct qrt_record *rec, struct trouble *trouble)
+/* Replace the share file by one with the changed record |changed|, which is taken. The run still
+ * looks into the old record in memory; it has ended or is about to, and nothing signs with that
+ * record any more. */
+static bool replace_share(struct party *party, struct share_content *changed,
+                          struct trouble *trouble)
 {
-    struct share_content burned = {secret_alloc(party->content.len), party->content.len};
     struct file file;
-    enum qrt_err e;
     bool ok;
 
-    memcpy(burned.b, party->content.b, burned.len);
-    e = qrt_share_burn(burned.b + IDENTITY_BYTES, burned.len - IDENTITY_BYTES, rec->b, rec->len);
-    if (e != QRT_OK) {
-        share_content_free(&burned);
-        return trouble_set(trouble, "%s", qrt_err_text(e));
-    }
-    share_file_seal(&file, &party->facts, party->key, &burned);
+    share_file_seal(&file, &party->facts, party->key, changed);
     ok = file_replace(party->active_path, file.b, file.len, trouble);
     file_free(&file);
-    share_content_free(&burned);
-    party->has_share = false; /* what is in memory is out of date: nothing signs with it any more */
+    share_content_free(changed);
+    party->has_share = false;
     if (ok)
         told_stored(party, party->active_path);
     return ok;
+}
+
+static struct share_content copy_content(const struct party *party)
+{
+    struct share_content copy = {secret_alloc(party->content.len), party->content.len};
+
+    memcpy(copy.b, party->content.b, copy.len);
+    return copy;
+}
+
+static bool store_burn(struct party *party, const struct qrt_record *rec, struct trouble *trouble)
+{
+    struct share_content burned = copy_content(party);
+    enum qrt_err e =
+        qrt_share_burn(burned.b + IDENTITY_BYTES, burned.len - IDENTITY_BYTES, rec->b, rec->len);
+
+    if (e == QRT_OK)
+        return replace_share(party, &burned, trouble);
+    share_content_free(&burned);
+    return trouble_set(trouble, "%s", qrt_err_text(e));
+}
+
+bool party_note_burn(struct party *party, uint16_t peer, struct trouble *trouble)
+{
+    struct share_content noted = copy_content(party);
+    enum qrt_err e =
+        qrt_share_note_burn(noted.b + IDENTITY_BYTES, noted.len - IDENTITY_BYTES, peer);
+
+    if (e == QRT_OK)
+        return replace_share(party, &noted, trouble);
+    share_content_free(&noted);
+    return trouble_set(trouble, "%s", qrt_err_text(e));
 }
 
 bool party_store(struct party *party, const struct qrt_record *rec, struct trouble *trouble)

@@ -6,9 +6,9 @@
  * A party derives from a verified intent everything it is about to do (key, message, path,
  * threshold, roster) and takes only the quorum and the attempt number from whoever coordinates. In
  * a keygen the intent says whose identity sits at each index, so that nobody but the initiator can
- * seat anybody; afterwards the share record does. A party accepts an attempt only if its number is higher than any it has seen for this intent, until the
- * deadline. The session's iid hashes intent and attempt: whoever lies about either produces no
- * signature.
+ * seat anybody; afterwards the share record does. A party accepts an attempt only if its number is
+ * higher than any it has seen for this intent, until the deadline. The session's iid hashes intent
+ * and attempt: whoever lies about either produces no signature.
  *
  * One value has one encoding; decoders accept nothing else, so the hash of the bytes is the hash of
  * the meaning. */

@@ -18,7 +18,8 @@ static const uint8_t zero[32];
 
 enum {
     VERSION = 1,
-    FIXED_BYTES = 128, /* all but parties, path and message */
+    FIXED_BYTES = 128, /* all but parties, identities, path and message */
+    IDK_BYTES = 32,
     ATTEMPTS_MAX = 16,
     POOL_MAX = 65535,
     HARDENED_SHIFT = 31
@@ -44,6 +45,24 @@ static bool are_parties_valid(const struct qrt_intent *in)
         if (in->parties[i] <= before || in->parties[i] > QRT_INDEX_MAX)
             return false;
         before = in->parties[i];
+    }
+    return true;
+}
+
+/* After the keygen the key's record says who the parties are. */
+static bool has_identities(const struct qrt_intent *in)
+{
+    return in->operation == QRT_OP_KEYGEN;
+}
+
+static bool are_identities_valid(const struct qrt_intent *in)
+{
+    for (size_t i = 0; i < in->parties_n; i++) {
+        if (!has_identities(in) && memcmp(in->idk[i], zero, IDK_BYTES) != 0)
+            return false;
+        for (size_t j = 0; has_identities(in) && j < i; j++)
+            if (memcmp(in->idk[i], in->idk[j], IDK_BYTES) == 0)
+                return false;
     }
     return true;
 }
@@ -75,12 +94,15 @@ static bool is_subject_valid(const struct qrt_intent *in)
 
 static bool is_valid(const struct qrt_intent *in)
 {
-    return is_head_valid(in) && are_parties_valid(in) && is_path_valid(in) && is_subject_valid(in);
+    return is_head_valid(in) && are_parties_valid(in) && are_identities_valid(in) &&
+           is_path_valid(in) && is_subject_valid(in);
 }
 
 size_t qrt_intent_size(const struct qrt_intent *intent)
 {
-    return FIXED_BYTES + 2 * (size_t)intent->parties_n + 4 * (size_t)intent->path_n +
+    size_t party = has_identities(intent) ? 2 + IDK_BYTES : 2;
+
+    return FIXED_BYTES + party * intent->parties_n + 4 * (size_t)intent->path_n +
            intent->message_len;
 }
 
@@ -102,6 +124,8 @@ static void put_intent(struct qrt_wr *w, const struct qrt_intent *in)
     qrt_wr_be16(w, in->parties_n);
     for (size_t i = 0; i < in->parties_n; i++)
         qrt_wr_be16(w, in->parties[i]);
+    for (size_t i = 0; has_identities(in) && i < in->parties_n; i++)
+        qrt_wr_bytes(w, in->idk[i], IDK_BYTES);
     qrt_wr_be16(w, in->path_n);
     for (size_t i = 0; i < in->path_n; i++)
         qrt_wr_be32(w, in->path[i]);
@@ -134,6 +158,8 @@ static void get_parties(struct qrt_rd *r, struct qrt_intent *in)
         r->failed = true;
     for (size_t i = 0; !r->failed && i < in->parties_n; i++)
         in->parties[i] = qrt_rd_be16(r);
+    for (size_t i = 0; !r->failed && has_identities(in) && i < in->parties_n; i++)
+        qrt_rd_copy(r, in->idk[i], IDK_BYTES);
 }
 
 static void get_path(struct qrt_rd *r, struct qrt_intent *in)

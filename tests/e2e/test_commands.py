@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 """verify, address, inspect, help: right answers, in text and in JSON, with the right exit code."""
-import ctypes
-import ctypes.util
 import hashlib
 import json
 import os
@@ -9,8 +7,8 @@ import struct
 import subprocess
 import unittest
 
-from support import (PASSPHRASE, QUORATE, TestCase, Watched, open_share_file, parse_record,
-                     parse_share_file, run)
+from support import (PASSPHRASE, QUORATE, Signer, TestCase, Watched, open_share_file, parse_record,
+                     parse_share_file, run, th)
 
 # The generator itself, the key 1; addresses as everybody has them.
 G = "0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798"
@@ -170,31 +168,11 @@ class Verify(TestCase):
                          (1, None, f"quorate: cannot open {path}: No such file or directory\n"))
 
 
-def th(label, *fields):
-    """TH of protocol.md B.1."""
-    tag = hashlib.sha256(b"DKC/1/" + label).digest()
-    return hashlib.sha256(tag + tag + b"".join(struct.pack(">I", len(f)) + f
-                                               for f in fields)).digest()
-
-
-class Signer:
-    """An Ed25519 key of libsodium's."""
-
-    def __init__(self):
-        self.sodium = ctypes.CDLL(ctypes.util.find_library("sodium"))
-        pk, self.sk = ctypes.create_string_buffer(32), ctypes.create_string_buffer(64)
-        assert self.sodium.crypto_sign_keypair(pk, self.sk) == 0
-        self.pk = pk.raw
-
-    def broadcast(self, payload):
-        """A fourth-round message of a key generation, as it travels."""
-        header = b"DKC1" + bytes([1, 1, 4, 0]) + struct.pack(">HHI", 2, 0xffff, len(payload))
-        header += bytes(range(32)) + bytes(range(32, 64))
-        sig = ctypes.create_string_buffer(64)
-        digest = th(b"wire/sign", header, b"", payload)
-        assert self.sodium.crypto_sign_detached(sig, None, digest, ctypes.c_ulonglong(32),
-                                                self.sk) == 0
-        return header + payload + sig.raw
+def broadcast(signer, payload):
+    """A fourth-round message of a key generation, as it travels."""
+    header = b"DKC1" + bytes([1, 1, 4, 0]) + struct.pack(">HHI", 2, 0xffff, len(payload))
+    header += bytes(range(32)) + bytes(range(32, 64))
+    return header + payload + signer.sign(th(b"wire/sign", header, b"", payload))
 
 
 class Inspect(TestCase):
@@ -261,6 +239,25 @@ class Inspect(TestCase):
             "deadline": 1700000000, "key_id": "03" * 32, "path": [44, 60], "digest": "keccak256",
             "message": message.hex()})
 
+    def test_keygen_intent_shows_who_sits_where(self):
+        idks = [bytes([n] * 32) for n in (0xa1, 0xa2)]
+        fields = (b"DKI1" + bytes([1, 1, 1, 1, 2]) + b"\1" * 16 + b"\2" * 16 + bytes(32) + b"\4" * 32 +
+                  struct.pack(">QIHH2H", 1700000000, 1, 2, 2, 1, 7) + b"".join(idks) + bytes(7))
+        shown, _ = self.inspect(self.write("intent", fields))
+        del shown["file"]
+        self.assertEqual(shown, {
+            "kind": "intent", "operation": "keygen", "purpose": "message", "account": "01" * 16,
+            "request": "02" * 16, "threshold": 2, "allowed_parties": [1, 7], "attempts": 1,
+            "deadline": 1700000000, "identity_hashes": [idk.hex() for idk in idks]})
+
+    def test_burn_and_gate_records(self):
+        for magic, kind in ((b"DKB1", "burn record"), (b"DKG1", "gate record")):
+            path = self.write("record", magic + b"\1" + b"\5" * 32 + struct.pack(">I4H", 3, 1, 2, 2, 9))
+            shown, err = self.inspect(path)
+            self.assertEqual(shown, {"file": path, "kind": kind, "kgid": "05" * 32, "epoch": 3,
+                                     "party": 1, "peers": [2, 9]})
+            self.assertEqual(err, "")
+
     def test_presignature_shows_its_public_part_only(self):
         secrets = [bytes([n] * 32) for n in (0x51, 0x52, 0x53)]
         g = bytes.fromhex(G)
@@ -277,7 +274,7 @@ class Inspect(TestCase):
 
     def test_evidence_is_verified(self):
         cheat = Signer()
-        said = [cheat.broadcast(bytes([n] * 32)) for n in (1, 2)]
+        said = [broadcast(cheat, bytes([n] * 32)) for n in (1, 2)]
         head = b"DKE1" + bytes([1, 49]) + struct.pack(">H", 2) + cheat.pk
         evidence = head + struct.pack(">H", 2) + b"".join(struct.pack(">I", len(m)) + m for m in said)
         path = self.write("evidence", evidence)
@@ -297,7 +294,7 @@ class Inspect(TestCase):
         for name, content in (("empty", b""), ("text", b"hello world"), ("three", b"DKC"),
                               ("message", b"DKC1"), ("record", b"DKS1\1\1\1\0"),
                               ("presignature", b"DKP1\1\1"), ("intent", b"DKI1\1"),
-                              ("evidence", b"DKE1")):
+                              ("evidence", b"DKE1"), ("burn", b"DKB1\1"), ("gate", b"DKG1")):
             path = self.write(name, content)
             r = run("inspect", path)
             self.assertEqual((r.code, r.out, r.err.count("\n")), (1, "", 1), r.err)

@@ -69,10 +69,13 @@ class Burn(TestCase):
         self.make_key()
         self.file = self.share("key", 1)
 
-    def record(self, peers, epoch=0):
+    def record(self, peers, epoch=0, magic=b"DKB1"):
         kgid = parse_record(open_share_file(self.file, PASSPHRASE)[2]).kgid
-        return self.write("burn", b"DKB1\1" + kgid + struct.pack(
+        return self.write(magic.decode(), magic + b"\1" + kgid + struct.pack(
             f">IHH{len(peers)}H", epoch, 1, len(peers), *peers))
+
+    def gate(self, peers):
+        return self.record(peers, magic=b"DKG1")
 
     def pairs(self):
         return {pair[0]: pair for pair in
@@ -85,7 +88,7 @@ class Burn(TestCase):
     def test_a_burn_is_durable_and_erases_what_the_peer_attacked(self):
         before = self.pairs()
         burn = self.record([2])
-        self.assertEqual(helper("gate", self.file, burn).returncode, 0)
+        self.assertEqual(helper("gate", self.file, self.gate([2])).returncode, 0)
         r = helper("burn", self.file, burn)
         self.assertEqual((r.returncode, r.stderr), (0, ""))
         after = self.pairs()
@@ -103,9 +106,16 @@ class Burn(TestCase):
         self.assertEqual(r.code, 1)
         self.assertTrue(r.err.endswith("party 1: the OT setup with a signer is burned; refresh the "
                                        "key first\n"), r.err)
-        self.assertEqual(helper("gate", self.file, burn).returncode, 1)
-        self.assertEqual(helper("gate", self.file, self.record([3])).returncode, 0)
+        self.assertEqual(helper("gate", self.file, self.gate([2])).returncode, 1)
+        self.assertEqual(helper("gate", self.file, self.gate([3])).returncode, 0)
         self.assertEqual(self.sign(1, 3).code, 0)
+
+    def test_a_gate_is_no_burn_and_a_burn_no_gate(self):
+        gate, burn = self.gate([2]), self.record([2])
+        before = self.tree()
+        self.assertEqual(helper("burn", self.file, gate).returncode, 1)
+        self.assertEqual(helper("gate", self.file, burn).returncode, 1)
+        self.assertEqual(self.tree(), before)
 
     def test_a_burn_of_another_share_changes_nothing(self):
         before = self.tree()

@@ -115,7 +115,8 @@ static void intents(void)
                                  .attempts = 1,
                                  .t = 2,
                                  .parties_n = 2,
-                                 .parties = {1, 2}};
+                                 .parties = {1, 2},
+                                 .idk = {{5}, {6}}};
     if (qrt_intent_encode(&intent, b, sizeof b, &len) != QRT_OK)
         exit(1);
     put("intent", "keygen", b, len);

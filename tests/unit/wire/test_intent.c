@@ -14,7 +14,15 @@ static const char golden[] =
     "25262728292a2b2c2d2e2f000000006553f100000000030002000300010002012c00030000002c0000003c7fffffff"
     "010000000568656c6c6f";
 
-enum { GOLDEN_LEN = (sizeof golden - 1) / 2 };
+/* With identities. */
+static const char golden_keygen[] =
+    "444b49310101010101c0c1c2c3c4c5c6c7c8c9cacbcccdcecfd0d1d2d3d4d5d6d7d8d9dadbdcdddedf000000000000"
+    "0000000000000000000000000000000000000000000000000000101112131415161718191a1b1c1d1e1f2021222324"
+    "25262728292a2b2c2d2e2f000000006553f100000000030002000300010002012c303132333435363738393a3b3c3d"
+    "3e3f404142434445464748494a4b4c4d4e4f505152535455565758595a5b5c5d5e5f606162636465666768696a6b6c"
+    "6d6e6f707172737475767778797a7b7c7d7e7f808182838485868788898a8b8c8d8e8f00000000000000";
+
+enum { GOLDEN_LEN = (sizeof golden - 1) / 2, KEYGEN_LEN = (sizeof golden_keygen - 1) / 2 };
 
 static uint8_t message[QRT_MESSAGE_MAX + 1];
 static uint8_t buffer[QRT_MESSAGE_MAX + 1024];
@@ -55,6 +63,8 @@ static struct qrt_intent keygen_example(void)
 
     in.operation = QRT_OP_KEYGEN;
     memset(in.keyid, 0, 32);
+    for (unsigned i = 0; i < in.parties_n; i++)
+        fill(in.idk[i], 32, 0x30 + 0x20 * i);
     in.path_n = 0;
     in.digest = 0;
     in.message_len = 0;
@@ -98,6 +108,7 @@ static void check_round_trip(const struct qrt_intent *in)
     assert_int_equal(out.t, in->t);
     assert_int_equal(out.parties_n, in->parties_n);
     assert_memory_equal(out.parties, in->parties, 2 * (size_t)in->parties_n);
+    assert_memory_equal(out.idk, in->idk, sizeof out.idk);
     assert_int_equal(out.path_n, in->path_n);
     assert_memory_equal(out.path, in->path, 4 * (size_t)in->path_n);
     assert_int_equal(out.digest, in->digest);
@@ -117,6 +128,9 @@ static void the_encoding_is_the_known_one(void **state)
     (void)state;
     assert_int_equal(encode(&in, &len), QRT_OK);
     assert_true(test_is_hex(buffer, len, golden));
+    in = keygen_example();
+    assert_int_equal(encode(&in, &len), QRT_OK);
+    assert_true(test_is_hex(buffer, len, golden_keygen));
 }
 
 static void what_was_encoded_decodes_to_the_same(void **state)
@@ -152,73 +166,179 @@ static void the_largest_intent_has_a_round_trip(void **state)
     check_round_trip(&in);
 }
 
-static void every_cut_and_every_extension_is_refused(void **state)
+static void the_largest_keygen_has_a_round_trip(void **state)
 {
-    uint8_t b[GOLDEN_LEN + 1] = {0};
-    struct qrt_intent out;
+    struct qrt_intent in = keygen_example();
 
     (void)state;
-    test_unhex(b, GOLDEN_LEN, golden);
-    for (size_t len = 0; len < GOLDEN_LEN; len++)
-        assert_int_equal(qrt_intent_decode(&out, b, len), QRT_E_INTENT_FORMAT);
-    assert_int_equal(qrt_intent_decode(&out, b, GOLDEN_LEN + 1), QRT_E_INTENT_FORMAT);
-    assert_int_equal(qrt_intent_decode(&out, b, GOLDEN_LEN), QRT_OK);
+    in.parties_n = in.t = QRT_PARTIES_MAX;
+    for (uint16_t i = 0; i < QRT_PARTIES_MAX; i++) {
+        in.parties[i] = (uint16_t)(i + 1);
+        fill(in.idk[i], 32, i);
+    }
+    check_round_trip(&in);
 }
 
-/* lessons.md part 1, row 20: the initiator's signature did not cover the derivation path. */
-static void lesson_1_20_every_changed_byte_breaks_the_signature_and_the_iid(void **state)
+static void check_cuts(const char *hex, size_t whole)
+{
+    uint8_t b[KEYGEN_LEN + 1] = {0};
+    struct qrt_intent out;
+
+    test_unhex(b, whole, hex);
+    for (size_t len = 0; len < whole; len++)
+        assert_int_equal(qrt_intent_decode(&out, b, len), QRT_E_INTENT_FORMAT);
+    assert_int_equal(qrt_intent_decode(&out, b, whole + 1), QRT_E_INTENT_FORMAT);
+    assert_int_equal(qrt_intent_decode(&out, b, whole), QRT_OK);
+}
+
+static void every_cut_and_every_extension_is_refused(void **state)
+{
+    (void)state;
+    check_cuts(golden, GOLDEN_LEN);
+    check_cuts(golden_keygen, KEYGEN_LEN);
+}
+
+static void check_every_byte_is_signed(uint8_t *b, size_t len)
 {
     struct qrt_ctx *ctx = test_ctx(QRT_CPU_ALL);
-    uint8_t b[GOLDEN_LEN], seed[32], idpk[32], sk[64], sig[64], iid[32], req[32], other[32];
+    uint8_t seed[32], idpk[32], sk[64], sig[64], iid[32], req[32], other[32];
 
-    (void)state;
-    test_unhex(b, sizeof b, golden);
     fill(seed, 32, 0xa0);
     assert_int_equal(crypto_sign_seed_keypair(idpk, sk, seed), 0);
-    qrt_intent_sign(sig, ctx, b, sizeof b, sk);
-    qrt_intent_iid(iid, ctx, b, sizeof b, 0);
-    qrt_intent_req(req, ctx, b, sizeof b, 0);
-    assert_int_equal(qrt_intent_verify(ctx, b, sizeof b, sig, idpk), QRT_OK);
-    for (size_t i = 0; i < sizeof b; i++) {
+    qrt_intent_sign(sig, ctx, b, len, sk);
+    qrt_intent_iid(iid, ctx, b, len, 0);
+    qrt_intent_req(req, ctx, b, len, 0);
+    assert_int_equal(qrt_intent_verify(ctx, b, len, sig, idpk), QRT_OK);
+    for (size_t i = 0; i < len; i++) {
         b[i] ^= (uint8_t)(1 << i % 8);
-        assert_int_equal(qrt_intent_verify(ctx, b, sizeof b, sig, idpk), QRT_E_INTENT_SIGNATURE);
-        qrt_intent_iid(other, ctx, b, sizeof b, 0);
+        assert_int_equal(qrt_intent_verify(ctx, b, len, sig, idpk), QRT_E_INTENT_SIGNATURE);
+        qrt_intent_iid(other, ctx, b, len, 0);
         assert_memory_not_equal(iid, other, 32);
-        qrt_intent_req(other, ctx, b, sizeof b, 0);
+        qrt_intent_req(other, ctx, b, len, 0);
         assert_memory_not_equal(req, other, 32);
         b[i] ^= (uint8_t)(1 << i % 8);
     }
     for (size_t i = 0; i < sizeof sig; i++) {
         sig[i] ^= 1;
-        assert_int_equal(qrt_intent_verify(ctx, b, sizeof b, sig, idpk), QRT_E_INTENT_SIGNATURE);
+        assert_int_equal(qrt_intent_verify(ctx, b, len, sig, idpk), QRT_E_INTENT_SIGNATURE);
         sig[i] ^= 1;
     }
     idpk[0] ^= 1;
-    assert_int_equal(qrt_intent_verify(ctx, b, sizeof b, sig, idpk), QRT_E_INTENT_SIGNATURE);
+    assert_int_equal(qrt_intent_verify(ctx, b, len, sig, idpk), QRT_E_INTENT_SIGNATURE);
+}
+
+/* lessons.md part 1, row 20: the initiator's signature did not cover the derivation path. */
+static void lesson_1_20_every_changed_byte_breaks_the_signature_and_the_iid(void **state)
+{
+    uint8_t b[KEYGEN_LEN];
+
+    (void)state;
+    test_unhex(b, GOLDEN_LEN, golden);
+    check_every_byte_is_signed(b, GOLDEN_LEN);
+    test_unhex(b, KEYGEN_LEN, golden_keygen);
+    check_every_byte_is_signed(b, KEYGEN_LEN);
+}
+
+static void check_canonical(const char *hex, size_t whole)
+{
+    uint8_t b[KEYGEN_LEN];
+    struct qrt_intent out;
+    size_t len;
+
+    test_unhex(b, whole, hex);
+    for (size_t i = 0; i < whole; i++) {
+        uint8_t kept = b[i];
+
+        for (unsigned v = 0; v < 256; v++) {
+            b[i] = (uint8_t)v;
+            if (qrt_intent_decode(&out, b, whole) != QRT_OK)
+                continue;
+            assert_int_equal(encode(&out, &len), QRT_OK);
+            assert_int_equal(len, whole);
+            assert_memory_equal(buffer, b, len);
+        }
+        b[i] = kept;
+    }
 }
 
 /* Whatever byte is changed to whatever value: what still decodes encodes to the very same bytes. */
 static void what_decodes_is_canonical(void **state)
 {
-    uint8_t b[GOLDEN_LEN];
-    struct qrt_intent out;
+    (void)state;
+    check_canonical(golden, GOLDEN_LEN);
+    check_canonical(golden_keygen, KEYGEN_LEN);
+}
+
+enum { IDENTITIES_AT = 127 };
+
+static void every_byte_of_every_identity_is_read_into_its_place(void **state)
+{
+    uint8_t b[KEYGEN_LEN];
+    struct qrt_intent whole, out;
+
+    (void)state;
+    test_unhex(b, sizeof b, golden_keygen);
+    assert_int_equal(qrt_intent_decode(&whole, b, sizeof b), QRT_OK);
+    for (size_t i = 0; i < 3 * 32; i++) {
+        b[IDENTITIES_AT + i] ^= 0x01;
+        assert_int_equal(qrt_intent_decode(&out, b, sizeof b), QRT_OK);
+        assert_int_equal(out.idk[i / 32][i % 32], whole.idk[i / 32][i % 32] ^ 0x01);
+        out.idk[i / 32][i % 32] ^= 0x01;
+        assert_memory_equal(out.idk, whole.idk, sizeof out.idk);
+        b[IDENTITIES_AT + i] ^= 0x01;
+    }
+}
+
+/* The same identities at other indices are another intent. */
+static void swapped_identities_are_another_intent(void **state)
+{
+    struct qrt_ctx *ctx = test_ctx(QRT_CPU_ALL);
+    uint8_t seed[32] = {1}, idpk[32], sk[64], sig[64], iid[32], other[32];
+    struct qrt_intent in = keygen_example();
     size_t len;
 
     (void)state;
-    test_unhex(b, sizeof b, golden);
-    for (size_t i = 0; i < sizeof b; i++) {
-        uint8_t kept = b[i];
+    assert_int_equal(crypto_sign_seed_keypair(idpk, sk, seed), 0);
+    assert_int_equal(encode(&in, &len), QRT_OK);
+    qrt_intent_sign(sig, ctx, buffer, len, sk);
+    qrt_intent_iid(iid, ctx, buffer, len, 0);
+    fill(in.idk[0], 32, 0x50);
+    fill(in.idk[1], 32, 0x30);
+    assert_int_equal(encode(&in, &len), QRT_OK);
+    assert_int_equal(qrt_intent_verify(ctx, buffer, len, sig, idpk), QRT_E_INTENT_SIGNATURE);
+    qrt_intent_iid(other, ctx, buffer, len, 0);
+    assert_memory_not_equal(iid, other, 32);
+}
 
-        for (unsigned v = 0; v < 256; v++) {
-            b[i] = (uint8_t)v;
-            if (qrt_intent_decode(&out, b, sizeof b) != QRT_OK)
-                continue;
-            assert_int_equal(encode(&out, &len), QRT_OK);
-            assert_int_equal(len, sizeof b);
-            assert_memory_equal(buffer, b, len);
+static void an_identity_that_stands_twice_is_refused(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        for (size_t j = 0; j < i; j++) {
+            struct qrt_intent in = keygen_example(), out;
+            uint8_t b[KEYGEN_LEN];
+            size_t len;
+
+            memcpy(in.idk[i], in.idk[j], 32);
+            assert_int_equal(encode(&in, &len), QRT_E_INTENT_FORMAT);
+            test_unhex(b, sizeof b, golden_keygen);
+            memcpy(b + IDENTITIES_AT + 32 * i, b + IDENTITIES_AT + 32 * j, 32);
+            assert_int_equal(qrt_intent_decode(&out, b, sizeof b), QRT_E_INTENT_FORMAT);
         }
-        b[i] = kept;
     }
+}
+
+/* A key's record says who its parties are; an intent that uses the key has no second opinion. */
+static void only_a_keygen_names_identities(void **state)
+{
+    struct qrt_intent sign = example(), presign = presign_example();
+    size_t len;
+
+    (void)state;
+    sign.idk[2][31] = 1;
+    assert_int_equal(encode(&sign, &len), QRT_E_INTENT_FORMAT);
+    presign.idk[0][0] = 1;
+    assert_int_equal(encode(&presign, &len), QRT_E_INTENT_FORMAT);
 }
 
 static void signature_and_ids_are_the_known_ones(void **state)
@@ -290,6 +410,7 @@ static void every_field_out_of_range_is_refused_by_the_encoder(void **state)
     REFUSE(keygen_example(), in.path_n = 1);
     REFUSE(keygen_example(), in.digest = 1);
     REFUSE(keygen_example(), in.message_len = 1);
+    REFUSE(keygen_example(), memcpy(in.idk[2], in.idk[0], 32));
     REFUSE(presign_example(), in.digest = 1);
     REFUSE(presign_example(), in.message_len = 1);
     REFUSE(example(), in.digest = 3);
@@ -364,9 +485,14 @@ int main(void)
         cmocka_unit_test(the_encoding_is_the_known_one),
         cmocka_unit_test(what_was_encoded_decodes_to_the_same),
         cmocka_unit_test(the_largest_intent_has_a_round_trip),
+        cmocka_unit_test(the_largest_keygen_has_a_round_trip),
         cmocka_unit_test(every_cut_and_every_extension_is_refused),
         cmocka_unit_test(lesson_1_20_every_changed_byte_breaks_the_signature_and_the_iid),
         cmocka_unit_test(what_decodes_is_canonical),
+        cmocka_unit_test(every_byte_of_every_identity_is_read_into_its_place),
+        cmocka_unit_test(swapped_identities_are_another_intent),
+        cmocka_unit_test(an_identity_that_stands_twice_is_refused),
+        cmocka_unit_test(only_a_keygen_names_identities),
         cmocka_unit_test(signature_and_ids_are_the_known_ones),
         cmocka_unit_test(every_field_out_of_range_is_refused_by_the_encoder),
         cmocka_unit_test(every_field_out_of_range_is_refused_by_the_decoder),
