@@ -239,6 +239,23 @@ static void test_messages_count_in_their_own_protocol_round_and_session(void **s
     }
 }
 
+/* Round 1 without an ephemeral key, and zeros where it would stand. */
+static void test_a_first_round_without_a_key_has_no_weak_key(void **state)
+{
+    const struct proof *p = &proofs[PROOF_WEAK_KEYGEN];
+    uint8_t b[QRT_EVIDENCE_HEAD_BYTES + 4 + QRT_HEADER_BYTES + 64 + QRT_SIG_BYTES] = {0};
+    uint8_t *wire = b + QRT_EVIDENCE_HEAD_BYTES + 4;
+    struct qrt_signed m = {.header = wire, .payload = wire + QRT_HEADER_BYTES, .payload_len = 64};
+    struct qrt_evidence ev;
+
+    (void)state;
+    memcpy(b, p->b, QRT_EVIDENCE_HEAD_BYTES + 4 + QRT_HEADER_BYTES);
+    qrt_be32_put(wire - 4, QRT_HEADER_BYTES + 64 + QRT_SIG_BYTES);
+    qrt_envelope_sign(full_ctx(), wire + QRT_HEADER_BYTES + 64, &m,
+                      proof_people()->world.identity[CHEATER - 1]);
+    assert_int_equal(verify(&ev, b, sizeof b), QRT_E_EVIDENCE);
+}
+
 /* ---- nobody can frame the honest ---- */
 
 /* Everything three honest parties ever sent: two keygens, two signatures, one online. */
@@ -474,6 +491,7 @@ int main(void)
         cmocka_unit_test(test_cut_or_longer_evidence_proves_nothing),
         cmocka_unit_test(test_other_magic_or_version_is_no_evidence),
         cmocka_unit_test(test_proofs_do_not_hold_against_anybody_else),
+        cmocka_unit_test(test_a_first_round_without_a_key_has_no_weak_key),
         cmocka_unit_test(test_messages_count_in_their_own_protocol_round_and_session),
     };
     const struct CMUnitTest framed[] = {
