@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 /* How long members have to say why another one failed, and to end when they are asked to. */
-enum { ECHO_MS = 2000, END_MS = 5000 };
+enum { ECHO_MS = 5000, END_MS = 10000 };
 /* Above every descriptor that a child gets by number. */
 enum { FD_FIRST = 3, FD_HIGH = 128 };
 

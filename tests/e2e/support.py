@@ -101,7 +101,10 @@ class Watched:
         self.until(lambda lines: sum(text in line for line in lines) >= n)
 
     def kill(self, name):
-        os.kill(self.pids[name], signal.SIGKILL)
+        try:
+            os.kill(self.pids[name], signal.SIGKILL)
+        except ProcessLookupError:
+            pass  # it ended after the line that was waited for
 
     def end(self):
         """Wait for the command and everything it started; its code, stdout and own sentences."""

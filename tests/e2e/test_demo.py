@@ -185,6 +185,20 @@ class Demo(TestCase):
         read = json.loads(run("demo", "--json", "--signers", "1,2", "--tx", EXAMPLE).out)
         self.assertEqual(built_in["unsigned_transaction"], read["unsigned_transaction"])
 
+    def test_any_working_directory_will_do(self):
+        here = os.getcwd()
+        self.addCleanup(os.chdir, here)
+        os.chdir(self.tmp)
+        r = run("demo", "--json", "--signers", "1,2")
+        self.assertEqual((r.code, r.err), (0, ""))
+        # A relative name is the user's own, and is named if it is not there.
+        r = run("demo", "--tx", "examples/transfer.json")
+        self.assertEqual((r.code, r.err), (1, "quorate: cannot open examples/transfer.json: No such "
+                                              "file or directory\n"))
+        r = run("demo", "--dir", "key", "--signers", "1,2", passphrase=PASSPHRASE)
+        self.assertEqual((r.code, r.err), (0, ""))
+        self.assertEqual(os.listdir(self.tmp), ["key"])
+
     def test_numbers_may_be_integers_decimal_or_hexadecimal_strings(self):
         with open(EXAMPLE, encoding="utf-8") as f:
             fields = json.load(f)

@@ -6,7 +6,7 @@ import struct
 import subprocess
 import unittest
 
-from support import PASSPHRASE, TestCase, open_share_file, parse_record, passphrase_pipe, run
+from support import LIMIT, PASSPHRASE, TestCase, open_share_file, parse_record, passphrase_pipe, run
 
 HELPER = os.environ["STORE_HELPER"]
 PASSPHRASE_FD = 5
@@ -20,7 +20,7 @@ def helper(*args):
         os.close(r)
     try:
         return subprocess.run([HELPER, *args], pass_fds=[PASSPHRASE_FD], capture_output=True,
-                              text=True, check=False, timeout=60)
+                              text=True, check=False, timeout=LIMIT)
     finally:
         os.close(PASSPHRASE_FD)
 
