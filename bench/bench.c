@@ -53,7 +53,7 @@ static bool parse(struct options *o, int argc, char **argv)
     return true;
 }
 
-static const secp256k1_context *make_secp(void)
+static secp256k1_context *make_secp(void)
 {
     secp256k1_context *secp = secp256k1_context_create(SECP256K1_CONTEXT_NONE);
     uint8_t seed[32];
@@ -119,5 +119,7 @@ int main(int argc, char **argv)
     }
     bench_all(&b);
     report_close(&b.report);
+    free(b.ctx);
+    secp256k1_context_destroy(b.secp);
     return b.report.wrong ? 1 : 0;
 }

@@ -9,7 +9,7 @@
 struct bench {
     struct report report;
     struct verifier verifier;
-    const secp256k1_context *secp;
+    secp256k1_context *secp;
     struct qrt_ctx *ctx; /* of the CPU mask in turn */
     bool quick;          /* few samples: shows that it runs, not how fast */
     bool limits;         /* the CPU mask in turn is one that the limits were set for */
