@@ -46,7 +46,7 @@ void qrt_ct_xor_masked(uint8_t *dst, const uint8_t *src, size_t len, uint64_t ma
 void qrt_xor(uint8_t *dst, const uint8_t *src, size_t len);
 
 /* Declassify: from here on |p| is public, because |why|. No code in an ordinary build; in the
- * constant-time build (QRT_CTIME) valgrind learns that branching on it is allowed. */
+ * constant-time build (option ctime) valgrind learns that branching on it is allowed. */
 void qrt_public(const void *p, size_t len, const char *why);
 /* The opposite, at the place where a secret is born. */
 void qrt_secret(const void *p, size_t len);

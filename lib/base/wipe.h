@@ -6,7 +6,8 @@
 #include <stddef.h>
 
 void qrt_wipe(void *p, size_t len);
-/* Overwrite stack that callees left behind, libsecp256k1's above all (protocol.md O.3). */
+/* Registers are not covered: values stay there until they are used again.
+ * Overwrite stack that callees left behind, libsecp256k1's above all (protocol.md O.3). */
 void qrt_wipe_stack(void);
 
 #endif

@@ -54,15 +54,6 @@ void qrt_pt_base(const struct qrt_ctx *ctx, struct qrt_pt *r, const struct qrt_s
     *r = t;
 }
 
-static int copy_uncompressed(uint8_t *out, const uint8_t *x, const uint8_t *y, void *data)
-{
-    (void)data;
-    out[0] = 4;
-    memcpy(out + 1, x, 32);
-    memcpy(out + 33, y, 32);
-    return 1;
-}
-
 static int copy_compressed(uint8_t *out, const uint8_t *x, const uint8_t *y, void *data)
 {
     (void)data;
@@ -71,49 +62,22 @@ static int copy_compressed(uint8_t *out, const uint8_t *x, const uint8_t *y, voi
     return 1;
 }
 
-/* k P as |copy| writes it. k is not 0. */
-static void mul_copied(const struct qrt_ctx *ctx, uint8_t *out, const struct qrt_pt *p,
-                       const struct qrt_sc *k, secp256k1_ecdh_hash_function copy)
+bool qrt_pt_mul_encoded(const struct qrt_ctx *ctx, uint8_t b[33], const struct qrt_pt *p,
+                        const struct qrt_sc *k)
 {
     uint8_t key[32];
     int ok;
 
     qrt_assert(!p->inf);
-    qrt_sc_encode(key, k);
-    ok = secp256k1_ecdh(ctx->secp, out, &p->p, key, copy, NULL);
-    qrt_wipe(key, sizeof key);
-    qrt_public(&ok, sizeof ok, "true for every scalar from 1 to q-1");
-    qrt_assert(ok);
-}
-
-void qrt_pt_mul(const struct qrt_ctx *ctx, struct qrt_pt *r, const struct qrt_pt *p,
-                const struct qrt_sc *k)
-{
-    struct qrt_pt t = {.inf = false};
-    uint8_t xy[65];
-    int ok;
-
-    if (qrt_sc_is_zero(k)) {
-        *r = identity;
-        return;
-    }
-    mul_copied(ctx, xy, p, k, copy_uncompressed);
-    qrt_public(xy, sizeof xy, "the parser branches on validity alone, and the point is valid");
-    ok = secp256k1_ec_pubkey_parse(ctx->secp, &t.p, xy, sizeof xy);
-    qrt_wipe(xy, sizeof xy);
-    qrt_assert(ok);
-    *r = t;
-    qrt_wipe(&t, sizeof t);
-}
-
-bool qrt_pt_mul_encoded(const struct qrt_ctx *ctx, uint8_t b[33], const struct qrt_pt *p,
-                        const struct qrt_sc *k)
-{
     if (qrt_sc_is_zero(k)) {
         memset(b, 0, 33);
         return false;
     }
-    mul_copied(ctx, b, p, k, copy_compressed);
+    qrt_sc_encode(key, k);
+    ok = secp256k1_ecdh(ctx->secp, b, &p->p, key, copy_compressed, NULL);
+    qrt_wipe(key, sizeof key);
+    qrt_public(&ok, sizeof ok, "true for every scalar from 1 to q-1");
+    qrt_assert(ok);
     return true;
 }
 

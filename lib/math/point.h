@@ -20,10 +20,9 @@ void qrt_pt_encode(const struct qrt_ctx *ctx, uint8_t b[33], const struct qrt_pt
 
 /* r = k G. CT in k, except that k = 0 (the identity) shows. */
 void qrt_pt_base(const struct qrt_ctx *ctx, struct qrt_pt *r, const struct qrt_sc *k);
-/* r = k P. CT in k, except that k = 0 shows. |p| is not the identity. */
-void qrt_pt_mul(const struct qrt_ctx *ctx, struct qrt_pt *r, const struct qrt_pt *p,
-                const struct qrt_sc *k);
-/* enc(k P) without leaving a trace of it elsewhere; false if k = 0. CT in k and in the result. */
+/* enc(k P) for a secret k, by secp256k1_ecdh; false and zeros if k = 0. |p| is not the identity.
+ * The product never passes through libsecp256k1's parser, which is not constant time (protocol.md
+ * O.3). CT in k and in the result. */
 bool qrt_pt_mul_encoded(const struct qrt_ctx *ctx, uint8_t b[33], const struct qrt_pt *p,
                         const struct qrt_sc *k);
 /* r = k P for public k, zero and the identity included. */

@@ -102,8 +102,8 @@ struct receiver {
     struct pair *pairs;
 };
 
-/* H2C(i, c, R_{1-c}) of all instances, or with |other| H2C(i, 1-c, R_c). */
-static void recv_hash(struct receiver *t, bool other)
+/* H2C(i, c, R_{1-c}) of all instances, or with |other| H2C(i, 1-c, R_c). Returns the passes. */
+static size_t recv_hash(struct receiver *t, bool other)
 {
     for (size_t i = 0; i < QRT_OT_N; i++) {
         uint64_t c = qrt_bit_get(t->st->delta, i);
@@ -111,17 +111,26 @@ static void recv_hash(struct receiver *t, bool other)
         t->h.jobs[i] = (struct qrt_h2c_job){
             .point = t->pairs[i].r[!other], .i = (uint16_t)i, .j = (uint8_t)(c ^ (uint64_t)other)};
     }
-    qrt_h2c_many(t->ctx, &t->h, t->ot_sid, QRT_OT_N);
+    return qrt_h2c_many(t->ctx, &t->h, t->ot_sid, QRT_OT_N);
 }
 
-/* C.4 steps 2 and 3. Each instance is hashed for both branches, so that the whole takes as long
- * for one choice as for the other (C.6; how candidates fall into groups may move a few). */
+/* Passes of both batches of a receiver: 32 to 40 occur; more than RECV_PASSES in one of 10^9 runs.
+ */
+#define RECV_PASSES 44
+
+/* C.4 steps 2 and 3. Each instance is hashed for both branches, so that the sum of tries is the
+ * same for either choice; idle passes hide how the tries fell into groups, so that the whole takes
+ * as long for one choice as for the other (C.6). Which try of which instance failed shows to
+ * whoever watches the cache of this machine during keygen, as it does in the protocol itself:
+ * SECURITY.md. */
 static void recv_choose(struct receiver *t)
 {
-    recv_hash(t, false);
+    size_t passes = recv_hash(t, false);
+
     for (size_t i = 0; i < QRT_OT_N; i++)
         chosen_point(t->ctx, t->pairs[i].r[0], &t->st->a[i], &t->h.out[i]);
-    recv_hash(t, true); /* the result is of no use */
+    passes += recv_hash(t, true); /* the result is of no use */
+    qrt_h2c_idle(t->ctx, &t->h, passes < RECV_PASSES ? RECV_PASSES - passes : 0);
     for (size_t i = 0; i < QRT_OT_N; i++)
         qrt_ct_swap(t->pairs[i].r[0], t->pairs[i].r[1], 33,
                     qrt_mask_bit(qrt_bit_get(t->st->delta, i)));
@@ -163,34 +172,25 @@ void qrt_ot_recv_keys(const struct qrt_ctx *ctx, uint8_t keys[QRT_OT_N][16],
     qrt_wipe_stack();
 }
 
-/* False if one of QRT_H2C_PASS points is not on the curve. */
-static bool lift_all(const struct qrt_ctx *ctx, struct qrt_pt out[QRT_H2C_PASS],
-                     const uint8_t (*b)[33])
+enum qrt_err qrt_ot1_decode(const struct qrt_ctx *ctx, struct qrt_pt points[2 * QRT_OT_N],
+                            const uint8_t b[QRT_OT1_BYTES])
 {
     bool ok[QRT_H2C_PASS], all = true;
 
-    qrt_curve_lift_many_vartime(ctx, out, ok, b, QRT_H2C_PASS);
-    for (size_t v = 0; v < QRT_H2C_PASS; v++)
-        all = all && ok[v];
-    return all;
-}
-
-enum qrt_err qrt_ot1_check(const struct qrt_ctx *ctx, const uint8_t ot1[QRT_OT1_BYTES])
-{
-    const uint8_t(*points)[33] = (const uint8_t(*)[33])ot1;
-    struct qrt_pt lifted[QRT_H2C_PASS];
-
-    for (size_t v = 0; v < 2 * QRT_OT_N; v += QRT_H2C_PASS)
-        if (!lift_all(ctx, lifted, points + v))
-            return QRT_E_MALFORMED_PRIVATE;
-    return QRT_OK;
+    for (size_t v = 0; all && v < 2 * QRT_OT_N; v += QRT_H2C_PASS) {
+        qrt_curve_lift_many_vartime(ctx, points + v, ok, (const uint8_t(*)[33])b + v, QRT_H2C_PASS);
+        for (size_t k = 0; k < QRT_H2C_PASS; k++)
+            all = all && ok[k];
+    }
+    return all ? QRT_OK : QRT_E_MALFORMED_PRIVATE;
 }
 
 struct sender {
     struct qrt_h2c h;
     struct qrt_sc b;
     const struct qrt_ctx *ctx;
-    const uint8_t *ot_sid, *b33;
+    const uint8_t *b33;
+    const struct qrt_ot1 *ot1;
     const struct pair *pairs;
     uint8_t (*keys)[2][16];
 };
@@ -202,43 +202,35 @@ static void send_hash(struct sender *t, size_t i0)
         t->h.jobs[v] = (struct qrt_h2c_job){.point = t->pairs[i0 + v / 2].r[1 - v % 2],
                                             .i = (uint16_t)(i0 + v / 2),
                                             .j = (uint8_t)(v % 2)};
-    qrt_h2c_many(t->ctx, &t->h, t->ot_sid, QRT_H2C_MAX);
+    (void)qrt_h2c_many(t->ctx, &t->h, t->ot1->sid, QRT_H2C_MAX);
 }
 
 /* Branch |v| of a batch from |i0|: M = R + H2C, K = b M. */
-static enum qrt_err send_key(struct sender *t, size_t i0, size_t v, const struct qrt_pt *r)
+static enum qrt_err send_key(struct sender *t, size_t i0, size_t v)
 {
     size_t i = i0 + v / 2, j = v % 2;
-    const struct key_id id = {.ot_sid = t->ot_sid,
+    const struct key_id id = {.ot_sid = t->ot1->sid,
                               .b33 = t->b33,
                               .pair = &t->pairs[i],
                               .i = (uint16_t)i,
                               .j = (uint8_t)j};
     struct qrt_pt m;
 
-    qrt_pt_add(t->ctx, &m, r, &t->h.out[v]);
+    qrt_pt_add(t->ctx, &m, &t->ot1->points[2 * i + j], &t->h.out[v]);
     if (m.inf)
         return QRT_E_OT_POINT;
     key_make(t->ctx, t->keys[i][j], &id, &m, &t->b);
     return QRT_OK;
 }
 
-/* After the hashing h.lifted is free: the points of OT1 pass through it. */
 static enum qrt_err send_batch(struct sender *t, size_t i0)
 {
-    const uint8_t(*points)[33] = (const uint8_t(*)[33])t->pairs[i0].r;
+    enum qrt_err e = QRT_OK;
 
     send_hash(t, i0);
-    for (size_t v = 0; v < QRT_H2C_MAX; v++) {
-        enum qrt_err e;
-
-        if (v % QRT_H2C_PASS == 0 && !lift_all(t->ctx, t->h.lifted, points + v))
-            return QRT_E_MALFORMED_PRIVATE;
-        e = send_key(t, i0, v, &t->h.lifted[v % QRT_H2C_PASS]);
-        if (e)
-            return e;
-    }
-    return QRT_OK;
+    for (size_t v = 0; !e && v < QRT_H2C_MAX; v++)
+        e = send_key(t, i0, v);
+    return e;
 }
 
 static enum qrt_err send_all(struct sender *t)
@@ -253,11 +245,10 @@ static enum qrt_err send_all(struct sender *t)
 }
 
 enum qrt_err qrt_ot_send(const struct qrt_ctx *ctx, uint8_t b33[33], uint8_t keys[QRT_OT_N][2][16],
-                         const uint8_t ot_sid[32], const uint8_t ot1[QRT_OT1_BYTES],
-                         struct qrt_drbg *rng)
+                         const struct qrt_ot1 *ot1, struct qrt_drbg *rng)
 {
     struct sender t = {
-        .ctx = ctx, .ot_sid = ot_sid, .b33 = b33, .pairs = (const struct pair *)ot1, .keys = keys};
+        .ctx = ctx, .b33 = b33, .ot1 = ot1, .pairs = (const struct pair *)ot1->b, .keys = keys};
     struct qrt_pt b;
     enum qrt_err e;
 

@@ -31,12 +31,19 @@ void qrt_ot_recv_keys(const struct qrt_ctx *ctx, uint8_t keys[QRT_OT_N][16],
                       const uint8_t ot1[QRT_OT1_BYTES], const uint8_t b33[33],
                       const struct qrt_pt *b);
 
+/* An OT1 as the sender has it. */
+struct qrt_ot1 {
+    const uint8_t *sid;          /* 32: ot_sid */
+    const uint8_t *b;            /* QRT_OT1_BYTES */
+    const struct qrt_pt *points; /* 2 QRT_OT_N: what qrt_ot1_decode made of |b| */
+};
 /* K.3 for OT1: QRT_E_MALFORMED_PRIVATE unless all 256 points are on the curve. */
-QRT_MUST enum qrt_err qrt_ot1_check(const struct qrt_ctx *ctx, const uint8_t ot1[QRT_OT1_BYTES]);
+QRT_MUST enum qrt_err qrt_ot1_decode(const struct qrt_ctx *ctx, struct qrt_pt points[2 * QRT_OT_N],
+                                     const uint8_t b[QRT_OT1_BYTES]);
 /* The sender's part: draws b, gives B and both keys of every instance. QRT_E_OT_POINT if some M is
- * the identity, QRT_E_MALFORMED_PRIVATE if a point does not parse. CT in b and the keys. */
+ * the identity; then the outputs are zero. CT in b and the keys. */
 QRT_MUST enum qrt_err qrt_ot_send(const struct qrt_ctx *ctx, uint8_t b33[33],
-                                  uint8_t keys[QRT_OT_N][2][16], const uint8_t ot_sid[32],
-                                  const uint8_t ot1[QRT_OT1_BYTES], struct qrt_drbg *rng);
+                                  uint8_t keys[QRT_OT_N][2][16], const struct qrt_ot1 *ot1,
+                                  struct qrt_drbg *rng);
 
 #endif

@@ -19,8 +19,7 @@
 #include <string.h>
 
 #define DATA_LEN 38 /* BE16 i, u8 j, point, u8 part, u8 counter */
-#define FEW 8       /* a pass has at least so many candidates */
-_Static_assert(FEW <= QRT_H2C_PASS && 2 * QRT_H2C_PASS <= QRT_FH_MANY_MAX, "a pass fits");
+_Static_assert(2 * QRT_H2C_PASS <= QRT_FH_MANY_MAX, "a pass fits");
 
 /* The two hash inputs of a candidate: part 0 makes x, part 1 the sign. */
 static void data_put(uint8_t (*data)[64], const struct qrt_h2c_job *job, uint8_t counter)
@@ -55,7 +54,8 @@ static void candidates_make(const struct qrt_ctx *ctx, struct qrt_h2c *h, const 
         h->candidate[v][0] = (uint8_t)(2 | (h->digest[2 * v + 1][0] & 1));
         memcpy(h->candidate[v] + 1, h->digest[2 * v], 32);
     }
-    qrt_public(h->candidate, 33 * n, "a hash of points that are sent (protocol.md C.6)");
+    qrt_public(h->candidate, 33 * n,
+               "as a set, hashes of points that are sent; which came first: h2c.h");
 }
 
 /* The first candidate on the curve, or false. */
@@ -75,14 +75,16 @@ static void pass_choose(struct pass *p, const struct qrt_h2c *h, size_t first, s
     size_t left = end - first;
 
     p->n = left < QRT_H2C_PASS ? left : QRT_H2C_PASS;
-    p->each = left < FEW ? FEW / left : 1;
+    p->each = QRT_H2C_PASS / p->n;
     for (size_t k = 0; k < p->n; k++)
         p->jobs[k] = h->queue[(first + k) % n];
 }
 
-void qrt_h2c_many(const struct qrt_ctx *ctx, struct qrt_h2c *h, const uint8_t ot_sid[32], size_t n)
+size_t qrt_h2c_many(const struct qrt_ctx *ctx, struct qrt_h2c *h, const uint8_t ot_sid[32],
+                    size_t n)
 {
     size_t first = 0, end = n; /* of the ring; positions count up and wrap at n */
+    size_t passes = 0;
     struct pass p;
 
     qrt_assert(n <= QRT_H2C_MAX);
@@ -91,7 +93,7 @@ void qrt_h2c_many(const struct qrt_ctx *ctx, struct qrt_h2c *h, const uint8_t ot
         h->queue[v] = (uint8_t)v;
         h->counter[v] = 0;
     }
-    while (first < end) {
+    for (; first < end; passes++) {
         pass_choose(&p, h, first, end, n);
         first += p.n;
         candidates_make(ctx, h, &p);
@@ -101,9 +103,23 @@ void qrt_h2c_many(const struct qrt_ctx *ctx, struct qrt_h2c *h, const uint8_t ot
             if (candidate_take(h, &p, k))
                 continue;
             h->counter[p.jobs[k]] = (uint16_t)(h->counter[p.jobs[k]] + p.each);
-            qrt_assert(h->counter[p.jobs[k]] + FEW <= 256); /* probability 2^-248 */
+            qrt_assert(h->counter[p.jobs[k]] + QRT_H2C_PASS <= 256); /* probability 2^-240 */
             h->queue[end++ % n] = p.jobs[k];
         }
+    }
+    return passes;
+}
+
+void qrt_h2c_idle(const struct qrt_ctx *ctx, struct qrt_h2c *h, size_t passes)
+{
+    struct pass p = {.n = QRT_H2C_PASS, .each = 1};
+
+    for (size_t k = 0; k < QRT_H2C_PASS; k++)
+        p.jobs[k] = (uint8_t)k;
+    while (passes-- > 0) {
+        candidates_make(ctx, h, &p);
+        qrt_curve_lift_many_vartime(ctx, h->lifted, h->ok, (const uint8_t(*)[33])h->candidate,
+                                    QRT_H2C_PASS);
     }
 }
 
@@ -113,7 +129,7 @@ void qrt_ot_hash_to_curve(const struct qrt_ctx *ctx, struct qrt_pt *out, const u
     struct qrt_h2c h;
 
     h.jobs[0] = (struct qrt_h2c_job){.point = point, .i = i, .j = j};
-    qrt_h2c_many(ctx, &h, ot_sid, 1);
+    (void)qrt_h2c_many(ctx, &h, ot_sid, 1);
     *out = h.out[0];
     qrt_wipe(&h, sizeof h);
 }

@@ -29,10 +29,16 @@ struct qrt_h2c {
     bool ok[QRT_H2C_PASS];
 };
 
-/* out[v] = H2C of jobs[v], v < n <= QRT_H2C_MAX.
- * The candidates are declassified: they are functions of points that are sent. How many are needed
- * shows for the batch as a whole, so a job may hold a secret j only together with a second batch
- * for the other j (protocol.md C.4 step 3, C.6). Such a caller wipes |h|. */
-void qrt_h2c_many(const struct qrt_ctx *ctx, struct qrt_h2c *h, const uint8_t ot_sid[32], size_t n);
+/* out[v] = H2C of jobs[v], v < n <= QRT_H2C_MAX. Returns the passes it took.
+ * CT: not in the candidates, which are declassified. As a set they are functions of points that are
+ * sent; that a job of this batch asks for j before another batch asks for 1-j is not. A caller with
+ * secret j hashes both branches in two batches and evens out the passes (qrt_h2c_idle), so that
+ * nothing but the order of tries inside this machine depends on j (protocol.md C.4 step 3, C.6).
+ * Such a caller wipes |h|. */
+size_t qrt_h2c_many(const struct qrt_ctx *ctx, struct qrt_h2c *h, const uint8_t ot_sid[32],
+                    size_t n);
+
+/* |passes| more, of full width and to no end; |h| has been through qrt_h2c_many. */
+void qrt_h2c_idle(const struct qrt_ctx *ctx, struct qrt_h2c *h, size_t passes);
 
 #endif

@@ -66,6 +66,18 @@ struct qrt_rvole_scratch {
     } u;
 };
 
+static struct qrt_ext *ext_of(struct qrt_rvole_scratch *scratch)
+{
+    qrt_assert((uintptr_t)scratch % 64 == 0);
+    return &scratch->u.ext;
+}
+
+static struct mul *mul_of(struct qrt_rvole_scratch *scratch)
+{
+    qrt_assert((uintptr_t)scratch % 64 == 0);
+    return &scratch->u.mul;
+}
+
 size_t qrt_rvole_scratch_size(void)
 {
     return sizeof(struct qrt_rvole_scratch);
@@ -92,7 +104,7 @@ void qrt_rvole_bob1(const struct qrt_ctx *ctx, struct qrt_rvole_bob *st, struct 
                     struct qrt_drbg *rng, struct qrt_rvole_scratch *scratch)
 {
     struct qrt_e1 *m = (struct qrt_e1 *)e1;
-    struct qrt_ext *x = &scratch->u.ext;
+    struct qrt_ext *x = ext_of(scratch);
     uint8_t *choice = (uint8_t *)&x->choice;
 
     qrt_drbg_bytes(rng, ctx, st->beta, sizeof st->beta);
@@ -114,7 +126,7 @@ enum qrt_err qrt_rvole_alice_check(const struct qrt_ctx *ctx, struct qrt_rvole_a
                                    struct qrt_rvole_scratch *scratch)
 {
     const struct qrt_e1 *m = (const struct qrt_e1 *)e1;
-    struct qrt_ext *x = &scratch->u.ext;
+    struct qrt_ext *x = ext_of(scratch);
     enum qrt_err e;
 
     qrt_ext_id(ctx, st->eid, id, m->nonce);
@@ -235,7 +247,7 @@ void qrt_rvole_alice(const struct qrt_ctx *ctx, struct qrt_sc c[2], uint8_t e2[Q
                      struct qrt_rvole_scratch *scratch)
 {
     struct e2 *out = (struct e2 *)e2;
-    struct mul *m = &scratch->u.mul;
+    struct mul *m = mul_of(scratch);
 
     qrt_drbg_bytes(rng, ctx, out->nonce, sizeof out->nonce);
     mul_start(ctx, m, st->eid, out->nonce);
@@ -315,15 +327,15 @@ static enum qrt_err bob2_inner(const struct qrt_ctx *ctx, struct qrt_sc d[2], st
     return QRT_OK;
 }
 
-enum qrt_err qrt_rvole_bob2(const struct qrt_ctx *ctx, struct qrt_sc d[2],
-                            const struct qrt_rvole_bob *st, const uint8_t e2[QRT_E2_BYTES],
-                            struct qrt_rvole_scratch *scratch)
+enum qrt_err qrt_rvole_bob2(const struct qrt_ctx *ctx, struct qrt_sc d[2], struct qrt_rvole_bob *st,
+                            const uint8_t e2[QRT_E2_BYTES], struct qrt_rvole_scratch *scratch)
 {
-    struct mul *m = &scratch->u.mul;
+    struct mul *m = mul_of(scratch);
     enum qrt_err e;
 
     d[0] = d[1] = qrt_sc_zero;
     e = bob2_inner(ctx, d, m, st, (const struct e2 *)e2);
+    qrt_wipe(st, sizeof *st);
     qrt_wipe(m, sizeof *m);
     return e;
 }

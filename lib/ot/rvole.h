@@ -34,7 +34,8 @@ struct qrt_rvole_alice {
     uint8_t delta[16];
 };
 
-/* Working memory of the functions below, wiped by each before it returns; too large for a stack. */
+/* Working memory of the functions below, aligned to 64 bytes (asserted), wiped by each before it
+ * returns; too large for a stack. */
 struct qrt_rvole_scratch;
 size_t qrt_rvole_scratch_size(void);
 
@@ -58,10 +59,10 @@ void qrt_rvole_alice(const struct qrt_ctx *ctx, struct qrt_sc c[2], uint8_t e2[Q
 /* K.3 for E2: QRT_E_MALFORMED_PRIVATE unless every a~ and eta is below q. */
 QRT_MUST enum qrt_err qrt_rvole_e2_check(const uint8_t e2[QRT_E2_BYTES]);
 
-/* Bob: QRT_E_SG_MULTIPLICATION if mu does not match, then d is zero. |e2| has passed e2_check. CT.
- */
+/* Bob: QRT_E_SG_MULTIPLICATION if mu does not match, then d is zero. |e2| has passed e2_check.
+ * Wipes |st|: a second answer for the same beta would be an oracle for it. CT. */
 QRT_MUST enum qrt_err qrt_rvole_bob2(const struct qrt_ctx *ctx, struct qrt_sc d[2],
-                                     const struct qrt_rvole_bob *st, const uint8_t e2[QRT_E2_BYTES],
+                                     struct qrt_rvole_bob *st, const uint8_t e2[QRT_E2_BYTES],
                                      struct qrt_rvole_scratch *scratch);
 
 #endif

@@ -25,6 +25,7 @@ enum {
 struct qrt_keygen_peer {
     struct qrt_ot_recv recv;
     uint8_t ot1[QRT_OT1_BYTES]; /* as sent: the keys hash it, and the outbox is sealed in place */
+    struct qrt_pt theirs[2 * QRT_OT_N]; /* the points of his OT1 to us; public */
     uint8_t zc[32];
 };
 

@@ -138,7 +138,8 @@ enum qrt_err qrt_keygen_parse2(struct qrt_run *run)
             continue;
         if (!qrt_keygen_r2_decode(run->ctx, &kg->F[j * run->t], r2, run->t))
             return qrt_run_blame(run, j, QRT_E_MALFORMED_BROADCAST);
-        if (qrt_ot1_check(run->ctx, qrt_run_inbox(run, 2, QRT_KIND_PRIVATE, j)))
+        if (qrt_ot1_decode(run->ctx, peer_state(run, j)->theirs,
+                           qrt_run_inbox(run, 2, QRT_KIND_PRIVATE, j)))
             return qrt_run_blame(run, j, QRT_E_MALFORMED_PRIVATE);
     }
     return QRT_OK;
@@ -213,6 +214,8 @@ static enum qrt_err deal_to(struct qrt_run *run, size_t j)
     const struct qrt_keygen_open *open = run->open;
     uint8_t *p = qrt_run_private(run, 3, j);
     uint8_t sid[32];
+    const struct qrt_ot1 ot1 = {sid, qrt_run_inbox(run, 2, QRT_KIND_PRIVATE, j),
+                                peer_state(run, j)->theirs};
     struct qrt_sc part;
     enum qrt_err e;
 
@@ -223,8 +226,7 @@ static enum qrt_err deal_to(struct qrt_run *run, size_t j)
     memcpy(p + KG_R3_RC, kg->rc, 32);
     memcpy(p + KG_R3_ZC, peer_state(run, j)->zc, 32);
     ot_sid(run, sid, j, run->own);
-    e = qrt_ot_send(run->ctx, p + KG_R3_B, kg->ot_keys.send, sid,
-                    qrt_run_inbox(run, 2, QRT_KIND_PRIVATE, j), &kg->rng);
+    e = qrt_ot_send(run->ctx, p + KG_R3_B, kg->ot_keys.send, &ot1, &kg->rng);
     if (e)
         return qrt_run_blame(run, j, e);
     qrt_pprf_build(run->ctx, (uint8_t(*)[QRT_LEAVES][16])pair_row(run, j)->bob_seeds,

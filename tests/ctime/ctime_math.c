@@ -119,11 +119,10 @@ static void base_multiplication(const struct qrt_ctx *ctx)
 static void point_multiplication(const struct qrt_ctx *ctx)
 {
     struct qrt_sc k = ctime_secret_scalar();
-    struct qrt_pt p, r;
+    struct qrt_pt p;
     uint8_t b[33];
 
     qrt_pt_base(ctx, &p, &qrt_sc_one);
-    qrt_pt_mul(ctx, &r, &p, &k);
     (void)qrt_pt_mul_encoded(ctx, b, &p, &k);
 }
 

@@ -37,8 +37,11 @@ static void base_sender(const struct qrt_ctx *ctx)
 {
     struct qrt_drbg rng = ctime_secret_rng(ctx);
 
-    ctime_need(qrt_ot1_check(ctx, p.ot1) == QRT_OK, "OT1");
-    ctime_need(qrt_ot_send(ctx, p.b33, p.send_keys, p.sid, p.ot1, &rng) == QRT_OK, "OT2");
+    static struct qrt_pt points[2 * QRT_OT_N];
+    const struct qrt_ot1 ot1 = {p.sid, p.ot1, points};
+
+    ctime_need(qrt_ot1_decode(ctx, points, p.ot1) == QRT_OK, "OT1");
+    ctime_need(qrt_ot_send(ctx, p.b33, p.send_keys, &ot1, &rng) == QRT_OK, "OT2");
 }
 
 static void base_receiver_ends(const struct qrt_ctx *ctx)

@@ -150,6 +150,8 @@ struct pair {
 
 static void base_ot(const struct kat *k, struct pair *p)
 {
+    static struct qrt_pt points[2 * QRT_OT_N];
+    const struct qrt_ot1 ot1 = {p->sid, p->ot1, points};
     struct qrt_drbg rng;
     struct qrt_pt b;
 
@@ -157,7 +159,8 @@ static void base_ot(const struct kat *k, struct pair *p)
     rng_of(k, &rng, "kat-ot-recv");
     qrt_ot_recv_start(k->ctx, &p->recv, p->ot1, p->sid, &rng);
     rng_of(k, &rng, "kat-ot-send");
-    if (qrt_ot_send(k->ctx, p->b33, p->keys, p->sid, p->ot1, &rng) != QRT_OK)
+    if (qrt_ot1_decode(k->ctx, points, p->ot1) != QRT_OK ||
+        qrt_ot_send(k->ctx, p->b33, p->keys, &ot1, &rng) != QRT_OK)
         memset(p->b33, 0, sizeof p->b33);
     if (qrt_pt_decode(k->ctx, &b, p->b33))
         qrt_ot_recv_keys(k->ctx, p->chosen, &p->recv, p->sid, p->ot1, p->b33, &b);
@@ -213,7 +216,7 @@ static void pprf_is(struct kat *k, const json_t *v, struct pair *p)
 static void vole_is(struct kat *k, const json_t *v, struct pair *p)
 {
     const struct pair *in = p;
-    struct qrt_rvole_scratch *scratch = malloc(qrt_rvole_scratch_size());
+    struct qrt_rvole_scratch *scratch = aligned_alloc(QRT_ALIGN, qrt_rvole_scratch_size());
     struct qrt_rvole_id id = {p->sid, 1, 2};
     struct qrt_sc a[2] = {{{0}}}, b, c[2] = {{{0}}}, d[2] = {{{0}}};
     struct qrt_drbg rng;

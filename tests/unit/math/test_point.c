@@ -113,16 +113,14 @@ static void test_small_multiples_of_the_base_point(void **state)
 static void check_multiplications(const struct qrt_ctx *ctx, const struct qrt_pt *p,
                                   const struct qrt_sc *p_log, const struct qrt_sc *k)
 {
-    struct qrt_pt a, b, c;
+    struct qrt_pt a, b;
     struct qrt_sc product;
     uint8_t expected[33] = {0}, got[33];
 
     qrt_sc_mul(&product, p_log, k);
     qrt_pt_base(ctx, &a, &product);
-    qrt_pt_mul(ctx, &b, p, k);
-    qrt_pt_mul_vartime(ctx, &c, p, k);
+    qrt_pt_mul_vartime(ctx, &b, p, k);
     assert_true(qrt_pt_equal(ctx, &a, &b));
-    assert_true(qrt_pt_equal(ctx, &a, &c));
     if (!a.inf)
         qrt_pt_encode(ctx, expected, &a);
     assert_true(qrt_pt_mul_encoded(ctx, got, p, k) == !a.inf);
@@ -156,7 +154,7 @@ static void test_a_result_may_be_written_over_the_operand(void **state)
     struct qrt_pt p = base(ctx, 2), expected = base(ctx, 13);
 
     (void)state;
-    qrt_pt_mul(ctx, &p, &p, &three);
+    qrt_pt_mul_vartime(ctx, &p, &p, &three);
     qrt_pt_add(ctx, &p, &p, &p);
     qrt_pt_neg(ctx, &p, &p);
     qrt_pt_neg(ctx, &p, &p);
@@ -235,9 +233,9 @@ static void multiply_the_identity(void)
 {
     const struct qrt_ctx *ctx = test_ctx(QRT_CPU_ALL);
     const struct qrt_pt o = marked_identity(ctx);
-    struct qrt_pt r;
+    uint8_t b[33];
 
-    qrt_pt_mul(ctx, &r, &o, &qrt_sc_one);
+    (void)qrt_pt_mul_encoded(ctx, b, &o, &qrt_sc_one);
 }
 
 static void test_what_has_no_encoding_is_a_bug(void **state)

@@ -63,6 +63,16 @@ void assert_sha(const struct qrt_ctx *ctx, const void *b, size_t len, const char
     assert_true(test_is_hex(digest, 32, hex));
 }
 
+void setup_send(const struct qrt_ctx *ctx, uint8_t b33[33], uint8_t both[QRT_OT_N][2][16],
+                const struct qrt_ot1 *ot1, struct qrt_drbg *rng)
+{
+    static struct qrt_pt points[2 * QRT_OT_N];
+    const struct qrt_ot1 whole = {ot1->sid, ot1->b, points};
+
+    assert_int_equal(qrt_ot1_decode(ctx, points, ot1->b), QRT_OK);
+    assert_int_equal(qrt_ot_send(ctx, b33, both, &whole, rng), QRT_OK);
+}
+
 void setup_kat_pair(const struct qrt_ctx *ctx, struct pair_seeds *p)
 {
     static uint8_t ot1[QRT_OT1_BYTES], msg[QRT_PPRF_BYTES];
@@ -75,7 +85,7 @@ void setup_kat_pair(const struct qrt_ctx *ctx, struct pair_seeds *p)
     setup_drbg(ctx, &rng, "kat-ot-recv");
     qrt_ot_recv_start(ctx, &recv, ot1, sid, &rng);
     setup_drbg(ctx, &rng, "kat-ot-send");
-    assert_int_equal(qrt_ot_send(ctx, b33, both, sid, ot1, &rng), QRT_OK);
+    setup_send(ctx, b33, both, &(struct qrt_ot1){.sid = sid, .b = ot1}, &rng);
     assert_true(qrt_pt_decode(ctx, &b, b33));
     qrt_ot_recv_keys(ctx, keys, &recv, sid, ot1, b33, &b);
     qrt_pprf_build(ctx, p->bob, msg, sid, (const uint8_t(*)[2][16])both);

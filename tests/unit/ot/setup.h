@@ -29,4 +29,8 @@ void setup_kat_pair(const struct qrt_ctx *ctx, struct pair_seeds *p);
 void setup_pair(struct pair_seeds *p, struct test_rng *rng);
 void setup_pair_delta(struct pair_seeds *p, struct test_rng *rng, const uint8_t delta[16]);
 
+/* The sender's part of a base OT; |ot1->points| need not be set. */
+void setup_send(const struct qrt_ctx *ctx, uint8_t b33[33], uint8_t both[QRT_OT_N][2][16],
+                const struct qrt_ot1 *ot1, struct qrt_drbg *rng);
+
 #endif

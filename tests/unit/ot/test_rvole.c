@@ -73,9 +73,15 @@ static void alice(struct run *r)
 
 static enum qrt_err bob2(struct run *r)
 {
+    struct qrt_rvole_bob once = r->bob; /* a real Bob answers once */
+    static const struct qrt_rvole_bob wiped;
     enum qrt_err e = qrt_rvole_e2_check(r->e2);
 
-    return e ? e : qrt_rvole_bob2(r->ctx, r->d, &r->bob, r->e2, scratch());
+    if (e)
+        return e;
+    e = qrt_rvole_bob2(r->ctx, r->d, &once, r->e2, scratch());
+    assert_memory_equal(&once, &wiped, sizeof once);
+    return e;
 }
 
 /* Up to and including E2. */
