@@ -2,24 +2,26 @@
 # SPDX-License-Identifier: Apache-2.0
 """Remove each check of the protocol in turn and show that some test goes red.
 
-usage: mutate.py [--build FOLDER] [--jobs N] [--only TEXT] [--write docs/checks.md]
+usage: mutate.py [--build FOLDER] [--jobs N] [--only TEXT] [--commit NAME]
+                 [--write docs/checks.md]
 
 The checks are scripts/mutations.py: for each the place in the specification, a small change of the
 source that removes it, and the tests that should notice. Those are tried first, then all quick
 ones. A program that crashes or hangs counts as red; a change that does not compile, or whose text
-is not in the source exactly once, is an error of the table. --write makes the table of checks for
-readers. Exit code 1 if a check can be removed unnoticed.
+is not in the source exactly once, is an error of the table. --commit takes the source of a commit
+instead of the working tree; --write makes the table of checks for readers. Exit code 1 if a check can be removed unnoticed.
 """
 import argparse
 import concurrent.futures
+import io
 import json
 import os
 import pathlib
 import queue
 import re
-import shutil
 import subprocess
 import sys
+import tarfile
 import time
 
 from mutations import CHECKS, UNREMOVABLE
@@ -52,7 +54,8 @@ def mutate(tree, edits):
 class Worker:
     """One copy of the tree with a build directory."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, commit):
+        self.commit = commit
         self.tree = folder / "tree"
         self.build = folder / "build"
         self.copy()
@@ -62,17 +65,34 @@ class Worker:
         listed = self.run("meson", "introspect", "--tests", str(self.build))
         self.tests = {t["name"]: t for t in json.loads(listed)}
 
-    def copy(self):
+    def sources(self):
+        """[(name, bytes)] of the tree that is tested."""
+        if self.commit:
+            packed = subprocess.run(["git", "archive", self.commit], cwd=ROOT, check=True,
+                                    capture_output=True).stdout
+            with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
+                for member in filter(tarfile.TarInfo.isfile, archive):
+                    yield member.name, archive.extractfile(member).read()
+            return
         names = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, text=True,
                                check=True, capture_output=True).stdout.split("\n")
         for name in filter(None, names):
-            source, target = ROOT / name, self.tree / name
-            if not source.is_file():
-                continue
-            if target.exists() and target.read_bytes() == source.read_bytes():
+            if (ROOT / name).is_file():
+                yield name, (ROOT / name).read_bytes()
+
+    def copy(self):
+        """Write what differs, remove what is gone: the next build is a small one."""
+        wanted = set()
+        for name, content in self.sources():
+            target = self.tree / name
+            wanted.add(target)
+            if target.exists() and target.read_bytes() == content:
                 continue
             target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(source, target)
+            target.write_bytes(content)
+            target.chmod(0o755 if content.startswith(b"#!") else 0o644)
+        for path in [p for p in self.tree.rglob("*") if p.is_file() and p not in wanted]:
+            path.unlink()
 
     @staticmethod
     def run(*command):
@@ -199,12 +219,13 @@ def main():
     parser.add_argument("--build", default="build/mutation", type=pathlib.Path)
     parser.add_argument("--jobs", default=os.cpu_count(), type=int)
     parser.add_argument("--only", default="")
+    parser.add_argument("--commit")
     parser.add_argument("--write", type=pathlib.Path)
     args = parser.parse_args()
 
     checks = [c for c in CHECKS if args.only.lower() in (c["spec"] + " " + c["check"]).lower()]
     build = args.build.resolve()
-    workers = [Worker(build / str(i)) for i in range(min(args.jobs, len(checks)))]
+    workers = [Worker(build / str(i), args.commit) for i in range(min(args.jobs, len(checks)))]
     faults = list(check_table(workers[0], checks))
     faults += [f"red before anything is removed: {n}: {said}" for n, said in baseline(workers[0])]
     for fault in faults:
