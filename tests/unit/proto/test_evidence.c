@@ -256,6 +256,32 @@ static void test_a_first_round_without_a_key_has_no_weak_key(void **state)
     assert_int_equal(verify(&ev, b, sizeof b), QRT_E_EVIDENCE);
 }
 
+/* The list of hashes names somebody else's extension. */
+static void test_a_listed_extension_is_the_accuseds_own(void **state)
+{
+    const struct proof *p = &proofs[PROOF_SG_EXTENSION];
+    uint8_t *b = malloc(p->len), *r1 = b + QRT_EVIDENCE_HEAD_BYTES + 4;
+    uint8_t *e1 = r1 + qrt_be32_get(p->b + QRT_EVIDENCE_HEAD_BYTES) + 4;
+    struct qrt_signed m = {.header = r1, .ext = r1 + QRT_HEADER_BYTES, .ext_len = 64};
+    struct qrt_evidence ev;
+
+    (void)state;
+    assert_non_null(b);
+    memcpy(b, p->b, p->len);
+    m.payload = m.ext + 64;
+    m.payload_len = 32;
+    for (unsigned sender = CHEATER; sender >= VICTIM; sender--) {
+        e1[9] = (uint8_t)sender;
+        qrt_envelope_open_hash(full_ctx(), r1 + QRT_HEADER_BYTES + 32, e1, e1 + QRT_HEADER_BYTES,
+                               2640);
+        qrt_envelope_sign(full_ctx(), r1 + QRT_HEADER_BYTES + 96, &m,
+                          proof_people()->world.identity[CHEATER - 1]);
+        assert_int_equal(verify(&ev, b, p->len),
+                         sender == CHEATER ? QRT_E_EVIDENCE_PRIVATE : QRT_E_EVIDENCE);
+    }
+    free(b);
+}
+
 /* ---- nobody can frame the honest ---- */
 
 /* Everything three honest parties ever sent: two keygens, two signatures, one online. */
@@ -492,6 +518,7 @@ int main(void)
         cmocka_unit_test(test_other_magic_or_version_is_no_evidence),
         cmocka_unit_test(test_proofs_do_not_hold_against_anybody_else),
         cmocka_unit_test(test_a_first_round_without_a_key_has_no_weak_key),
+        cmocka_unit_test(test_a_listed_extension_is_the_accuseds_own),
         cmocka_unit_test(test_messages_count_in_their_own_protocol_round_and_session),
     };
     const struct CMUnitTest framed[] = {
