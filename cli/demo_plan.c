@@ -7,6 +7,7 @@
 #include "file.h"
 #include "hex.h"
 #include "option.h"
+#include "party.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -87,7 +88,8 @@ static bool read_facts(struct share_facts *out, const char *path, struct trouble
     if (!file_read(&bytes, path, SHARE_FILE_MAX, trouble))
         return false;
     ok = share_file_parse(&file, bytes.b, bytes.len, path, trouble);
-    *out = file.facts;
+    if (ok)
+        *out = file.facts;
     file_free(&bytes);
     return ok;
 }
@@ -394,19 +396,23 @@ bool demo_enter(struct demo *demo, struct trouble *trouble)
     return lock_dir(demo, trouble) && seat_paths(demo, trouble);
 }
 
+static void remove_with(const char *path, const char *suffix)
+{
+    char name[PATH_MAX + 16];
+
+    snprintf(name, sizeof name, "%s%s", path, suffix);
+    unlink(name);
+}
+
 void demo_leave(struct demo *demo)
 {
-    if (demo->temporary) {
-        for (size_t i = 0; i < demo->seats_n; i++) {
-            char leftover[PATH_MAX + 8];
-
-            unlink(demo->seats[i].active);
-            unlink(demo->seats[i].pending);
-            snprintf(leftover, sizeof leftover, "%s" FILE_TEMPORARY_SUFFIX, demo->seats[i].active);
-            unlink(leftover);
-            snprintf(leftover, sizeof leftover, "%s" FILE_TEMPORARY_SUFFIX, demo->seats[i].pending);
-            unlink(leftover);
-        }
+    for (size_t i = 0; demo->temporary && i < demo->seats_n; i++) {
+        remove_with(demo->seats[i].active, "");
+        remove_with(demo->seats[i].active, FILE_TEMPORARY_SUFFIX);
+        remove_with(demo->seats[i].active, PARTY_EVIDENCE_SUFFIX);
+        remove_with(demo->seats[i].active, PARTY_EVIDENCE_SUFFIX FILE_TEMPORARY_SUFFIX);
+        remove_with(demo->seats[i].pending, "");
+        remove_with(demo->seats[i].pending, FILE_TEMPORARY_SUFFIX);
     }
     if (demo->temporary || demo->made_dir)
         rmdir(demo->dir); /* keeps a directory that has files */

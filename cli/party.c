@@ -64,7 +64,9 @@ static void obey(struct party *party, const json_t *order)
     for (size_t i = 0; name && i < sizeof orders / sizeof orders[0]; i++) {
         if (strcmp(name, orders[i].name) != 0)
             continue;
-        if (!party->run.peer && orders[i].run(party, order, &trouble))
+        if (party->run.peer)
+            trouble_set(&trouble, "a run is under way already");
+        else if (orders[i].run(party, order, &trouble))
             return;
     }
     party_tell_failed(party, trouble.text);

@@ -18,6 +18,8 @@
 /* Inherited descriptors. */
 enum { PARTY_FD_CONTROL = 3, PARTY_FD_RELAY = 4, PARTY_FD_PASSPHRASE = 5, PARTY_FD_LOCK = 6 };
 
+/* Evidence of a cheat is kept beside the active share. */
+#define PARTY_EVIDENCE_SUFFIX ".evidence"
 /* A run that takes longer is over: nobody waits for ever. */
 #define PARTY_RUN_MS 60000
 
@@ -25,6 +27,12 @@ enum { PARTY_FD_CONTROL = 3, PARTY_FD_RELAY = 4, PARTY_FD_PASSPHRASE = 5, PARTY_
 struct party_inbox {
     struct buffer *messages;
     size_t n, cap;
+};
+
+/* An intent that an order was accepted for, and its highest attempt. */
+struct party_attempt {
+    uint8_t intent[32]; /* hash */
+    uint32_t number;
 };
 
 /* One run and what it cost. */
@@ -52,6 +60,7 @@ struct party {
     uint8_t initiator[32];
     char active_path[PATH_MAX], pending_path[PATH_MAX]; /* pending: empty for --shares */
     struct party_inbox inbox;
+    struct buffer attempts; /* of struct party_attempt */
     struct party_run run;
 };
 

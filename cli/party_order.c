@@ -90,19 +90,50 @@ static bool check_roster(const struct order *o, struct trouble *trouble)
     return true;
 }
 
-bool order_read(struct order *o, const struct party *party, const json_t *json,
+static struct party_attempt *find_attempt(const struct party *party, const uint8_t intent[32])
+{
+    struct party_attempt *seen = (struct party_attempt *)(void *)party->attempts.b;
+
+    for (size_t i = 0; i < party->attempts.len / sizeof *seen; i++) {
+        if (memcmp(seen[i].intent, intent, 32) == 0)
+            return &seen[i];
+    }
+    return NULL;
+}
+
+/* Remembered for the life of the process: that a repeat would be useless anyway is the protocol's
+ * own doing. */
+static bool take_attempt(struct party *party, const struct order *o, json_int_t attempt,
+                         struct trouble *trouble)
+{
+    struct party_attempt new = {.number = (uint32_t)attempt}, *seen;
+
+    if (attempt < 0 || attempt >= (json_int_t)o->intent.attempts)
+        return trouble_set(trouble, "the intent does not allow this attempt");
+    crypto_hash_sha256(new.intent, o->intent_bytes, o->intent_len);
+    seen = find_attempt(party, new.intent);
+    if (seen && new.number <= seen->number)
+        return trouble_set(trouble, "this attempt of the intent, or a later one, was made already");
+    if (seen)
+        seen->number = new.number;
+    else
+        buffer_put(&party->attempts, &new, sizeof new);
+    return true;
+}
+
+bool order_read(struct order *o, struct party *party, const json_t *json,
                 enum qrt_operation operation, struct trouble *trouble)
 {
     const json_t *number = json_object_get(json, "attempt");
-    json_int_t attempt = json_integer_value(number);
+    json_int_t attempt = json_is_integer(number) ? json_integer_value(number) : -1;
 
     if (!order_read_parties(o, json, trouble) || !open_intent(o, party, json, trouble) ||
         !check_intent(o, operation, trouble))
         return false;
     if (operation == QRT_OP_KEYGEN && !check_roster(o, trouble))
         return false;
-    if (!json_is_integer(number) || attempt < 0 || attempt >= (json_int_t)o->intent.attempts)
-        return trouble_set(trouble, "the intent does not allow this attempt");
+    if (!take_attempt(party, o, attempt, trouble))
+        return false;
     qrt_intent_iid(o->iid, party->library.ctx, o->intent_bytes, o->intent_len, (uint32_t)attempt);
     return true;
 }

@@ -20,9 +20,10 @@ struct order {
 
 /* The list of participants alone: enough where a share has the roster. */
 bool order_read_parties(struct order *out, const json_t *json, struct trouble *trouble);
-/* All of it, verified: the intent asks for |operation| and allows the participants and the attempt;
- * for a keygen the participants are exactly those whom the intent seats. */
-bool order_read(struct order *out, const struct party *party, const json_t *json,
+/* All of it, verified: the intent asks for |operation| and allows the participants and the attempt,
+ * which is higher than any before; for a keygen the participants are exactly those whom the intent
+ * seats. */
+bool order_read(struct order *out, struct party *party, const json_t *json,
                 enum qrt_operation operation, struct trouble *trouble);
 
 #endif

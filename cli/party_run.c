@@ -301,7 +301,7 @@ static void keep_evidence(const struct party *party, json_t *tell)
     size_t len;
     const uint8_t *b = qrt_peer_evidence(party->run.peer, &len);
 
-    snprintf(path, sizeof path, "%s.evidence", party->active_path);
+    snprintf(path, sizeof path, "%s" PARTY_EVIDENCE_SUFFIX, party->active_path);
     if (b && file_write_new(path, b, len, &trouble))
         json_object_set_new(tell, "evidence", json_string(path));
 }
@@ -337,9 +337,9 @@ static void tell_run_failed(struct party *party)
     struct trouble trouble;
 
     keep_evidence(party, tell);
-    if (abort && abort->error == QRT_E_SG_EXTENSION && abort->accused == party->index &&
-        !party_note_burn(party, abort->from, &trouble))
-        json_object_set_new(tell, "note", json_string(trouble.text));
+    /* Advisory: without the note the peer refuses the next run instead of this party. */
+    if (abort && abort->error == QRT_E_SG_EXTENSION && abort->accused == party->index)
+        (void)party_note_burn(party, abort->from, &trouble);
     channel_tell(&party->control, tell);
 }
 
@@ -381,10 +381,11 @@ static void tell_silence(struct party *party)
 {
     uint16_t silent[1];
     size_t n = qrt_run_waiting_for(qrt_peer_run(party->run.peer), silent, 1);
-    char text[128];
+    char text[128] = "the run did not end in time";
 
-    snprintf(text, sizeof text, "no message from party %u within %d seconds", n ? silent[0] : 0,
-             PARTY_RUN_MS / 1000);
+    if (n > 0)
+        snprintf(text, sizeof text, "no message from party %u within %d seconds", silent[0],
+                 PARTY_RUN_MS / 1000);
     party_tell_failed(party, text);
     party_end_run(party);
 }

@@ -3,14 +3,13 @@
  * state here (is a progress line shown, is tracing on) is the terminal's, one per process. */
 #include "say.h"
 
-#include <stdarg.h>
-#include <stdio.h>
-#include <string.h>
-#include <unistd.h>
-
 #include "quorate/error.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 static bool progress_shown;
 static bool tracing;

@@ -88,11 +88,12 @@ class Party:
         os.waitpid(self.pid, 0)
 
 
-def intent(operation, parties, idks=(), keyid=bytes(32), t=2, deadline=None, message=b""):
+def intent(operation, parties, idks=(), keyid=bytes(32), t=2, deadline=None, message=b"",
+           attempts=1):
     """The canonical bytes of docs/wire.md; a local digest for a signature."""
     deadline = int(time.time()) + 3600 if deadline is None else deadline
     return (b"DKI1" + bytes([1, operation, 1, 1, 2]) + os.urandom(32) + keyid + os.urandom(32) +
-            struct.pack(">QIHH", deadline, 1, t, len(parties)) +
+            struct.pack(">QIHH", deadline, attempts, t, len(parties)) +
             b"".join(struct.pack(">H", i) for i in parties) + b"".join(idks) +
             struct.pack(">HBI", 0, 0, len(message)) + message)
 
@@ -228,8 +229,8 @@ class Sign(Lies):
         super().setUp()
         self.keyid = bytes.fromhex(self.make_key()["key_id"])
 
-    def asked(self):
-        return intent(SIGN, (1, 2, 3), keyid=self.keyid, message=MESSAGE)
+    def asked(self, **more):
+        return intent(SIGN, (1, 2, 3), keyid=self.keyid, message=MESSAGE, **more)
 
     def test_too_many_and_too_few_signers_are_refused(self):
         self.start((1, 2, 3), self.path("key"))
@@ -245,6 +246,27 @@ class Sign(Lies):
                      self.order("sign", self.asked(), [self.seats[0], (2, Signer().pk)]))
         other = intent(SIGN, (1, 2, 3), keyid=b"\1" * 32, message=MESSAGE)
         self.refused("the intent is for another key", self.order("sign", other, self.seats[:2]))
+
+    def test_attempts_only_go_up(self):
+        self.start((1, 2), self.path("key"), pending=False)
+        asked = self.asked(attempts=3)
+        for attempt in (1, 2):
+            order = self.order("sign", asked, attempt=attempt)
+            ends = self.play(order)
+            self.assertEqual([ends[i]["tell"] for i in (1, 2)], ["signature"] * 2)
+            self.assertEqual(ends[1]["signature"], ends[2]["signature"])
+            for again in range(attempt + 1):
+                self.refused("this attempt of the intent, or a later one, was made already",
+                             {**order, "attempt": again})
+        self.refused("the intent does not allow this attempt", {**order, "attempt": 3})
+
+    def test_one_run_at_a_time(self):
+        self.start((1, 2), self.path("key"), pending=False)
+        self.parties[0].order(self.order("sign", self.asked()))
+        self.assertEqual(self.parties[0].hear(), {"tell": "round", "round": 1})
+        self.parties[0].order(self.order("sign", self.asked()))
+        self.assertEqual(self.parties[0].hear(), {"tell": "failed",
+                                                  "text": "a run is under way already"})
 
     def test_a_cheat_is_burned_and_the_cheat_hears_why_the_run_ended(self):
         change_share_file(self.share("key", 2), PASSPHRASE, lambda r: spoil_bob_seeds(r, 1))
@@ -304,9 +326,10 @@ class Disk(TestCase):
         self.assertEqual(self.tree(), before)
         # With room on the disk the same run burns, and leaves evidence that convinces party 1 only.
         r = run("demo", "--shares", shares, passphrase=PASSPHRASE)
+        evidence = self.share("key", 1) + ".evidence"
         self.assertEqual(r.err, "quorate: signature failed: party 1: the OT extension check failed; "
-                                "it blames party 2\n")
-        shown = json.loads(run("inspect", self.share("key", 1) + ".evidence", "--json").out)
+                                f"it blames party 2 with evidence in {evidence}\n")
+        shown = json.loads(run("inspect", evidence, "--json").out)
         self.assertEqual((shown["accused"], shown["error"], shown["proven"], shown["remark"]),
                          (2, "SG_EXTENSION", False, "the messages are signed, but only one party "
                                                     "can repeat the check"))
