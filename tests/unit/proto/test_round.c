@@ -218,6 +218,31 @@ static void test_any_step_that_fails_ends_in_one_abort(void **state)
         }
 }
 
+/* A broadcast that never left may hold shares of a signature; one that left is public. */
+static void test_a_broadcast_that_did_not_leave_is_wiped_by_a_failure(void **state)
+{
+    for (unsigned left = 0; left < 2; left++) {
+        struct qrt_run *run;
+        const uint8_t *first, *second;
+
+        (void)toy_reset(state);
+        toy.fail_check = 2;
+        toy.error = QRT_E_KG_PROOF;
+        run = toy_begin();
+        first = qrt_run_inbox(run, 1, QRT_KIND_BROADCAST, 0);
+        second = qrt_run_inbox(run, 2, QRT_KIND_BROADCAST, 0);
+        assert_int_equal(toy_drain(run), 1);
+        assert_int_equal(toy_give_round(run, 1), QRT_OK);
+        toy_expect_all(second, 195, 0x20);
+        if (left)
+            assert_non_null(qrt_run_next(run));
+        assert_int_equal(toy_give_round(run, 2), QRT_E_KG_PROOF);
+        toy_expect_all(first, 64, 0x10);
+        toy_expect_all(second, 195, left ? 0x20 : 0);
+        toy_expect_failed(run, QRT_E_KG_PROOF, toy_indices[1], 2);
+    }
+}
+
 static void test_a_first_round_that_cannot_be_written_fails_the_run(void **state)
 {
     struct qrt_run *run;
@@ -465,6 +490,8 @@ int main(void)
         cmocka_unit_test_setup(test_a_confirm_can_be_where_a_run_fails, toy_reset),
         cmocka_unit_test_setup(test_confirm_and_refuse_need_a_record, toy_reset),
         cmocka_unit_test_setup(test_any_step_that_fails_ends_in_one_abort, toy_reset),
+        cmocka_unit_test_setup(test_a_broadcast_that_did_not_leave_is_wiped_by_a_failure,
+                               toy_reset),
         cmocka_unit_test_setup(test_a_first_round_that_cannot_be_written_fails_the_run, toy_reset),
         cmocka_unit_test_setup(test_a_burn_is_recorded_before_the_abort_leaves, toy_reset),
         cmocka_unit_test_setup(test_a_refused_burn_keeps_the_abort_back, toy_reset),
