@@ -88,7 +88,7 @@ static bool checksum_is_right(const char *digits)
         lower[i] = (char)tolower((unsigned char)digits[i]);
     qrt_keccak256(hash, (const uint8_t *)lower, 40);
     for (size_t i = 0; i < 40; i++) {
-        unsigned nibble = (hash[i / 2] >> (i % 2 ? 0 : 4)) & 15u;
+        unsigned nibble = ((unsigned)hash[i / 2] >> (i % 2 ? 0 : 4)) & 15u;
 
         if (isalpha((unsigned char)digits[i]) &&
             (nibble > 7) != !!isupper((unsigned char)digits[i]))
