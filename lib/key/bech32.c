@@ -45,7 +45,7 @@ static uint8_t program_digit(const uint8_t hash[20], size_t i)
     unsigned v = 0;
 
     for (size_t bit = 5 * i; bit < 5 * i + 5; bit++)
-        v = v << 1 | (hash[bit / 8] >> (7 - bit % 8) & 1u);
+        v = v << 1 | ((unsigned)hash[bit / 8] >> (7 - bit % 8) & 1u);
     return (uint8_t)v;
 }
 

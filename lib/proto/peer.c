@@ -112,11 +112,14 @@ static const uint8_t *roster_idk(const struct qrt_run *run, const struct qrt_sha
 
 static bool seat(struct qrt_peer *peer, size_t pos, const uint8_t *idpk, const uint8_t *idk)
 {
+    uint8_t hash[32];
+
     if (!idpk)
         return false;
+    qrt_sha256(peer->ctx, hash, idpk, 32);
     memcpy(peer->idpk[pos], idpk, 32);
-    qrt_sha256(peer->ctx, peer->idk[pos], idpk, 32);
-    return memcmp(peer->idk[pos], idk, 32) == 0;
+    memcpy(peer->idk[pos], hash, 32);
+    return memcmp(hash, idk, 32) == 0;
 }
 
 /* Every participant's identity key against the roster; the own secret key against the own. */
