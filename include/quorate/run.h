@@ -46,7 +46,7 @@ enum qrt_phase { QRT_PHASE_RUNNING, QRT_PHASE_DONE, QRT_PHASE_FAILED };
 
 /* Bytes that a run of |protocol| with |n| participants (keygen: parties; otherwise signers, n = t)
  * and threshold |t| needs, a multiple of QRT_ALIGN; 0 if n or t is out of range.
- * About 176 KiB for a 2-of-3 signature and 103 KiB more for each further signer; 143 KiB for a
+ * About 176 KiB for a 2-of-3 signature and 119 KiB more for each further signer; 176 KiB for a
  * 2-of-3 keygen. The start clears the memory, its content before does not matter. A
  * start that answers with class INPUT leaves no run: nothing is to be wiped, and no other function
  * may be called on it. */
