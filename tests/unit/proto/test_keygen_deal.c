@@ -179,7 +179,7 @@ static void test_commitment_and_opening_bind_every_byte(void **state)
     qrt_keygen_commitment(full_ctx(), other, sid, 8, nonce, r2, 2);
     assert_memory_not_equal(base, other, 32);
     for (size_t i = 0; i < 32 + 32 + 66 + 64; i++) {
-        uint8_t *at = i < 32 ? sid + i : i < 64 ? nonce + i - 32 : r2 + i - 64;
+        uint8_t *at = i < 32 ? sid + i : i < 64 ? nonce + (i - 32) : r2 + (i - 64);
 
         *at ^= 1;
         qrt_keygen_commitment(full_ctx(), other, sid, 7, nonce, r2, 2);
