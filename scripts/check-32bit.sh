@@ -50,7 +50,7 @@ archive() { # NAME OBJECT...
 
 pkg() { # NAME VERSION LIBRARIES
     mkdir -p "$root/lib/pkgconfig"
-    printf 'Name: %s\nDescription: 32 bits\nVersion: %s\nLibs: -L%s/lib %s\nCflags: -I%s/include\n' \
+    printf 'Name: %s\nDescription: 32 bits\nVersion: %s\nLibs: -L%s/lib %s\nCflags: -isystem %s/include\n' \
         "$1" "$2" "$root" "$3" "$root" >"$root/lib/pkgconfig/$1.pc"
 }
 

@@ -93,7 +93,7 @@ static void test_lesson_1_12_ten_thousand_foreign_messages_do_not_end_a_session(
                     (uint8_t)(1 + test_rng_below(&rng, 255));
             else
                 test_rng_bytes(&rng, b, len);
-            len -= test_rng_below(&rng, 2);
+            len -= (size_t)test_rng_below(&rng, 2);
             if (len == p->len && memcmp(b, p->b, len) == 0)
                 continue;
             assert_int_equal(qrt_err_class(rig_give(&r, p->from, b, len)), QRT_CLASS_DROP);

@@ -213,8 +213,8 @@ static void der_agrees_with_libsecp256k1(void **state)
 
         test_rng_bytes(&rng, sig.r, 32);
         test_rng_bytes(&rng, sig.s, 32);
-        memset(sig.r, 0, test_rng_below(&rng, 6));
-        memset(sig.s, 0, test_rng_below(&rng, 6));
+        memset(sig.r, 0, (size_t)test_rng_below(&rng, 6));
+        memset(sig.s, 0, (size_t)test_rng_below(&rng, 6));
         qrt_sig_compact(compact, &sig);
         assert_int_equal(secp256k1_ecdsa_signature_parse_compact(ctx->secp, &s, compact), 1);
         assert_int_equal(secp256k1_ecdsa_signature_serialize_der(ctx->secp, want, &want_len, &s),
