@@ -29,15 +29,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#if defined(__GNUC__)
-#define QRT_MUST __attribute__((warn_unused_result))
-#define QRT_API __attribute__((visibility("default")))
-#define QRT_NORETURN __attribute__((noreturn))
+/* QRT_API and QRT_NORETURN also give C++ programs the C names. */
+#if defined(__cplusplus)
+#define QRT_C extern "C"
 #else
-#define QRT_MUST
-#define QRT_API
-#define QRT_NORETURN _Noreturn
+#define QRT_C
 #endif
+#define QRT_MUST __attribute__((warn_unused_result))
+#define QRT_API QRT_C __attribute__((visibility("default")))
+#define QRT_NORETURN QRT_C __attribute__((noreturn))
 
 enum qrt_class {
     /* done */

@@ -25,7 +25,8 @@ enum qrt_operation {
     QRT_OP_PRESIGN = 3
 };
 
-/* What the key is for; a key of one purpose never signs for another. */
+/* What the key is for. Shares do not hold it: the host keeps a key's purpose beside its share and
+ * refuses intents of another, so that a key never signs for two. */
 enum qrt_purpose { QRT_PURPOSE_TRANSACTION = 1, QRT_PURPOSE_MESSAGE = 2 };
 
 /* The fields, in the order of the encoding. Numbers of entries beyond |parties_n| and |path_n| are

@@ -13,8 +13,8 @@
  *
  * A whole signature, but for I/O:
  *
- *     struct qrt_peer *peer = guarded_alloc(qrt_peer_size(QRT_SIGN, t, t));   (aligned to
- * QRT_ALIGN) struct qrt_sign_params what = {.share = &share, .signers = signers, .signers_n = t,
+ *     struct qrt_peer *peer = sodium_malloc(qrt_peer_size(QRT_SIGN, t, t));
+ *     struct qrt_sign_params what = {.share = &share, .signers = signers, .signers_n = t,
  *                                    .message = {QRT_DIGEST_KECCAK256, tx, tx_len}};
  *     struct qrt_peer_params who = {.identity = secret, .keys = keys, .keys_n = n};
  *     struct qrt_entropy entropy;
@@ -28,6 +28,10 @@
  *     }
  *     if (!e) e = qrt_sign_result(qrt_peer_run(peer), &sig, NULL, NULL);
  *     send what qrt_peer_next still gives, then qrt_peer_wipe(peer);
+ *
+ * A whole program is examples/two_of_three.c. A peer knows its own messages: they are not fed back to
+ * it. The memory must be aligned to QRT_ALIGN; sizes are multiples of it, so that guarded allocators
+ * that put the end of a block at the end of a page (sodium_malloc) align the start.
  *
  * Who travels how (protocol.md B.7): broadcasts are signed and public; the first private message of
  * signing travels open and is covered by a hash in the sender's signed broadcast; every other
@@ -54,8 +58,8 @@ struct qrt_peer_key {
 
 /* The envelope's side of a start. */
 struct qrt_peer_params {
-    const uint8_t *identity; /* own Ed25519 secret key, 64 bytes (libsodium's form); secret,
-                                borrowed until the peer is wiped */
+    /* own Ed25519 secret key, 64 bytes (libsodium's form); secret, borrowed until the peer is wiped */
+    const uint8_t *identity;
     /* at least every participant's; borrowed for the call */
     const struct qrt_peer_key *keys;
     size_t keys_n;

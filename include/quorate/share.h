@@ -8,8 +8,8 @@
  *                 public key, chain code, secret share
  *   n rows        index, identity hash, x-coordinate, public share
  *   dealers       those who dealt but received nothing (after a reshare)
- *   n-1 pairs     index, burn bits, zero-sharing seed, OT seeds in both roles, Delta: 16 435 bytes
- * each certificate   session, transcript hash, one signature of every party over the same result
+ *   n-1 pairs     index, burn bits, zero-sharing seed, OT seeds in both roles, Delta (16 435 bytes)
+ *   certificate   session, transcript hash, one signature of every party over the same result
  *
  * 33 717 bytes for 2-of-3. The exact layout is in docs/wire.md. The key id names the key over all
  * epochs; kgid and epoch name this sharing of it, and shares of different sharings never combine.
@@ -33,7 +33,8 @@ struct qrt_share_party {
     uint8_t X[33];
 };
 
-/* All pointers lead into the record. Everything but |s| and the seeds behind |pairs| is public. */
+/* All pointers lead into the record, numbers there are big-endian: copy |pk| into a struct qrt_pubkey,
+ * read an index as b[0] << 8 | b[1]. Everything but |s| and the seeds behind |pairs| is public. */
 struct qrt_share {
     const uint8_t *record;
     size_t record_len;

@@ -119,7 +119,7 @@ QRT_API QRT_MUST enum qrt_err qrt_online_start(struct qrt_run *run, const struct
 
 /* The signature of a finished signing or online run, verified before it is given out; otherwise
  * QRT_E_STATE and |sig| zeroed. |pk|, |digest| may be NULL: the key it verifies under, the 32 bytes
- * signed. A failed run may still have produced a signature at a peer (lessons.md, cb-mpc 94). */
+ * signed. A failed run may still have produced a signature at a peer. */
 QRT_API QRT_MUST enum qrt_err qrt_sign_result(const struct qrt_run *run, struct qrt_sig *sig,
                                               struct qrt_pubkey *pk, struct qrt_hash *digest);
 

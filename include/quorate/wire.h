@@ -5,8 +5,7 @@
  *
  *   broadcast, abort   header | ext | payload | signature(64)   ext in round 1 only
  *   open private       header | payload                          its hash is in the sender's ext
- *   sealed private     header | ciphertext | tag(16)             same length as the payload, plus
- * 16 */
+ *   sealed private     header | ciphertext | tag(16)             as long as the payload, plus 16 */
 #ifndef QUORATE_WIRE_H
 #define QUORATE_WIRE_H
 
