@@ -15,7 +15,7 @@ build=${BUILD:-build}
 basic="gcc libc6-dev make pkg-config meson ninja-build python3 libsecp256k1-dev libsodium-dev
     libssl-dev libcmocka-dev libjansson-dev python3-cryptography"
 extra="clang clang-format libclang-rt-14-dev llvm-14 valgrind universal-ctags binutils gcc-multilib
-    dpkg-dev xz-utils"
+    dpkg-dev xz-utils git"
 
 wanted=$basic
 [ "${1:-}" = check-all ] && wanted="$basic $extra"
