@@ -295,6 +295,9 @@ CHECKS = [
           (ONLINE, "if (memcmp(ps->info.kgid, share->kgid, 32) != 0 || ps->info.epoch != "
            "share->epoch || ps->info.own != share->own)", "if (0)"),
           error="EPOCH", tests=[LESSONS]),
+    check("G.6", "the presignature's key is pk + tau G",
+          (ONLINE, "if (!is_child(ctx, ps, share)) return QRT_E_RECORD_KEY;", "(void)is_child; (void)ctx;"),
+          error="RECORD_KEY", tests=["unit_proto/online"]),
     check("G.6, J", "echo of message, request and late tweak",
           (ONLINE, "qrt_th_end(&th, run->echo[3]);",
            "qrt_th_end(&th, run->echo[3]); memset(run->echo[3], 0, 32);"),

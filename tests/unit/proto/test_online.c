@@ -144,6 +144,35 @@ static void test_what_is_no_presignature_is_wiped_too(void **state)
     expect_start(QRT_E_RECORD_FIELD);
 }
 
+/* A record like |made| whose key is |pk|. */
+static void forge_key(const uint8_t made[QRT_PRESIG_BYTES(2)], const uint8_t pk[33])
+{
+    struct qrt_presig ps;
+
+    assert_int_equal(qrt_presig_decode(&ps, full_ctx(), made, QRT_PRESIG_BYTES(2)), QRT_OK);
+    assert_memory_not_equal(ps.info.pk.b, pk, 33);
+    memcpy(ps.info.pk.b, pk, 33);
+    qrt_presig_encode(full_ctx(), used, &ps);
+}
+
+/* A damaged record shows here, not as a cheat of the others: its key must be pk + tau G. */
+static void test_a_presignature_for_another_key_is_refused_at_its_start(void **state)
+{
+    struct qrt_presig_info child;
+    const struct qrt_share *share = keyring_share(&key, 1);
+
+    (void)state;
+    assert_int_equal(qrt_presig_inspect(&child, full_ctx(), derived[0], sizeof derived[0]), QRT_OK);
+    forge_key(presig[0], keyring_share(&other_key, 1)->pk);
+    expect_start(QRT_E_RECORD_KEY);
+    forge_key(presig[0], child.pk.b); /* tau = 0, the key of a child */
+    expect_start(QRT_E_RECORD_KEY);
+    forge_key(derived[0], share->pk); /* the child's tau, the key itself */
+    expect_start(QRT_E_RECORD_KEY);
+    forge_key(derived[0], share->parties[0].X);
+    expect_start(QRT_E_RECORD_KEY);
+}
+
 static void test_a_wrong_length_wipes_as_much_as_was_given(void **state)
 {
     struct qrt_run *run = room();
@@ -312,6 +341,7 @@ int main(void)
         cmocka_unit_test_setup(test_a_presignature_serves_its_key_epoch_and_party_only, reset),
         cmocka_unit_test_setup(test_a_burned_pair_does_not_use_its_presignatures, reset),
         cmocka_unit_test_setup(test_what_is_no_presignature_is_wiped_too, reset),
+        cmocka_unit_test_setup(test_a_presignature_for_another_key_is_refused_at_its_start, reset),
         cmocka_unit_test_setup(test_a_wrong_length_wipes_as_much_as_was_given, reset),
         cmocka_unit_test_setup(test_digests_and_late_paths_are_checked, reset),
         cmocka_unit_test_setup(test_nothing_leaves_before_the_presignature_is_gone, reset),
