@@ -10,6 +10,9 @@
  * higher than any it has seen for this intent, until the deadline. The session's iid hashes intent
  * and attempt: whoever lies about either produces no signature.
  *
+ * Attempts count from 0. A signing intent's keyid is the share's. The library does not know which
+ * intent an iid came from: that it is the one being carried out is the host's to see to.
+ *
  * One value has one encoding; decoders accept nothing else, so the hash of the bytes is the hash of
  * the meaning. */
 #ifndef QUORATE_INTENT_H

@@ -10,7 +10,7 @@
  *   round 4   a signed confirmation of public key, chain code and all public shares
  *
  * One party sends 225 + 33 t + 12 737 (n-1) bytes of payload: 25 765 for 2-of-3 (protocol.md K.2).
- * Every party works about 29 ms for each other one on a 2.5 GHz machine (docs/performance.md).
+ * Every party works for each other one as long as about 600 verifications take (docs/performance.md).
  *
  * "t of n" counts signers: t shares sign. (Some libraries call t-1 the threshold.) A key is real
  * only when all n parties have a certificate; until then no address of it may be shown to anybody.

@@ -5,7 +5,8 @@
  * authenticate is dropped, never a reason to abort, blame or burn. Use:
  *
  *     e = qrt_peer_recv(peer, wire, len);          QRT_E_AGAIN: offer it again later
- *     rec = qrt_peer_record(peer); store; qrt_peer_confirm(peer);
+ *     while ((rec = qrt_peer_record(peer))) store it, then qrt_peer_confirm(peer); if it cannot be
+ *                                                  stored, qrt_peer_refuse(peer)
  *     while ((msg = qrt_peer_next(peer))) keep a copy of msg until the run ends, send it
  *
  * Everything that only reads (phase, culprit, waiting_for, results) is asked of qrt_peer_run(peer).

@@ -5,7 +5,7 @@
  * Only the start differs between protocols (keygen.h, sign.h); everything else is here:
  *
  *     e = qrt_run_recv(run, from, bytes, len);
- *     if ((rec = qrt_run_record(run)) && store(rec)) e = qrt_run_confirm(run);
+ *     while ((rec = qrt_run_record(run)) && store(rec)) e = qrt_run_confirm(run);
  *     while ((msg = qrt_run_next(run))) send(msg->to, msg->b, msg->len);
  *     if (qrt_run_phase(run) == QRT_PHASE_DONE) ... the protocol's own result function
  *

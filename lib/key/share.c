@@ -110,11 +110,13 @@ enum qrt_err qrt_share_locate(struct qrt_share *out, const uint8_t *record, size
 void qrt_share_view(struct qrt_share *out, const uint8_t *record, size_t len)
 {
     struct qrt_rd r = qrt_rd_init(record, len);
+    enum qrt_err e;
 
     memset(out, 0, sizeof *out);
     out->record = record;
     out->record_len = len;
-    qrt_assert(read_body(out, &r) == QRT_OK);
+    e = read_body(out, &r);
+    qrt_assert(e == QRT_OK);
     out->certificate = r.p;
     out->certificate_len = r.left;
 }

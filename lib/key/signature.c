@@ -138,6 +138,7 @@ enum qrt_err qrt_sig_recover(struct qrt_pubkey *out, const struct qrt_ctx *ctx,
     secp256k1_ecdsa_recoverable_signature s;
     secp256k1_pubkey p;
     size_t len = sizeof out->b;
+    int written;
 
     memset(out, 0, sizeof *out);
     qrt_sig_compact(compact, sig);
@@ -146,6 +147,7 @@ enum qrt_err qrt_sig_recover(struct qrt_pubkey *out, const struct qrt_ctx *ctx,
         !secp256k1_ecdsa_recoverable_signature_parse_compact(ctx->secp, &s, compact, sig->recid) ||
         !secp256k1_ecdsa_recover(ctx->secp, &p, &s, hash->b))
         return QRT_E_SIGNATURE;
-    qrt_assert(secp256k1_ec_pubkey_serialize(ctx->secp, out->b, &len, &p, SECP256K1_EC_COMPRESSED));
+    written = secp256k1_ec_pubkey_serialize(ctx->secp, out->b, &len, &p, SECP256K1_EC_COMPRESSED);
+    qrt_assert(written && len == sizeof out->b);
     return QRT_OK;
 }

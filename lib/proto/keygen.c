@@ -271,7 +271,7 @@ static enum qrt_err check1(struct qrt_run *run)
 
 /* ---- round 4: confirm (F.7) ---- */
 
-/* Rows of those who have attested, or of |only| alone; returns the record's length. */
+/* Rows of those who have attested, or the own one alone; returns the record's length. */
 static size_t write_certificate(struct qrt_run *run, bool only_own)
 {
     struct qrt_keygen *kg = run->state;
@@ -373,7 +373,6 @@ static void resume_own(struct qrt_run *run)
     struct qrt_keygen *kg = run->state;
     struct qrt_keygen_open *open = run->open;
     const uint8_t *c = kg->share.certificate;
-    struct qrt_slot *slot = &run->slots[4][QRT_KIND_BROADCAST][run->own];
     struct qrt_cert_row row;
 
     memcpy(run->sid, c + 1, 32);
@@ -381,8 +380,8 @@ static void resume_own(struct qrt_run *run)
     memcpy(run->echo[4], open->bh2, 32);
     memcpy(&row, c + QRT_CERT_HEAD_BYTES, sizeof row);
     qrt_keygen_attest(run, run->own, row.idpk, row.sig);
-    qrt_share_conf(run->ctx, slot->payload, QRT_KEYGEN, &kg->share, open->bh2);
-    slot->filled = true;
+    qrt_share_conf(run->ctx, qrt_run_broadcast(run, 4), QRT_KEYGEN, &kg->share, open->bh2);
+    qrt_run_send_broadcast(run, 4);
 }
 
 enum qrt_err qrt_keygen_resume(struct qrt_run *run, const struct qrt_ctx *ctx,
@@ -390,10 +389,8 @@ enum qrt_err qrt_keygen_resume(struct qrt_run *run, const struct qrt_ctx *ctx,
 {
     struct qrt_party parties[QRT_PARTIES_MAX];
     struct qrt_run_params shape = {.n = share->n, .t = share->t};
-    struct qrt_share_draft draft;
+    size_t len = qrt_share_size(share->n, 0, 1);
     struct qrt_keygen *kg;
-    struct qrt_header h;
-    struct qrt_out *out;
 
     if (!(share->flags & QRT_SHARE_PENDING) || share->dealers_n ||
         share->certificate[0] != QRT_KEYGEN)
@@ -404,16 +401,10 @@ enum qrt_err qrt_keygen_resume(struct qrt_run *run, const struct qrt_ctx *ctx,
     init_run(run, ctx, parties, &shape);
     kg = run->state;
     draft_record(run, share->created);
-    draft = kg->draft;
-    memcpy(draft.record, share->record, qrt_share_size(share->n, 0, 1));
-    qrt_share_view(&kg->share, draft.record, qrt_share_size(share->n, 0, 1));
+    memcpy(kg->draft.record, share->record, len);
+    qrt_share_view(&kg->share, kg->draft.record, len);
     resume_own(run);
     run->row = 3;
     run->abort_rounds = 0;
-    out = run->outs[4][QRT_KIND_BROADCAST];
-    qrt_run_header(run, &h, 4, QRT_KIND_BROADCAST, QRT_EVERYBODY);
-    qrt_header_encode(out->b, &h);
-    memcpy(out->b + QRT_HEADER_BYTES, qrt_run_inbox(run, 4, QRT_KIND_BROADCAST, run->own), 32);
-    out->waiting = true;
     return QRT_OK;
 }

@@ -141,7 +141,7 @@ static void send_out(struct qrt_run *run, struct qrt_out *out, uint8_t number, u
     out->waiting = true;
 }
 
-static void send_broadcast(struct qrt_run *run, uint8_t number)
+void qrt_run_send_broadcast(struct qrt_run *run, uint8_t number)
 {
     struct qrt_slot *own = &run->slots[number][QRT_KIND_BROADCAST][run->own];
     struct qrt_out *out = run->outs[number][QRT_KIND_BROADCAST];
@@ -160,7 +160,7 @@ static enum qrt_err write_round(struct qrt_run *run)
     if (e)
         return e;
     if (def->has[QRT_KIND_BROADCAST])
-        send_broadcast(run, def->number);
+        qrt_run_send_broadcast(run, def->number);
     for (size_t i = 0; def->has[QRT_KIND_PRIVATE] && i < run->n; i++)
         if (i != run->own)
             send_out(run, &run->outs[def->number][QRT_KIND_PRIVATE][i], def->number,

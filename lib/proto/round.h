@@ -134,6 +134,8 @@ size_t qrt_run_outs_n(const struct qrt_run *run, const struct qrt_round_def *def
 /* For the protocols. */
 /* The own broadcast's payload of round |number|, to be filled: it is the slot and goes out. */
 uint8_t *qrt_run_broadcast(struct qrt_run *run, uint8_t number);
+/* It is filled: into the own slot, and out. The engine does this for rounds it writes itself. */
+void qrt_run_send_broadcast(struct qrt_run *run, uint8_t number);
 /* The payload of the private message to position |pos|, to be filled. */
 uint8_t *qrt_run_private(struct qrt_run *run, uint8_t number, size_t pos);
 const uint8_t *qrt_run_inbox(const struct qrt_run *run, uint8_t number, uint8_t kind, size_t pos);

@@ -208,29 +208,41 @@ enum qrt_err qrt_sign_parse2(struct qrt_run *run)
     return QRT_OK;
 }
 
-/* chi P == d G + Gamma; a sum that is the identity, or d = 0, is a failed equation. */
-static bool product_holds(const struct qrt_run *run, const struct qrt_pt *P,
-                          const struct qrt_sc *chi, const struct qrt_sc *d,
-                          const struct qrt_pt *gamma)
-{
+/* What one product is checked against: P and Gamma are the peer's, chi and d ours. */
+struct product {
+    const struct qrt_pt *P, *gamma;
+    const struct qrt_sc *chi, *d;
+};
+
+/* Both sides of chi P == d G + Gamma. */
+struct equation {
     uint8_t lhs[33], rhs[33];
     struct qrt_pt sum;
-    bool equal;
+};
 
-    if (!qrt_pt_mul_encoded(run->ctx, lhs, P, chi))
+static bool product_holds_inner(struct equation *t, const struct qrt_ctx *ctx,
+                                const struct product *x)
+{
+    if (!qrt_pt_mul_encoded(ctx, t->lhs, x->P, x->chi))
         return false;
-    qrt_pt_base(run->ctx, &sum, d);
-    if (sum.inf)
+    qrt_pt_base(ctx, &t->sum, x->d);
+    if (t->sum.inf)
         return false;
-    qrt_pt_add(run->ctx, &sum, &sum, gamma);
-    if (sum.inf)
+    qrt_pt_add(ctx, &t->sum, &t->sum, x->gamma);
+    if (t->sum.inf)
         return false;
-    qrt_pt_encode(run->ctx, rhs, &sum);
-    equal = qrt_ct_equal(lhs, rhs, sizeof lhs);
-    qrt_wipe(lhs, sizeof lhs);
-    qrt_wipe(rhs, sizeof rhs);
-    qrt_wipe(&sum, sizeof sum);
-    return equal;
+    qrt_pt_encode(ctx, t->rhs, &t->sum);
+    return qrt_ct_equal(t->lhs, t->rhs, sizeof t->lhs);
+}
+
+/* A sum that is the identity, or d = 0, is a failed equation. */
+static bool product_holds(const struct qrt_ctx *ctx, const struct product *x)
+{
+    struct equation t = {.sum = {.inf = true}};
+    bool holds = product_holds_inner(&t, ctx, x);
+
+    qrt_wipe(&t, sizeof t);
+    return holds;
 }
 
 /* The multiplication and both product equations; then u, v and Phi grow by this peer's parts. */
@@ -242,11 +254,13 @@ static enum qrt_err check_peer(struct qrt_run *run, size_t j, struct qrt_sc *Phi
     struct {
         struct qrt_sc d[2], psi;
     } t;
+    const struct product u = {&peer->R, &peer->gamma_u, &peer->chi, &t.d[0]};
+    const struct product v = {&peer->pk, &peer->gamma_v, &peer->chi, &t.d[1]};
     enum qrt_err e = qrt_rvole_bob2(run->ctx, t.d, &peer->bob, p, sg->scratch);
 
-    if (!e && !product_holds(run, &peer->R, &peer->chi, &t.d[0], &peer->gamma_u))
+    if (!e && !product_holds(run->ctx, &u))
         e = QRT_E_SG_NONCE_PRODUCT;
-    if (!e && !product_holds(run, &peer->pk, &peer->chi, &t.d[1], &peer->gamma_v))
+    if (!e && !product_holds(run->ctx, &v))
         e = QRT_E_SG_KEY_PRODUCT;
     qrt_sc_reduce(&t.psi, p + SG_R2_PSI);
     qrt_sc_add(Phi, Phi, &t.psi);

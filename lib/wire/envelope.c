@@ -37,9 +37,11 @@ void qrt_envelope_sign(const struct qrt_ctx *ctx, uint8_t sig[QRT_SIG_BYTES],
                        const struct qrt_signed *m, const uint8_t identity[64])
 {
     uint8_t digest[32];
+    int failed;
 
     signed_digest(ctx, digest, m);
-    qrt_assert(crypto_sign_detached(sig, NULL, digest, sizeof digest, identity) == 0);
+    failed = crypto_sign_detached(sig, NULL, digest, sizeof digest, identity);
+    qrt_assert(!failed);
     qrt_public(sig, QRT_SIG_BYTES, "sent");
 }
 
@@ -66,7 +68,9 @@ void qrt_envelope_open_hash(const struct qrt_ctx *ctx, uint8_t out[32],
 
 void qrt_seal_ephemeral(uint8_t ek[32], const uint8_t esk[32])
 {
-    qrt_assert(crypto_scalarmult_base(ek, esk) == 0);
+    int failed = crypto_scalarmult_base(ek, esk);
+
+    qrt_assert(!failed);
     qrt_public(ek, 32, "sent in round 1");
 }
 
