@@ -5,6 +5,7 @@
 
 #include "clock.h"
 #include "party.h"
+#include "signals.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -21,25 +22,6 @@
 enum { ECHO_MS = 5000, END_MS = 10000 };
 /* Above every descriptor that a child gets by number. */
 enum { FD_FIRST = 3, FD_HIGH = 128 };
-
-static volatile sig_atomic_t interrupted;
-
-static void on_signal(int signal)
-{
-    (void)signal;
-    interrupted = 1;
-}
-
-static void catch_signals(void)
-{
-    struct sigaction catching = {.sa_handler = on_signal};
-    struct sigaction ignoring = {.sa_handler = SIG_IGN};
-
-    sigaction(SIGINT, &catching, NULL);
-    sigaction(SIGTERM, &catching, NULL);
-    sigaction(SIGHUP, &catching, NULL);
-    sigaction(SIGPIPE, &ignoring, NULL);
-}
 
 /* In the child: |fds| become 3, 4, ...; everything else of ours closes at the exec. */
 static void become(int *fds, size_t n, char **argv)
@@ -168,7 +150,6 @@ bool crew_start(struct crew *crew, const struct crew_plan *plan, struct trouble 
     int relay_ends[QRT_PARTIES_MAX];
 
     name_members(crew, plan);
-    catch_signals();
     for (size_t i = 0; i < plan->n; i++) {
         int link[2];
 
@@ -271,7 +252,9 @@ static bool take_word(struct crew *crew, struct member **from, json_t **word, bo
     return false;
 }
 
-static void poll_members(struct crew *crew, int64_t until_ms)
+/* |wait| is poll, or signals_poll. */
+static void poll_members(struct crew *crew, int64_t until_ms,
+                         int (*wait)(struct pollfd *, nfds_t, int))
 {
     struct pollfd p[QRT_PARTIES_MAX + 1];
     int64_t left = until_ms - clock_now_ms();
@@ -281,7 +264,7 @@ static void poll_members(struct crew *crew, int64_t until_ms)
 
         p[i] = (struct pollfd){c->over ? -1 : c->fd, channel_events(c), 0};
     }
-    if (poll(p, (nfds_t)(crew->n + 1), left > 0 ? (int)left : 0) <= 0)
+    if (wait(p, (nfds_t)(crew->n + 1), left > 0 ? (int)left : 0) <= 0)
         return;
     for (size_t i = 0; i <= crew->n; i++) {
         if (p[i].fd >= 0)
@@ -297,7 +280,7 @@ bool crew_hear(struct crew *crew, int64_t deadline_ms, struct member **from, jso
     for (;;) {
         if (take_word(crew, from, word, &ok, trouble))
             return true;
-        if (interrupted)
+        if (signals_came())
             return trouble_set(trouble, "interrupted");
         if (!ok)
             return false;
@@ -307,7 +290,7 @@ bool crew_hear(struct crew *crew, int64_t deadline_ms, struct member **from, jso
         }
         if (clock_now_ms() >= deadline_ms)
             return trouble_set(trouble, "the parties did not finish in time");
-        poll_members(crew, crew->echo_until_ms ? crew->echo_until_ms : deadline_ms);
+        poll_members(crew, crew->echo_until_ms ? crew->echo_until_ms : deadline_ms, signals_poll);
     }
 }
 
@@ -350,7 +333,7 @@ void crew_stop(struct crew *crew)
     for (size_t i = 0; i <= crew->n; i++)
         ask_to_end(member_at(crew, i));
     while (!all_over(crew) && clock_now_ms() < deadline)
-        poll_members(crew, deadline);
+        poll_members(crew, deadline, poll);
     for (size_t i = 0; i <= crew->n; i++)
         wait_for(member_at(crew, i));
 }

@@ -36,7 +36,7 @@ struct crew_plan {
     const char *relay_hold; /* NULL, or a number */
 };
 
-/* After a failure crew_stop must be called as well. */
+/* signals_catch comes first. After a failure crew_stop must be called as well. */
 bool crew_start(struct crew *crew, const struct crew_plan *plan, struct trouble *trouble);
 
 /* Wait for the next word of any member, until |deadline_ms|. False if a member failed or ended, or

@@ -5,6 +5,7 @@
 
 #include "command.h"
 #include "option.h"
+#include "signals.h"
 
 #include <stdlib.h>
 
@@ -12,6 +13,10 @@ static bool act(struct demo *demo, struct trouble *trouble)
 {
     if (!demo_open(demo, trouble) || !demo_make_key(demo, trouble))
         return false;
+    if (demo->options.dir && !demo->options.passphrase_fd)
+        say("warning: nobody knows the passphrase of the share files in %s; use --passphrase-fd N "
+            "to be able to sign with them later",
+            demo->dir);
     demo_show_key(demo);
     for (size_t i = 0; i < demo->sets_n; i++) {
         if (!demo_sign(demo, &demo->sets[i], trouble))
@@ -50,7 +55,10 @@ static int run(struct demo *demo)
     if (demo->options.trace)
         say_trace_on();
     demo_show_start(demo);
+    signals_catch();
     ok = demo_enter(demo, &trouble) && play(demo, &trouble);
+    if (!ok)
+        demo_explain(demo, &trouble);
     demo_leave(demo);
     if (!ok)
         return refuse("%s", trouble.text);
@@ -92,7 +100,9 @@ int command_demo(char **argv)
         "demo", "",
         "Make a 2-of-3 key with three processes that share no memory, joined by a relay that\n"
         "can read nothing, and sign an Ethereum transaction with each pair of the shares.\n"
-        "A directory with an interrupted key generation is completed, if that is possible.",
+        "A directory with an interrupted key generation is completed, if that is possible.\n"
+        "The passphrase is everything up to the end of the descriptor, 1 to 1024 bytes; one\n"
+        "newline at its end is not part of it, any other is.",
         rows, sizeof rows / sizeof rows[0]};
     size_t rest_n;
     enum options_answer answer;

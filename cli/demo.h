@@ -72,6 +72,8 @@ struct demo {
 int demo_plan(struct demo *demo);
 /* Make or lock the directory. */
 bool demo_enter(struct demo *demo, struct trouble *trouble);
+/* Add to |trouble|: what is left of a key generation that failed, and what to do with it. */
+void demo_explain(struct demo *demo, struct trouble *trouble);
 /* Remove what is temporary. */
 void demo_leave(struct demo *demo);
 

@@ -20,6 +20,13 @@
 
 #define TX_FILE_MAX (1u << 20)
 
+static bool is_readable(int fd)
+{
+    int flags = fcntl(fd, F_GETFL);
+
+    return flags >= 0 && (flags & O_ACCMODE) != O_WRONLY;
+}
+
 static int plan_passphrase(struct demo *demo)
 {
     const char *text = demo->options.passphrase_fd;
@@ -32,7 +39,7 @@ static int plan_passphrase(struct demo *demo)
                    : EXIT_DONE;
     if (!option_number(&fd, text, 0, 65535))
         return refuse_usage("--passphrase-fd is not the number of a descriptor: %s", text);
-    if (fd == STDOUT_FILENO || fd == STDERR_FILENO || fcntl((int)fd, F_GETFD) < 0)
+    if (fd == STDOUT_FILENO || fd == STDERR_FILENO || !is_readable((int)fd))
         return refuse_usage("descriptor %ld (--passphrase-fd) is not open for reading", fd);
     if (fcntl((int)fd, F_SETFD, FD_CLOEXEC) != 0)
         return refuse("cannot keep descriptor %ld: %s", fd, strerror(errno));
@@ -364,22 +371,21 @@ int demo_plan(struct demo *demo)
         return code;
     if (demo->mode == DEMO_SHARES && (code = plan_shares(demo)) != EXIT_DONE)
         return code;
-    if (demo->options.dir && !demo->options.passphrase_fd)
-        say("warning: nobody will know the passphrase of the share files in %s; use "
-            "--passphrase-fd N to be able to sign with them later",
-            demo->dir);
     return EXIT_DONE;
 }
 
 static bool make_temporary(struct demo *demo, struct trouble *trouble)
 {
-    const char *base = getenv("TMPDIR");
-    int n = snprintf(demo->dir, sizeof demo->dir, "%s/quorate-demo-XXXXXX",
-                     base && base[0] ? base : "/tmp");
+    const char *given = getenv("TMPDIR");
+    bool named = given && given[0];
+    const char *base = named ? given : "/tmp";
+    int n = snprintf(demo->dir, sizeof demo->dir, "%s/quorate-demo-XXXXXX", base);
 
+    errno = ENAMETOOLONG;
     if (n < 0 || (size_t)n > sizeof demo->dir - 64 || !mkdtemp(demo->dir)) {
         demo->temporary = false;
-        return trouble_set(trouble, "cannot make a temporary directory: %s", strerror(errno));
+        return trouble_set(trouble, "cannot make a temporary directory in %s%s: %s", base,
+                           named ? " (the environment's TMPDIR)" : "", strerror(errno));
     }
     return seat_paths(demo, trouble);
 }
@@ -394,6 +400,41 @@ bool demo_enter(struct demo *demo, struct trouble *trouble)
     if (!demo->made_dir)
         return trouble_set(trouble, "cannot make the directory %s: %s", demo->dir, strerror(errno));
     return lock_dir(demo, trouble) && seat_paths(demo, trouble);
+}
+
+/* "; party-1.share.pending, party-3.share.pending are left in DIR" */
+static void append_pending(const struct demo *demo, struct trouble *trouble, size_t n)
+{
+    const char *between = "; ";
+
+    for (size_t i = 0; i < demo->seats_n; i++) {
+        const struct seat *seat = &demo->seats[i];
+
+        if (!seat->has_pending)
+            continue;
+        trouble_add(trouble, "%s%s", between, strrchr(seat->pending, '/') + 1);
+        between = ", ";
+    }
+    trouble_add(trouble, " %s left in %s", n > 1 ? "are" : "is", demo->dir);
+}
+
+void demo_explain(struct demo *demo, struct trouble *trouble)
+{
+    struct trouble ignored;
+    struct census c;
+
+    if (demo->temporary || demo->mode != DEMO_NEW || !seat_paths(demo, &ignored))
+        return;
+    c = count_seats(demo);
+    if (c.pending == 0)
+        return;
+    append_pending(demo, trouble, c.pending);
+    if (c.either < demo->seats_n)
+        trouble_add(trouble, ": remove %s, the key never came to be", c.pending > 1 ? "them" : "it");
+    else if (demo->options.passphrase_fd)
+        trouble_add(trouble, ": the same command with the same passphrase completes the key");
+    else
+        trouble_add(trouble, ": remove the files of this key, nobody knows their passphrase");
 }
 
 static void remove_with(const char *path, const char *suffix)

@@ -112,17 +112,25 @@ static bool write_all(int fd, const uint8_t *b, size_t len)
     return fsync(fd) == 0;
 }
 
-static bool write_temporary(const char *temporary, const uint8_t *b, size_t len)
+static bool write_temporary(const char *temporary, const uint8_t *b, size_t len,
+                            struct trouble *trouble)
 {
-    int fd;
+    int fd, why;
     bool ok;
 
     unlink(temporary);
     fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0 && errno == EEXIST)
+        return trouble_set(trouble, "%s is in the way and cannot be replaced: remove it",
+                           temporary);
     if (fd < 0)
-        return false;
+        return trouble_set(trouble, "cannot write %s: %s", temporary, strerror(errno));
     ok = write_all(fd, b, len);
-    return close(fd) == 0 && ok;
+    why = errno;
+    if (close(fd) == 0 && ok)
+        return true;
+    unlink(temporary);
+    return trouble_set(trouble, "cannot write %s: %s", temporary, strerror(ok ? errno : why));
 }
 
 /* |give_name| turns the synced temporary file into |path|. */
@@ -134,7 +142,9 @@ static bool write_with(const char *path, const uint8_t *b, size_t len,
 
     if (n < 0 || (size_t)n >= sizeof temporary)
         return trouble_set(trouble, "the file name %s is too long", path);
-    if (!write_temporary(temporary, b, len) || give_name(temporary, path) != 0) {
+    if (!write_temporary(temporary, b, len, trouble))
+        return false;
+    if (give_name(temporary, path) != 0) {
         int why = errno;
 
         unlink(temporary);

@@ -56,6 +56,16 @@ bool trouble_set(struct trouble *trouble, const char *format, ...)
     return false;
 }
 
+void trouble_add(struct trouble *trouble, const char *format, ...)
+{
+    size_t at = strlen(trouble->text);
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(trouble->text + at, sizeof trouble->text - at, format, args);
+    va_end(args);
+}
+
 void say(const char *format, ...)
 {
     va_list args;

@@ -19,6 +19,10 @@ struct trouble {
 bool trouble_set(struct trouble *trouble, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* Append. */
+void trouble_add(struct trouble *trouble, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
 /* One line: "quorate: ...". */
 void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

@@ -3,6 +3,8 @@
  * they stay guarded and wiped. */
 #include "secret.h"
 
+#include "signals.h"
+
 #include "quorate/types.h"
 
 #include <errno.h>
@@ -41,20 +43,35 @@ void secret_free(void *p)
     sodium_free(p);
 }
 
+/* Some bytes more: their number, 0 at the end, -1 if it cannot be read or a signal came. */
+static ssize_t read_more(struct passphrase *out, int fd)
+{
+    struct pollfd p = {fd, POLLIN, 0};
+    ssize_t n;
+
+    do {
+        if (signals_poll(&p, 1, -1) < 0 && signals_came())
+            return -1;
+        n = read(fd, out->b + out->len, sizeof out->b - out->len);
+    } while (n < 0 && (errno == EINTR || errno == EAGAIN));
+    return n;
+}
+
 bool passphrase_read(struct passphrase *out, int fd, struct trouble *trouble)
 {
     ssize_t n = 1;
 
-    out->len = 0;
-    while (n > 0 && out->len < sizeof out->b) {
-        n = read(fd, out->b + out->len, sizeof out->b - out->len);
-        if (n < 0 && errno == EINTR)
-            n = 1;
-        else if (n > 0)
-            out->len += (size_t)n;
-    }
+    if (isatty(fd))
+        say("waiting for the passphrase on descriptor %d, a terminal, which shows it; end it with "
+            "Enter and Ctrl-D",
+            fd);
+    for (out->len = 0; n > 0 && out->len < sizeof out->b; out->len += n > 0 ? (size_t)n : 0)
+        n = read_more(out, fd);
+    if (signals_came())
+        return trouble_set(trouble, "interrupted while the passphrase was read");
     if (n < 0)
-        return trouble_set(trouble, "cannot read the passphrase: %s", strerror(errno));
+        return trouble_set(trouble, "cannot read the passphrase from descriptor %d: %s", fd,
+                           strerror(errno));
     if (fd > STDERR_FILENO)
         close(fd);
     if (out->len > 0 && out->b[out->len - 1] == '\n')

@@ -23,7 +23,7 @@ struct passphrase {
 };
 
 /* Read until the end of |fd|, close it, and drop one line end. |out| is from secret_alloc. False
- * if it is empty, too long or cannot be read. */
+ * if it is empty, too long or cannot be read, or a signal came (signals.h). */
 bool passphrase_read(struct passphrase *out, int fd, struct trouble *trouble);
 /* 32 random bytes as hex: for a key that nobody has to remember. */
 void passphrase_make(struct passphrase *out);

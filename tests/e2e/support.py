@@ -73,8 +73,15 @@ def wait_gone(pids):
 class Watched:
     """A demo with --trace whose stderr is read line by line."""
 
-    def __init__(self, *args, passphrase=None):
-        self.p = popen(["demo", "--trace", *args], passphrase)
+    def __init__(self, *args, passphrase=None, fd=None):
+        """|fd| is where the passphrase comes from, in place of |passphrase|."""
+        args = ["demo", "--trace", *args]
+        if fd is None:
+            self.p = popen(args, passphrase)
+        else:
+            self.p = subprocess.Popen([QUORATE, *args, "--passphrase-fd", str(fd)], pass_fds=[fd],
+                                      stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                      stderr=subprocess.PIPE)
         self.lines, self.pids = [], {}
 
     def line(self):

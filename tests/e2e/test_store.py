@@ -56,6 +56,13 @@ class Files(TestCase):
             self.assertEqual(f.read(), "old")
         self.assertEqual(sorted(os.listdir(self.tmp)), ["target", "x"])
 
+    def test_what_stands_in_the_place_of_the_temporary_file_is_named(self):
+        path = self.path("x")
+        os.mkdir(path + ".tmp")
+        r = helper("write-new", path, "new")
+        self.assertEqual((r.returncode, r.stderr), (
+            1, f"quorate: {path}.tmp is in the way and cannot be replaced: remove it\n"))
+
     def test_replace_is_for_what_exists(self):
         path = self.write("x", "old")
         self.assertEqual(helper("replace", path, "new").returncode, 0)
