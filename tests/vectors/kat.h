@@ -85,7 +85,7 @@ enum qrt_err kat_online(const struct kat *k, struct kat_group *g, struct kat_gro
                         const struct kat_sign_input *in, uint8_t *presigs);
 const struct qrt_share *kat_share(const struct kat_group *key, uint16_t index);
 
-/* Every vector of the file that is not a run. */
+/* Every vector that is not a run; one that the file lacks is a failure. */
 void kat_layers(struct kat *k);
 
 struct kat_tally {

@@ -326,6 +326,11 @@ static const char *protocol_of(const json_t *v)
     return protocol ? protocol : "";
 }
 
+static bool is_protocol(const json_t *v, const char *protocol)
+{
+    return strcmp(protocol_of(v), protocol) == 0;
+}
+
 static const struct kat_group *find_key(const struct keys *keys, const json_t *v)
 {
     const char *name = json_string_value(json_object_get(v, "key"));
@@ -343,26 +348,45 @@ static void signing_run(struct kat *k, const json_t *v, const struct keys *keys)
     if (!kat_check(k, in.key, "the key's run is missing or failed") || !read_signing(k, v, &in))
         return;
     share_fits(k, v, &in);
-    if (strcmp(protocol_of(v), "sign") == 0)
+    if (is_protocol(v, "sign"))
         sign_run(k, v, &in);
     else
         presign_run(k, v, &in);
 }
 
-/* NULL, or why this run cannot be reproduced yet. */
-static const char *not_built(const struct kat *k, const json_t *v)
+static bool is_signing(const json_t *v)
 {
-    const char *protocol = protocol_of(v);
-    const char *key = json_string_value(json_object_get(v, "key"));
-    const json_t *source = key ? json_object_get(k->file, key) : NULL;
+    return is_protocol(v, "sign") || is_protocol(v, "presign");
+}
 
-    if (strcmp(protocol, "keygen") == 0)
-        return NULL;
-    if (strcmp(protocol, "sign") != 0 && strcmp(protocol, "presign") != 0)
-        return protocol;
-    if (source && strcmp(protocol_of(source), "keygen") != 0)
-        return protocol_of(source);
-    return NULL;
+/* Protocols that the library does not have yet, and runs whose shares come from one of them. */
+static bool is_not_built(const struct kat *k, const json_t *v)
+{
+    const char *key = json_string_value(json_object_get(v, "key"));
+
+    return is_protocol(v, "reshare") ||
+           (is_signing(v) && key && is_protocol(json_object_get(k->file, key), "reshare"));
+}
+
+/* Before any is tried: what the file demands does not depend on how far the runner gets. */
+static void count(struct kat *k, struct kat_tally *tally)
+{
+    json_t *v;
+
+    json_object_foreach(k->file, k->entry, v)
+    {
+        if (!json_object_get(v, "protocol"))
+            continue;
+        if (is_not_built(k, v)) {
+            printf("skipped %s: reshare is not built\n", k->entry);
+            tally->skipped++;
+        } else if (kat_check(k, is_protocol(v, "keygen") || is_signing(v), "unknown protocol %s",
+                             protocol_of(v))) {
+            tally->known++;
+        }
+    }
+    k->entry = "runs";
+    kat_check(k, tally->known > 0, "the file holds none that is built");
 }
 
 static void keygens(struct kat *k, struct keys *keys, struct kat_tally *tally)
@@ -372,11 +396,9 @@ static void keygens(struct kat *k, struct keys *keys, struct kat_tally *tally)
 
     json_object_foreach(k->file, name, v)
     {
-        if (strcmp(protocol_of(v), "keygen") != 0)
-            continue;
         k->entry = name;
-        tally->known++;
-        if (!kat_check(k, keys->n < KEYS_MAX, "more than %d keys", KEYS_MAX))
+        if (!is_protocol(v, "keygen") ||
+            !kat_check(k, keys->n < KEYS_MAX, "more than %d keys", KEYS_MAX))
             continue;
         tally->tried++;
         keys->name[keys->n] = name;
@@ -391,17 +413,9 @@ static void signings(struct kat *k, const struct keys *keys, struct kat_tally *t
 
     json_object_foreach(k->file, name, v)
     {
-        const char *missing = not_built(k, v);
-
-        if (!*protocol_of(v) || strcmp(protocol_of(v), "keygen") == 0)
+        if (!is_signing(v) || is_not_built(k, v))
             continue;
-        if (missing) {
-            printf("skipped %s: %s is not built\n", name, missing);
-            tally->skipped++;
-            continue;
-        }
         k->entry = name;
-        tally->known++;
         tally->tried++;
         signing_run(k, v, keys);
     }
@@ -413,6 +427,7 @@ void kat_runs(struct kat *k, struct kat_tally *tally)
 
     if (!keys)
         abort();
+    count(k, tally);
     keygens(k, keys, tally);
     signings(k, keys, tally);
     for (size_t i = 0; i < keys->n; i++)
