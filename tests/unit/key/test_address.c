@@ -29,7 +29,7 @@ static const struct {
       "1NRBKjozBChVzkWGUStmwxrPnZFxpJvTzg", "TLDMLLXwECySK6pkKfJ7CZskA8Uv7mYEj2"}},
 };
 
-static void known_addresses_are_met(void **state)
+static void test_known_addresses_are_met(void **state)
 {
     struct qrt_ctx *ctx = test_ctx(QRT_CPU_ALL);
 
@@ -46,7 +46,7 @@ static void known_addresses_are_met(void **state)
         }
 }
 
-static void what_is_no_point_has_no_address(void **state)
+static void test_what_is_no_point_has_no_address(void **state)
 {
     struct qrt_ctx *ctx = test_ctx(QRT_CPU_ALL);
     char out[QRT_ADDRESS_MAX];
@@ -67,7 +67,7 @@ static void what_is_no_point_has_no_address(void **state)
     assert_int_equal(qrt_address(out, ctx, QRT_ADDRESS_ETHEREUM, &pk), QRT_E_RECORD_FIELD);
 }
 
-static void kinds_have_names(void **state)
+static void test_kinds_have_names(void **state)
 {
     (void)state;
     assert_string_equal(qrt_address_name(QRT_ADDRESS_ETHEREUM), "ethereum");
@@ -79,9 +79,9 @@ static void kinds_have_names(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(known_addresses_are_met),
-        cmocka_unit_test(what_is_no_point_has_no_address),
-        cmocka_unit_test(kinds_have_names),
+        cmocka_unit_test(test_known_addresses_are_met),
+        cmocka_unit_test(test_what_is_no_point_has_no_address),
+        cmocka_unit_test(test_kinds_have_names),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -17,19 +17,19 @@ static void check(uint8_t version, uint8_t fill, const char *want)
     assert_string_equal(out, want);
 }
 
-static void every_leading_zero_byte_is_a_digit(void **state)
+static void test_every_leading_zero_byte_is_a_digit(void **state)
 {
     (void)state;
     check(0, 0, "1111111111111111111114oLvT2");
 }
 
-static void the_largest_number_fits(void **state)
+static void test_the_largest_number_fits(void **state)
 {
     (void)state;
     check(0xff, 0xff, "2n1XR4oJkmBdJMxhBGQGb96gQ88xUyGML1i");
 }
 
-static void zeros_behind_the_version_are_no_leading_ones(void **state)
+static void test_zeros_behind_the_version_are_no_leading_ones(void **state)
 {
     (void)state;
     check(0x41, 0, "T9yD14Nj9j7xAB4dbGeiX9h8unkKHxuWwb");
@@ -38,9 +38,9 @@ static void zeros_behind_the_version_are_no_leading_ones(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_leading_zero_byte_is_a_digit),
-        cmocka_unit_test(the_largest_number_fits),
-        cmocka_unit_test(zeros_behind_the_version_are_no_leading_ones),
+        cmocka_unit_test(test_every_leading_zero_byte_is_a_digit),
+        cmocka_unit_test(test_the_largest_number_fits),
+        cmocka_unit_test(test_zeros_behind_the_version_are_no_leading_ones),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

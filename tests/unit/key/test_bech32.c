@@ -17,13 +17,13 @@ static void check(const char *hash_hex, const char *want)
     assert_string_equal(out, want);
 }
 
-static void the_address_of_bip173_is_met(void **state)
+static void test_the_address_of_bip173_is_met(void **state)
 {
     (void)state;
     check("751e76e8199196d454941c45d1b3a323f1433bd6", "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4");
 }
 
-static void all_zeros_and_all_ones_are_met(void **state)
+static void test_all_zeros_and_all_ones_are_met(void **state)
 {
     (void)state;
     check("0000000000000000000000000000000000000000", "bc1qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqq9e75rs");
@@ -33,8 +33,8 @@ static void all_zeros_and_all_ones_are_met(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_address_of_bip173_is_met),
-        cmocka_unit_test(all_zeros_and_all_ones_are_met),
+        cmocka_unit_test(test_the_address_of_bip173_is_met),
+        cmocka_unit_test(test_all_zeros_and_all_ones_are_met),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -24,7 +24,7 @@ static struct deal *valid(void)
     return d;
 }
 
-static void the_record_has_its_documented_layout(void **state)
+static void test_the_record_has_its_documented_layout(void **state)
 {
     struct qrt_burn b = {.epoch = 0x01020304, .own = 0x0506, .peers_n = 2, .peers = {7, 0x0809}};
     uint8_t out[QRT_BURN_MAX];
@@ -38,7 +38,7 @@ static void the_record_has_its_documented_layout(void **state)
                             "010203040506000200070809"));
 }
 
-static void what_was_encoded_decodes_to_the_same(void **state)
+static void test_what_was_encoded_decodes_to_the_same(void **state)
 {
     struct qrt_burn b = {.epoch = 9, .own = 65534, .peers_n = QRT_PARTIES_MAX}, back;
     uint8_t out[QRT_BURN_MAX];
@@ -51,7 +51,7 @@ static void what_was_encoded_decodes_to_the_same(void **state)
     assert_memory_equal(&back, &b, sizeof b);
 }
 
-static void every_other_length_is_refused(void **state)
+static void test_every_other_length_is_refused(void **state)
 {
     struct qrt_burn b = {.own = 1, .peers_n = 3, .peers = {2, 3, 4}}, back;
     uint8_t out[QRT_BURN_MAX + 1] = {0};
@@ -73,7 +73,7 @@ static void decoded(size_t at, uint8_t value, enum qrt_err want)
     assert_int_equal(qrt_burn_decode(&back, out, len), want);
 }
 
-static void fields_out_of_range_are_refused(void **state)
+static void test_fields_out_of_range_are_refused(void **state)
 {
     (void)state;
     decoded(0, 'X', QRT_E_RECORD_FORMAT);
@@ -88,7 +88,7 @@ static void fields_out_of_range_are_refused(void **state)
     decoded(48, 4, QRT_OK);
 }
 
-static void a_burn_of_nobody_is_refused(void **state)
+static void test_a_burn_of_nobody_is_refused(void **state)
 {
     struct qrt_burn b = {.own = 1, .peers_n = 1, .peers = {2}}, back;
     uint8_t out[QRT_BURN_MAX];
@@ -100,7 +100,7 @@ static void a_burn_of_nobody_is_refused(void **state)
 }
 
 /* lessons.md part 2, row 9: the pair is dead in what is stored, nothing else changes. */
-static void lesson_2_09_burning_erases_alice_towards_that_peer_and_nothing_else(void **state)
+static void test_lesson_2_09_burning_erases_alice_towards_that_peer_and_nothing_else(void **state)
 {
     static uint8_t before[DEAL_RECORD_MAX];
     struct deal *d = valid();
@@ -123,7 +123,7 @@ static void lesson_2_09_burning_erases_alice_towards_that_peer_and_nothing_else(
     assert_int_equal(qrt_share_burn_bits(&s, 2), 0);
 }
 
-static void burning_twice_changes_nothing_more(void **state)
+static void test_burning_twice_changes_nothing_more(void **state)
 {
     static uint8_t once[DEAL_RECORD_MAX];
     struct deal *d = valid();
@@ -141,7 +141,7 @@ static void burning_twice_changes_nothing_more(void **state)
     assert_int_equal(deal_open(d), QRT_OK);
 }
 
-static void several_peers_burn_at_once(void **state)
+static void test_several_peers_burn_at_once(void **state)
 {
     struct deal *d = valid();
     struct qrt_burn b = burn_of(d, 2);
@@ -170,7 +170,7 @@ static void refused(struct qrt_burn b, enum qrt_err want)
     assert_memory_equal(d->record, before, d->len);
 }
 
-static void a_burn_of_another_share_changes_nothing(void **state)
+static void test_a_burn_of_another_share_changes_nothing(void **state)
 {
     struct deal *d = valid();
     struct qrt_burn b = burn_of(d, 2);
@@ -190,7 +190,7 @@ static void a_burn_of_another_share_changes_nothing(void **state)
     refused(b, QRT_E_RECORD_FIELD);
 }
 
-static void what_is_no_record_is_not_burned(void **state)
+static void test_what_is_no_record_is_not_burned(void **state)
 {
     struct deal *d = valid();
     struct qrt_burn b = burn_of(d, 2);
@@ -207,16 +207,16 @@ static void what_is_no_record_is_not_burned(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_record_has_its_documented_layout),
-        cmocka_unit_test(what_was_encoded_decodes_to_the_same),
-        cmocka_unit_test(every_other_length_is_refused),
-        cmocka_unit_test(fields_out_of_range_are_refused),
-        cmocka_unit_test(a_burn_of_nobody_is_refused),
-        cmocka_unit_test(lesson_2_09_burning_erases_alice_towards_that_peer_and_nothing_else),
-        cmocka_unit_test(burning_twice_changes_nothing_more),
-        cmocka_unit_test(several_peers_burn_at_once),
-        cmocka_unit_test(a_burn_of_another_share_changes_nothing),
-        cmocka_unit_test(what_is_no_record_is_not_burned),
+        cmocka_unit_test(test_the_record_has_its_documented_layout),
+        cmocka_unit_test(test_what_was_encoded_decodes_to_the_same),
+        cmocka_unit_test(test_every_other_length_is_refused),
+        cmocka_unit_test(test_fields_out_of_range_are_refused),
+        cmocka_unit_test(test_a_burn_of_nobody_is_refused),
+        cmocka_unit_test(test_lesson_2_09_burning_erases_alice_towards_that_peer_and_nothing_else),
+        cmocka_unit_test(test_burning_twice_changes_nothing_more),
+        cmocka_unit_test(test_several_peers_burn_at_once),
+        cmocka_unit_test(test_a_burn_of_another_share_changes_nothing),
+        cmocka_unit_test(test_what_is_no_record_is_not_burned),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -28,7 +28,7 @@ static void flipped(struct deal *d, size_t at)
 }
 
 /* kgid, chain code: nothing else in the record could tell. lessons.md part 2, row 13. */
-static void lesson_2_13_what_the_parties_signed_is_what_the_record_says(void **state)
+static void test_lesson_2_13_what_the_parties_signed_is_what_the_record_says(void **state)
 {
     struct deal *d = valid();
     size_t certificate = deal_at_certificate(d);
@@ -44,7 +44,7 @@ static void lesson_2_13_what_the_parties_signed_is_what_the_record_says(void **s
         flipped(d, deal_at_party(i) + 2); /* idk */
 }
 
-static void every_signature_and_key_is_checked(void **state)
+static void test_every_signature_and_key_is_checked(void **state)
 {
     struct deal *d = valid();
 
@@ -54,7 +54,7 @@ static void every_signature_and_key_is_checked(void **state)
             flipped(d, deal_at_cert_row(d, row) + i);
 }
 
-static void rows_must_be_every_party_once_in_order(void **state)
+static void test_rows_must_be_every_party_once_in_order(void **state)
 {
     struct deal *d = valid();
     uint8_t a[98], *row0 = d->record + deal_at_cert_row(d, 0), *row1 = row0 + 98;
@@ -71,7 +71,7 @@ static void rows_must_be_every_party_once_in_order(void **state)
 }
 
 /* Rows 2, 3, 9: the last with party 1's key and a signature it made as 9. */
-static void a_party_under_a_strangers_index_is_refused(void **state)
+static void test_a_party_under_a_strangers_index_is_refused(void **state)
 {
     struct deal *d = valid();
     uint8_t one[98], *row0 = d->record + deal_at_cert_row(d, 0);
@@ -87,7 +87,7 @@ static void a_party_under_a_strangers_index_is_refused(void **state)
 }
 
 /* Party 2's signature cannot stand for party 3, though both sign the same conf. */
-static void a_signature_of_another_party_is_refused(void **state)
+static void test_a_signature_of_another_party_is_refused(void **state)
 {
     struct deal *d = valid();
 
@@ -97,7 +97,7 @@ static void a_signature_of_another_party_is_refused(void **state)
 }
 
 /* Another identity key with a good signature of its own. */
-static void a_key_that_is_not_the_rosters_is_refused(void **state)
+static void test_a_key_that_is_not_the_rosters_is_refused(void **state)
 {
     struct deal *d = valid();
 
@@ -108,7 +108,7 @@ static void a_key_that_is_not_the_rosters_is_refused(void **state)
     assert_int_equal(deal_open(d), QRT_E_RECORD_CERTIFICATE);
 }
 
-static void a_certificate_of_the_other_protocol_is_refused(void **state)
+static void test_a_certificate_of_the_other_protocol_is_refused(void **state)
 {
     struct deal *d = deal_plan();
 
@@ -122,7 +122,7 @@ static void a_certificate_of_the_other_protocol_is_refused(void **state)
     assert_int_equal(deal_open(d), QRT_E_RECORD_CERTIFICATE);
 }
 
-static void a_pending_certificate_must_be_ones_own(void **state)
+static void test_a_pending_certificate_must_be_ones_own(void **state)
 {
     struct deal *d = deal_plan();
     uint8_t *row;
@@ -140,7 +140,7 @@ static void a_pending_certificate_must_be_ones_own(void **state)
     assert_int_equal(deal_open(d), QRT_E_RECORD_CERTIFICATE);
 }
 
-static void a_confirmation_is_a_valid_fourth_round_broadcast(void **state)
+static void test_a_confirmation_is_a_valid_fourth_round_broadcast(void **state)
 {
     struct deal *d = valid();
     uint8_t wire[QRT_CONFIRMATION_BYTES];
@@ -168,7 +168,7 @@ static void a_confirmation_is_a_valid_fourth_round_broadcast(void **state)
     assert_true(sodium_is_zero(wire, sizeof wire));
 }
 
-static void a_pending_record_confirms_for_its_owner_only(void **state)
+static void test_a_pending_record_confirms_for_its_owner_only(void **state)
 {
     struct deal *d = deal_plan();
     uint8_t wire[QRT_CONFIRMATION_BYTES];
@@ -186,16 +186,16 @@ static void a_pending_record_confirms_for_its_owner_only(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(lesson_2_13_what_the_parties_signed_is_what_the_record_says),
-        cmocka_unit_test(every_signature_and_key_is_checked),
-        cmocka_unit_test(rows_must_be_every_party_once_in_order),
-        cmocka_unit_test(a_party_under_a_strangers_index_is_refused),
-        cmocka_unit_test(a_signature_of_another_party_is_refused),
-        cmocka_unit_test(a_key_that_is_not_the_rosters_is_refused),
-        cmocka_unit_test(a_certificate_of_the_other_protocol_is_refused),
-        cmocka_unit_test(a_pending_certificate_must_be_ones_own),
-        cmocka_unit_test(a_confirmation_is_a_valid_fourth_round_broadcast),
-        cmocka_unit_test(a_pending_record_confirms_for_its_owner_only),
+        cmocka_unit_test(test_lesson_2_13_what_the_parties_signed_is_what_the_record_says),
+        cmocka_unit_test(test_every_signature_and_key_is_checked),
+        cmocka_unit_test(test_rows_must_be_every_party_once_in_order),
+        cmocka_unit_test(test_a_party_under_a_strangers_index_is_refused),
+        cmocka_unit_test(test_a_signature_of_another_party_is_refused),
+        cmocka_unit_test(test_a_key_that_is_not_the_rosters_is_refused),
+        cmocka_unit_test(test_a_certificate_of_the_other_protocol_is_refused),
+        cmocka_unit_test(test_a_pending_certificate_must_be_ones_own),
+        cmocka_unit_test(test_a_confirmation_is_a_valid_fourth_round_broadcast),
+        cmocka_unit_test(test_a_pending_record_confirms_for_its_owner_only),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -24,7 +24,7 @@ static struct qrt_child derive(const char *pk_hex, const char *cc_hex, const uin
     return child;
 }
 
-static void bip32_vector_2_child_0(void **state)
+static void test_bip32_vector_2_child_0(void **state)
 {
     const uint32_t path[] = {0};
     struct qrt_child c =
@@ -38,7 +38,7 @@ static void bip32_vector_2_child_0(void **state)
         test_is_hex(c.cc, 32, "f0909affaa7ee7abe5dd4e100598d4dc53cd709d5a5c2cac40e7412f232f7c9c"));
 }
 
-static void bip32_vector_1_child_1(void **state)
+static void test_bip32_vector_1_child_1(void **state)
 {
     const uint32_t path[] = {1};
     struct qrt_child c =
@@ -55,7 +55,7 @@ static void bip32_vector_1_child_1(void **state)
 static const char model_pk[] = "03915e6abd694e3f51b7cbd6aab54eeee70b889d8393484f617247e51dcf8eccb0";
 static const char model_cc[] = "b861fd28b92f87c4d1f87bb88c374eae9443bbbd10763c8b227c6d7dd9b3d527";
 
-static void the_model_agrees_on_path_44_0_7(void **state)
+static void test_the_model_agrees_on_path_44_0_7(void **state)
 {
     const uint32_t path[] = {44, 0, 7};
     struct qrt_child c = derive(model_pk, model_cc, path, 3);
@@ -69,7 +69,7 @@ static void the_model_agrees_on_path_44_0_7(void **state)
                             "8d43388fdf06022f7217a9657fe575056ec873bac833e605f68839ae2b263b1f"));
 }
 
-static void the_child_is_the_parent_plus_tweak_times_g(void **state)
+static void test_the_child_is_the_parent_plus_tweak_times_g(void **state)
 {
     const uint32_t path[] = {0x7fffffff, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14};
     struct qrt_ctx *ctx = test_ctx(QRT_CPU_ALL);
@@ -87,7 +87,7 @@ static void the_child_is_the_parent_plus_tweak_times_g(void **state)
     assert_true(qrt_pt_equal(ctx, &got, &want));
 }
 
-static void an_empty_path_is_the_key_itself(void **state)
+static void test_an_empty_path_is_the_key_itself(void **state)
 {
     struct qrt_child c = derive(model_pk, model_cc, NULL, 0);
 
@@ -107,7 +107,7 @@ static void refused(const struct qrt_pubkey *pk, const uint32_t *path, size_t n)
     assert_true(sodium_is_zero((const uint8_t *)&c, sizeof c));
 }
 
-static void hardened_and_too_long_paths_are_refused(void **state)
+static void test_hardened_and_too_long_paths_are_refused(void **state)
 {
     const uint32_t first[] = {0x80000000}, last[] = {1, 2, 0xffffffff}, zeros[17] = {0};
     struct qrt_pubkey pk;
@@ -122,7 +122,7 @@ static void hardened_and_too_long_paths_are_refused(void **state)
     refused(&pk, zeros, 1);
 }
 
-static void paths_are_parsed(void **state)
+static void test_paths_are_parsed(void **state)
 {
     static const struct {
         const char *text;
@@ -152,7 +152,7 @@ static void paths_are_parsed(void **state)
     }
 }
 
-static void what_is_no_path_is_refused(void **state)
+static void test_what_is_no_path_is_refused(void **state)
 {
     static const char *const texts[] = {
         "/",
@@ -198,14 +198,14 @@ static void what_is_no_path_is_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(bip32_vector_2_child_0),
-        cmocka_unit_test(bip32_vector_1_child_1),
-        cmocka_unit_test(the_model_agrees_on_path_44_0_7),
-        cmocka_unit_test(the_child_is_the_parent_plus_tweak_times_g),
-        cmocka_unit_test(an_empty_path_is_the_key_itself),
-        cmocka_unit_test(hardened_and_too_long_paths_are_refused),
-        cmocka_unit_test(paths_are_parsed),
-        cmocka_unit_test(what_is_no_path_is_refused),
+        cmocka_unit_test(test_bip32_vector_2_child_0),
+        cmocka_unit_test(test_bip32_vector_1_child_1),
+        cmocka_unit_test(test_the_model_agrees_on_path_44_0_7),
+        cmocka_unit_test(test_the_child_is_the_parent_plus_tweak_times_g),
+        cmocka_unit_test(test_an_empty_path_is_the_key_itself),
+        cmocka_unit_test(test_hardened_and_too_long_paths_are_refused),
+        cmocka_unit_test(test_paths_are_parsed),
+        cmocka_unit_test(test_what_is_no_path_is_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

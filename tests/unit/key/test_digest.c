@@ -7,7 +7,7 @@
 #include <sodium.h>
 #include <string.h>
 
-static void messages_are_hashed_as_named(void **state)
+static void test_messages_are_hashed_as_named(void **state)
 {
     struct qrt_ctx *ctx = test_ctx(QRT_CPU_ALL);
     struct qrt_hash h;
@@ -21,7 +21,7 @@ static void messages_are_hashed_as_named(void **state)
         test_is_hex(h.b, 32, "4e03657aea45a94fc7d47ba826c8d667c0d1e6e33a64a036ec44f58fa12d6c45"));
 }
 
-static void a_local_digest_is_taken_as_it_is_and_must_have_32_bytes(void **state)
+static void test_a_local_digest_is_taken_as_it_is_and_must_have_32_bytes(void **state)
 {
     struct qrt_ctx *ctx = test_ctx(QRT_CPU_ALL);
     uint8_t b[64];
@@ -40,7 +40,7 @@ static void a_local_digest_is_taken_as_it_is_and_must_have_32_bytes(void **state
     }
 }
 
-static void an_unknown_kind_is_refused(void **state)
+static void test_an_unknown_kind_is_refused(void **state)
 {
     struct qrt_hash h;
 
@@ -53,9 +53,9 @@ static void an_unknown_kind_is_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(messages_are_hashed_as_named),
-        cmocka_unit_test(a_local_digest_is_taken_as_it_is_and_must_have_32_bytes),
-        cmocka_unit_test(an_unknown_kind_is_refused),
+        cmocka_unit_test(test_messages_are_hashed_as_named),
+        cmocka_unit_test(test_a_local_digest_is_taken_as_it_is_and_must_have_32_bytes),
+        cmocka_unit_test(test_an_unknown_kind_is_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -15,14 +15,14 @@ static void check(const void *b, size_t len, const char *want)
     assert_true(test_is_hex(out, sizeof out, want));
 }
 
-static void published_digests_are_met(void **state)
+static void test_published_digests_are_met(void **state)
 {
     (void)state;
     check(NULL, 0, "c5d2460186f7233c927e7db2dcc703c0e500b653ca82273b7bfad8045d85a470");
     check("abc", 3, "4e03657aea45a94fc7d47ba826c8d667c0d1e6e33a64a036ec44f58fa12d6c45");
 }
 
-static void lengths_around_the_block_are_padded_right(void **state)
+static void test_lengths_around_the_block_are_padded_right(void **state)
 {
     static const struct {
         size_t len;
@@ -48,8 +48,8 @@ static void lengths_around_the_block_are_padded_right(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(published_digests_are_met),
-        cmocka_unit_test(lengths_around_the_block_are_padded_right),
+        cmocka_unit_test(test_published_digests_are_met),
+        cmocka_unit_test(test_lengths_around_the_block_are_padded_right),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -67,7 +67,7 @@ static struct qrt_ctx *encoded(uint8_t out[LEN])
     return ctx;
 }
 
-static void the_record_has_the_layout_of_the_specification(void **state)
+static void test_the_record_has_the_layout_of_the_specification(void **state)
 {
     uint8_t b[LEN], want[LEN] = "DKP1\1\1";
 
@@ -92,7 +92,7 @@ static void the_record_has_the_layout_of_the_specification(void **state)
     assert_memory_equal(b, want, LEN);
 }
 
-static void what_was_encoded_decodes_to_the_same(void **state)
+static void test_what_was_encoded_decodes_to_the_same(void **state)
 {
     uint8_t b[LEN], again[LEN];
     struct qrt_ctx *ctx = encoded(b);
@@ -111,7 +111,7 @@ static void what_was_encoded_decodes_to_the_same(void **state)
     assert_memory_equal(again, b, LEN);
 }
 
-static void the_public_part_is_shown(void **state)
+static void test_the_public_part_is_shown(void **state)
 {
     uint8_t b[LEN];
     struct qrt_ctx *ctx = encoded(b);
@@ -133,7 +133,7 @@ static void the_public_part_is_shown(void **state)
     assert_true(sodium_is_zero((const uint8_t *)&info, sizeof info));
 }
 
-static void every_other_length_is_refused(void **state)
+static void test_every_other_length_is_refused(void **state)
 {
     uint8_t b[LEN + 1] = {0};
     struct qrt_ctx *ctx = encoded(b);
@@ -158,7 +158,7 @@ static void replaced(size_t at, size_t len, const char *hex, enum qrt_err want)
         assert_true(sodium_is_zero((const uint8_t *)&p, sizeof p));
 }
 
-static void fields_out_of_range_are_refused(void **state)
+static void test_fields_out_of_range_are_refused(void **state)
 {
     (void)state;
     replaced(0, 1, "45", QRT_E_RECORD_FORMAT);
@@ -183,7 +183,7 @@ static void fields_out_of_range_are_refused(void **state)
              QRT_E_RECORD_FIELD);
 }
 
-static void scalars_must_be_below_the_order(void **state)
+static void test_scalars_must_be_below_the_order(void **state)
 {
     static const size_t at[] = {AT_TAU, AT_PHI, AT_U, AT_V};
     static const char zero[] = "0000000000000000000000000000000000000000000000000000000000000000";
@@ -203,12 +203,12 @@ static void scalars_must_be_below_the_order(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_record_has_the_layout_of_the_specification),
-        cmocka_unit_test(what_was_encoded_decodes_to_the_same),
-        cmocka_unit_test(the_public_part_is_shown),
-        cmocka_unit_test(every_other_length_is_refused),
-        cmocka_unit_test(fields_out_of_range_are_refused),
-        cmocka_unit_test(scalars_must_be_below_the_order),
+        cmocka_unit_test(test_the_record_has_the_layout_of_the_specification),
+        cmocka_unit_test(test_what_was_encoded_decodes_to_the_same),
+        cmocka_unit_test(test_the_public_part_is_shown),
+        cmocka_unit_test(test_every_other_length_is_refused),
+        cmocka_unit_test(test_fields_out_of_range_are_refused),
+        cmocka_unit_test(test_scalars_must_be_below_the_order),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -15,7 +15,7 @@ static void check(const void *b, size_t len, const char *want)
     assert_true(test_is_hex(out, sizeof out, want));
 }
 
-static void the_authors_digests_are_met(void **state)
+static void test_the_authors_digests_are_met(void **state)
 {
     static const char *const cases[][2] = {
         {"", "9c1185a5c5e9fc54612808977ee8f548b2258d31"},
@@ -36,7 +36,7 @@ static void the_authors_digests_are_met(void **state)
         check(cases[i][0], strlen(cases[i][0]), cases[i][1]);
 }
 
-static void lengths_around_the_block_are_padded_right(void **state)
+static void test_lengths_around_the_block_are_padded_right(void **state)
 {
     static const struct {
         size_t len;
@@ -65,8 +65,8 @@ static void lengths_around_the_block_are_padded_right(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_authors_digests_are_met),
-        cmocka_unit_test(lengths_around_the_block_are_padded_right),
+        cmocka_unit_test(test_the_authors_digests_are_met),
+        cmocka_unit_test(test_lengths_around_the_block_are_padded_right),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-static void a_two_of_three_record_has_33717_bytes(void **state)
+static void test_a_two_of_three_record_has_33717_bytes(void **state)
 {
     (void)state;
     assert_int_equal(qrt_share_size(3, 0, 3), 33717);
@@ -18,7 +18,7 @@ static void a_two_of_three_record_has_33717_bytes(void **state)
     assert_int_equal(qrt_share_size(4, 0, 4), 33717 + 99 + 16435 + 98);
 }
 
-static void every_field_is_found(void **state)
+static void test_every_field_is_found(void **state)
 {
     struct deal *d = deal_plan();
     struct qrt_share s;
@@ -51,7 +51,7 @@ static void every_field_is_found(void **state)
     assert_memory_equal(s.s, d->s[1], 32);
 }
 
-static void rows_are_found_by_index(void **state)
+static void test_rows_are_found_by_index(void **state)
 {
     struct deal *d = deal_plan();
     struct qrt_share s;
@@ -71,7 +71,7 @@ static void rows_are_found_by_index(void **state)
     assert_null(qrt_share_pair(&s, 2));
 }
 
-static void strangers_are_refused_as_co_signers(void **state)
+static void test_strangers_are_refused_as_co_signers(void **state)
 {
     struct deal *d = deal_plan();
     struct qrt_share s;
@@ -86,7 +86,7 @@ static void strangers_are_refused_as_co_signers(void **state)
     assert_int_equal(qrt_share_burn_bits(&s, 4), QRT_BURN_MINE | QRT_BURN_THEIRS);
 }
 
-static void every_other_length_is_refused(void **state)
+static void test_every_other_length_is_refused(void **state)
 {
     struct deal *d = deal_plan();
     struct qrt_share s;
@@ -101,7 +101,7 @@ static void every_other_length_is_refused(void **state)
 }
 
 /* Counts that lie about the length, huge ones too, before any row is read. */
-static void counts_that_do_not_fit_the_length_are_refused(void **state)
+static void test_counts_that_do_not_fit_the_length_are_refused(void **state)
 {
     static const uint16_t counts[] = {0, 1, 2, 4, 63, 64, 65, 128, 0x7fff, 0xffff};
     struct deal *d = deal_plan();
@@ -129,7 +129,7 @@ static void counts_that_do_not_fit_the_length_are_refused(void **state)
 }
 
 /* A maker that fills a draft with the dealer's values makes the dealer's record. */
-static void a_draft_filled_in_is_the_same_record(void **state)
+static void test_a_draft_filled_in_is_the_same_record(void **state)
 {
     static uint8_t record[DEAL_RECORD_MAX];
     struct deal *d = deal_plan();
@@ -160,7 +160,7 @@ static void a_draft_filled_in_is_the_same_record(void **state)
     assert_int_equal(record[d->len], 0xee);
 }
 
-static void a_record_is_viewed_without_its_certificate(void **state)
+static void test_a_record_is_viewed_without_its_certificate(void **state)
 {
     struct deal *d = deal_plan();
     struct qrt_share s;
@@ -177,7 +177,7 @@ static void a_record_is_viewed_without_its_certificate(void **state)
     assert_int_equal(s.certificate_len, 67 + 3 * 98);
 }
 
-static void the_key_id_hashes_suite_and_key(void **state)
+static void test_the_key_id_hashes_suite_and_key(void **state)
 {
     struct qrt_ctx *ctx = test_ctx(QRT_CPU_ALL);
     uint8_t pk[33], keyid[32], want[32], suite = 1;
@@ -196,15 +196,15 @@ static void the_key_id_hashes_suite_and_key(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_two_of_three_record_has_33717_bytes),
-        cmocka_unit_test(every_field_is_found),
-        cmocka_unit_test(rows_are_found_by_index),
-        cmocka_unit_test(strangers_are_refused_as_co_signers),
-        cmocka_unit_test(every_other_length_is_refused),
-        cmocka_unit_test(counts_that_do_not_fit_the_length_are_refused),
-        cmocka_unit_test(a_draft_filled_in_is_the_same_record),
-        cmocka_unit_test(a_record_is_viewed_without_its_certificate),
-        cmocka_unit_test(the_key_id_hashes_suite_and_key),
+        cmocka_unit_test(test_a_two_of_three_record_has_33717_bytes),
+        cmocka_unit_test(test_every_field_is_found),
+        cmocka_unit_test(test_rows_are_found_by_index),
+        cmocka_unit_test(test_strangers_are_refused_as_co_signers),
+        cmocka_unit_test(test_every_other_length_is_refused),
+        cmocka_unit_test(test_counts_that_do_not_fit_the_length_are_refused),
+        cmocka_unit_test(test_a_draft_filled_in_is_the_same_record),
+        cmocka_unit_test(test_a_record_is_viewed_without_its_certificate),
+        cmocka_unit_test(test_the_key_id_hashes_suite_and_key),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -52,7 +52,7 @@ static void set_hex(struct deal *d, size_t at, size_t len, const char *hex, enum
     replaced(d, at, b, len, want);
 }
 
-static void valid_records_open(void **state)
+static void test_valid_records_open(void **state)
 {
     static const uint16_t shapes[][3] = {{2, 2, 1}, {3, 2, 3}, {3, 3, 2}, {5, 3, 4}, {6, 6, 6}};
 
@@ -69,7 +69,7 @@ static void valid_records_open(void **state)
     }
 }
 
-static void magic_version_suite_and_profile_are_checked(void **state)
+static void test_magic_version_suite_and_profile_are_checked(void **state)
 {
     struct deal *d = valid();
 
@@ -86,7 +86,7 @@ static void magic_version_suite_and_profile_are_checked(void **state)
     set_byte(d, AT_FLAGS, QRT_SHARE_REFRESH_REQUIRED, QRT_OK);
 }
 
-static void threshold_and_own_index_are_checked(void **state)
+static void test_threshold_and_own_index_are_checked(void **state)
 {
     struct deal *d = valid();
 
@@ -101,7 +101,7 @@ static void threshold_and_own_index_are_checked(void **state)
 
 /* The public shares of a 2-of-3 lie on a line, those of a 3-of-3 on a parabola: neither passes as
  * the other, whatever the record says. */
-static void a_threshold_that_is_not_the_degree_plus_one_is_refused(void **state)
+static void test_a_threshold_that_is_not_the_degree_plus_one_is_refused(void **state)
 {
     struct deal *d = valid();
 
@@ -114,7 +114,7 @@ static void a_threshold_that_is_not_the_degree_plus_one_is_refused(void **state)
     set_be16(d, AT_T, 3, QRT_OK);
 }
 
-static void the_roster_is_checked(void **state)
+static void test_the_roster_is_checked(void **state)
 {
     struct deal *d = valid();
 
@@ -128,7 +128,7 @@ static void the_roster_is_checked(void **state)
 }
 
 /* All else fits: pairs in the same order, certificate ascending, signed. */
-static void a_roster_out_of_order_or_range_is_refused(void **state)
+static void test_a_roster_out_of_order_or_range_is_refused(void **state)
 {
     static const uint16_t rosters[][3] = {{1, 3, 2}, {2, 1, 3}, {0, 1, 2}, {1, 2, 65535}};
 
@@ -143,7 +143,7 @@ static void a_roster_out_of_order_or_range_is_refused(void **state)
     }
 }
 
-static void coordinates_are_checked(void **state)
+static void test_coordinates_are_checked(void **state)
 {
     struct deal *d = valid();
     size_t x = deal_at_party(1) + 34;
@@ -163,7 +163,7 @@ static void coordinates_are_checked(void **state)
             QRT_E_RECORD_KEY);
 }
 
-static void points_are_checked(void **state)
+static void test_points_are_checked(void **state)
 {
     struct deal *d = valid();
     size_t X = deal_at_party(2) + 66;
@@ -184,7 +184,7 @@ static void points_are_checked(void **state)
 }
 
 /* The key id fits, the public shares do not: the sum itself is checked. */
-static void another_key_with_its_own_key_id_is_refused(void **state)
+static void test_another_key_with_its_own_key_id_is_refused(void **state)
 {
     struct deal *d = valid();
 
@@ -198,7 +198,7 @@ static void another_key_with_its_own_key_id_is_refused(void **state)
 }
 
 /* The first t public shares fit the key, the last does not fit them; all have signed it. */
-static void a_public_share_off_the_polynomial_is_refused(void **state)
+static void test_a_public_share_off_the_polynomial_is_refused(void **state)
 {
     struct deal *d = valid();
 
@@ -208,7 +208,7 @@ static void a_public_share_off_the_polynomial_is_refused(void **state)
     assert_int_equal(deal_open(d), QRT_E_RECORD_KEY);
 }
 
-static void the_secret_is_checked_against_its_public_share(void **state)
+static void test_the_secret_is_checked_against_its_public_share(void **state)
 {
     struct deal *d = valid();
 
@@ -222,7 +222,7 @@ static void the_secret_is_checked_against_its_public_share(void **state)
     set_byte(d, AT_S + 31, d->record[AT_S + 31] ^ 1, QRT_E_RECORD_SHARE);
 }
 
-static void a_fresh_key_is_epoch_zero_and_not_imported(void **state)
+static void test_a_fresh_key_is_epoch_zero_and_not_imported(void **state)
 {
     struct deal *d = valid();
 
@@ -234,7 +234,7 @@ static void a_fresh_key_is_epoch_zero_and_not_imported(void **state)
     set_byte(d, deal_at_certificate(d), 2, QRT_E_RECORD_FIELD); /* a reshare makes no epoch 0 */
 }
 
-static void a_fresh_key_has_no_dealer_that_received_nothing(void **state)
+static void test_a_fresh_key_has_no_dealer_that_received_nothing(void **state)
 {
     struct deal *d = deal_plan();
 
@@ -261,7 +261,7 @@ static struct deal *reshared(void)
     return d;
 }
 
-static void a_reshared_record_opens_with_its_dealers(void **state)
+static void test_a_reshared_record_opens_with_its_dealers(void **state)
 {
     struct deal *d = reshared();
     struct qrt_share s;
@@ -276,7 +276,7 @@ static void a_reshared_record_opens_with_its_dealers(void **state)
     set_byte(d, AT_EPOCH + 3, 0, QRT_E_RECORD_FIELD);
 }
 
-static void dealers_are_checked(void **state)
+static void test_dealers_are_checked(void **state)
 {
     struct deal *d = reshared();
     size_t at = deal_at_d(d) + 2;
@@ -292,7 +292,7 @@ static void dealers_are_checked(void **state)
     set_byte(d, at + 2, d->record[at + 2] ^ 1, QRT_E_RECORD_CERTIFICATE);
 }
 
-static void pairs_are_checked(void **state)
+static void test_pairs_are_checked(void **state)
 {
     struct deal *d = valid();
     size_t row = deal_at_pair(d, 0);
@@ -317,7 +317,7 @@ static size_t missing_leaf(const struct deal *d, size_t tree)
     return alice + 16 * (16 * tree + y);
 }
 
-static void the_missing_leaf_of_every_tree_must_be_zero(void **state)
+static void test_the_missing_leaf_of_every_tree_must_be_zero(void **state)
 {
     struct deal *d = valid();
 
@@ -331,7 +331,7 @@ static void the_missing_leaf_of_every_tree_must_be_zero(void **state)
 }
 
 /* A changed nibble of Delta points at a leaf that is known, so not zero. */
-static void every_nibble_of_delta_is_bound_to_the_seeds(void **state)
+static void test_every_nibble_of_delta_is_bound_to_the_seeds(void **state)
 {
     struct deal *d = valid();
     size_t delta = deal_at_pair(d, 0) + 3 + 32 + 2 * 8192;
@@ -342,7 +342,7 @@ static void every_nibble_of_delta_is_bound_to_the_seeds(void **state)
                  QRT_E_RECORD_FIELD);
 }
 
-static void a_burned_role_is_erased_and_an_erased_one_is_burned(void **state)
+static void test_a_burned_role_is_erased_and_an_erased_one_is_burned(void **state)
 {
     struct deal *d = valid();
     size_t row = deal_at_pair(d, 1);
@@ -368,7 +368,7 @@ static struct deal *pending(void)
     return d;
 }
 
-static void a_pending_record_opens_as_pending_only(void **state)
+static void test_a_pending_record_opens_as_pending_only(void **state)
 {
     struct deal *d = pending();
     struct qrt_share s;
@@ -383,7 +383,7 @@ static void a_pending_record_opens_as_pending_only(void **state)
     set_byte(d, AT_CC, d->record[AT_CC] ^ 1, QRT_E_RECORD_CERTIFICATE);
 }
 
-static void an_active_record_is_not_pending_and_the_flag_alone_makes_none(void **state)
+static void test_an_active_record_is_not_pending_and_the_flag_alone_makes_none(void **state)
 {
     struct deal *d = valid();
     struct qrt_share s;
@@ -396,7 +396,7 @@ static void an_active_record_is_not_pending_and_the_flag_alone_makes_none(void *
 }
 
 /* lessons.md part 2, row 23: outputs left filled on failure. */
-static void lesson_2_23_a_share_that_does_not_open_is_zeroed(void **state)
+static void test_lesson_2_23_a_share_that_does_not_open_is_zeroed(void **state)
 {
     struct deal *d = valid();
     struct qrt_share s;
@@ -412,7 +412,7 @@ static void lesson_2_23_a_share_that_does_not_open_is_zeroed(void **state)
 }
 
 /* Whatever bit of the public part is changed: refused, but for the fields that nothing binds. */
-static void every_bit_of_the_public_part_is_bound(void **state)
+static void test_every_bit_of_the_public_part_is_bound(void **state)
 {
     struct deal *d = valid();
 
@@ -431,29 +431,29 @@ static void every_bit_of_the_public_part_is_bound(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(valid_records_open),
-        cmocka_unit_test(magic_version_suite_and_profile_are_checked),
-        cmocka_unit_test(threshold_and_own_index_are_checked),
-        cmocka_unit_test(a_threshold_that_is_not_the_degree_plus_one_is_refused),
-        cmocka_unit_test(the_roster_is_checked),
-        cmocka_unit_test(a_roster_out_of_order_or_range_is_refused),
-        cmocka_unit_test(coordinates_are_checked),
-        cmocka_unit_test(points_are_checked),
-        cmocka_unit_test(another_key_with_its_own_key_id_is_refused),
-        cmocka_unit_test(a_public_share_off_the_polynomial_is_refused),
-        cmocka_unit_test(the_secret_is_checked_against_its_public_share),
-        cmocka_unit_test(a_fresh_key_is_epoch_zero_and_not_imported),
-        cmocka_unit_test(a_fresh_key_has_no_dealer_that_received_nothing),
-        cmocka_unit_test(a_reshared_record_opens_with_its_dealers),
-        cmocka_unit_test(dealers_are_checked),
-        cmocka_unit_test(pairs_are_checked),
-        cmocka_unit_test(the_missing_leaf_of_every_tree_must_be_zero),
-        cmocka_unit_test(every_nibble_of_delta_is_bound_to_the_seeds),
-        cmocka_unit_test(a_burned_role_is_erased_and_an_erased_one_is_burned),
-        cmocka_unit_test(a_pending_record_opens_as_pending_only),
-        cmocka_unit_test(an_active_record_is_not_pending_and_the_flag_alone_makes_none),
-        cmocka_unit_test(lesson_2_23_a_share_that_does_not_open_is_zeroed),
-        cmocka_unit_test(every_bit_of_the_public_part_is_bound),
+        cmocka_unit_test(test_valid_records_open),
+        cmocka_unit_test(test_magic_version_suite_and_profile_are_checked),
+        cmocka_unit_test(test_threshold_and_own_index_are_checked),
+        cmocka_unit_test(test_a_threshold_that_is_not_the_degree_plus_one_is_refused),
+        cmocka_unit_test(test_the_roster_is_checked),
+        cmocka_unit_test(test_a_roster_out_of_order_or_range_is_refused),
+        cmocka_unit_test(test_coordinates_are_checked),
+        cmocka_unit_test(test_points_are_checked),
+        cmocka_unit_test(test_another_key_with_its_own_key_id_is_refused),
+        cmocka_unit_test(test_a_public_share_off_the_polynomial_is_refused),
+        cmocka_unit_test(test_the_secret_is_checked_against_its_public_share),
+        cmocka_unit_test(test_a_fresh_key_is_epoch_zero_and_not_imported),
+        cmocka_unit_test(test_a_fresh_key_has_no_dealer_that_received_nothing),
+        cmocka_unit_test(test_a_reshared_record_opens_with_its_dealers),
+        cmocka_unit_test(test_dealers_are_checked),
+        cmocka_unit_test(test_pairs_are_checked),
+        cmocka_unit_test(test_the_missing_leaf_of_every_tree_must_be_zero),
+        cmocka_unit_test(test_every_nibble_of_delta_is_bound_to_the_seeds),
+        cmocka_unit_test(test_a_burned_role_is_erased_and_an_erased_one_is_burned),
+        cmocka_unit_test(test_a_pending_record_opens_as_pending_only),
+        cmocka_unit_test(test_an_active_record_is_not_pending_and_the_flag_alone_makes_none),
+        cmocka_unit_test(test_lesson_2_23_a_share_that_does_not_open_is_zeroed),
+        cmocka_unit_test(test_every_bit_of_the_public_part_is_bound),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -37,7 +37,7 @@ static struct qrt_hash model_hash(void)
     return h;
 }
 
-static void the_models_signature_verifies_and_recovers(void **state)
+static void test_the_models_signature_verifies_and_recovers(void **state)
 {
     struct qrt_ctx *ctx = test_ctx(QRT_CPU_ALL);
     struct qrt_sig sig = model_sig();
@@ -55,7 +55,7 @@ static void the_models_signature_verifies_and_recovers(void **state)
 
 /* libsecp256k1 ends the process over a recovery id above 3; r of the model is no x above q either.
  */
-static void an_impossible_recovery_id_is_refused(void **state)
+static void test_an_impossible_recovery_id_is_refused(void **state)
 {
     struct qrt_ctx *ctx = test_ctx(QRT_CPU_ALL);
     struct qrt_sig sig = model_sig();
@@ -71,7 +71,7 @@ static void an_impossible_recovery_id_is_refused(void **state)
     }
 }
 
-static void recovery_finds_the_key_of_many_signatures(void **state)
+static void test_recovery_finds_the_key_of_many_signatures(void **state)
 {
     struct qrt_ctx *ctx = test_ctx(QRT_CPU_ALL);
     struct test_rng rng = {.state = 7};
@@ -104,7 +104,7 @@ static void recovery_finds_the_key_of_many_signatures(void **state)
     }
 }
 
-static void whatever_is_changed_does_not_verify(void **state)
+static void test_whatever_is_changed_does_not_verify(void **state)
 {
     struct qrt_ctx *ctx = test_ctx(QRT_CPU_ALL);
     struct qrt_sig sig = model_sig();
@@ -132,7 +132,7 @@ static void whatever_is_changed_does_not_verify(void **state)
     assert_int_equal(qrt_sig_verify(ctx, &sig, &hash, &pk), QRT_E_SIGNATURE);
 }
 
-static void a_high_s_does_not_verify(void **state)
+static void test_a_high_s_does_not_verify(void **state)
 {
     struct qrt_ctx *ctx = test_ctx(QRT_CPU_ALL);
     struct qrt_sig sig = model_sig();
@@ -163,7 +163,7 @@ static struct qrt_sig sig_of(const char *r, const char *s)
 
 #define Z28 "00000000000000000000000000000000000000000000000000000000"
 
-static void der_is_strict_and_minimal(void **state)
+static void test_der_is_strict_and_minimal(void **state)
 {
     static const struct {
         const char *r, *s, *der;
@@ -199,7 +199,7 @@ static void der_is_strict_and_minimal(void **state)
 }
 
 /* libsecp256k1's encoder is the other opinion. */
-static void der_agrees_with_libsecp256k1(void **state)
+static void test_der_agrees_with_libsecp256k1(void **state)
 {
     struct qrt_ctx *ctx = test_ctx(QRT_CPU_ALL);
     struct test_rng rng = {.state = 9};
@@ -237,7 +237,7 @@ static void refused(const char *hex)
     assert_true(sodium_is_zero((const uint8_t *)&sig, sizeof sig));
 }
 
-static void der_that_is_not_the_one_form_is_refused(void **state)
+static void test_der_that_is_not_the_one_form_is_refused(void **state)
 {
     (void)state;
     refused("");
@@ -262,7 +262,7 @@ static void der_that_is_not_the_one_form_is_refused(void **state)
     refused("30260221010000000000000000000000000000000000000000000000000000000000000000020101");
 }
 
-static void every_cut_of_a_der_signature_is_refused(void **state)
+static void test_every_cut_of_a_der_signature_is_refused(void **state)
 {
     struct qrt_ctx *ctx = test_ctx(QRT_CPU_ALL);
     struct qrt_sig sig = model_sig(), out;
@@ -277,7 +277,7 @@ static void every_cut_of_a_der_signature_is_refused(void **state)
     assert_int_equal(qrt_sig_parse(&out, ctx, der, len + 1), QRT_E_SIGNATURE);
 }
 
-static void fixed_forms_are_parsed(void **state)
+static void test_fixed_forms_are_parsed(void **state)
 {
     struct qrt_ctx *ctx = test_ctx(QRT_CPU_ALL);
     struct qrt_sig sig = model_sig(), out;
@@ -303,7 +303,7 @@ static void fixed_forms_are_parsed(void **state)
     assert_int_equal(qrt_sig_parse(&out, ctx, b, 0), QRT_E_SIGNATURE);
 }
 
-static void scalars_out_of_range_are_refused_in_the_fixed_form(void **state)
+static void test_scalars_out_of_range_are_refused_in_the_fixed_form(void **state)
 {
     static const char *const bad[] = {
         Z28 "00000000",
@@ -328,17 +328,17 @@ static void scalars_out_of_range_are_refused_in_the_fixed_form(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_models_signature_verifies_and_recovers),
-        cmocka_unit_test(an_impossible_recovery_id_is_refused),
-        cmocka_unit_test(recovery_finds_the_key_of_many_signatures),
-        cmocka_unit_test(whatever_is_changed_does_not_verify),
-        cmocka_unit_test(a_high_s_does_not_verify),
-        cmocka_unit_test(der_is_strict_and_minimal),
-        cmocka_unit_test(der_agrees_with_libsecp256k1),
-        cmocka_unit_test(der_that_is_not_the_one_form_is_refused),
-        cmocka_unit_test(every_cut_of_a_der_signature_is_refused),
-        cmocka_unit_test(fixed_forms_are_parsed),
-        cmocka_unit_test(scalars_out_of_range_are_refused_in_the_fixed_form),
+        cmocka_unit_test(test_the_models_signature_verifies_and_recovers),
+        cmocka_unit_test(test_an_impossible_recovery_id_is_refused),
+        cmocka_unit_test(test_recovery_finds_the_key_of_many_signatures),
+        cmocka_unit_test(test_whatever_is_changed_does_not_verify),
+        cmocka_unit_test(test_a_high_s_does_not_verify),
+        cmocka_unit_test(test_der_is_strict_and_minimal),
+        cmocka_unit_test(test_der_agrees_with_libsecp256k1),
+        cmocka_unit_test(test_der_that_is_not_the_one_form_is_refused),
+        cmocka_unit_test(test_every_cut_of_a_der_signature_is_refused),
+        cmocka_unit_test(test_fixed_forms_are_parsed),
+        cmocka_unit_test(test_scalars_out_of_range_are_refused_in_the_fixed_form),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-static void the_payload_has_the_layout_of_the_specification(void **state)
+static void test_the_payload_has_the_layout_of_the_specification(void **state)
 {
     const struct qrt_abort a = {QRT_ABORT_BURN, 32, 2, 0x0102};
     uint8_t b[QRT_ABORT_BYTES];
@@ -16,7 +16,7 @@ static void the_payload_has_the_layout_of_the_specification(void **state)
     assert_true(test_is_hex(b, sizeof b, "8120020102"));
 }
 
-static void every_final_error_survives_the_wire(void **state)
+static void test_every_final_error_survives_the_wire(void **state)
 {
     (void)state;
     for (int e = 0; e < QRT_E_COUNT; e++) {
@@ -35,7 +35,7 @@ static void every_final_error_survives_the_wire(void **state)
     }
 }
 
-static void classes_are_those_of_section_j(void **state)
+static void test_classes_are_those_of_section_j(void **state)
 {
     static const struct {
         enum qrt_err e;
@@ -52,7 +52,7 @@ static void classes_are_those_of_section_j(void **state)
     }
 }
 
-static void values_out_of_range_are_refused(void **state)
+static void test_values_out_of_range_are_refused(void **state)
 {
     struct qrt_abort a;
 
@@ -74,10 +74,10 @@ static void values_out_of_range_are_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_payload_has_the_layout_of_the_specification),
-        cmocka_unit_test(every_final_error_survives_the_wire),
-        cmocka_unit_test(classes_are_those_of_section_j),
-        cmocka_unit_test(values_out_of_range_are_refused),
+        cmocka_unit_test(test_the_payload_has_the_layout_of_the_specification),
+        cmocka_unit_test(test_every_final_error_survives_the_wire),
+        cmocka_unit_test(test_classes_are_those_of_section_j),
+        cmocka_unit_test(test_values_out_of_range_are_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

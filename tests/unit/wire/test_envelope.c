@@ -74,7 +74,7 @@ static void sealed_message(uint8_t wire[WIRE_LEN], uint8_t key[32])
     qrt_seal_key(key, prk, 2, 2, 7);
 }
 
-static void keys_and_sealed_bytes_are_the_known_ones(void **state)
+static void test_keys_and_sealed_bytes_are_the_known_ones(void **state)
 {
     struct pair *p = setup();
     uint8_t prk[2][32], key[32], wire[WIRE_LEN];
@@ -98,7 +98,7 @@ static void keys_and_sealed_bytes_are_the_known_ones(void **state)
         "0ae557a356a426d881ff12b789b8"));
 }
 
-static void what_is_sealed_opens_and_the_key_is_gone(void **state)
+static void test_what_is_sealed_opens_and_the_key_is_gone(void **state)
 {
     uint8_t wire[WIRE_LEN], key[32], out[TEXT_LEN];
 
@@ -110,7 +110,7 @@ static void what_is_sealed_opens_and_the_key_is_gone(void **state)
     assert_false(qrt_open(out, wire, TEXT_LEN, key));
 }
 
-static void sealing_takes_the_key_away(void **state)
+static void test_sealing_takes_the_key_away(void **state)
 {
     uint8_t wire[WIRE_LEN] = {0}, key[32] = {7};
 
@@ -119,7 +119,7 @@ static void sealing_takes_the_key_away(void **state)
     assert_true(sodium_is_zero(key, 32));
 }
 
-static void an_empty_payload_is_sealed_and_opened(void **state)
+static void test_an_empty_payload_is_sealed_and_opened(void **state)
 {
     uint8_t wire[QRT_HEADER_BYTES + QRT_TAG_BYTES] = {1}, key[32] = {7}, again[32] = {7}, out[1];
 
@@ -129,7 +129,7 @@ static void an_empty_payload_is_sealed_and_opened(void **state)
 }
 
 /* Every bit of header, ciphertext and tag. */
-static void every_flipped_bit_is_refused_and_the_key_survives(void **state)
+static void test_every_flipped_bit_is_refused_and_the_key_survives(void **state)
 {
     uint8_t wire[WIRE_LEN], key[32], kept[32], out[TEXT_LEN];
 
@@ -147,7 +147,7 @@ static void every_flipped_bit_is_refused_and_the_key_survives(void **state)
     assert_true(qrt_open(out, wire, TEXT_LEN, key));
 }
 
-static void another_length_is_refused(void **state)
+static void test_another_length_is_refused(void **state)
 {
     uint8_t wire[WIRE_LEN + 1] = {0}, key[32], out[TEXT_LEN + 1];
 
@@ -160,7 +160,7 @@ static void another_length_is_refused(void **state)
 }
 
 /* lessons.md part 2, row 11: one key for both directions lets a relay see a nonce used twice. */
-static void lesson_2_11_directions_and_rounds_have_keys_of_their_own(void **state)
+static void test_lesson_2_11_directions_and_rounds_have_keys_of_their_own(void **state)
 {
     static const struct {
         uint8_t round;
@@ -182,7 +182,7 @@ static void lesson_2_11_directions_and_rounds_have_keys_of_their_own(void **stat
     assert_memory_not_equal(stream[0] + QRT_HEADER_BYTES, stream[1] + QRT_HEADER_BYTES, 32);
 }
 
-static void the_agreed_key_binds_session_protocol_indices_and_identities(void **state)
+static void test_the_agreed_key_binds_session_protocol_indices_and_identities(void **state)
 {
     struct pair *p = setup();
     uint8_t prk[32], other[32], sid[32], idk[32];
@@ -207,7 +207,7 @@ static void the_agreed_key_binds_session_protocol_indices_and_identities(void **
     assert_memory_not_equal(prk, other, 32);
 }
 
-static void ephemeral_keys_of_small_order_are_refused(void **state)
+static void test_ephemeral_keys_of_small_order_are_refused(void **state)
 {
     static const char *const points[] = {
         "0000000000000000000000000000000000000000000000000000000000000000",
@@ -261,7 +261,7 @@ static struct broadcast *signed_broadcast(void)
     return &b;
 }
 
-static void the_signature_is_the_known_one(void **state)
+static void test_the_signature_is_the_known_one(void **state)
 {
     struct broadcast *b = signed_broadcast();
 
@@ -287,7 +287,7 @@ static void flip_all(struct broadcast *b, uint8_t *part, size_t len)
     assert_true(qrt_envelope_verify(ctx, b->sig, &b->m, b->idpk));
 }
 
-static void the_signature_covers_header_ext_and_payload(void **state)
+static void test_the_signature_covers_header_ext_and_payload(void **state)
 {
     struct broadcast *b = signed_broadcast();
 
@@ -300,7 +300,7 @@ static void the_signature_covers_header_ext_and_payload(void **state)
 }
 
 /* The same bytes, cut elsewhere. */
-static void the_border_of_ext_and_payload_is_signed(void **state)
+static void test_the_border_of_ext_and_payload_is_signed(void **state)
 {
     struct broadcast *b = signed_broadcast();
     uint8_t joined[96];
@@ -315,7 +315,7 @@ static void the_border_of_ext_and_payload_is_signed(void **state)
 }
 
 /* S + L is the same number mod L: whoever accepts it lets a relay change signed bytes. */
-static void a_signature_with_uncanonical_s_is_refused(void **state)
+static void test_a_signature_with_uncanonical_s_is_refused(void **state)
 {
     static const char order[] = "edd3f55c1a631258d69cf7a2def9de1400000000000000000000000000000010";
     struct broadcast *b = signed_broadcast();
@@ -333,7 +333,7 @@ static void a_signature_with_uncanonical_s_is_refused(void **state)
     assert_false(qrt_envelope_verify(test_ctx(QRT_CPU_ALL), b->sig, &b->m, b->idpk));
 }
 
-static void the_open_hash_covers_header_and_payload(void **state)
+static void test_the_open_hash_covers_header_and_payload(void **state)
 {
     struct qrt_ctx *ctx = test_ctx(QRT_CPU_ALL);
     uint8_t wire[QRT_HEADER_BYTES + TEXT_LEN], hash[32], other[32];
@@ -355,20 +355,20 @@ static void the_open_hash_covers_header_and_payload(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(keys_and_sealed_bytes_are_the_known_ones),
-        cmocka_unit_test(what_is_sealed_opens_and_the_key_is_gone),
-        cmocka_unit_test(sealing_takes_the_key_away),
-        cmocka_unit_test(an_empty_payload_is_sealed_and_opened),
-        cmocka_unit_test(every_flipped_bit_is_refused_and_the_key_survives),
-        cmocka_unit_test(another_length_is_refused),
-        cmocka_unit_test(lesson_2_11_directions_and_rounds_have_keys_of_their_own),
-        cmocka_unit_test(the_agreed_key_binds_session_protocol_indices_and_identities),
-        cmocka_unit_test(ephemeral_keys_of_small_order_are_refused),
-        cmocka_unit_test(the_signature_is_the_known_one),
-        cmocka_unit_test(the_signature_covers_header_ext_and_payload),
-        cmocka_unit_test(the_border_of_ext_and_payload_is_signed),
-        cmocka_unit_test(a_signature_with_uncanonical_s_is_refused),
-        cmocka_unit_test(the_open_hash_covers_header_and_payload),
+        cmocka_unit_test(test_keys_and_sealed_bytes_are_the_known_ones),
+        cmocka_unit_test(test_what_is_sealed_opens_and_the_key_is_gone),
+        cmocka_unit_test(test_sealing_takes_the_key_away),
+        cmocka_unit_test(test_an_empty_payload_is_sealed_and_opened),
+        cmocka_unit_test(test_every_flipped_bit_is_refused_and_the_key_survives),
+        cmocka_unit_test(test_another_length_is_refused),
+        cmocka_unit_test(test_lesson_2_11_directions_and_rounds_have_keys_of_their_own),
+        cmocka_unit_test(test_the_agreed_key_binds_session_protocol_indices_and_identities),
+        cmocka_unit_test(test_ephemeral_keys_of_small_order_are_refused),
+        cmocka_unit_test(test_the_signature_is_the_known_one),
+        cmocka_unit_test(test_the_signature_covers_header_ext_and_payload),
+        cmocka_unit_test(test_the_border_of_ext_and_payload_is_signed),
+        cmocka_unit_test(test_a_signature_with_uncanonical_s_is_refused),
+        cmocka_unit_test(test_the_open_hash_covers_header_and_payload),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -35,7 +35,7 @@ static struct qrt_header example(void)
     return h;
 }
 
-static void the_header_has_the_layout_of_the_specification(void **state)
+static void test_the_header_has_the_layout_of_the_specification(void **state)
 {
     struct qrt_header h = example();
     uint8_t b[QRT_HEADER_BYTES];
@@ -45,7 +45,7 @@ static void the_header_has_the_layout_of_the_specification(void **state)
     assert_true(test_is_hex(b, sizeof b, golden));
 }
 
-static void every_field_is_read_back(void **state)
+static void test_every_field_is_read_back(void **state)
 {
     struct qrt_header h, want = example();
     uint8_t b[QRT_HEADER_BYTES + 1] = {0};
@@ -64,7 +64,7 @@ static void every_field_is_read_back(void **state)
     assert_memory_equal(h.echo, want.echo, 32);
 }
 
-static void every_cut_is_refused(void **state)
+static void test_every_cut_is_refused(void **state)
 {
     struct qrt_header h;
     uint8_t b[QRT_HEADER_BYTES];
@@ -119,7 +119,7 @@ static bool is_ascii_one(unsigned v)
     return v == '1';
 }
 
-static void every_value_out_of_range_is_refused(void **state)
+static void test_every_value_out_of_range_is_refused(void **state)
 {
     (void)state;
     set_byte(0, is_d);
@@ -136,7 +136,7 @@ struct size {
     size_t t, payload;
 };
 
-static void payload_sizes_are_those_of_k2(void **state)
+static void test_payload_sizes_are_those_of_k2(void **state)
 {
     static const struct size sizes[] = {
         {QRT_KEYGEN, 1, 0, 2, 64},     {QRT_KEYGEN, 2, 0, 2, 195},   {QRT_KEYGEN, 2, 0, 3, 228},
@@ -160,7 +160,7 @@ static void payload_sizes_are_those_of_k2(void **state)
     assert_int_equal(found, QRT_ARRAY_LEN(sizes) - 2); /* three of the rows are one message */
 }
 
-static void an_abort_is_five_bytes_in_every_round_and_nowhere_else(void **state)
+static void test_an_abort_is_five_bytes_in_every_round_and_nowhere_else(void **state)
 {
     (void)state;
     for (unsigned p = 0; p < 256; p++)
@@ -187,7 +187,7 @@ static void add_up(enum qrt_protocol protocol, size_t n, size_t t, size_t *paylo
         }
 }
 
-static void totals_are_those_of_k1_and_k2(void **state)
+static void test_totals_are_those_of_k1_and_k2(void **state)
 {
     static const struct {
         enum qrt_protocol protocol;
@@ -209,7 +209,7 @@ static void totals_are_those_of_k1_and_k2(void **state)
     }
 }
 
-static void counts_out_of_range_have_no_size(void **state)
+static void test_counts_out_of_range_have_no_size(void **state)
 {
     (void)state;
     assert_int_equal(qrt_payload_size(QRT_KEYGEN, 2, 0, 1), 0);
@@ -224,14 +224,14 @@ static void counts_out_of_range_have_no_size(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_header_has_the_layout_of_the_specification),
-        cmocka_unit_test(every_field_is_read_back),
-        cmocka_unit_test(every_cut_is_refused),
-        cmocka_unit_test(every_value_out_of_range_is_refused),
-        cmocka_unit_test(payload_sizes_are_those_of_k2),
-        cmocka_unit_test(an_abort_is_five_bytes_in_every_round_and_nowhere_else),
-        cmocka_unit_test(totals_are_those_of_k1_and_k2),
-        cmocka_unit_test(counts_out_of_range_have_no_size),
+        cmocka_unit_test(test_the_header_has_the_layout_of_the_specification),
+        cmocka_unit_test(test_every_field_is_read_back),
+        cmocka_unit_test(test_every_cut_is_refused),
+        cmocka_unit_test(test_every_value_out_of_range_is_refused),
+        cmocka_unit_test(test_payload_sizes_are_those_of_k2),
+        cmocka_unit_test(test_an_abort_is_five_bytes_in_every_round_and_nowhere_else),
+        cmocka_unit_test(test_totals_are_those_of_k1_and_k2),
+        cmocka_unit_test(test_counts_out_of_range_have_no_size),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

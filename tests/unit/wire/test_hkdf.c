@@ -24,7 +24,7 @@ static void fill(uint8_t *out, size_t len, unsigned first)
         out[i] = (uint8_t)(first + i);
 }
 
-static void rfc5869_case_1(void **state)
+static void test_rfc5869_case_1(void **state)
 {
     uint8_t ikm[22], salt[13], info[10];
 
@@ -37,7 +37,7 @@ static void rfc5869_case_1(void **state)
           "3cb25f25faacd57a90434f64d0362f2a2d2d0a90cf1a5a4c5db02d56ecc4c5bf34007208d5b887185865");
 }
 
-static void rfc5869_case_2_longer_than_one_block(void **state)
+static void test_rfc5869_case_2_longer_than_one_block(void **state)
 {
     uint8_t ikm[80], salt[80], info[80];
 
@@ -51,7 +51,7 @@ static void rfc5869_case_2_longer_than_one_block(void **state)
           "c65e590e09da3275600c2f09b8367793a9aca3db71cc30c58179ec3e87c14c01d5c1f3434f1d87");
 }
 
-static void rfc5869_case_3_without_salt_and_info(void **state)
+static void test_rfc5869_case_3_without_salt_and_info(void **state)
 {
     uint8_t ikm[22], none[1] = {0};
 
@@ -62,7 +62,7 @@ static void rfc5869_case_3_without_salt_and_info(void **state)
           "8da4e775a563c18f715f802a063c5a31b8a11f5c5ee1879ec3454e5f3c738d2d9d201395faa4b61a96c8");
 }
 
-static void the_longest_output_is_255_blocks(void **state)
+static void test_the_longest_output_is_255_blocks(void **state)
 {
     static uint8_t out[255 * 32 + 1], prefix[32];
     const uint8_t prk[32] = {1};
@@ -79,10 +79,10 @@ static void the_longest_output_is_255_blocks(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(rfc5869_case_1),
-        cmocka_unit_test(rfc5869_case_2_longer_than_one_block),
-        cmocka_unit_test(rfc5869_case_3_without_salt_and_info),
-        cmocka_unit_test(the_longest_output_is_255_blocks),
+        cmocka_unit_test(test_rfc5869_case_1),
+        cmocka_unit_test(test_rfc5869_case_2_longer_than_one_block),
+        cmocka_unit_test(test_rfc5869_case_3_without_salt_and_info),
+        cmocka_unit_test(test_the_longest_output_is_255_blocks),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

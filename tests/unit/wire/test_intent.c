@@ -120,7 +120,7 @@ static void check_round_trip(const struct qrt_intent *in)
     assert_memory_equal(again, buffer, len);
 }
 
-static void the_encoding_is_the_known_one(void **state)
+static void test_the_encoding_is_the_known_one(void **state)
 {
     struct qrt_intent in = example();
     size_t len;
@@ -133,7 +133,7 @@ static void the_encoding_is_the_known_one(void **state)
     assert_true(test_is_hex(buffer, len, golden_keygen));
 }
 
-static void what_was_encoded_decodes_to_the_same(void **state)
+static void test_what_was_encoded_decodes_to_the_same(void **state)
 {
     struct qrt_intent in = example();
 
@@ -145,7 +145,7 @@ static void what_was_encoded_decodes_to_the_same(void **state)
     check_round_trip(&in);
 }
 
-static void the_largest_intent_has_a_round_trip(void **state)
+static void test_the_largest_intent_has_a_round_trip(void **state)
 {
     struct qrt_intent in = example();
 
@@ -166,7 +166,7 @@ static void the_largest_intent_has_a_round_trip(void **state)
     check_round_trip(&in);
 }
 
-static void the_largest_keygen_has_a_round_trip(void **state)
+static void test_the_largest_keygen_has_a_round_trip(void **state)
 {
     struct qrt_intent in = keygen_example();
 
@@ -191,7 +191,7 @@ static void check_cuts(const char *hex, size_t whole)
     assert_int_equal(qrt_intent_decode(&out, b, whole), QRT_OK);
 }
 
-static void every_cut_and_every_extension_is_refused(void **state)
+static void test_every_cut_and_every_extension_is_refused(void **state)
 {
     (void)state;
     check_cuts(golden, GOLDEN_LEN);
@@ -228,7 +228,7 @@ static void check_every_byte_is_signed(uint8_t *b, size_t len)
 }
 
 /* lessons.md part 1, row 20: the initiator's signature did not cover the derivation path. */
-static void lesson_1_20_every_changed_byte_breaks_the_signature_and_the_iid(void **state)
+static void test_lesson_1_20_every_changed_byte_breaks_the_signature_and_the_iid(void **state)
 {
     uint8_t b[KEYGEN_LEN];
 
@@ -262,7 +262,7 @@ static void check_canonical(const char *hex, size_t whole)
 }
 
 /* Whatever byte is changed to whatever value: what still decodes encodes to the very same bytes. */
-static void what_decodes_is_canonical(void **state)
+static void test_what_decodes_is_canonical(void **state)
 {
     (void)state;
     check_canonical(golden, GOLDEN_LEN);
@@ -271,7 +271,7 @@ static void what_decodes_is_canonical(void **state)
 
 enum { IDENTITIES_AT = 127 };
 
-static void every_byte_of_every_identity_is_read_into_its_place(void **state)
+static void test_every_byte_of_every_identity_is_read_into_its_place(void **state)
 {
     uint8_t b[KEYGEN_LEN];
     struct qrt_intent whole, out;
@@ -290,7 +290,7 @@ static void every_byte_of_every_identity_is_read_into_its_place(void **state)
 }
 
 /* The same identities at other indices are another intent. */
-static void swapped_identities_are_another_intent(void **state)
+static void test_swapped_identities_are_another_intent(void **state)
 {
     struct qrt_ctx *ctx = test_ctx(QRT_CPU_ALL);
     uint8_t seed[32] = {1}, idpk[32], sk[64], sig[64], iid[32], other[32];
@@ -310,7 +310,7 @@ static void swapped_identities_are_another_intent(void **state)
     assert_memory_not_equal(iid, other, 32);
 }
 
-static void an_identity_that_stands_twice_is_refused(void **state)
+static void test_an_identity_that_stands_twice_is_refused(void **state)
 {
     (void)state;
     for (size_t i = 0; i < 3; i++) {
@@ -329,7 +329,7 @@ static void an_identity_that_stands_twice_is_refused(void **state)
 }
 
 /* A key's record says who its parties are; an intent that uses the key has no second opinion. */
-static void only_a_keygen_names_identities(void **state)
+static void test_only_a_keygen_names_identities(void **state)
 {
     struct qrt_intent sign = example(), presign = presign_example();
     size_t len;
@@ -341,7 +341,7 @@ static void only_a_keygen_names_identities(void **state)
     assert_int_equal(encode(&presign, &len), QRT_E_INTENT_FORMAT);
 }
 
-static void signature_and_ids_are_the_known_ones(void **state)
+static void test_signature_and_ids_are_the_known_ones(void **state)
 {
     struct qrt_ctx *ctx = test_ctx(QRT_CPU_ALL);
     uint8_t b[GOLDEN_LEN], seed[32], idpk[32], sk[64], sig[64], id[32];
@@ -382,7 +382,7 @@ static void refuse(const struct qrt_intent *in)
         refuse(&in);                                                                               \
     } while (0)
 
-static void every_field_out_of_range_is_refused_by_the_encoder(void **state)
+static void test_every_field_out_of_range_is_refused_by_the_encoder(void **state)
 {
     (void)state;
     REFUSE(example(), in.operation = 0);
@@ -421,7 +421,7 @@ static void every_field_out_of_range_is_refused_by_the_encoder(void **state)
 }
 
 /* Single values of the golden bytes that no encoder makes. */
-static void every_field_out_of_range_is_refused_by_the_decoder(void **state)
+static void test_every_field_out_of_range_is_refused_by_the_decoder(void **state)
 {
     static const struct {
         size_t at;
@@ -467,7 +467,7 @@ static void every_field_out_of_range_is_refused_by_the_decoder(void **state)
     }
 }
 
-static void a_buffer_that_is_too_small_is_refused(void **state)
+static void test_a_buffer_that_is_too_small_is_refused(void **state)
 {
     struct qrt_intent in = example();
     uint8_t b[GOLDEN_LEN];
@@ -482,21 +482,21 @@ static void a_buffer_that_is_too_small_is_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_encoding_is_the_known_one),
-        cmocka_unit_test(what_was_encoded_decodes_to_the_same),
-        cmocka_unit_test(the_largest_intent_has_a_round_trip),
-        cmocka_unit_test(the_largest_keygen_has_a_round_trip),
-        cmocka_unit_test(every_cut_and_every_extension_is_refused),
-        cmocka_unit_test(lesson_1_20_every_changed_byte_breaks_the_signature_and_the_iid),
-        cmocka_unit_test(what_decodes_is_canonical),
-        cmocka_unit_test(every_byte_of_every_identity_is_read_into_its_place),
-        cmocka_unit_test(swapped_identities_are_another_intent),
-        cmocka_unit_test(an_identity_that_stands_twice_is_refused),
-        cmocka_unit_test(only_a_keygen_names_identities),
-        cmocka_unit_test(signature_and_ids_are_the_known_ones),
-        cmocka_unit_test(every_field_out_of_range_is_refused_by_the_encoder),
-        cmocka_unit_test(every_field_out_of_range_is_refused_by_the_decoder),
-        cmocka_unit_test(a_buffer_that_is_too_small_is_refused),
+        cmocka_unit_test(test_the_encoding_is_the_known_one),
+        cmocka_unit_test(test_what_was_encoded_decodes_to_the_same),
+        cmocka_unit_test(test_the_largest_intent_has_a_round_trip),
+        cmocka_unit_test(test_the_largest_keygen_has_a_round_trip),
+        cmocka_unit_test(test_every_cut_and_every_extension_is_refused),
+        cmocka_unit_test(test_lesson_1_20_every_changed_byte_breaks_the_signature_and_the_iid),
+        cmocka_unit_test(test_what_decodes_is_canonical),
+        cmocka_unit_test(test_every_byte_of_every_identity_is_read_into_its_place),
+        cmocka_unit_test(test_swapped_identities_are_another_intent),
+        cmocka_unit_test(test_an_identity_that_stands_twice_is_refused),
+        cmocka_unit_test(test_only_a_keygen_names_identities),
+        cmocka_unit_test(test_signature_and_ids_are_the_known_ones),
+        cmocka_unit_test(test_every_field_out_of_range_is_refused_by_the_encoder),
+        cmocka_unit_test(test_every_field_out_of_range_is_refused_by_the_decoder),
+        cmocka_unit_test(test_a_buffer_that_is_too_small_is_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
