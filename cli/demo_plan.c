@@ -430,7 +430,8 @@ void demo_explain(struct demo *demo, struct trouble *trouble)
         return;
     append_pending(demo, trouble, c.pending);
     if (c.either < demo->seats_n)
-        trouble_add(trouble, ": remove %s, the key never came to be", c.pending > 1 ? "them" : "it");
+        trouble_add(trouble, ": remove %s, the key never came to be",
+                    c.pending > 1 ? "them" : "it");
     else if (demo->options.passphrase_fd)
         trouble_add(trouble, ": the same command with the same passphrase completes the key");
     else

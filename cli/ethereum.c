@@ -3,14 +3,15 @@
  * unknown or out of range is named in the refusal. */
 #include "ethereum.h"
 
+#include "address_text.h"
 #include "hex.h"
 #include "rlp.h"
-
-#include "quorate/address.h"
 
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define HEX_DIGITS "0123456789abcdefABCDEF"
 
 /* x = 10 x + digit; false if it does not fit in 256 bits. */
 static bool append_digit(uint8_t x[32], unsigned digit)
@@ -46,7 +47,7 @@ static bool number_from_hex(uint8_t out[32], const char *digits)
         return false;
     memset(padded, '0', 64 - n);
     memcpy(padded + 64 - n, digits, n + 1);
-    return strspn(padded, "0123456789abcdefABCDEF") == 64 && hex_decode_exact(out, 32, padded);
+    return strspn(padded, HEX_DIGITS) == 64 && hex_decode_exact(out, 32, padded);
 }
 
 /* A JSON integer, "123" or "0x7b". */
@@ -76,30 +77,6 @@ static bool fits(const uint8_t x[32], size_t bytes)
             return false;
     }
     return true;
-}
-
-/* EIP-55: a letter is upper case if its nibble of the hash of the lower-case digits is above 7. */
-static bool checksum_is_right(const char *digits)
-{
-    uint8_t hash[32];
-    char lower[41] = {0};
-
-    for (size_t i = 0; i < 40; i++)
-        lower[i] = (char)tolower((unsigned char)digits[i]);
-    qrt_keccak256(hash, (const uint8_t *)lower, 40);
-    for (size_t i = 0; i < 40; i++) {
-        unsigned nibble = ((unsigned)hash[i / 2] >> (i % 2 ? 0 : 4)) & 15u;
-
-        if (isalpha((unsigned char)digits[i]) &&
-            (nibble > 7) != !!isupper((unsigned char)digits[i]))
-            return false;
-    }
-    return true;
-}
-
-static bool has_both_cases(const char *digits)
-{
-    return strpbrk(digits, "abcdef") && strpbrk(digits, "ABCDEF");
 }
 
 /* The table of fields. |offset| is where its 32-byte number stands; |bytes| how many may be used.
@@ -145,8 +122,8 @@ static bool parse_number(struct eth_tx *out, const struct number_field *field, c
         return trouble_set(trouble, "%s: the field \"%s\" is missing", name, field->name);
     if (!number_from_json(number, value))
         return trouble_set(trouble,
-                           "%s: the field \"%s\" is not a number of at most 256 bits, decimal "
-                           "or with 0x",
+                           "%s: the field \"%s\" must be a whole number that is not negative, "
+                           "decimal or with 0x, of at most 256 bits",
                            name, field->name);
     if (!fits(number, field->bytes))
         return trouble_set(trouble, "%s: the field \"%s\" does not fit in %zu bits", name,
@@ -162,14 +139,22 @@ static bool parse_to(struct eth_tx *out, const char *name, const json_t *json,
 
     if (!value)
         return trouble_set(trouble, "%s: the field \"to\" is missing", name);
-    if (!text || strncmp(text, "0x", 2) != 0 || strlen(text) != 42 ||
-        !hex_decode_exact(out->to, 20, text))
-        return trouble_set(trouble, "%s: the field \"to\" is not an address: 0x and 40 hex digits",
+    if (json_is_null(value))
+        return trouble_set(trouble,
+                           "%s: the field \"to\" is null: making a contract is not "
+                           "supported",
                            name);
-    if (has_both_cases(text + 2) && !checksum_is_right(text + 2))
+    switch (text ? address_text_ethereum(out->to, text) : ADDRESS_NONE) {
+    case ADDRESS_GOOD:
+        return true;
+    case ADDRESS_CHECKSUM:
         return trouble_set(trouble, "%s: the checksum of the address in the field \"to\" is wrong",
                            name);
-    return true;
+    case ADDRESS_NONE:
+        break;
+    }
+    return trouble_set(trouble, "%s: the field \"to\" is not an address: 0x and 40 hex digits",
+                       name);
 }
 
 #define DATA_MAX 32768
@@ -181,7 +166,7 @@ static bool parse_data(struct eth_tx *out, const char *name, const json_t *json,
     const char *text = json_string_value(value);
     uint8_t *b;
     size_t len = 0;
-    bool ok;
+    bool ok, odd;
 
     if (!value)
         return true;
@@ -189,9 +174,12 @@ static bool parse_data(struct eth_tx *out, const char *name, const json_t *json,
         return trouble_set(trouble, "%s: the field \"data\" is not a string of hex with 0x", name);
     b = need(DATA_MAX);
     ok = hex_decode(b, DATA_MAX, &len, text);
+    odd = strlen(text) % 2 != 0 && strspn(text + 2, HEX_DIGITS) == strlen(text + 2);
     if (ok)
         buffer_put(&out->data, b, len);
     free(b);
+    if (!ok && odd)
+        return trouble_set(trouble, "%s: the field \"data\" has an odd number of hex digits", name);
     if (!ok)
         return trouble_set(trouble, "%s: the field \"data\" is not hex of at most %d bytes", name,
                            DATA_MAX);
@@ -204,8 +192,11 @@ static bool parse_fixed(const char *name, const json_t *json, struct trouble *tr
     const json_t *type = json_object_get(json, "type");
     uint8_t number[32];
 
-    if (list && (!json_is_array(list) || json_array_size(list) != 0))
+    if (list && !json_is_array(list))
         return trouble_set(trouble, "%s: the field \"accessList\" must be an empty list", name);
+    if (list && json_array_size(list) != 0)
+        return trouble_set(trouble, "%s: an \"accessList\" that is not empty is not supported",
+                           name);
     if (type && (!number_from_json(number, type) || !fits(number, 1) || number[31] != 2))
         return trouble_set(trouble, "%s: the field \"type\" must be 2 (EIP-1559)", name);
     return true;
@@ -213,10 +204,18 @@ static bool parse_fixed(const char *name, const json_t *json, struct trouble *tr
 
 static bool check_meaning(const struct eth_tx *tx, const char *name, struct trouble *trouble)
 {
-    static const uint8_t zero[32];
+    static const uint8_t zero[32],
+        nonce_end[32] = {[24] = 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
 
     if (memcmp(tx->chain_id, zero, 32) == 0)
         return trouble_set(trouble, "%s: the field \"chainId\" must not be 0", name);
+    if (memcmp(tx->gas_limit, zero, 32) == 0)
+        return trouble_set(trouble, "%s: the field \"gasLimit\" must not be 0", name);
+    if (memcmp(tx->nonce, nonce_end, 32) == 0)
+        return trouble_set(trouble,
+                           "%s: the field \"nonce\" must be less than 18446744073709551615 "
+                           "(EIP-2681)",
+                           name);
     if (memcmp(tx->max_priority_fee, tx->max_fee, 32) > 0)
         return trouble_set(trouble,
                            "%s: the field \"maxPriorityFeePerGas\" is larger than "
@@ -246,17 +245,58 @@ bool eth_tx_parse(struct eth_tx *out, const char *name, const json_t *json, stru
            check_meaning(out, name, trouble) && parse_data(out, name, json, trouble);
 }
 
+/* Jansson's own words are for those who call it; where they would mislead others stand here. */
+static bool explain_json(const char *name, const json_error_t *error, struct trouble *trouble)
+{
+    switch (json_error_code(error)) {
+    case json_error_numeric_overflow:
+        if (strncmp(error->text, "too big integer", strlen("too big integer")) == 0)
+            return trouble_set(trouble,
+                               "%s: line %d: write integers above 9223372036854775807 as strings, "
+                               "such as \"10000000000000000000\"",
+                               name, error->line);
+        return trouble_set(trouble, "%s: line %d has a number that is out of range", name,
+                           error->line);
+    case json_error_null_character:
+    case json_error_null_byte_in_key:
+        return trouble_set(trouble, "%s: line %d has a zero character (\\u0000) in a string", name,
+                           error->line);
+    case json_error_invalid_utf8:
+        return trouble_set(trouble, "%s: line %d is not UTF-8 text", name, error->line);
+    case json_error_stack_overflow:
+        return trouble_set(trouble, "%s: line %d: too many lists in each other", name, error->line);
+    default:
+        return trouble_set(trouble, "%s: not valid JSON: line %d: %s", name, error->line,
+                           error->text);
+    }
+}
+
+/* What a parser would only stumble over. */
+static bool check_text(const char *name, const char *text, size_t len, struct trouble *trouble)
+{
+    if (len == 0)
+        return trouble_set(trouble, "%s is empty", name);
+    if (len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
+        return trouble_set(trouble, "%s starts with a byte order mark: save it as plain UTF-8",
+                           name);
+    if (memchr(text, '\0', len))
+        return trouble_set(trouble, "%s has zero bytes: save it as plain UTF-8", name);
+    return true;
+}
+
 bool eth_tx_read(struct eth_tx *out, const char *name, const char *text, size_t len,
                  struct trouble *trouble)
 {
     json_error_t error;
-    json_t *json = json_loadb(text, len, JSON_REJECT_DUPLICATES, &error);
+    json_t *json;
     bool ok;
 
     *out = (struct eth_tx){0};
+    if (!check_text(name, text, len, trouble))
+        return false;
+    json = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
     if (!json)
-        return trouble_set(trouble, "%s: not valid JSON: line %d: %s", name, error.line,
-                           error.text);
+        return explain_json(name, &error, trouble);
     ok = eth_tx_parse(out, name, json, trouble);
     json_decref(json);
     return ok;

@@ -65,7 +65,7 @@ bool passphrase_read(struct passphrase *out, int fd, struct trouble *trouble)
         say("waiting for the passphrase on descriptor %d, a terminal, which shows it; end it with "
             "Enter and Ctrl-D",
             fd);
-    for (out->len = 0; n > 0 && out->len < sizeof out->b; out->len += n > 0 ? (size_t)n : 0)
+    for (out->len = 0; n > 0 && out->len<sizeof out->b; out->len += n> 0 ? (size_t)n : 0)
         n = read_more(out, fd);
     if (signals_came())
         return trouble_set(trouble, "interrupted while the passphrase was read");

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* "quorate verify": is this signature of that message, by that key or address? */
+#include "address_text.h"
 #include "command.h"
 #include "file.h"
 #include "hex.h"
@@ -81,7 +82,20 @@ static int read_signature(struct verify *v)
     return EXIT_DONE;
 }
 
-/* EIP-55 case is for people's eyes: 0x addresses are compared without it. */
+static int check_address(const struct verify *v)
+{
+    enum address_text answer = v->address ? address_text_check(v->address) : ADDRESS_GOOD;
+
+    if (answer == ADDRESS_NONE)
+        return refuse_usage("--address is not an address of Ethereum, Tron or Bitcoin's main "
+                            "network (bc1q of 42 characters, or 1...): %s",
+                            v->address);
+    if (answer == ADDRESS_CHECKSUM)
+        return refuse_usage("the checksum of the address (--address) is wrong: %s", v->address);
+    return EXIT_DONE;
+}
+
+/* Case carries at most a checksum, which was checked, except in Base58. */
 static bool is_address_of(const struct verify *v, const struct qrt_pubkey *pk)
 {
     for (int kind = 0; kind < QRT_ADDRESS_KINDS; kind++) {
@@ -89,8 +103,9 @@ static bool is_address_of(const struct verify *v, const struct qrt_pubkey *pk)
 
         if (qrt_address(text, v->library.ctx, (enum qrt_address_kind)kind, pk) != QRT_OK)
             return false;
-        if (kind == QRT_ADDRESS_ETHEREUM ? strcasecmp(text, v->address) == 0
-                                         : strcmp(text, v->address) == 0)
+        if (kind == QRT_ADDRESS_ETHEREUM || kind == QRT_ADDRESS_BITCOIN_P2WPKH
+                ? strcasecmp(text, v->address) == 0
+                : strcmp(text, v->address) == 0)
             return true;
     }
     return false;
@@ -126,6 +141,14 @@ static bool is_high(const uint8_t s[32])
     return memcmp(s, half, 32) > 0;
 }
 
+static bool recovery_id_fits(const struct verify *v)
+{
+    struct qrt_pubkey pk;
+
+    return qrt_sig_recover(&pk, v->library.ctx, &v->sig, &v->hash) == QRT_OK &&
+           memcmp(pk.b, v->pk.b, sizeof pk.b) == 0;
+}
+
 /* NULL if the signature is valid, otherwise why not. */
 static const char *judge(struct verify *v)
 {
@@ -135,6 +158,8 @@ static const char *judge(struct verify *v)
         return "it was not made by the key of that address for that message";
     if (qrt_sig_verify(v->library.ctx, &v->sig, &v->hash, &v->pk) != QRT_OK)
         return "it was not made by that key for that message";
+    if (v->has_recid && !recovery_id_fits(v))
+        return "r and s are of that key, but the recovery id is not";
     return NULL;
 }
 
@@ -160,7 +185,8 @@ static int run(struct verify *v)
 {
     int code;
 
-    if ((code = read_hash(v)) != EXIT_DONE || (code = read_signature(v)) != EXIT_DONE)
+    if ((code = check_address(v)) != EXIT_DONE || (code = read_hash(v)) != EXIT_DONE ||
+        (code = read_signature(v)) != EXIT_DONE)
         return code;
     if (v->public_key && !library_pubkey(&v->pk, &v->library, v->public_key))
         return refuse_usage(

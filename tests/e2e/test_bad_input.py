@@ -217,13 +217,42 @@ class BadInput(TestCase):
         path = self.write("tx.json", "{\n\"chainId\": 1,\n")
         self.refused(REFUSED, f"{path}: not valid JSON: line 3: string or '}}' expected near end of "
                               "file", "demo", "--tx", path)
-        path = self.write("tx.json", "[]")
-        self.refused(REFUSED, f"{path}: not a JSON object", "demo", "--tx", path)
+        self.tx_refused("{}{}", "{path}: not valid JSON: line 1: end of file expected near '{{'")
+        for text in ("[]", '"text"', "7", "null"):
+            self.tx_refused(text, "{path}: not a JSON object")
+
+    def tx_refused(self, text, sentence):
+        path = self.write("tx.json", text)
+        self.refused(REFUSED, sentence.format(path=path), "demo", "--tx", path)
+
+    def test_transaction_whose_text_is_unfit_is_told_without_the_parser_s_words(self):
+        zero = "{path} has zero bytes: save it as plain UTF-8"
+        string = "{path}: line 2 has a zero character (\\u0000) in a string"
+        self.tx_refused(b"", "{path} is empty")
+        self.tx_refused(b"\xef\xbb\xbf{}", "{path} starts with a byte order mark: save it as plain "
+                                           "UTF-8")
+        self.tx_refused(b"{\0}", zero)
+        self.tx_refused("{}".encode("utf-16-le"), zero)
+        self.tx_refused(b'{\n"to": "a\\u0000"}', string)
+        self.tx_refused(b'{\n"a\\u0000": 1}', string)
+        self.tx_refused(b'{"to": "\xff"}', "{path}: line 1 is not UTF-8 text")
+        self.tx_refused("[" * 10000, "{path}: line 1: too many lists in each other")
+
+    def test_transaction_with_an_integer_that_the_parser_cannot_take(self):
+        with open(EXAMPLE, encoding="utf-8") as f:
+            good = json.load(f)
+        self.tx_refused(json.dumps({**good, "value": 10**19}, indent=1),
+                        "{path}: line 5: write integers above 9223372036854775807 as strings, such "
+                        'as "10000000000000000000"')
+        self.tx_refused('{"value": -10000000000000000000}',
+                        "{path}: line 1 has a number that is out of range")
+        self.tx_refused('{"value": 1e999}', "{path}: line 1 has a number that is out of range")
 
     def test_transaction_fields_are_named(self):
         with open(EXAMPLE, encoding="utf-8") as f:
             good = json.load(f)
-        number = "is not a number of at most 256 bits, decimal or with 0x"
+        number = ("must be a whole number that is not negative, decimal or with 0x, of at most 256 "
+                  "bits")
         wrong = [
             ({"nonce": None}, f'the field "nonce" {number}'),
             ({"nonce": "12a"}, f'the field "nonce" {number}'),
@@ -243,8 +272,15 @@ class BadInput(TestCase):
             ({"to": good["to"].replace("d8dA", "d8DA")},
              'the checksum of the address in the field "to" is wrong'),
             ({"data": "abcd"}, 'the field "data" is not a string of hex with 0x'),
-            ({"data": "0xabc"}, 'the field "data" is not hex of at most 32768 bytes'),
-            ({"accessList": [{}]}, 'the field "accessList" must be an empty list'),
+            ({"data": "0xabc"}, 'the field "data" has an odd number of hex digits'),
+            ({"data": "0xax"}, 'the field "data" is not hex of at most 32768 bytes'),
+            ({"data": "0x" + "00" * 32769}, 'the field "data" is not hex of at most 32768 bytes'),
+            ({"accessList": [{}]}, 'an "accessList" that is not empty is not supported'),
+            ({"accessList": None}, 'the field "accessList" must be an empty list'),
+            ({"nonce": str(2**64 - 1)},
+             'the field "nonce" must be less than 18446744073709551615 (EIP-2681)'),
+            ({"gasLimit": 0}, 'the field "gasLimit" must not be 0'),
+            ({"to": None}, 'the field "to" is null: making a contract is not supported'),
             ({"type": 1}, 'the field "type" must be 2 (EIP-1559)'),
             ({"gasPrice": 1}, 'unknown field "gasPrice"'),
         ]

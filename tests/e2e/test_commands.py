@@ -104,6 +104,44 @@ class Verify(TestCase):
                                           form, "--public-key", self.report["public_key"])
             self.assertEqual((code, report["valid"]), (0, True), form)
 
+    def test_an_address_in_the_other_case_is_the_same(self):
+        digest = self.report["message_hash"]
+        addresses = self.report["addresses"]
+        for address in ("0x" + addresses["ethereum"][2:].upper(),
+                        addresses["bitcoin_p2wpkh"].upper()):
+            code, _, err = self.verify("--hash", digest, "--signature", self.sig, "--address", address)
+            self.assertEqual((code, err), (0, ""), address)
+
+    def test_what_is_no_address_is_wrong_use(self):
+        none = ("--address is not an address of Ethereum, Tron or Bitcoin's main network (bc1q of 42 "
+                "characters, or 1...): ")
+        checksum = "the checksum of the address (--address) is wrong: "
+        cases = [(none, text) for text in (
+            "", "x", "0x", "0x1234", ADDRESSES["ethereum"] + "0", ADDRESSES["ethereum"][:-1] + "g",
+            ADDRESSES["ethereum"][2:], "0X" + ADDRESSES["ethereum"][2:],
+            ADDRESSES["bitcoin_p2wpkh"][:-1] + "B", ADDRESSES["bitcoin_p2wpkh"][:-1] + "T",
+            ADDRESSES["bitcoin_p2wpkh"][:-1], ADDRESSES["tron"] + "1", "1" + ADDRESSES["tron"],
+            "1" + ADDRESSES["bitcoin_p2pkh"], ADDRESSES["bitcoin_p2pkh"][1:], "1", "1" * 100,
+            "bc1p5cyxnuxmeuwuvkwfem96lqzszd02n6xdcjrs20cac6yqjjwudpxqkedrcr",  # BIP350: taproot
+            "tb1qw508d6qejxtdg4y5r3zarvary0c5xw7kxpjzsx",  # BIP173: test network
+            "3J98t1WpEZ73CNmQviecrnyiWrnqRhWNLy")]  # a script's
+        cases += [(checksum, text) for text in (
+            ADDRESSES["ethereum"].replace("E5F", "e5F"),
+            ADDRESSES["bitcoin_p2wpkh"][:-1] + "5",
+            ADDRESSES["bitcoin_p2pkh"][:-1] + "J", ADDRESSES["tron"][:-1] + "D")]
+        for sentence, text in cases:
+            self.assertEqual(self.verify("--hash", "00" * 32, "--signature", self.sig, "--address",
+                                         text), (2, None, f"quorate: {sentence}{text}\n"))
+
+    def test_the_recovery_id_is_checked_with_a_public_key_too(self):
+        reason = "r and s are of that key, but the recovery id is not"
+        for bits in (1, 2):
+            code, report, err = self.verify(
+                "--hash", self.report["message_hash"], "--public-key", self.report["public_key"],
+                "--signature", f"{self.sig}{self.entry['recovery_id'] ^ bits:02x}")
+            self.assertEqual((code, report["valid"], report["reason"]), (1, False, reason))
+            self.assertEqual(err, f"quorate: the signature is not valid: {reason}\n")
+
     def test_invalid_is_1_and_says_why(self):
         message = self.write("hello", b"hello!")
         key = ("--public-key", self.report["public_key"])
