@@ -149,6 +149,29 @@ static void test_a_wrong_correction_passes_only_if_the_choice_bit_is_the_other_o
     assert_int_equal(passed, QRT_TREES * 3);
 }
 
+/* protocol.md M.4g: who bets on a random branch without knowing the choice bits wins one time in two,
+ * and learns one bit by it. 800 bets, bounds of four standard deviations around 400. */
+static void test_bets_on_random_branches_pass_one_time_in_two(void **state)
+{
+    enum { BETS = 800, DEVIATIONS = 57 };
+    static struct run r;
+    const struct qrt_ctx *ctx = test_ctx(~0u);
+    struct test_rng bettor = {4};
+    unsigned passed = 0;
+
+    (void)state;
+    for (uint64_t v = 0; v < BETS; v++) {
+        size_t tree = (size_t)test_rng_below(&bettor, QRT_TREES);
+        size_t depth = 1 + (size_t)test_rng_below(&bettor, 3);
+        size_t side = (size_t)test_rng_below(&bettor, 2);
+
+        start(ctx, &r, 1000 + v); /* fresh keys and choice bits */
+        cheat_pprf_branch(r.msg, tree, depth, side);
+        passed += eval(ctx, &r) == QRT_OK;
+    }
+    assert_in_range(passed, BETS / 2 - DEVIATIONS, BETS / 2 + DEVIATIONS);
+}
+
 static void test_a_changed_leaf_sum_or_digest_is_always_found(void **state)
 {
     static struct run r;
@@ -219,6 +242,7 @@ int main(void)
         cmocka_unit_test(test_message_has_the_known_answer),
         cmocka_unit_test(test_receiver_has_every_leaf_but_the_one_his_choices_name),
         cmocka_unit_test(test_a_wrong_correction_passes_only_if_the_choice_bit_is_the_other_one),
+        cmocka_unit_test(test_bets_on_random_branches_pass_one_time_in_two),
         cmocka_unit_test(test_a_changed_leaf_sum_or_digest_is_always_found),
         cmocka_unit_test(test_a_wrong_key_or_session_is_found),
         cmocka_unit_test(test_any_bytes_as_a_message_are_refused),
