@@ -210,7 +210,7 @@ static void deliver(struct network *net, struct parcel *p)
     }
 }
 
-static bool step(struct network *net)
+bool network_step(struct network *net)
 {
     bool moved = false;
     struct parcel p;
@@ -236,7 +236,7 @@ static bool step(struct network *net)
 void network_run(struct network *net)
 {
     net->idle = 0;
-    while (step(net))
+    while (network_step(net))
         continue;
 }
 

@@ -91,6 +91,8 @@ void network_init(struct network *net, uint64_t seed, const struct weather *weat
 struct node *network_node(struct network *net, uint16_t index);
 /* Deliver until nobody has anything to say. */
 void network_run(struct network *net);
+/* One parcel of network_run, so that several networks take turns; false: nothing is left to do. */
+bool network_step(struct network *net);
 void network_free(struct network *net);
 
 #endif

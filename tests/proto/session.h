@@ -48,6 +48,7 @@ struct session {
     const struct keyring *key; /* NULL for keygen */
     uint64_t seed;             /* gives iid, run seeds and ephemeral keys */
     uint64_t restart;          /* another one: the same session with other randomness */
+    uint16_t restart_only;     /* who has other randomness then; 0: everybody */
     size_t n, t;
     uint16_t members[NODES_MAX];
     const uint32_t *path;
