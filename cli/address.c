@@ -103,7 +103,7 @@ int command_address(char **argv)
     int code;
 
     if (answered != OPTIONS_GO)
-        return answered == OPTIONS_HELPED ? EXIT_DONE : EXIT_USAGE;
+        return options_code(answered);
     if (rest_n != 1)
         return refuse_usage("the public key is missing; see quorate address --help");
     library_open(&a.library);

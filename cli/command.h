@@ -15,6 +15,9 @@ struct command {
 extern const struct command commands[];
 extern const size_t commands_n;
 
+/* NULL if there is none of that name. */
+const struct command *command_find(const char *name);
+
 int command_address(char **argv);
 int command_demo(char **argv);
 int command_help(char **argv);

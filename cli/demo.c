@@ -111,7 +111,7 @@ int command_demo(char **argv)
     if (!demo)
         return refuse("out of memory");
     answer = options_read(&options, argv, NULL, 0, &rest_n);
-    code = answer == OPTIONS_GO ? run(demo) : answer == OPTIONS_BAD ? EXIT_USAGE : EXIT_DONE;
+    code = answer == OPTIONS_GO ? run(demo) : options_code(answer);
     demo_free(demo);
     return code;
 }

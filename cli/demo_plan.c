@@ -72,11 +72,17 @@ static int plan_message(struct demo *demo)
     if (hash && demo->options.tx)
         return refuse_usage("--tx and --message-hash are two different things to sign");
     if (hash) {
-        if (!hex_decode_exact(demo->hash.b, 32, hash))
-            return refuse_usage("the message hash (--message-hash) must be exactly 32 bytes, "
-                                "64 hex digits");
-        return EXIT_DONE;
+        char got[HEX_DESCRIPTION_MAX];
+
+        if (hex_decode_exact(demo->hash.b, 32, hash))
+            return EXIT_DONE;
+        hex_describe(got, hash);
+        return refuse_usage("the message hash (--message-hash) must be exactly 32 bytes, "
+                            "64 hex digits; got %s",
+                            got);
     }
+    if (demo->options.tx && !demo->options.tx[0])
+        return refuse_usage("--tx is empty: name a file");
     if (!read_tx(demo, &trouble))
         return refuse("%s", trouble.text);
     demo->has_tx = true;
@@ -111,15 +117,18 @@ static const char *path_of(const struct seat *seat)
 static int compare_seats(const struct seat *a, const struct seat *b)
 {
     if (memcmp(a->facts.keyid, b->facts.keyid, 32) != 0)
-        return refuse("%s is a share of another key than %s", path_of(b), path_of(a));
+        return refuse("%s is a share of another key than %s: give files of one key", path_of(b),
+                      path_of(a));
     if (a->facts.epoch != b->facts.epoch)
         return refuse("%s is of epoch %u, but %s is of epoch %u: shares of one epoch sign together",
                       path_of(b), b->facts.epoch, path_of(a), a->facts.epoch);
     if (!share_facts_same_key(&a->facts, &b->facts))
-        return refuse("%s comes from another key generation than %s", path_of(b), path_of(a));
+        return refuse("%s comes from another key generation than %s: give files of one directory",
+                      path_of(b), path_of(a));
     if (a->facts.own == b->facts.own)
-        return refuse("%s and %s are two copies of the share of party %u", path_of(a), path_of(b),
-                      a->facts.own);
+        return refuse("%s and %s are two copies of the share of party %u: give one file of each "
+                      "party",
+                      path_of(a), path_of(b), a->facts.own);
     return EXIT_DONE;
 }
 
@@ -131,13 +140,15 @@ static int add_share(struct demo *demo, const char *path, size_t len)
     if (len == 0 || len >= PATH_MAX)
         return refuse_usage("--shares is a list of files with commas between them");
     if (demo->seats_n == QRT_PARTIES_MAX)
-        return refuse("--shares names more files than a key can have parties");
+        return refuse_usage("--shares names more files than a key can have parties");
     memcpy(seat->active, path, len);
     seat->has_active = true;
     if (!read_facts(&seat->facts, seat->active, &trouble))
         return refuse("%s", trouble.text);
     if (seat->facts.pending)
-        return refuse("%s is a pending share: its key generation has not completed", seat->active);
+        return refuse("%s is a pending share: its key generation has not completed; complete it by "
+                      "quorate demo --dir with its directory and --passphrase-fd N",
+                      seat->active);
     seat->index = seat->facts.own;
     demo->seats_n++;
     for (size_t i = 0; i + 1 < demo->seats_n; i++) {
@@ -172,8 +183,10 @@ static int plan_shares(struct demo *demo)
     }
     t = demo->seats[0].facts.t;
     if (demo->seats_n != t)
-        return refuse("the key of %s is signed with by exactly %u parties, but --shares names %zu",
-                      demo->seats[0].active, t, demo->seats_n);
+        return refuse_usage(
+            "the key of %s is signed with by exactly %u parties, but --shares names "
+            "%zu",
+            demo->seats[0].active, t, demo->seats_n);
     qsort(demo->seats, demo->seats_n, sizeof demo->seats[0], by_index);
     for (size_t i = 0; i < demo->seats_n; i++)
         demo->sets[0].indices[i] = demo->seats[i].index;
@@ -272,8 +285,9 @@ static int plan_resume(struct demo *demo)
         if (!read_facts(&seat->facts, path_of(seat), &trouble))
             return refuse("%s", trouble.text);
         if (seat->facts.own != seat->index)
-            return refuse("%s is the share of party %u, not of party %u", path_of(seat),
-                          seat->facts.own, seat->index);
+            return refuse("%s is the share of party %u, not of party %u: put it back under its "
+                          "name",
+                          path_of(seat), seat->facts.own, seat->index);
         if (seat->facts.t != DEMO_THRESHOLD || seat->facts.n != DEMO_PARTIES)
             return refuse("%s is a share of a %u-of-%u key, not of a 2-of-3 key", path_of(seat),
                           seat->facts.t, seat->facts.n);
@@ -295,8 +309,8 @@ static int survey(struct demo *demo)
     if (c.either == 0)
         return EXIT_DONE;
     if (c.active == demo->seats_n && c.pending == 0)
-        return refuse("%s already holds the shares of a key; sign with them by --shares %s,%s or "
-                      "name another directory",
+        return refuse("%s already holds the shares of a key; sign with them by --shares %s,%s "
+                      "--passphrase-fd N, or name another directory",
                       demo->dir, demo->seats[0].active, demo->seats[1].active);
     if (c.either == demo->seats_n)
         return plan_resume(demo);
@@ -317,7 +331,8 @@ static bool lock_dir(struct demo *demo, struct trouble *trouble)
     if (demo->lock_fd < 0 || access(demo->dir, W_OK | X_OK) != 0)
         return trouble_set(trouble, "cannot write in %s: %s", demo->dir, strerror(errno));
     if (flock(demo->lock_fd, LOCK_EX | LOCK_NB) != 0)
-        return trouble_set(trouble, "%s is in use by another quorate demo", demo->dir);
+        return trouble_set(trouble, "%s is in use by another quorate demo: wait for its end",
+                           demo->dir);
     return true;
 }
 
@@ -332,12 +347,19 @@ static int plan_dir(struct demo *demo)
     }
     if (!demo->options.dir[0] || strlen(demo->options.dir) > PATH_MAX - 64)
         return refuse_usage("--dir is not the name of a directory");
+    if (strchr(demo->options.dir, ','))
+        return refuse_usage("--dir must have no comma in its name, because --shares could not name "
+                            "its files: %s",
+                            demo->options.dir);
     strcpy(demo->dir, demo->options.dir);
+    if (stat(demo->dir, &st) != 0 && errno != ENOENT)
+        return refuse("cannot use %s: %s", demo->dir, strerror(errno));
     if (stat(demo->dir, &st) != 0)
-        return errno == ENOENT ? EXIT_DONE
-                               : refuse("cannot use %s: %s", demo->dir, strerror(errno));
+        return file_exists(demo->dir)
+                   ? refuse("%s is a symbolic link to a directory that does not exist", demo->dir)
+                   : EXIT_DONE;
     if (!S_ISDIR(st.st_mode))
-        return refuse("%s is not a directory", demo->dir);
+        return refuse("%s is not a directory: name one, or what does not exist yet", demo->dir);
     if (!lock_dir(demo, &trouble) || !seat_paths(demo, &trouble))
         return refuse("%s", trouble.text);
     return survey(demo);

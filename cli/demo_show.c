@@ -34,8 +34,10 @@ static void add(const struct demo *demo, json_t *object, const char *key, json_t
 
 static void flush(const struct demo *demo)
 {
-    if (!demo->options.json)
-        (void)fflush(stdout); /* an error is seen at the end */
+    if (demo->options.json)
+        return;
+    (void)fflush(stdout);
+    report_note(); /* said at the end */
 }
 
 void demo_show_start(struct demo *demo)

@@ -55,8 +55,11 @@ bool file_read(struct file *out, const char *path, size_t max, struct trouble *t
     bool ok;
 
     *out = (struct file){0};
+    if (fd < 0 && errno == ENOENT && file_exists(path))
+        return trouble_set(trouble, "%s is a symbolic link to a file that does not exist", path);
     if (fd < 0)
-        return trouble_set(trouble, "cannot open %s: %s", path, strerror(errno));
+        return trouble_set(trouble, "cannot open %s: %s", path[0] ? path : "a file with no name",
+                           strerror(errno));
     ok = read_open(out, fd, path, max, trouble);
     close(fd);
     return ok;
@@ -112,7 +115,8 @@ static bool write_all(int fd, const uint8_t *b, size_t len)
     return fsync(fd) == 0;
 }
 
-static bool write_temporary(const char *temporary, const uint8_t *b, size_t len,
+/* The synced bytes of |path| under the name |temporary|. */
+static bool write_temporary(const char *temporary, const char *path, const uint8_t *b, size_t len,
                             struct trouble *trouble)
 {
     int fd, why;
@@ -124,13 +128,13 @@ static bool write_temporary(const char *temporary, const uint8_t *b, size_t len,
         return trouble_set(trouble, "%s is in the way and cannot be replaced: remove it",
                            temporary);
     if (fd < 0)
-        return trouble_set(trouble, "cannot write %s: %s", temporary, strerror(errno));
+        return trouble_set(trouble, "cannot write %s: %s", path, strerror(errno));
     ok = write_all(fd, b, len);
     why = errno;
     if (close(fd) == 0 && ok)
         return true;
     unlink(temporary);
-    return trouble_set(trouble, "cannot write %s: %s", temporary, strerror(ok ? errno : why));
+    return trouble_set(trouble, "cannot write %s: %s", path, strerror(ok ? errno : why));
 }
 
 /* |give_name| turns the synced temporary file into |path|. */
@@ -142,7 +146,7 @@ static bool write_with(const char *path, const uint8_t *b, size_t len,
 
     if (n < 0 || (size_t)n >= sizeof temporary)
         return trouble_set(trouble, "the file name %s is too long", path);
-    if (!write_temporary(temporary, b, len, trouble))
+    if (!write_temporary(temporary, path, b, len, trouble))
         return false;
     if (give_name(temporary, path) != 0) {
         int why = errno;

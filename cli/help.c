@@ -9,14 +9,16 @@
 
 #include <stdio.h>
 
-static enum options_answer read_json_flag(const char *name, const char *help, char **argv,
-                                          bool *json)
+/* The help page of one command, from that command. */
+static int help_of(const char *name)
 {
-    const struct option_row rows[] = {{"--json", NULL, json, NULL, "answer in JSON"}};
-    const struct options options = {name, "", help, rows, 1};
-    size_t rest_n;
+    char flag[] = "--help";
+    const struct command *command = command_find(name);
+    char *argv[] = {flag, flag, NULL};
 
-    return options_read(&options, argv, NULL, 0, &rest_n);
+    if (!command || !command->help)
+        return refuse_usage("there is no command %s; quorate help lists them", name);
+    return command->run(argv);
 }
 
 static void print_page(void)
@@ -27,7 +29,7 @@ static void print_page(void)
         if (commands[i].help)
             printf("  %-10s %s\n", commands[i].name, commands[i].help);
     }
-    printf("\nquorate COMMAND --help shows the options of a command. All take --json.\n"
+    printf("\nquorate help COMMAND shows the options of a command. All take --json.\n"
            "Exit codes: 0 done, 1 refused or failed, 2 wrong usage.\n");
 }
 
@@ -47,10 +49,17 @@ static json_t *page_json(void)
 int command_help(char **argv)
 {
     bool json = false;
-    enum options_answer answer = read_json_flag("help", "List the commands.", argv, &json);
+    const struct option_row rows[] = {{"--json", NULL, &json, NULL, "answer in JSON"}};
+    const struct options options = {"help", "[COMMAND]",
+                                    "List the commands, or show the options of one.", rows, 1};
+    const char *name;
+    size_t name_n;
+    enum options_answer answer = options_read(&options, argv, &name, 1, &name_n);
 
     if (answer != OPTIONS_GO)
-        return answer == OPTIONS_HELPED ? EXIT_DONE : EXIT_USAGE;
+        return options_code(answer);
+    if (name_n > 0)
+        return help_of(name);
     if (json)
         return report_print(page_json(), true) ? EXIT_DONE : EXIT_REFUSED;
     print_page();
@@ -60,10 +69,13 @@ int command_help(char **argv)
 int command_version(char **argv)
 {
     bool json = false;
-    enum options_answer answer = read_json_flag("version", "Show the version.", argv, &json);
+    const struct option_row rows[] = {{"--json", NULL, &json, NULL, "answer in JSON"}};
+    const struct options options = {"version", "", "Show the version.", rows, 1};
+    size_t rest_n;
+    enum options_answer answer = options_read(&options, argv, NULL, 0, &rest_n);
 
     if (answer != OPTIONS_GO)
-        return answer == OPTIONS_HELPED ? EXIT_DONE : EXIT_USAGE;
+        return options_code(answer);
     if (json)
         return report_print(json_pack("{s:s}", "version", qrt_version()), true) ? EXIT_DONE
                                                                                 : EXIT_REFUSED;

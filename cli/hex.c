@@ -5,6 +5,7 @@
 #include "buffer.h"
 
 #include <sodium.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,6 +21,21 @@ bool hex_decode_exact(uint8_t *out, size_t len, const char *text)
     size_t got = 0;
 
     return hex_decode(out, len, &got, text) && got == len;
+}
+
+void hex_describe(char out[HEX_DESCRIPTION_MAX], const char *text)
+{
+    size_t n;
+
+    if (text[0] == '0' && (text[1] == 'x' || text[1] == 'X'))
+        text += 2;
+    n = strspn(text, "0123456789abcdefABCDEF");
+    if (text[n])
+        snprintf(out, HEX_DESCRIPTION_MAX, "text that is not hex");
+    else if (n % 2)
+        snprintf(out, HEX_DESCRIPTION_MAX, "%zu hex digits", n);
+    else
+        snprintf(out, HEX_DESCRIPTION_MAX, "%zu bytes", n / 2);
 }
 
 static json_t *to_json(const char *prefix, const uint8_t *b, size_t len)

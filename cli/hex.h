@@ -13,6 +13,10 @@ bool hex_decode(uint8_t *out, size_t cap, size_t *len, const char *text);
 /* Exactly |len| bytes. */
 bool hex_decode_exact(uint8_t *out, size_t len, const char *text);
 
+/* What |text| is instead of the hex that was wanted: "31 bytes", "63 hex digits", "not hex". */
+#define HEX_DESCRIPTION_MAX 40
+void hex_describe(char out[HEX_DESCRIPTION_MAX], const char *text);
+
 /* A JSON string, without or with 0x. */
 json_t *hex_json(const uint8_t *b, size_t len);
 json_t *hex_json_0x(const uint8_t *b, size_t len);

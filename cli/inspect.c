@@ -335,7 +335,7 @@ int command_inspect(char **argv)
     int code;
 
     if (answered != OPTIONS_GO)
-        return answered == OPTIONS_HELPED ? EXIT_DONE : EXIT_USAGE;
+        return options_code(answered);
     if (rest_n != 1)
         return refuse_usage("the file is missing; see quorate inspect --help");
     if (!file_read(&subject.file, subject.path, SHARE_FILE_MAX, &trouble))

@@ -3,6 +3,7 @@
 #include "command.h"
 #include "secret.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 
@@ -18,7 +19,7 @@ const struct command commands[] = {
 };
 const size_t commands_n = sizeof commands / sizeof commands[0];
 
-static const struct command *find(const char *name)
+const struct command *command_find(const char *name)
 {
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
         name = "help";
@@ -31,16 +32,31 @@ static const struct command *find(const char *name)
     return NULL;
 }
 
+/* A descriptor below 3 that is closed would become that of some file. Each is opened the wrong way
+ * round, so that using it fails and is told. */
+static void open_standard(void)
+{
+    for (int fd = 0; fd <= 2; fd++) {
+        if (fcntl(fd, F_GETFD) < 0)
+            (void)open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY);
+    }
+}
+
 int main(int argc, char **argv)
 {
     const struct command *command;
 
+    open_standard();
     secret_harden();
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* a write over the limit fails and is told */
     if (argc < 2)
         return refuse_usage("no command given; quorate help lists them");
-    command = find(argv[1]);
+    command = command_find(argv[1]);
+    if (!command && argv[1][0] == '-')
+        return refuse_usage("%s stands where the command should: options follow the command, as in "
+                            "quorate demo --json",
+                            argv[1]);
     if (!command)
         return refuse_usage("there is no command %s; quorate help lists them", argv[1]);
     return command->run(argv + 1);

@@ -2,6 +2,7 @@
 /* Options: "--name value", "--name=value" and flags, each at most once. "--" ends them. */
 #include "option.h"
 
+#include "report.h"
 #include "say.h"
 
 #include <errno.h>
@@ -116,6 +117,13 @@ enum options_answer options_read(const struct options *o, char **argv, const cha
         argv += took;
     }
     return OPTIONS_GO;
+}
+
+int options_code(enum options_answer answer)
+{
+    if (answer == OPTIONS_HELPED)
+        return report_flush() ? EXIT_DONE : EXIT_REFUSED;
+    return EXIT_USAGE;
 }
 
 bool option_number(long *out, const char *text, long min, long max)

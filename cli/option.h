@@ -29,6 +29,9 @@ enum options_answer { OPTIONS_GO, OPTIONS_HELPED, OPTIONS_BAD };
 enum options_answer options_read(const struct options *options, char **argv, const char **rest,
                                  size_t rest_max, size_t *rest_n);
 
+/* The exit code of a command whose options answered something else than OPTIONS_GO. */
+int options_code(enum options_answer answer);
+
 /* A decimal number in [min, max]. */
 bool option_number(long *out, const char *text, long min, long max);
 

@@ -67,7 +67,8 @@ static bool lock_share(struct party *party, const char *path, struct trouble *tr
     if (flock(fd, LOCK_EX | LOCK_NB) != 0 || fstat(fd, &opened) != 0 || stat(path, &named) != 0 ||
         opened.st_ino != named.st_ino) {
         close(fd);
-        return trouble_set(trouble, "%s is in use by another quorate process", path);
+        return trouble_set(trouble, "%s is in use by another quorate process: wait for its end",
+                           path);
     }
     if (party->share_lock)
         close(party->share_lock);

@@ -91,20 +91,33 @@ bool report_print(json_t *report, bool as_json)
 {
     if (as_json) {
         json_dumpf(report, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
+        report_note();
         printf("\n");
     } else {
         put_object(report, 0);
     }
+    report_note();
     json_decref(report);
     return report_flush();
 }
 
+/* Why stdout failed first; 0: it did not. */
+static int stdout_error;
+
+void report_note(void)
+{
+    int why = errno;
+
+    if (ferror(stdout) && !stdout_error)
+        stdout_error = why ? why : EIO;
+}
+
 bool report_flush(void)
 {
-    bool failed = ferror(stdout) != 0; /* earlier, for a reason that is gone */
-
-    if (fflush(stdout) == 0 && !failed)
+    (void)fflush(stdout);
+    report_note();
+    if (!stdout_error)
         return true;
-    say("cannot write to stdout%s%s", failed ? "" : ": ", failed ? "" : strerror(errno));
+    say("cannot write to stdout: %s", strerror(stdout_error));
     return false;
 }

@@ -239,7 +239,7 @@ bool share_file_open(struct share_content *out, const struct share_file *file,
                      const struct share_key *key, const char *name, struct trouble *trouble)
 {
     if (sodium_memcmp(key->check, file->check, CHECK_BYTES) != 0)
-        return trouble_set(trouble, "wrong passphrase for %s", name);
+        return trouble_set(trouble, "wrong passphrase, or the header of %s was changed", name);
     out->len = file->sealed_len - TAG_BYTES;
     out->b = secret_alloc(out->len);
     if (!gcm_open(out->b, file, key)) {

@@ -58,9 +58,13 @@ static int digest_file(struct verify *v, enum qrt_digest digest)
 static int read_hash(struct verify *v)
 {
     if (v->hash_hex) {
-        if (!hex_decode_exact(v->hash.b, 32, v->hash_hex))
-            return refuse_usage("the hash (--hash) must be exactly 32 bytes, 64 hex digits");
-        return EXIT_DONE;
+        char got[HEX_DESCRIPTION_MAX];
+
+        if (hex_decode_exact(v->hash.b, 32, v->hash_hex))
+            return EXIT_DONE;
+        hex_describe(got, v->hash_hex);
+        return refuse_usage("the hash (--hash) must be exactly 32 bytes, 64 hex digits; got %s",
+                            got);
     }
     if (strcmp(v->digest, "keccak256") == 0)
         return digest_file(v, QRT_DIGEST_KECCAK256);
@@ -214,7 +218,7 @@ int command_verify(char **argv)
     int code;
 
     if (answered != OPTIONS_GO)
-        return answered == OPTIONS_HELPED ? EXIT_DONE : EXIT_USAGE;
+        return options_code(answered);
     code = check_options(&v);
     if (code != EXIT_DONE)
         return code;

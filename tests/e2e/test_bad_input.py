@@ -52,7 +52,8 @@ class BadInput(TestCase):
     # --- share files ---
 
     def test_wrong_passphrase(self):
-        self.shares(REFUSED, [f"party {i}: wrong passphrase for {self.a[i]}" for i in (1, 2)],
+        self.shares(REFUSED, [f"party {i}: wrong passphrase, or the header of {self.a[i]} was "
+                              "changed" for i in (1, 2)],
                     self.a[1], self.a[2], passphrase=b"wrong",
                     prefix="opening the share files failed: ")
 
@@ -68,8 +69,8 @@ class BadInput(TestCase):
                     self.a[1], self.a[2], passphrase=None)
 
     def test_share_of_another_key(self):
-        self.shares(REFUSED, f"{self.b[2]} is a share of another key than {self.a[1]}",
-                    self.a[1], self.b[2])
+        self.shares(REFUSED, f"{self.b[2]} is a share of another key than {self.a[1]}: give "
+                             "files of one key", self.a[1], self.b[2])
 
     def test_share_of_another_epoch(self):
         other = self.changed(self.a[2], "later.share", 20, b"\0\0\0\1")
@@ -78,24 +79,26 @@ class BadInput(TestCase):
 
     def test_share_of_another_key_generation(self):
         other = self.changed(self.a[2], "other.share", 64, b"\0" * 32)
-        self.shares(REFUSED, f"{other} comes from another key generation than {self.a[1]}",
+        self.shares(REFUSED, f"{other} comes from another key generation than {self.a[1]}: "
+                             "give files of one directory",
                     self.a[1], other)
 
     def test_two_copies_of_the_same_party(self):
         with open(self.a[1], "rb") as f:
             copy = self.write("copy.share", f.read())
-        self.shares(REFUSED, f"{self.a[1]} and {copy} are two copies of the share of party 1",
+        self.shares(REFUSED, f"{self.a[1]} and {copy} are two copies of the share of party 1: "
+                             "give one file of each party",
                     self.a[1], copy)
 
     def test_too_few_signers(self):
-        self.shares(REFUSED, f"the key of {self.a[1]} is signed with by exactly 2 parties, but "
-                             "--shares names 1", self.a[1])
+        self.shares(USAGE, f"the key of {self.a[1]} is signed with by exactly 2 parties, but "
+                           "--shares names 1", self.a[1])
         self.refused(USAGE, "the key is signed with by exactly 2 parties, but --signers names 1",
                      "demo", "--signers", "3")
 
     def test_too_many_signers(self):
-        self.shares(REFUSED, f"the key of {self.a[1]} is signed with by exactly 2 parties, but "
-                             "--shares names 3", *self.a[1:])
+        self.shares(USAGE, f"the key of {self.a[1]} is signed with by exactly 2 parties, but "
+                           "--shares names 3", *self.a[1:])
         self.refused(USAGE, "the key is signed with by exactly 2 parties, but --signers names 3",
                      "demo", "--signers", "1,2,3")
 
@@ -154,7 +157,7 @@ class BadInput(TestCase):
 
     def test_changed_salt_or_nonce(self):
         salt = self.changed(self.a[2], "salt", 172, b"\0" * 16)
-        self.shares(REFUSED, f"party 2: wrong passphrase for {salt}", self.a[1], salt,
+        self.shares(REFUSED, f"party 2: wrong passphrase, or the header of {salt} was changed", self.a[1], salt,
                     prefix="opening the share files failed: ")
         nonce = self.changed(self.a[2], "nonce", 204, b"\0" * 12)
         self.shares(REFUSED, f"party 2: {nonce} was changed after it was sealed", self.a[1], nonce,
@@ -167,7 +170,8 @@ class BadInput(TestCase):
 
     def test_directory_that_already_holds_shares(self):
         self.refused(REFUSED, f"{self.path('a')} already holds the shares of a key; sign with them "
-                              f"by --shares {self.a[1]},{self.a[2]} or name another directory",
+                              f"by --shares {self.a[1]},{self.a[2]} --passphrase-fd N, or name "
+                              "another directory",
                      "demo", "--dir", self.path("a"))
 
     def test_directory_that_holds_only_some_shares(self):
@@ -179,18 +183,21 @@ class BadInput(TestCase):
     def test_directory_with_shares_of_two_keys(self):
         os.rename(self.b[3], self.a[3])
         os.rename(self.a[1], self.a[1] + ".pending")
-        self.refused(REFUSED, f"{self.a[3]} is a share of another key than {self.a[1]}.pending",
+        self.refused(REFUSED, f"{self.a[3]} is a share of another key than {self.a[1]}.pending: "
+                              "give files of one key",
                      "demo", "--dir", self.path("a"))
 
     def test_directory_with_a_share_under_another_party_s_name(self):
         os.rename(self.a[3], self.path("x"))
         os.rename(self.a[2], self.a[3])
         os.rename(self.path("x"), self.a[2] + ".pending")
-        self.refused(REFUSED, f"{self.a[2]}.pending is the share of party 3, not of party 2",
+        self.refused(REFUSED, f"{self.a[2]}.pending is the share of party 3, not of party 2: "
+                              "put it back under its name",
                      "demo", "--dir", self.path("a"))
 
     def test_directory_that_is_a_file(self):
-        self.refused(REFUSED, f"{self.a[1]} is not a directory", "demo", "--dir", self.a[1])
+        self.refused(REFUSED, f"{self.a[1]} is not a directory: name one, or what does not exist "
+                              "yet", "demo", "--dir", self.a[1])
 
     def test_directory_that_cannot_be_made(self):
         path = self.path("no", "such")
@@ -201,17 +208,47 @@ class BadInput(TestCase):
         self.refused(REFUSED, "the passphrase is empty", "demo", "--dir", self.path("new"),
                      passphrase=b"")
 
+    def test_directory_with_a_comma_in_its_name(self):
+        path = self.path("a,b")
+        self.refused(USAGE, "--dir must have no comma in its name, because --shares could not name "
+                            f"its files: {path}", "demo", "--dir", path)
+
+    def test_links_that_lead_nowhere_are_named_as_such(self):
+        path = self.path("link")
+        os.symlink("nowhere", path)
+        for args, kind in ((("demo", "--dir", path), "directory"), (("inspect", path), "file"),
+                           (("demo", "--tx", path), "file")):
+            r = run(*args)
+            self.assertEqual((r.code, r.out, r.err), (1, "", f"quorate: {path} is a symbolic link to "
+                                                             f"a {kind} that does not exist\n"))
+
+    def test_a_warning_comes_only_where_there_is_something_to_warn_of(self):
+        self.refused(REFUSED, f"cannot make the directory {self.path('no', 'such')}: No such file or "
+                              "directory", "demo", "--dir", self.path("no", "such"), passphrase=None)
+        r = run("demo", "--dir", self.path("new"), "--signers", "1,2")
+        self.assertEqual((r.code, r.err), (0, "quorate: warning: nobody knows the passphrase of the "
+                                              f"share files in {self.path('new')}; use "
+                                              "--passphrase-fd N to be able to sign with them later\n"))
+
+    def test_temporary_directory_that_cannot_be_used(self):
+        os.environ["TMPDIR"] = self.path("none")
+        self.refused(REFUSED, f"cannot make a temporary directory in {self.path('none')} (the "
+                              "environment's TMPDIR): No such file or directory", "demo")
+
     # --- what is signed ---
 
     def test_message_hash_that_is_not_32_bytes(self):
-        for text in ("", "ab", "ab" * 31, "ab" * 33, "xy" * 32, "ab" * 31 + "a"):
+        for text, got in (("", "0 bytes"), ("ab", "1 bytes"), ("ab" * 31, "31 bytes"),
+                          ("0x" + "ab" * 33, "33 bytes"), ("xy" * 32, "text that is not hex"),
+                          ("ab" * 31 + "a", "63 hex digits")):
             self.refused(USAGE, "the message hash (--message-hash) must be exactly 32 bytes, 64 hex "
-                                "digits", "demo", "--message-hash", text)
+                                f"digits; got {got}", "demo", "--message-hash", text)
 
     def test_transaction_that_cannot_be_read(self):
         path = self.path("none.json")
         self.refused(REFUSED, f"cannot open {path}: No such file or directory", "demo", "--tx", path)
         self.refused(REFUSED, f"{self.tmp} is not a regular file", "demo", "--tx", self.tmp)
+        self.refused(USAGE, "--tx is empty: name a file", "demo", "--tx", "")
 
     def test_transaction_that_is_no_json(self):
         path = self.write("tx.json", "{\n\"chainId\": 1,\n")
@@ -315,6 +352,11 @@ class BadInput(TestCase):
         usage("--passphrase-fd is not the number of a descriptor: x", "demo", "--passphrase-fd", "x")
         usage("descriptor 99 (--passphrase-fd) is not open for reading", "demo", "--passphrase-fd",
               "99")
+        usage("descriptor 2 (--passphrase-fd) is not open for reading", "demo", "--passphrase-fd",
+              "2")
+        usage("--json stands where the command should: options follow the command, as in quorate demo "
+              "--json", "--json", "demo")
+        usage("there is no command sing; quorate help lists them", "help", "sing")
         for name in ("party", "relay"):
             usage(f"{name} is started by quorate demo, not by hand", name)
 

@@ -189,7 +189,7 @@ class Verify(TestCase):
             ([*sig, *key, "--message", "x", "--digest", "md5"],
              "--digest is keccak256 or sha256, not md5"),
             ([*sig, *key, "--hash", "00" * 31],
-             "the hash (--hash) must be exactly 32 bytes, 64 hex digits"),
+             "the hash (--hash) must be exactly 32 bytes, 64 hex digits; got 31 bytes"),
             ([*key, *digest, "--signature", "00"],
              "the signature (--signature) is neither r and s (64 bytes, or 65 with the recovery id) "
              "nor DER, in hex"),
@@ -374,13 +374,23 @@ class Help(TestCase):
             self.assertEqual((r.code, r.err), (0, ""))
             self.assertTrue(r.out.startswith(f"usage: quorate {command} "), r.out)
             self.assertIn("--json", r.out)
+            self.assertEqual(run("help", command), r)
 
     def test_full_disk_is_noticed(self):
-        with open("/dev/full", "w", encoding="ascii") as full:
-            p = subprocess.run([QUORATE, "address", G], stdout=full, stderr=subprocess.PIPE,
-                               check=False)
-        self.assertEqual(p.returncode, 1)
-        self.assertEqual(p.stderr, b"quorate: cannot write to stdout: No space left on device\n")
+        for args in (["address", G], ["verify", "--help"], ["help"], ["help", "demo"],
+                     ["demo", "--signers", "1,2"], ["demo", "--json", "--signers", "1,2"],
+                     ["version", "--json"]):
+            with open("/dev/full", "w", encoding="ascii") as full:
+                p = subprocess.run([QUORATE, *args], stdout=full, stderr=subprocess.PIPE,
+                                   check=False)
+            self.assertEqual(p.returncode, 1, args)
+            self.assertEqual(p.stderr, b"quorate: cannot write to stdout: No space left on device\n")
+
+    def test_closed_stdout_is_noticed(self):
+        p = subprocess.run(["sh", "-c", 'exec "$0" "$@" >&-', QUORATE, "demo", "--signers", "1,2"],
+                           stderr=subprocess.PIPE, check=False)
+        self.assertEqual((p.returncode, p.stderr),
+                         (1, b"quorate: cannot write to stdout: Bad file descriptor\n"))
 
 
 if __name__ == "__main__":

@@ -209,13 +209,24 @@ class Demo(TestCase):
         two = json.loads(run("demo", "--json", "--signers", "1,2").out)
         self.assertEqual(one["unsigned_transaction"], two["unsigned_transaction"])
 
+    def test_the_largest_numbers_of_a_transaction(self):
+        with open(EXAMPLE, encoding="utf-8") as f:
+            fields = json.load(f)
+        tx = self.write("tx.json", json.dumps({**fields, "nonce": str(2**64 - 2), "gasLimit":
+                                               2**63 - 1, "value": hex(2**256 - 1)}))
+        r = run("demo", "--json", "--signers", "1,2", "--tx", tx)
+        self.assertEqual((r.code, r.err), (0, ""))
+        unsigned = json.loads(r.out)["unsigned_transaction"]
+        for number in ("88fffffffffffffffe", "887fffffffffffffff", "a0" + "ff" * 32):
+            self.assertIn(number, unsigned)
+
     def test_two_demos_in_one_directory_do_not_mix(self):
         first = Watched("--dir", self.path("key"), "--relay-hold", "3", passphrase=PASSPHRASE)
         first.until_line("relay holds after 3")
         second = run("demo", "--dir", self.path("key"), passphrase=PASSPHRASE)
         self.assertEqual(second.code, 1)
         self.assertEqual(second.err, f"quorate: {self.path('key')} is in use by another quorate "
-                                     "demo\n")
+                                     "demo: wait for its end\n")
         first.kill("relay")
         self.assertEqual(first.end().code, 1)
 

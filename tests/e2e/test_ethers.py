@@ -73,7 +73,7 @@ class Ethers(TestCase):
     def test_other_transactions(self):
         with open(EXAMPLE, encoding="utf-8") as f:
             good = json.load(f)
-        zero = {"nonce": 0, "value": 0, "maxFeePerGas": 0, "maxPriorityFeePerGas": 0, "gasLimit": 0}
+        zero = {"nonce": 0, "value": 0, "maxFeePerGas": 0, "maxPriorityFeePerGas": 0, "gasLimit": 1}
         # Around the limits of RLP's short forms (55 bytes) and length bytes (256, 65536).
         for change in ([zero, {"value": str(2**256 - 1), "nonce": str(2**53 - 1)}] +
                        [{"data": "0x" + "7f" * n} for n in (1, 55, 56, 255, 256, 32768)] +

@@ -177,7 +177,8 @@ class Kill(TestCase):
         r = run("demo", "--dir", self.path("key"), passphrase=b"wrong")
         self.assertEqual(r.code, 1)
         self.assertRegex(r.err, r"\Aquorate: opening the share files failed: party [123]: wrong "
-                                r"passphrase for \S+/party-[123]\.share(\.pending)?\n\Z")
+                                r"passphrase, or the header of \S+/party-[123]\.share(\.pending)? "
+                                r"was changed\n\Z")
         self.assertEqual(self.tree(), before)
         r = run("demo", "--dir", self.path("key"))
         self.assertEqual(r.code, 2)
@@ -193,7 +194,8 @@ class Kill(TestCase):
         r = run("demo", "--shares", ",".join(pending), passphrase=PASSPHRASE)
         self.assertEqual(r.code, 1)
         self.assertEqual(r.err, f"quorate: {pending[0]} is a pending share: its key generation has "
-                                "not completed\n")
+                                "not completed; complete it by quorate demo --dir with its directory "
+                                "and --passphrase-fd N\n")
         # Not even under another name: what is pending is authenticated.
         with open(pending[0], "rb") as f:
             b = bytearray(f.read())
