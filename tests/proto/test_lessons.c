@@ -2,7 +2,8 @@
 /* One test for each row of the lessons (what hurt others) that concerns sessions, messages, keys
  * and blame: part 1, and the rows of part 2 about who hears what from whom. test_lesson_P_R is row
  * R of part P. Rows about findings in the mathematics and the code are in test_lessons_findings.c;
- * row 2.9's fifty concurrent sessions are in test_records.c. */
+ * row 2.9's fifty concurrent sessions are in test_records.c; what must be complete, used once or
+ * shared by nobody is in test_lessons_state.c. */
 #include "base/bytes.h"
 #include "cheats.h"
 

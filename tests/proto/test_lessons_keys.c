@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One test for each row of the lessons that is about keys and identifiers: how many sign, which
  * keys seal, what a key generation leaves in every pair. test_lesson_P_R is row R of part P; the
- * other rows are in test_lessons.c and test_lessons_findings.c. */
+ * other rows are in test_lessons.c, test_lessons_findings.c and test_lessons_state.c. */
 #include "key/share.h"
 #include "ot/pprf.h"
 #include "rig.h"
