@@ -5,6 +5,7 @@
 #include "fuzz.h"
 
 #include "wire/abort.h"
+#include "wire/envelope.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,12 @@
 #include <sys/stat.h>
 
 static const char *root;
+
+struct change {
+    size_t at;
+    const void *with;
+    size_t run;
+};
 
 static void put(const char *harness, const char *name, const void *b, size_t len)
 {
@@ -33,6 +40,20 @@ static void put_text(const char *harness, const char *name, const char *text)
     put(harness, name, text, strlen(text));
 }
 
+/* A valid thing with one field changed. */
+static void put_changed(const char *harness, const char *name, const uint8_t *b, size_t len,
+                        const struct change *change)
+{
+    uint8_t *copy = malloc(len);
+
+    if (!copy)
+        exit(1);
+    memcpy(copy, b, len);
+    memcpy(copy + change->at, change->with, change->run);
+    put(harness, name, copy, len);
+    free(copy);
+}
+
 static void headers(void)
 {
     struct qrt_header h = {QRT_SIGN, QRT_PROFILE_1, 1,  QRT_KIND_BROADCAST, 1, QRT_EVERYBODY,
@@ -52,7 +73,6 @@ static void headers(void)
 static void shares(void)
 {
     const struct committee *c = fuzz_committee(2, 2);
-    const struct qrt_share *share = &c->shares[0];
 
     put("share", "whole", c->records[0], c->record_len);
     put("share", "head", c->records[0], 300);
@@ -61,12 +81,46 @@ static void shares(void)
     put("share", "changed_counts", "x\0\0\125\1\1\0\0\0\130\1\1\0", 13);
     put("share", "changed_point", "x\0\1\50\1\0\0", 7);
     put("share", "changed_seed", "x\0\40\0\1\0\0\0\100\1\377\7\0", 13);
-    put("certificate", "whole", share->certificate, share->certificate_len);
-    put("certificate", "one_missing", share->certificate, share->certificate_len - 98);
+}
+
+/* Rows of 98 bytes from offset 67 on (docs/wire.md). */
+static void certificates(void)
+{
+    const struct qrt_share *share = &fuzz_committee(2, 2)->shares[0];
+    const uint8_t *b = share->certificate;
+    size_t len = share->certificate_len;
+    uint8_t swapped[2 * 98];
+
+    memcpy(swapped, b + 67 + 98, 98);
+    memcpy(swapped + 98, b + 67, 98);
+    put("certificate", "whole", b, len);
+    put("certificate", "one_missing", b, len - 98);
+    put_changed("certificate", "reshare", b, len, &(struct change){0, "\2", 1});
+    put_changed("certificate", "other_session", b, len, &(struct change){1, "\0\0\0\0", 4});
+    put_changed("certificate", "one_counted", b, len, &(struct change){65, "\0\1", 2});
+    put_changed("certificate", "row_twice", b, len, &(struct change){67 + 98, b + 67, 98});
+    put_changed("certificate", "rows_swapped", b, len, &(struct change){67, swapped, 2 * 98});
+    put_changed("certificate", "signature_of_zeros", b, len,
+                &(struct change){67 + 34, (uint8_t[64]){0}, 64});
 }
 
 static void presignatures(void)
 {
+    static const uint8_t zero[33];
+    static const struct {
+        const char *name;
+        struct change change;
+    } changes[] = {
+        {"other_key", {6, zero, 32}},
+        {"other_epoch", {38, "\0\0\1\0", 4}},
+        {"of_another", {106, "\0\2", 2}},
+        {"three_signers", {108, "\0\3", 2}},
+        {"signers_backwards", {110, "\0\2\0\1", 4}},
+        {"no_point", {179, zero, 33}},
+        {"phi_zero", {212, zero, 32}},
+        {"u_too_large",
+         {244, "\377\377\377\377\377\377\377\377\377\377\377\377\377\377\377\377", 16}},
+    };
     struct session presign, online;
 
     session_init(&presign, fuzz_committee(2, 2), QRT_PRESIGN, false);
@@ -76,6 +130,9 @@ static void presignatures(void)
     session_take_presigs(&online, &presign);
     put("presig", "whole", online.presigs[0], QRT_PRESIG_BYTES(2));
     put("presig", "short", online.presigs[0], QRT_PRESIG_BYTES(2) - 1);
+    for (size_t i = 0; i < sizeof changes / sizeof changes[0]; i++)
+        put_changed("presig", changes[i].name, online.presigs[0], QRT_PRESIG_BYTES(2),
+                    &changes[i].change);
     session_free(&online);
     session_free(&presign);
 }
@@ -122,6 +179,28 @@ static void intents(void)
     put("intent", "keygen", b, len);
 }
 
+/* Burns of party 1, and what is not quite one. */
+static void made_burns(const uint8_t *kgid, const uint8_t *epoch)
+{
+    uint8_t b[45 + 2 * 2] = "DKB1\1";
+
+    memcpy(b + 5, kgid, 32);
+    memcpy(b + 37, epoch, 4);
+    memcpy(b + 41, "\0\1\0\1\0\2", 6);
+    put("burn", "peer", b, 47);
+    put("burn", "cut", b, 46);
+    b[46] = 1;
+    put("burn", "itself", b, 47);
+    b[46] = 9;
+    put("burn", "stranger", b, 47);
+    memcpy(b + 43, "\0\2\0\3\0\2", 6);
+    put("burn", "backwards", b, 49);
+    memcpy(b + 43, "\0\2\0\2\0\3", 6);
+    put("burn", "two_peers", b, 49);
+    memcpy(b, "DKG1", 4);
+    put("burn", "gate_of_two", b, 49);
+}
+
 /* The gate record of a signing run is a burn record that names the peer. */
 static void burns(void)
 {
@@ -138,7 +217,26 @@ static void burns(void)
     if (!record || record->kind != QRT_RECORD_GATE)
         exit(1);
     put("burn", "gate", record->b, record->len);
+    made_burns(record->b + 5, record->b + 37);
     session_free(&s);
+}
+
+static void comparisons(const uint8_t *equivocation)
+{
+    const uint8_t *a = equivocation + 46;
+    size_t len = (size_t)a[-2] << 8 | a[-1];
+    uint8_t b[1024] = {1, (uint8_t)(len >> 8), (uint8_t)len};
+
+    memcpy(b + 3, a, len);
+    memcpy(b + 3 + len, a + len + 4, len);
+    put("compare", "raw", b, 3 + 2 * len);
+    put("compare", "as_said", "\0", 1);
+    put("compare", "other_order", "\4", 1);
+    put("compare", "same", "\2", 1);
+    put("compare", "no_space", "\10", 1);
+    put("compare", "other_key", "\20", 1);
+    put("compare", "altered", "\0\10\0\144\0\15\0\377\0", 9);
+    put("compare", "cut", "\0\2\0\120\0", 5);
 }
 
 /* Party 1 signs two first broadcasts for the same session. */
@@ -167,6 +265,88 @@ static void evidence(void)
         exit(1);
     put("evidence", "equivocation", b, len);
     put("evidence", "cut", b, len - 1);
+    comparisons(b);
+    session_free(&s);
+}
+
+/* One file: |n| messages said to be a cheat of party 1. */
+static void accuse(const char *name, enum qrt_err error, const struct qrt_bytes *said, size_t n)
+{
+    uint8_t b[4096] = "DKE1\1", *end = b + 42;
+
+    b[5] = qrt_err_code(error);
+    b[7] = 1;
+    memcpy(b + 8, fuzz_committee(2, 2)->keys[0].idpk, 32);
+    b[41] = (uint8_t)n;
+    for (size_t i = 0; i < n; i++) {
+        if ((size_t)(b + sizeof b - end) < said[i].len + 4)
+            exit(1);
+        *end++ = 0;
+        *end++ = 0;
+        *end++ = (uint8_t)(said[i].len >> 8);
+        *end++ = (uint8_t)said[i].len;
+        memcpy(end, said[i].b, said[i].len);
+        end += said[i].len;
+    }
+    put("evidence", name, b, (size_t)(end - b));
+}
+
+/* Party 1 signs what it changed in a first broadcast of signing, whose payload has 32 bytes. */
+static void sign_again(const struct qrt_bytes *said)
+{
+    uint8_t *sig = said->b + said->len - QRT_SIG_BYTES, *ext = said->b + QRT_HEADER_BYTES;
+    struct qrt_signed m = {said->b, ext, (size_t)(sig - 32 - ext), sig - 32, 32};
+
+    qrt_envelope_sign(fuzz_ctx(), sig, &m, fuzz_committee(2, 2)->identity[0]);
+}
+
+static void broadcast(struct qrt_bytes *out, const struct session *s, uint8_t round)
+{
+    if (qrt_peer_broadcast(s->seats[0].memory, out, round, 1) != QRT_OK)
+        exit(1);
+}
+
+/* Party 1's open message of the first round. */
+static void open_message(struct qrt_bytes *out, struct session *s)
+{
+    const struct qrt_msg *msg;
+
+    if (session_start(s) != QRT_OK)
+        exit(1);
+    do
+        msg = seat_next(&s->seats[0]);
+    while (msg && msg->kind != QRT_KIND_PRIVATE);
+    if (!msg || msg->len > out->cap)
+        exit(1);
+    memcpy(out->b, msg->b, msg->len);
+    out->len = msg->len;
+}
+
+/* Proven, private, and honest messages of which nothing follows. */
+static void cheats(void)
+{
+    uint8_t memory[2][3000];
+    struct qrt_bytes said[2] = {{memory[0], 3000, 0}, {memory[1], 3000, 0}};
+    struct session s;
+
+    session_init(&s, fuzz_committee(2, 2), QRT_SIGN, true);
+    open_message(&said[1], &s);
+    broadcast(&said[0], &s, 1);
+    accuse("private_extension", QRT_E_SG_EXTENSION, said, 2);
+    if (!session_play(&s))
+        exit(1);
+    broadcast(&said[0], &s, 1);
+    broadcast(&said[1], &s, 2);
+    accuse("honest_commitment", QRT_E_SG_COMMITMENT, said, 2);
+    accuse("honest_ephemeral", QRT_E_WEAK_EPHEMERAL, said, 1);
+    accuse("honest_broadcast", QRT_E_MALFORMED_BROADCAST, &said[1], 1);
+    accuse("honest_twice", QRT_E_EQUIVOCATION, said, 2);
+    said[0].b[said[0].len - QRT_SIG_BYTES - 1] ^= 1;
+    sign_again(&said[0]);
+    accuse("commitment", QRT_E_SG_COMMITMENT, said, 2);
+    memset(said[0].b + QRT_HEADER_BYTES, 0, 32);
+    sign_again(&said[0]);
+    accuse("weak_ephemeral", QRT_E_WEAK_EPHEMERAL, said, 1);
     session_free(&s);
 }
 
@@ -226,6 +406,53 @@ static void raw_messages(void)
     session_free(&s);
 }
 
+/* The first message of a kind that party 2 sends in a bare run, to the machine |shape| says. */
+static void bare_message(const char *name, enum qrt_protocol protocol, uint8_t shape, uint8_t kind)
+{
+    struct session s;
+    const struct qrt_msg *msg;
+    uint8_t b[4096] = {shape};
+
+    session_init(&s, fuzz_committee(2, 2), protocol, false);
+    if (session_start(&s) != QRT_OK)
+        exit(1);
+    do
+        msg = seat_next(&s.seats[1]);
+    while (msg && msg->kind != kind);
+    if (!msg || msg->len >= sizeof b)
+        exit(1);
+    memcpy(b + 1, msg->b, msg->len);
+    put("recv", name, b, 1 + msg->len);
+    session_free(&s);
+}
+
+static void bare_messages(void)
+{
+    bare_message("keygen_broadcast", QRT_KEYGEN, 0 | 8, QRT_KIND_BROADCAST);
+    bare_message("sign_private", QRT_SIGN, 1 | 8, QRT_KIND_PRIVATE);
+    bare_message("presign_broadcast", QRT_PRESIGN, 2 | 8, QRT_KIND_BROADCAST);
+    bare_message("in_an_envelope", QRT_KEYGEN, 0 | 4 | 8, QRT_KIND_BROADCAST);
+    bare_message("from_itself", QRT_SIGN, 1 | 8 | 16, QRT_KIND_BROADCAST);
+    bare_message("of_another_session", QRT_SIGN, 1, QRT_KIND_BROADCAST);
+}
+
+/* For the machine that goes on from a pending share: operations of fuzz_resume.c. */
+static void resumptions(void)
+{
+    uint8_t b[1 + QRT_CONFIRMATION_BYTES] = {1 | 2};
+
+    if (qrt_share_confirmation(&fuzz_committee(3, 3)->shares[0], fuzz_ctx(), 2, b + 1) != QRT_OK)
+        exit(1);
+    put("resume", "foreign_confirmation", b, sizeof b);
+    b[0] = 1;
+    put("resume", "foreign_session", b, sizeof b);
+    put("resume", "nothing", "\0", 1);
+    put("resume", "repeats", "\0\0\0\0\0\0\16\0\0\0\16\0\0\0\15\0\0\3\0\0\0", 21);
+    put("resume", "altered", "\0\1\16\0\120\11\17\0\220\1\20\0\4", 13);
+    put("resume", "cut", "\0\2\16\0\120\2\17\200\1\2\20\0\0", 13);
+    put("resume", "after_the_end", "\0\0\16\0\0\0\17\0\0\0\20\0\0\3\0\0\0\1\16\0\1", 21);
+}
+
 /* Operations of machine.c, four bytes each. */
 static void plays(void)
 {
@@ -260,14 +487,18 @@ int main(int argc, char **argv)
     root = argv[1];
     headers();
     shares();
+    certificates();
     presignatures();
     intents();
     burns();
     evidence();
+    cheats();
     signatures();
     paths();
     aborts();
     raw_messages();
+    bare_messages();
+    resumptions();
     plays();
     return 0;
 }
