@@ -70,61 +70,61 @@ enum qrt_class {
  * leaves this party. The text is one sentence without a full stop that names the thing; programs
  * print it after the name of the file, party or field that it is about. */
 /* clang-format off */
-#define QRT_ERRORS(X)                                                                               \
-    X(OK, OK, 0, "done")                                                                            \
-    X(AGAIN, WAIT, 0, "the sender's first broadcast has to arrive before this message")             \
-    X(DROP_FOREIGN, DROP, 0, "the message does not belong to this session")                         \
-    X(DROP_UNEXPECTED, DROP, 0, "the session expects no message of this round, kind and length")    \
-    X(DROP_DUPLICATE, DROP, 0, "another message of this sender already stands for this round")      \
-    X(DROP_UNAUTHENTIC, DROP, 0, "the signature, hash or tag of the message does not verify")       \
-    X(STATE, STATE, 0, "the call does not fit the phase of the run")                                \
-    X(SPACE, INPUT, 0, "the buffer is too small")                                                   \
-    X(THRESHOLD, INPUT, 0, "need 2 <= t <= n <= 64")                                                \
-    X(ROSTER, INPUT, 0, "party indices must ascend from 1 to 65534, x-coordinates be distinct and not 0") \
-    X(NOT_A_PARTY, INPUT, 0, "this party is not among the participants")                            \
-    X(QUORUM, INPUT, 0, "the number of signers must be exactly the key's threshold")                \
-    X(SIGNER, INPUT, 0, "a signer is not a party of this key or is named twice")                    \
-    X(BURNED, INPUT, 0, "the OT setup with a signer is burned; refresh the key first")              \
-    X(PENDING, INPUT, 0, "the share has no complete certificate and must not be used")              \
-    X(REFRESH_REQUIRED, INPUT, 0, "the share must be refreshed before its first use")               \
-    X(DIGEST, INPUT, 0, "a message hash must be exactly 32 bytes")                                  \
-    X(PATH, INPUT, 0, "the derivation path is hardened, too long or leads to no valid key")         \
-    X(IDENTITY, INPUT, 0, "an identity key does not match the roster")                              \
-    X(EPOCH, INPUT, 0, "share and presignature are of different keys or epochs")                    \
-    X(RECORD_FORMAT, INPUT, 0, "not a record of this kind, or a truncated one")                     \
-    X(RECORD_VERSION, INPUT, 0, "the record's version, suite or profile is not supported")          \
-    X(RECORD_FIELD, INPUT, 0, "a field of the record is out of range")                              \
-    X(RECORD_SHARE, INPUT, 0, "the record's secret share does not match its public share")          \
-    X(RECORD_KEY, INPUT, 0, "the record's public shares do not make its public key")                \
-    X(RECORD_CERTIFICATE, INPUT, 0, "the record's certificate does not verify")                     \
-    X(INTENT_FORMAT, INPUT, 0, "not a valid intent")                                                \
-    X(INTENT_SIGNATURE, INPUT, 0, "the intent is not signed by that initiator")                     \
-    X(SIGNATURE, INPUT, 0, "the signature does not verify")                                         \
-    X(EVIDENCE, INPUT, 0, "the evidence does not prove what it claims")                             \
+#define QRT_ERRORS(X)                                                                             \
+    X(OK, OK, 0, "done")                                                                          \
+    X(AGAIN, WAIT, 0, "the sender's first broadcast has to arrive before this message")           \
+    X(DROP_FOREIGN, DROP, 0, "the message does not belong to this session")                       \
+    X(DROP_UNEXPECTED, DROP, 0, "the session expects no message of this round, kind and length")  \
+    X(DROP_DUPLICATE, DROP, 0, "another message of this sender already stands for this round")    \
+    X(DROP_UNAUTHENTIC, DROP, 0, "the signature, hash or tag of the message does not verify")     \
+    X(STATE, STATE, 0, "the call does not fit the phase of the run")                              \
+    X(SPACE, INPUT, 0, "the buffer is too small")                                                 \
+    X(THRESHOLD, INPUT, 0, "need 2 <= t <= n <= 64")                                              \
+    X(ROSTER, INPUT, 0, "indices must ascend from 1 to 65534, identities and x-coordinates differ") \
+    X(NOT_A_PARTY, INPUT, 0, "this party is not among the participants")                          \
+    X(QUORUM, INPUT, 0, "the number of signers must be exactly the key's threshold")              \
+    X(SIGNER, INPUT, 0, "a signer is not a party of this key or is named twice")                  \
+    X(BURNED, INPUT, 0, "the OT setup with a signer is burned; refresh the key first")            \
+    X(PENDING, INPUT, 0, "the share has no complete certificate and must not be used")            \
+    X(REFRESH_REQUIRED, INPUT, 0, "the share must be refreshed before its first use")             \
+    X(DIGEST, INPUT, 0, "a message hash must be exactly 32 bytes")                                \
+    X(PATH, INPUT, 0, "the derivation path is hardened, too long or leads to no valid key")       \
+    X(IDENTITY, INPUT, 0, "an identity key does not match the roster")                            \
+    X(EPOCH, INPUT, 0, "share and presignature are of different keys or epochs")                  \
+    X(RECORD_FORMAT, INPUT, 0, "not a record of this kind, or a truncated one")                   \
+    X(RECORD_VERSION, INPUT, 0, "the record's version, suite or profile is not supported")        \
+    X(RECORD_FIELD, INPUT, 0, "a field of the record is out of range")                            \
+    X(RECORD_SHARE, INPUT, 0, "the record's secret share does not match its public share")        \
+    X(RECORD_KEY, INPUT, 0, "the record's public shares do not make its public key")              \
+    X(RECORD_CERTIFICATE, INPUT, 0, "the record's certificate does not verify")                   \
+    X(INTENT_FORMAT, INPUT, 0, "not a valid intent")                                              \
+    X(INTENT_SIGNATURE, INPUT, 0, "the intent is not signed by that initiator")                   \
+    X(SIGNATURE, INPUT, 0, "the signature does not verify")                                       \
+    X(EVIDENCE, INPUT, 0, "the evidence does not prove what it claims")                           \
     X(EVIDENCE_PRIVATE, INPUT, 0, "the messages are signed, but only one party can repeat the check") \
-    X(PEER_ABORT, B0, 1, "a peer ended the run")                                                    \
-    X(REFUSED, B0, 2, "the host refused the record or closed the gate")                             \
-    X(MALFORMED_PRIVATE, B1, 16, "a private message holds a field that is out of range")            \
-    X(KG_SHARE, B1, 17, "a dealt share does not match its commitments")                             \
-    X(KG_CHAIN_CODE, B1, 18, "a chain code part does not open its commitment")                      \
-    X(OT_POINT, B1, 19, "a base OT message sums to the identity")                                   \
-    X(OT_TREE, B1, 20, "the punctured trees do not match their digest")                             \
-    X(SG_MULTIPLICATION, B1, 21, "the multiplication check failed")                                 \
-    X(SG_NONCE_PRODUCT, B1, 22, "the product with the nonce does not match its commitment")         \
-    X(SG_KEY_PRODUCT, B1, 23, "the product with the key share does not match its commitment")       \
-    X(SG_EXTENSION, BURN, 32, "the OT extension check failed")                                      \
-    X(MALFORMED_BROADCAST, B2, 48, "a signed broadcast holds a field that is out of range")         \
-    X(EQUIVOCATION, B2, 49, "a party signed two different broadcasts for one round")                \
-    X(WEAK_EPHEMERAL, B2, 50, "a signed ephemeral key is of small order")                           \
-    X(KG_COMMITMENT, B2, 51, "a keygen commitment does not open")                                   \
-    X(KG_PROOF, B2, 52, "a proof of knowledge of coefficients does not verify")                     \
-    X(KG_CONFIRMATION, B2, 53, "a signed confirmation differs from the agreed result")              \
-    X(SG_COMMITMENT, B2, 54, "a nonce commitment does not open")                                    \
-    X(ECHO, B3, 64, "parties received different broadcasts")                                        \
-    X(KG_IDENTITY, B3, 65, "the contributions cancel to the identity")                              \
-    X(SG_KEY_SUM, B3, 66, "the key shares of the signers do not sum to the public key")             \
-    X(SG_NONCE_SUM, B3, 67, "the nonces of the signers cancel")                                     \
-    X(SG_ASSEMBLY, B3, 68, "the assembled signature does not verify")                               \
+    X(PEER_ABORT, B0, 1, "a peer ended the run")                                                  \
+    X(REFUSED, B0, 2, "the host refused the record or closed the gate")                           \
+    X(MALFORMED_PRIVATE, B1, 16, "a private message holds a field that is out of range")          \
+    X(KG_SHARE, B1, 17, "a dealt share does not match its commitments")                           \
+    X(KG_CHAIN_CODE, B1, 18, "a chain code part does not open its commitment")                    \
+    X(OT_POINT, B1, 19, "a base OT message sums to the identity")                                 \
+    X(OT_TREE, B1, 20, "the punctured trees do not match their digest")                           \
+    X(SG_MULTIPLICATION, B1, 21, "the multiplication check failed")                               \
+    X(SG_NONCE_PRODUCT, B1, 22, "the product with the nonce does not match its commitment")       \
+    X(SG_KEY_PRODUCT, B1, 23, "the product with the key share does not match its commitment")     \
+    X(SG_EXTENSION, BURN, 32, "the OT extension check failed")                                    \
+    X(MALFORMED_BROADCAST, B2, 48, "a signed broadcast holds a field that is out of range")       \
+    X(EQUIVOCATION, B2, 49, "a party signed two different broadcasts for one round")              \
+    X(WEAK_EPHEMERAL, B2, 50, "a signed ephemeral key is of small order")                         \
+    X(KG_COMMITMENT, B2, 51, "a keygen commitment does not open")                                 \
+    X(KG_PROOF, B2, 52, "a proof of knowledge of coefficients does not verify")                   \
+    X(KG_CONFIRMATION, B2, 53, "a signed confirmation differs from the agreed result")            \
+    X(SG_COMMITMENT, B2, 54, "a nonce commitment does not open")                                  \
+    X(ECHO, B3, 64, "parties received different broadcasts")                                      \
+    X(KG_IDENTITY, B3, 65, "the contributions cancel to the identity")                            \
+    X(SG_KEY_SUM, B3, 66, "the key shares of the signers do not sum to the public key")           \
+    X(SG_NONCE_SUM, B3, 67, "the nonces of the signers cancel")                                   \
+    X(SG_ASSEMBLY, B3, 68, "the assembled signature does not verify")                             \
     X(INTERNAL, INTERNAL, 127, "an internal value was zero; nothing is wrong with the peers, start again")
 /* clang-format on */
 

@@ -5,12 +5,12 @@
  * peer (peer.h) also QRT_RECORD_SHARE, the share with the certificate of all n parties, at the end.
  *
  *   round 1   commitments, and nonces that make the session's id fresh
- *   round 2   openings with a proof that every coefficient is known; the first half of every OT setup
+ *   round 2   openings, a proof that every coefficient is known; the first half of every OT setup
  *   round 3   the dealt shares, chain code parts, the second half of every OT setup
  *   round 4   a signed confirmation of public key, chain code and all public shares
  *
  * One party sends 225 + 33 t + 12 737 (n-1) bytes of payload: 25 765 for 2-of-3 (protocol.md K.2).
- * Every party works for each other one as long as about 600 verifications take (docs/performance.md).
+ * Every party works about 600 verifications for each other one (docs/performance.md).
  *
  * "t of n" counts signers: t shares sign. (Some libraries call t-1 the threshold.) A key is real
  * only when all n parties have a certificate; until then no address of it may be shown to anybody.

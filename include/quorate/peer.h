@@ -30,9 +30,9 @@
  *     if (!e) e = qrt_sign_result(qrt_peer_run(peer), &sig, NULL, NULL);
  *     send what qrt_peer_next still gives, then qrt_peer_wipe(peer);
  *
- * A whole program is examples/two_of_three.c. A peer knows its own messages: they are not fed back to
- * it. The memory must be aligned to QRT_ALIGN; sizes are multiples of it, so that guarded allocators
- * that put the end of a block at the end of a page (sodium_malloc) align the start.
+ * A whole program is examples/two_of_three.c. A peer knows its own messages: they are not fed back
+ * to it. The memory must be aligned to QRT_ALIGN; sizes are multiples of it, so that allocators that
+ * put the end of a block at the end of a page (sodium_malloc) align the start.
  *
  * Who travels how (protocol.md B.7): broadcasts are signed and public; the first private message of
  * signing travels open and is covered by a hash in the sender's signed broadcast; every other
@@ -59,7 +59,7 @@ struct qrt_peer_key {
 
 /* The envelope's side of a start. */
 struct qrt_peer_params {
-    /* own Ed25519 secret key, 64 bytes (libsodium's form); secret, borrowed until the peer is wiped */
+    /* own Ed25519 secret key, 64 bytes in libsodium's form; borrowed until the peer is wiped */
     const uint8_t *identity;
     /* at least every participant's; borrowed for the call */
     const struct qrt_peer_key *keys;
