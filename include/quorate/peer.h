@@ -31,8 +31,8 @@
  *     send what qrt_peer_next still gives, then qrt_peer_wipe(peer);
  *
  * A whole program is examples/two_of_three.c. A peer knows its own messages: they are not fed back
- * to it. The memory must be aligned to QRT_ALIGN; sizes are multiples of it, so that allocators that
- * put the end of a block at the end of a page (sodium_malloc) align the start.
+ * to it. The memory must be aligned to QRT_ALIGN; sizes are multiples of it, so that allocators
+ * that put the end of a block at the end of a page (sodium_malloc) align the start.
  *
  * Who travels how (protocol.md B.7): broadcasts are signed and public; the first private message of
  * signing travels open and is covered by a hash in the sender's signed broadcast; every other

@@ -33,8 +33,8 @@ struct qrt_share_party {
     uint8_t X[33];
 };
 
-/* All pointers lead into the record, where numbers are big-endian: copy |pk| into a qrt_pubkey, read
- * an index as b[0] << 8 | b[1]. Everything but |s| and the seeds behind |pairs| is public. */
+/* All pointers lead into the record, where numbers are big-endian: copy |pk| into a qrt_pubkey,
+ * read an index as b[0] << 8 | b[1]. Everything but |s| and the seeds behind |pairs| is public. */
 struct qrt_share {
     const uint8_t *record;
     size_t record_len;
