@@ -76,8 +76,8 @@ static void raw(const uint8_t *idpk, struct fuzz_in *in)
     free(a);
 }
 
-/* Each four bytes: bit 0 which of the two, other bits what; where (2); a spare. A bit is flipped, or
- * with bit 1 the broadcast is cut there. */
+/* Each four bytes: bit 0 which of the two, other bits what; where (2); a spare. A bit is flipped,
+ * or with bit 1 the broadcast is cut there. */
 static void change(struct broadcast *two, struct fuzz_in *in)
 {
     while (in->left >= 4) {
