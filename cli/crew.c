@@ -191,12 +191,15 @@ static bool failed(struct crew *crew, const struct member *m, const json_t *word
     const char *text = json_string_value(json_object_get(word, "text"));
     json_int_t culprit = json_integer_value(json_object_get(word, "culprit"));
     const char *evidence = json_string_value(json_object_get(word, "evidence"));
+    const char *lost = json_string_value(json_object_get(word, "evidence_lost"));
     char blame[64] = "";
 
     if (culprit > 0)
         snprintf(blame, sizeof blame, "; it blames party %d", (int)culprit);
     trouble_set(trouble, "%s: %s%s%s%s", m->name, text ? text : "failed", blame,
                 evidence ? " with evidence in " : "", evidence ? evidence : "");
+    if (lost)
+        trouble_add(trouble, "; its evidence is lost: %s", lost);
     if (!json_is_true(json_object_get(word, "echo")))
         return false;
     if (!crew->echo_until_ms) {

@@ -11,7 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
+#define EVIDENCE_FILES_MAX 99
 #define INBOX_MAX 4096
 
 static void run_prepare(struct party *party, enum qrt_protocol protocol, size_t n, size_t t)
@@ -294,16 +296,34 @@ static void tell_signature(struct party *party)
 }
 
 /* Evidence is kept beside the share; it is public. */
+/* The first name that is free: evidence of an earlier cheat is never replaced. */
+static bool evidence_path(const struct party *party, char *path, size_t cap)
+{
+    snprintf(path, cap, "%s" PARTY_EVIDENCE_SUFFIX, party->active_path);
+    for (unsigned n = 2; access(path, F_OK) == 0; n++) {
+        if (n > EVIDENCE_FILES_MAX)
+            return false;
+        snprintf(path, cap, "%s" PARTY_EVIDENCE_SUFFIX "-%u", party->active_path, n);
+    }
+    return true;
+}
+
 static void keep_evidence(const struct party *party, json_t *tell)
 {
     struct trouble trouble;
-    char path[PATH_MAX + 16];
+    char path[PATH_MAX + 24];
     size_t len;
     const uint8_t *b = qrt_peer_evidence(party->run.peer, &len);
 
-    snprintf(path, sizeof path, "%s" PARTY_EVIDENCE_SUFFIX, party->active_path);
-    if (b && file_write_new(path, b, len, &trouble))
+    if (!b)
+        return;
+    if (!evidence_path(party, path, sizeof path))
+        trouble_set(&trouble, "%s and its successors are taken: move them away", path);
+    else if (file_write_new(path, b, len, &trouble)) {
         json_object_set_new(tell, "evidence", json_string(path));
+        return;
+    }
+    json_object_set_new(tell, "evidence_lost", json_string(trouble.text));
 }
 
 /* The words of a peer that ended the run; they prove nothing. */
