@@ -47,6 +47,15 @@ step_sanitizers() {
         run_tests sanitizers
 }
 
+# Each compiler's instruments see other things: their layouts of stack and globals differ. gcc's
+# checks of shifts hide from its own -Wsign-conversion that a masked value is small, as in
+# `b >> 4 & 15u`; the matrix has that warning as an error.
+step_sanitizers_gcc() {
+    make_build sanitizers-gcc gcc -Db_sanitize=address,undefined \
+        -Dc_args='-fno-sanitize-recover=all -Wno-error=sign-conversion' &&
+        run_tests sanitizers-gcc
+}
+
 # Statistics and full sets of mutations that take too long for `make test`.
 step_long_tests() {
     make_build gcc-O2 gcc -Doptimization=2 -Ddebug=true || return 1
@@ -106,19 +115,19 @@ step_mutation() { python3 scripts/mutate.py --build "$out/mutation" --jobs "$job
 
 # ---- the frame ----
 
-steps="format style repository gcc_O0 gcc_O2 clang_O0 clang_O2 sanitizers long_tests constant_time
-    32_bit mutation fuzz"
+steps="format style repository gcc_O0 gcc_O2 clang_O0 clang_O2 sanitizers sanitizers_gcc long_tests
+    constant_time 32_bit mutation fuzz"
 
 run_step() {
     local start=$SECONDS code
     "step_$1" >"$out/$1.log" 2>&1
     code=$?
     if [ $code = 0 ]; then
-        printf 'ok      %-14s %5d s  %s\n' "$1" $((SECONDS - start)) \
+        printf 'ok      %-15s %5d s  %s\n' "$1" $((SECONDS - start)) \
             "$(grep -h '^Tests:' "$out/$1.log" | tail -1)"
         return 0
     fi
-    printf 'FAILED  %-14s %5d s  %s\n' "$1" $((SECONDS - start)) "$out/$1.log"
+    printf 'FAILED  %-15s %5d s  %s\n' "$1" $((SECONDS - start)) "$out/$1.log"
     tail -n 15 "$out/$1.log" | sed 's/^/        /'
     return 1
 }
