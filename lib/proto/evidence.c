@@ -234,10 +234,8 @@ enum qrt_err qrt_evidence_verify(struct qrt_evidence *out, const struct qrt_ctx 
     out->accused = qrt_rd_be16(&f.rd);
     qrt_rd_copy(&f.rd, out->idpk, sizeof out->idpk);
     f.messages = qrt_rd_be16(&f.rd);
-    if (f.rd.failed)
-        return QRT_E_RECORD_FORMAT;
     out->proven = out->error != QRT_E_SG_EXTENSION;
-    e = judge(&f);
+    e = f.rd.failed ? QRT_E_RECORD_FORMAT : judge(&f);
     if (e && e != QRT_E_EVIDENCE_PRIVATE)
         memset(out, 0, sizeof *out);
     return e;

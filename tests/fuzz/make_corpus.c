@@ -265,6 +265,7 @@ static void evidence(void)
         exit(1);
     put("evidence", "equivocation", b, len);
     put("evidence", "cut", b, len - 1);
+    put("evidence", "cut-head", b, 35);
     comparisons(b);
     session_free(&s);
 }

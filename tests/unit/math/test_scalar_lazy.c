@@ -66,7 +66,7 @@ static void lazy_reduce(struct qrt_sc *r, const struct qrt_lazy *a)
     qrt_sc_acc_get(r, &acc);
 }
 
-static void a_sum_adds_where_the_mask_is_ones(void **state)
+static void test_a_sum_adds_where_the_mask_is_ones(void **state)
 {
     static struct values t;
     struct qrt_lazy sum;
@@ -89,7 +89,7 @@ static void a_sum_adds_where_the_mask_is_ones(void **state)
     }
 }
 
-static void a_difference_is_reduced(void **state)
+static void test_a_difference_is_reduced(void **state)
 {
     static struct values t;
     uint8_t out[32];
@@ -108,7 +108,7 @@ static void a_difference_is_reduced(void **state)
     }
 }
 
-static void products_add_up(void **state)
+static void test_products_add_up(void **state)
 {
     static struct values t;
     struct qrt_sc_acc acc;
@@ -128,7 +128,7 @@ static void products_add_up(void **state)
     }
 }
 
-static void a_check_sum_is_reduced_and_may_overwrite_its_row(void **state)
+static void test_a_check_sum_is_reduced_and_may_overwrite_its_row(void **state)
 {
     static struct values t;
     struct qrt_sc theta[2], product, want;
@@ -157,10 +157,10 @@ static void a_check_sum_is_reduced_and_may_overwrite_its_row(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_sum_adds_where_the_mask_is_ones),
-        cmocka_unit_test(a_difference_is_reduced),
-        cmocka_unit_test(products_add_up),
-        cmocka_unit_test(a_check_sum_is_reduced_and_may_overwrite_its_row),
+        cmocka_unit_test(test_a_sum_adds_where_the_mask_is_ones),
+        cmocka_unit_test(test_a_difference_is_reduced),
+        cmocka_unit_test(test_products_add_up),
+        cmocka_unit_test(test_a_check_sum_is_reduced_and_may_overwrite_its_row),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
