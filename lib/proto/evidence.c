@@ -252,12 +252,7 @@ enum qrt_err qrt_evidence_compare(struct qrt_bytes *out, const struct qrt_ctx *c
     out->len = 0;
     if (qrt_header_decode(&h, said->a, said->a_len))
         return QRT_E_EVIDENCE;
-    qrt_wr_bytes(&w, QRT_EVIDENCE_MAGIC, 4);
-    qrt_wr_u8(&w, QRT_EVIDENCE_VERSION);
-    qrt_wr_u8(&w, qrt_err_code(QRT_E_EQUIVOCATION));
-    qrt_wr_be16(&w, h.sender);
-    qrt_wr_bytes(&w, said->idpk, 32);
-    qrt_wr_be16(&w, 2);
+    qrt_evidence_head(&w, QRT_E_EQUIVOCATION, h.sender, said->idpk, 2);
     qrt_wr_be32(&w, (uint32_t)said->a_len);
     qrt_wr_bytes(&w, said->a, said->a_len);
     qrt_wr_be32(&w, (uint32_t)said->b_len);

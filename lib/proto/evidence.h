@@ -15,6 +15,10 @@
 #define QRT_EVIDENCE_CONTEXT_BYTES 36
 #define QRT_EVIDENCE_PARTY_BYTES 130
 
+/* Everything before the messages, evidence_make.c. |idpk|: 32 bytes. */
+void qrt_evidence_head(struct qrt_wr *w, enum qrt_err error, uint16_t accused, const uint8_t *idpk,
+                       size_t messages);
+
 /* One message of the evidence, its signature verified (broadcasts) or its hash known (E1). */
 struct qrt_exhibit {
     struct qrt_header h;

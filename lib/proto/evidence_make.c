@@ -32,18 +32,24 @@ size_t qrt_evidence_room(enum qrt_protocol protocol, size_t n, size_t t)
     return QRT_EVIDENCE_HEAD_BYTES + all + 2 * longest;
 }
 
+void qrt_evidence_head(struct qrt_wr *w, enum qrt_err error, uint16_t accused, const uint8_t *idpk,
+                       size_t messages)
+{
+    qrt_wr_bytes(w, QRT_EVIDENCE_MAGIC, 4);
+    qrt_wr_u8(w, QRT_EVIDENCE_VERSION);
+    qrt_wr_u8(w, qrt_err_code(error));
+    qrt_wr_be16(w, accused);
+    qrt_wr_bytes(w, idpk, 32);
+    qrt_wr_be16(w, (uint16_t)messages);
+}
+
 static struct qrt_wr open_evidence(struct qrt_peer *peer, enum qrt_err error, uint16_t accused,
                                    size_t messages)
 {
     const struct qrt_run *run = peer->run;
     struct qrt_wr w = qrt_wr_init(peer->evidence, qrt_evidence_room(run->def->id, run->n, run->t));
 
-    qrt_wr_bytes(&w, QRT_EVIDENCE_MAGIC, 4);
-    qrt_wr_u8(&w, QRT_EVIDENCE_VERSION);
-    qrt_wr_u8(&w, qrt_err_code(error));
-    qrt_wr_be16(&w, accused);
-    qrt_wr_bytes(&w, peer->idpk[qrt_run_position(run, accused)], 32);
-    qrt_wr_be16(&w, (uint16_t)messages);
+    qrt_evidence_head(&w, error, accused, peer->idpk[qrt_run_position(run, accused)], messages);
     return w;
 }
 

@@ -23,14 +23,10 @@ const struct qrt_protocol_def qrt_online_def = {
     .layout = layout,
 };
 
-struct online_open {
-    struct qrt_assembly as; /* first: qrt_sign_result reads it */
-};
-
 static void layout(struct qrt_run *run, struct qrt_arena *secret, struct qrt_arena *open)
 {
     run->state = qrt_arena_take(secret, sizeof(struct qrt_online));
-    run->open = qrt_arena_take(open, sizeof(struct online_open));
+    run->open = qrt_arena_take(open, sizeof(struct qrt_assembly));
 }
 
 /* ---- setup ---- */
