@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Who may call what: the guard of every server (rpc/server.h). One place for API keys, caller
+ * addresses, tokens, and the counting and limiting of failed tries. */
+#ifndef SYSTEM_ACCESS_ACCESS_H
+#define SYSTEM_ACCESS_ACCESS_H
+
+#include "system/access/token.h"
+#include "system/cache/cache.h"
+#include "system/core/config.h"
+#include "system/rpc/server.h"
+
+/* Values of rpc_method.access; several bits: any of them is enough. */
+enum {
+    /* everybody: health, and calls that carry their own proof (RegisterParty, JoinSession) */
+    ACCESS_OPEN = 1,
+    /* X-API-Key (constant-time comparison) from an address inside ALLOWED_IPS */
+    ACCESS_API_KEY = 2,
+    /* authorization: Bearer, kind service */
+    ACCESS_SERVICE = 4,
+    /* authorization: Bearer, kind party; rpc_caller is the party's id */
+    ACCESS_PARTY = 8
+};
+
+struct access;
+
+/* Keys, addresses and proxies from the configuration. NULL with one line on a fault. */
+struct access *access_new(const struct config *config, char error[RPC_TEXT_MAX]);
+void access_free(struct access *access);
+/* The guard; |arg| is the struct access. Without key: 401 with exactly "unauthorized"; with a
+ * wrong address: 403; after too many failures from one address: 429. */
+rpc_guard access_guard;
+/* The caller's address after TRUSTED_PROXIES. */
+void access_address(const struct access *access, const struct rpc_call *call, char out[64]);
+const struct token_key *access_tokens(const struct access *access);
+
+#endif

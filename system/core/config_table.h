@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The table behind config.h: one row per variable. A row is the only place that knows a variable's
+ * name, form, default and meaning. */
+#ifndef SYSTEM_CORE_CONFIG_TABLE_H
+#define SYSTEM_CORE_CONFIG_TABLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum config_form {
+    CONFIG_FORM_TEXT,
+    /* |min| .. |max| */
+    CONFIG_FORM_INT,
+    CONFIG_FORM_BOOL,
+    /* exactly |min| bytes, twice as many hex digits */
+    CONFIG_FORM_KEY,
+    /* text of at least |min| characters */
+    CONFIG_FORM_SECRET_TEXT,
+    CONFIG_FORM_LIST,
+    /* one of the words in |words|, separated by | */
+    CONFIG_FORM_WORD,
+    /* addresses or CIDR ranges, comma separated */
+    CONFIG_FORM_ADDRESSES,
+    /* host:port */
+    CONFIG_FORM_TARGET
+};
+
+enum { CONFIG_SECRET = 1, CONFIG_REQUIRED = 2 };
+
+struct config_row {
+    const char *name;
+    /* enum config_program bits */
+    unsigned programs;
+    enum config_form form;
+    unsigned flags;
+    /* NULL: none */
+    const char *fallback;
+    int64_t min, max;
+    const char *words;
+    /* one sentence */
+    const char *help;
+    /* the placeholder of .env.example, refused in production; NULL: the default is shown */
+    const char *placeholder;
+};
+
+/* |config_rows_n| rows, in the order of the reference. */
+extern const struct config_row config_rows[];
+extern const size_t config_rows_n;
+
+#endif

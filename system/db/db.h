@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One SQL interface: text with $1 parameters that SQLite and PostgreSQL both take; one driver now
+ * (SQLite, WAL, synchronous=FULL, one file per service).
+ *
+ * Work is a function that runs its statements in a transaction on the database's own thread. Works
+ * that wait together share one commit: each inside its own savepoint, so that one that fails takes
+ * only itself back. A done callback comes after the commit is durable.
+ *
+ *   DB_DURABLE  the caller waits for the disk
+ *   DB_LAZY     committed with the next durable work, or after 200 ms; nobody waits for it
+ *   DB_READ     reads only; sees everything committed before
+ */
+#ifndef SYSTEM_DB_DB_H
+#define SYSTEM_DB_DB_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+
+struct db;
+struct db_tx;
+struct db_row;
+
+enum db_result {
+    DB_OK = 0,
+    /* a UNIQUE or PRIMARY KEY stands against it */
+    DB_CONFLICT,
+    /* the work itself said no: its changes are taken back, that is no fault */
+    DB_REFUSED,
+    /* disk full, file damaged, server gone: |db_error| has a line */
+    DB_FAILED
+};
+
+enum db_mode { DB_DURABLE, DB_LAZY, DB_READ };
+enum { DB_ERROR_MAX = 256 };
+
+struct db_params {
+    /* sqlite:PATH, later postgres:... */
+    const char *url;
+    /* numbered from 1, each one or more statements; NULL ends. Applied once each, in order, inside
+     * a transaction, remembered in schema_migrations; a database that knows a higher number is
+     * refused */
+    const char *const *migrations;
+};
+
+/* |loop| is where done callbacks run; NULL: only db_run is used. NULL with one line on a fault. */
+struct db *db_open(uv_loop_t *loop, const struct db_params *params, char error[DB_ERROR_MAX]);
+/* Finishes what was submitted, then closes. */
+void db_close(struct db *db);
+
+/* Runs in the database's thread, inside a transaction. Anything but DB_OK takes its changes back. */
+typedef enum db_result db_work(struct db_tx *tx, void *arg);
+typedef void db_done(void *arg, enum db_result result);
+
+/* |arg| must live until |done| (may be NULL for DB_LAZY). */
+void db_submit(struct db *db, enum db_mode mode, db_work *work, db_done *done, void *arg);
+/* The same from a thread that may block; never from the loop's thread once it runs. */
+enum db_result db_run(struct db *db, enum db_mode mode, db_work *work, void *arg);
+
+/* Values and statements; only inside a work. Pointers are borrowed for the call. */
+enum db_type { DB_NULL, DB_INT, DB_TEXT, DB_BLOB };
+struct db_value {
+    enum db_type type;
+    int64_t number;
+    const void *b;
+    size_t len;
+};
+struct db_value db_int(int64_t number);
+/* NULL text is NULL. */
+struct db_value db_text(const char *text);
+struct db_value db_blob(const void *b, size_t len);
+
+/* A statement without rows; |changed|, if not NULL, gets how many rows it changed. */
+enum db_result db_exec(struct db_tx *tx, const char *sql, const struct db_value *params, size_t n,
+                       int64_t *changed);
+/* |each| for every row, until it returns false; the row is lent for the call. */
+typedef bool db_each(const struct db_row *row, void *arg);
+enum db_result db_query(struct db_tx *tx, const char *sql, const struct db_value *params, size_t n,
+                        db_each *each, void *arg);
+bool db_is_null(const struct db_row *row, int column);
+int64_t db_get_int(const struct db_row *row, int column);
+/* "" for NULL; lent. */
+const char *db_get_text(const struct db_row *row, int column);
+const uint8_t *db_get_blob(const struct db_row *row, int column, size_t *len);
+
+/* Durable commits since the opening: what the tests count. */
+uint64_t db_commits(const struct db *db);
+/* Works waiting now. */
+size_t db_queue(const struct db *db);
+/* The last DB_FAILED in words; for logs. */
+void db_error(const struct db *db, char out[DB_ERROR_MAX]);
+
+#endif

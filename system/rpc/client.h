@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The gRPC client: one HTTP/2 connection to a service, made when needed, made again with growing
+ * waits when it breaks, checked by pings when silent. Same loop, same thread, never blocks. */
+#ifndef SYSTEM_RPC_CLIENT_H
+#define SYSTEM_RPC_CLIENT_H
+
+#include "system/core/retry.h"
+#include "system/rpc/status.h"
+
+#include <protobuf-c/protobuf-c.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+struct rpc_channel;
+struct rpc_pending;
+
+struct rpc_channel_params {
+    /* "host:port" */
+    const char *target;
+    /* PEM files; NULL ca: plain text. certificate and key for mTLS, or NULL */
+    const char *ca, *certificate, *key;
+    struct retry retry;
+    /* told at every change; may be NULL. |connected| false once more when the last try failed and
+     * |gave_up| */
+    void (*state)(void *arg, bool connected, bool gave_up);
+    void *arg;
+};
+
+struct rpc_channel *rpc_channel_new(uv_loop_t *loop, const struct rpc_channel_params *params);
+/* Ends all calls with RPC_CANCELLED, inside this call. */
+void rpc_channel_free(struct rpc_channel *channel);
+/* "Bearer ..." for the authorization of every later call, x-api-key, or NULL for none; copied. */
+void rpc_channel_authorize(struct rpc_channel *channel, const char *authorization,
+                           const char *api_key);
+bool rpc_channel_is_connected(const struct rpc_channel *channel);
+
+/* The end of a call: |response| is lent for the callback, NULL unless it succeeded (and always NULL
+ * at the end of a stream). */
+typedef void rpc_done(void *arg, const struct rpc_status *status, const ProtobufCMessage *response);
+typedef void rpc_message(void *arg, const ProtobufCMessage *message);
+
+struct rpc_request {
+    /* "mpc.router.v1.MessageRouter/RouteMessage" */
+    const char *path;
+    /* encoded inside the call */
+    const ProtobufCMessage *message;
+    const ProtobufCMessageDescriptor *response;
+    /* 0: no deadline (streams) */
+    unsigned deadline_ms;
+    /* x-request-id; NULL: a fresh one */
+    const char *trace;
+    /* streams only: each message; NULL for unary calls */
+    rpc_message *each;
+    rpc_done *done;
+    void *arg;
+};
+
+/* Start a call. While there is no connection it waits for one, up to its deadline (RPC_UNAVAILABLE
+ * at once if the channel gave up). |done| is called exactly once, never inside rpc_start. */
+struct rpc_pending *rpc_start(struct rpc_channel *channel, const struct rpc_request *request);
+/* |done| is not called any more. */
+void rpc_cancel(struct rpc_pending *pending);
+
+#endif
