@@ -23,14 +23,17 @@ enum {
 
 struct access;
 
-/* Keys, addresses and proxies from the configuration. NULL with one line on a fault. */
-struct access *access_new(const struct config *config, char error[RPC_TEXT_MAX]);
+/* Keys, addresses and proxies from the configuration, as far as |program| has them; without keys
+ * no key is good. NULL with one line on a fault. */
+struct access *access_new(const struct config *config, enum config_program program,
+                          char error[RPC_TEXT_MAX]);
 void access_free(struct access *access);
 /* The guard; |arg| is the struct access. Without key: 401 with exactly "unauthorized"; with a
  * wrong address: 403; after too many failures from one address: 429. */
 rpc_guard access_guard;
 /* The caller's address after TRUSTED_PROXIES. */
 void access_address(const struct access *access, const struct rpc_call *call, char out[64]);
+/* NULL if the program has no JWT_SECRET_KEY. */
 const struct token_key *access_tokens(const struct access *access);
 
 #endif

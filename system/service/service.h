@@ -17,6 +17,8 @@
 
 /* What a service gets to start with; outlives it. */
 struct service_host {
+    /* service_def.name: also who this service is in its tokens */
+    const char *name;
     uv_loop_t *loop;
     const struct config *config;
     struct rpc_server *server;

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How our programs call each other: a channel with addresses, certificates, waits and the
+ * service's own token from the configuration.
+ *
+ * A program whose peer stays away for all of RETRY_MAX tries ends by service_fault, with a line
+ * that names the peer: whoever runs it starts it again. */
+#ifndef SYSTEM_SERVICE_DIAL_H
+#define SYSTEM_SERVICE_DIAL_H
+
+#include "system/rpc/client.h"
+#include "system/service/service.h"
+
+#include <stdbool.h>
+
+/* A channel to the target in |variable| ("COORDINATOR_ADDR"). |with_service_token|: calls carry
+ * this service's token, renewed before it ends (only programs that have JWT_SECRET_KEY). Parties
+ * take false and set their own by rpc_channel_authorize. Never NULL; the caller's, who ends it by
+ * service_hangup, not by rpc_channel_free. */
+struct rpc_channel *service_dial(const struct service_host *host, const char *variable,
+                                 bool with_service_token);
+/* Ends the channel and its calls (RPC_CANCELLED, inside this call). NULL is nothing. */
+void service_hangup(struct rpc_channel *channel);
+
+#endif
