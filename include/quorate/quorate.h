@@ -4,6 +4,7 @@
 #define QUORATE_H
 
 #include "quorate/address.h"
+#include "quorate/certificate.h"
 #include "quorate/derive.h"
 #include "quorate/evidence.h"
 #include "quorate/intent.h"

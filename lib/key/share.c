@@ -17,6 +17,7 @@
 #include <string.h>
 
 static const uint8_t magic[4] = {'D', 'K', 'S', '1'};
+const uint8_t qrt_key_certificate_magic[4] = {'D', 'K', 'K', '1'};
 
 enum { VERSION = 1, HEAD_BYTES = 187, DEALER_BYTES = 34 };
 
@@ -31,20 +32,38 @@ size_t qrt_share_size(size_t n, size_t d, size_t m)
            m * sizeof(struct qrt_cert_row);
 }
 
-static enum qrt_err read_head(struct qrt_share *s, struct qrt_rd *r)
+static enum qrt_err read_kind(struct qrt_share *s, struct qrt_rd *r, const uint8_t expected[4])
 {
     uint8_t version;
 
-    if (!qrt_rd_expect(r, magic, sizeof magic))
+    if (!qrt_rd_expect(r, expected, sizeof magic))
         return QRT_E_RECORD_FORMAT;
     version = qrt_rd_u8(r);
     s->suite = qrt_rd_u8(r);
     s->profile = qrt_rd_u8(r);
-    s->flags = qrt_rd_u8(r);
     if (r->failed)
         return QRT_E_RECORD_FORMAT;
     if (version != VERSION || s->suite != QRT_SUITE_ECDSA || s->profile != QRT_PROFILE_1)
         return QRT_E_RECORD_VERSION;
+    return QRT_OK;
+}
+
+static enum qrt_err check_counts(const struct qrt_share *s, const struct qrt_rd *r)
+{
+    if (r->failed)
+        return QRT_E_RECORD_FORMAT;
+    if (s->t < 2 || s->t > s->n || s->n > QRT_PARTIES_MAX)
+        return QRT_E_RECORD_FIELD;
+    return QRT_OK;
+}
+
+static enum qrt_err read_head(struct qrt_share *s, struct qrt_rd *r)
+{
+    enum qrt_err e = read_kind(s, r, magic);
+
+    if (e)
+        return e;
+    s->flags = qrt_rd_u8(r);
     s->kgid = qrt_rd_bytes(r, 32);
     s->epoch = qrt_rd_be32(r);
     s->keyid = qrt_rd_bytes(r, 32);
@@ -55,14 +74,26 @@ static enum qrt_err read_head(struct qrt_share *s, struct qrt_rd *r)
     s->pk = qrt_rd_bytes(r, 33);
     s->cc = qrt_rd_bytes(r, 32);
     s->s = qrt_rd_bytes(r, 32);
-    if (r->failed)
-        return QRT_E_RECORD_FORMAT;
-    if (s->t < 2 || s->t > s->n || s->n > QRT_PARTIES_MAX)
-        return QRT_E_RECORD_FIELD;
-    return QRT_OK;
+    return check_counts(s, r);
 }
 
-static enum qrt_err read_rows(struct qrt_share *s, struct qrt_rd *r)
+static enum qrt_err read_public_head(struct qrt_share *s, struct qrt_rd *r)
+{
+    enum qrt_err e = read_kind(s, r, qrt_key_certificate_magic);
+
+    if (e)
+        return e;
+    s->kgid = qrt_rd_bytes(r, 32);
+    s->epoch = qrt_rd_be32(r);
+    s->keyid = qrt_rd_bytes(r, 32);
+    s->n = qrt_rd_be16(r);
+    s->t = qrt_rd_be16(r);
+    s->pk = qrt_rd_bytes(r, 33);
+    s->cc = qrt_rd_bytes(r, 32);
+    return check_counts(s, r);
+}
+
+static enum qrt_err read_roster(struct qrt_share *s, struct qrt_rd *r)
 {
     s->parties = (const struct qrt_share_party *)(const void *)qrt_rd_bytes(
         r, s->n * sizeof(struct qrt_share_party));
@@ -70,6 +101,11 @@ static enum qrt_err read_rows(struct qrt_share *s, struct qrt_rd *r)
     if (s->dealers_n > QRT_PARTIES_MAX)
         return QRT_E_RECORD_FIELD;
     s->dealers = qrt_rd_bytes(r, (size_t)s->dealers_n * DEALER_BYTES);
+    return r->failed ? QRT_E_RECORD_FORMAT : QRT_OK;
+}
+
+static enum qrt_err read_pairs(struct qrt_share *s, struct qrt_rd *r)
+{
     s->pairs = qrt_rd_bytes(r, (s->n - 1u) * sizeof(struct qrt_share_pair));
     return r->failed ? QRT_E_RECORD_FORMAT : QRT_OK;
 }
@@ -92,7 +128,9 @@ static enum qrt_err read_body(struct qrt_share *s, struct qrt_rd *r)
 {
     enum qrt_err e = read_head(s, r);
 
-    return e ? e : read_rows(s, r);
+    if (!e)
+        e = read_roster(s, r);
+    return e ? e : read_pairs(s, r);
 }
 
 enum qrt_err qrt_share_locate(struct qrt_share *out, const uint8_t *record, size_t len)
@@ -104,6 +142,20 @@ enum qrt_err qrt_share_locate(struct qrt_share *out, const uint8_t *record, size
     out->record = record;
     out->record_len = len;
     e = read_body(out, &r);
+    return e ? e : read_certificate(out, &r);
+}
+
+enum qrt_err qrt_share_locate_public(struct qrt_share *out, const uint8_t *b, size_t len)
+{
+    struct qrt_rd r = qrt_rd_init(b, len);
+    enum qrt_err e;
+
+    memset(out, 0, sizeof *out);
+    out->record = b;
+    out->record_len = len;
+    e = read_public_head(out, &r);
+    if (!e)
+        e = read_roster(out, &r);
     return e ? e : read_certificate(out, &r);
 }
 

@@ -4,7 +4,7 @@
 #ifndef QRT_KEY_SHARE_H
 #define QRT_KEY_SHARE_H
 
-#include "quorate/share.h"
+#include "quorate/certificate.h"
 
 /* One row behind struct qrt_share's |pairs|: what a party holds towards party j. Secret. */
 struct qrt_share_pair {
@@ -14,13 +14,6 @@ struct qrt_share_pair {
     uint8_t bob_seeds[8192];   /* qrt_seeds: this party is Bob towards j */
     uint8_t alice_seeds[8192]; /* slot y* zero: this party is Alice towards j */
     uint8_t delta[16];
-};
-
-/* One row of a certificate. */
-struct qrt_cert_row {
-    uint8_t index[2];
-    uint8_t idpk[32];
-    uint8_t sig[64];
 };
 
 /* "DKC" certificate head: u8 protocol, ssid0, bh_2, BE16 m. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Judging a share record on load (protocol.md F.8 last paragraph, K.3), in this order: fields, the
- * secret against its public share, the public shares against the key, the certificate.
+ * secret against its public share, the public shares against the key, the certificate. What needs
+ * no secret is checked by key_certificate.c and certificate.c, for key certificates too.
  *
  * What no check can see: created, the flags imported and refresh-required, zs, the seeds that are
  * not required to be zero. They are protected by the seal of whoever stores the record.
@@ -11,70 +12,19 @@
 #include "base/ct.h"
 #include "base/wipe.h"
 #include "key/certificate.h"
+#include "key/key_certificate.h"
 #include "key/share.h"
 #include "key/share_layout.h"
 #include "math/point.h"
-#include "math/poly.h"
 #include "math/scalar.h"
 
 #include <string.h>
 
-enum { TREES = 32, LEAVES = 16, SEED_BYTES = 16, DEALER_BYTES = 34 };
+enum { TREES = 32, LEAVES = 16, SEED_BYTES = 16 };
 enum {
     KNOWN_FLAGS = QRT_SHARE_IMPORTED | QRT_SHARE_REFRESH_REQUIRED | QRT_SHARE_PENDING,
     KNOWN_BURNS = QRT_BURN_MINE | QRT_BURN_THEIRS
 };
-
-/* The public numbers of a record, decoded. */
-struct numbers {
-    struct qrt_sc x[QRT_PARTIES_MAX];
-    struct qrt_pt X[QRT_PARTIES_MAX];
-    struct qrt_pt pk;
-};
-
-static bool is_next_index(uint16_t index, uint16_t before)
-{
-    return index > before && index <= QRT_INDEX_MAX;
-}
-
-static bool read_parties(const struct qrt_share *share, const struct qrt_ctx *ctx,
-                         struct numbers *num)
-{
-    uint16_t before = 0;
-
-    for (size_t i = 0; i < share->n; i++) {
-        const struct qrt_share_party *party = &share->parties[i];
-
-        if (!is_next_index(qrt_be16_get(party->index), before) ||
-            !qrt_sc_decode(&num->x[i], party->x) || !qrt_pt_decode(ctx, &num->X[i], party->X))
-            return false;
-        before = qrt_be16_get(party->index);
-    }
-    return qrt_coordinates_valid(num->x, share->n) && qrt_pt_decode(ctx, &num->pk, share->pk) &&
-           qrt_share_party(share, share->own);
-}
-
-static bool are_dealers_valid(const struct qrt_share *share)
-{
-    uint16_t before = 0;
-
-    for (size_t i = 0; i < share->dealers_n; i++) {
-        uint16_t index = qrt_be16_get(share->dealers + i * DEALER_BYTES);
-
-        if (!is_next_index(index, before) || qrt_share_party(share, index))
-            return false;
-        before = index;
-    }
-    return true;
-}
-
-/* A fresh key is epoch 0 and everybody who dealt received; only a reshare makes anything else. */
-static bool is_origin_valid(const struct qrt_share *share)
-{
-    if (qrt_certificate_protocol(share) == QRT_KEYGEN)
-        return share->epoch == 0 && share->dealers_n == 0 && !(share->flags & QRT_SHARE_IMPORTED);
-    return qrt_certificate_protocol(share) == QRT_RESHARE && share->epoch > 0;
-}
 
 /* The seed at y* of every tree is zero. Every slot is read, under a mask. */
 static bool is_missing_leaf_zero(const struct qrt_share_pair *pair)
@@ -123,15 +73,16 @@ static bool are_pairs_valid(const struct qrt_share *share)
 }
 
 static enum qrt_err check_fields(const struct qrt_share *share, const struct qrt_ctx *ctx,
-                                 struct numbers *num)
+                                 struct qrt_key_numbers *num)
 {
-    uint8_t keyid[32];
+    enum qrt_err e = qrt_key_check_fields(share, ctx, num);
 
-    if ((share->flags & ~KNOWN_FLAGS) || !read_parties(share, ctx, num) ||
-        !are_dealers_valid(share) || !is_origin_valid(share) || !are_pairs_valid(share))
+    if (e)
+        return e;
+    if ((share->flags & ~KNOWN_FLAGS) || !qrt_share_party(share, share->own) ||
+        !are_pairs_valid(share))
         return QRT_E_RECORD_FIELD;
-    qrt_share_keyid(ctx, keyid, share->suite, share->pk);
-    return memcmp(keyid, share->keyid, sizeof keyid) == 0 ? QRT_OK : QRT_E_RECORD_KEY;
+    return qrt_key_check_id(share, ctx);
 }
 
 struct secret {
@@ -164,56 +115,15 @@ static enum qrt_err check_secret(const struct qrt_share *share, const struct qrt
     return e;
 }
 
-/* The value at |at| of the polynomial through the first |t| public shares: Lagrange at zero, with
- * all coordinates moved by |at|. */
-static void interpolate(const struct qrt_ctx *ctx, struct qrt_pt *r, const struct numbers *num,
-                        size_t t, const struct qrt_sc *at)
-{
-    struct qrt_sc moved[QRT_PARTIES_MAX], weight;
-    struct qrt_pt term;
-
-    r->inf = true;
-    for (size_t i = 0; i < t; i++)
-        qrt_sc_sub(&moved[i], &num->x[i], at);
-    for (size_t i = 0; i < t; i++) {
-        qrt_lagrange_at_zero(&weight, moved, t, i);
-        qrt_pt_mul_vartime(ctx, &term, &num->X[i], &weight);
-        qrt_pt_add(ctx, r, r, &term);
-    }
-}
-
-static bool gives(const struct qrt_ctx *ctx, const struct numbers *num, size_t t,
-                  const struct qrt_sc *at, const struct qrt_pt *want)
-{
-    struct qrt_pt got;
-
-    interpolate(ctx, &got, num, t, at);
-    return qrt_pt_equal(ctx, &got, want);
-}
-
-/* The first t public shares give the key at 0 and all other public shares at theirs, the first t-1
- * do not give the key: together, all n lie on one polynomial of degree exactly t-1 through it. */
-static enum qrt_err check_key(const struct qrt_share *share, const struct qrt_ctx *ctx,
-                              const struct numbers *num)
-{
-    if (!gives(ctx, num, share->t, &qrt_sc_zero, &num->pk) ||
-        gives(ctx, num, share->t - 1u, &qrt_sc_zero, &num->pk))
-        return QRT_E_RECORD_KEY;
-    for (size_t j = share->t; j < share->n; j++)
-        if (!gives(ctx, num, share->t, &num->x[j], &num->X[j]))
-            return QRT_E_RECORD_KEY;
-    return QRT_OK;
-}
-
 static enum qrt_err check_all(const struct qrt_share *share, const struct qrt_ctx *ctx)
 {
-    struct numbers num;
+    struct qrt_key_numbers num;
     enum qrt_err e = check_fields(share, ctx, &num);
 
     if (!e)
         e = check_secret(share, ctx);
     if (!e)
-        e = check_key(share, ctx, &num);
+        e = qrt_key_check_shares(share, ctx, &num);
     return e ? e : qrt_certificate_verify(share, ctx);
 }
 

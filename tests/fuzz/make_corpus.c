@@ -104,6 +104,26 @@ static void certificates(void)
                 &(struct change){67 + 34, (uint8_t[64]){0}, 64});
 }
 
+/* Offsets of docs/wire.md for n = 2: pk at 79, roster at 144, d at 342, rows of signatures at 411. */
+static void key_certificates(void)
+{
+    uint8_t b[1024];
+    struct qrt_bytes out = {b, sizeof b, 0};
+
+    if (qrt_certificate_export(&out, &fuzz_committee(2, 2)->shares[0]) != QRT_OK)
+        exit(1);
+    put("key_certificate", "whole", b, out.len);
+    put("key_certificate", "cut", b, out.len - 98);
+    put_changed("key_certificate", "three_of_two", b, out.len, &(struct change){75, "\0\3", 2});
+    put_changed("key_certificate", "key_twice", b, out.len, &(struct change){79, b + 144 + 66, 33});
+    put_changed("key_certificate", "one_dealer", b, out.len, &(struct change){342, "\0\1", 2});
+    /* Changes of a valid one: threshold, a point, the epoch, a signature. */
+    put("key_certificate", "changed_counts", "x\0\116\1\0", 5);
+    put("key_certificate", "changed_point", "x\0\322\1\0", 5);
+    put("key_certificate", "changed_epoch", "x\0\52\1\0", 5);
+    put("key_certificate", "changed_signature", "x\1\360\1\7", 5);
+}
+
 static void presignatures(void)
 {
     static const uint8_t zero[33];
@@ -489,6 +509,7 @@ int main(int argc, char **argv)
     headers();
     shares();
     certificates();
+    key_certificates();
     presignatures();
     intents();
     burns();
