@@ -8,7 +8,7 @@
  *
  *   DB_DURABLE  the caller waits for the disk
  *   DB_LAZY     committed with the next durable work, or after 200 ms; nobody waits for it
- *   DB_READ     reads only; sees everything committed before
+ *   DB_READ     reads only; sees everything committed before; may overtake writes that wait
  */
 #ifndef SYSTEM_DB_DB_H
 #define SYSTEM_DB_DB_H
@@ -67,7 +67,7 @@ struct db_value {
     size_t len;
 };
 struct db_value db_int(int64_t number);
-/* NULL text is NULL. */
+/* A NULL pointer is NULL. */
 struct db_value db_text(const char *text);
 struct db_value db_blob(const void *b, size_t len);
 

@@ -1,0 +1,407 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Group commit. The thread takes all writes that wait (at most DB_BATCH_MAX), runs each inside its
+ * own savepoint of one transaction, and commits once. No work is finished before that commit, so
+ * what a caller was told is on the disk. Reads run first, in a transaction of their own: they do
+ * not wait for the disk.
+ *
+ * Lazy works alone start no batch until the oldest has waited DB_LAZY_US or they fill a batch. */
+#include "system/db/worker.h"
+
+#include "system/core/buffer.h"
+#include "system/core/clock.h"
+#include "system/core/log.h"
+#include "system/core/metrics.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+struct jobs {
+    struct db_job *first, *last;
+    size_t n;
+};
+
+struct db_worker {
+    struct db_conn *conn;
+    void (*notify)(void *arg);
+    void *notify_arg;
+    pthread_t thread;
+    struct metric *queue_metric, *commits_metric, *commit_time;
+
+    /* |lock| guards what follows. |wake|: for the thread; |done|: for those who wait for it */
+    pthread_mutex_t lock;
+    pthread_cond_t wake, done;
+    struct jobs reads, writes, finished;
+    /* durable works among |writes| */
+    size_t durable_n;
+    bool is_busy, is_draining, is_ending;
+    uint64_t commits;
+    char error[DB_ERROR_MAX];
+};
+
+static void put(struct jobs *jobs, struct db_job *job)
+{
+    job->next = NULL;
+    if (jobs->last)
+        jobs->last->next = job;
+    else
+        jobs->first = job;
+    jobs->last = job;
+    jobs->n++;
+}
+
+static struct db_job *take(struct jobs *jobs)
+{
+    struct db_job *job = jobs->first;
+
+    if (!job)
+        return NULL;
+    jobs->first = job->next;
+    if (!jobs->first)
+        jobs->last = NULL;
+    jobs->n--;
+    return job;
+}
+
+/* The front of the queue, at most a batch of it. */
+static struct jobs take_batch(struct db_worker *w, struct jobs *from)
+{
+    struct jobs batch = {0};
+
+    while (from->n > 0 && batch.n < DB_BATCH_MAX) {
+        struct db_job *job = take(from);
+
+        if (job->mode == DB_DURABLE)
+            w->durable_n--;
+        put(&batch, job);
+    }
+    return batch;
+}
+
+/* With the lock held. */
+static void finish(struct db_worker *w, struct db_job *job)
+{
+    job->is_finished = true;
+    if (job->is_awaited)
+        return;
+    put(&w->finished, job);
+}
+
+static void finish_batch(struct db_worker *w, struct jobs *batch)
+{
+    struct db_job *job;
+    bool is_first, is_any;
+
+    pthread_mutex_lock(&w->lock);
+    is_first = w->finished.n == 0;
+    while ((job = take(batch)) != NULL)
+        finish(w, job);
+    is_any = w->finished.n > 0;
+    pthread_cond_broadcast(&w->done);
+    pthread_mutex_unlock(&w->lock);
+    if (is_first && is_any && w->notify)
+        w->notify(w->notify_arg);
+}
+
+/* The one place where a fault is told. */
+static void note_fault(struct db_worker *w, const char *message, size_t works)
+{
+    struct db_conn *conn = w->conn;
+
+    if (conn->error[0] == '\0')
+        snprintf(conn->error, sizeof conn->error, "a work gave up without a reason");
+    log_event(LOG_ERROR, message, LOG_S("error", conn->error), LOG_I("works", works));
+    pthread_mutex_lock(&w->lock);
+    memcpy(w->error, conn->error, sizeof w->error);
+    pthread_mutex_unlock(&w->lock);
+}
+
+static void fail_all(struct db_worker *w, struct jobs *batch)
+{
+    for (struct db_job *job = batch->first; job; job = job->next)
+        job->result = DB_FAILED;
+    note_fault(w, "the database failed", batch->n);
+}
+
+static void run_work(struct db_worker *w, struct db_job *job)
+{
+    struct db_tx tx = {.conn = w->conn};
+
+    w->conn->error[0] = '\0';
+    job->result = job->work(&tx, job->arg);
+    if (tx.failed)
+        job->result = DB_FAILED;
+    if (job->result == DB_FAILED)
+        note_fault(w, "a work of the database failed", 1);
+}
+
+static void run_reads(struct db_worker *w, struct jobs *batch)
+{
+    struct db_conn *conn = w->conn;
+
+    if (conn->driver->begin(conn, false)) {
+        for (struct db_job *job = batch->first; job; job = job->next)
+            run_work(w, job);
+        conn->driver->rollback(conn);
+    } else {
+        fail_all(w, batch);
+    }
+    finish_batch(w, batch);
+}
+
+/* False: the transaction is lost, and with it every work of the batch. */
+static bool run_write(struct db_worker *w, struct db_job *job)
+{
+    struct db_conn *conn = w->conn;
+
+    if (!conn->driver->save(conn))
+        return false;
+    run_work(w, job);
+    return job->result == DB_OK ? conn->driver->keep(conn) : conn->driver->take_back(conn);
+}
+
+static bool run_all_writes(struct db_worker *w, struct jobs *batch)
+{
+    for (struct db_job *job = batch->first; job; job = job->next)
+        if (!run_write(w, job))
+            return false;
+    return true;
+}
+
+static void count_commit(struct db_worker *w, uint64_t microseconds)
+{
+    pthread_mutex_lock(&w->lock);
+    w->commits++;
+    pthread_mutex_unlock(&w->lock);
+    metric_add(w->commits_metric, 1);
+    metric_observe_us(w->commit_time, microseconds);
+}
+
+static void run_writes(struct db_worker *w, struct jobs *batch)
+{
+    struct db_conn *conn = w->conn;
+    bool is_begun = conn->driver->begin(conn, true), wrote = false;
+    uint64_t start;
+
+    if (!is_begun || !run_all_writes(w, batch)) {
+        fail_all(w, batch);
+        if (is_begun)
+            conn->driver->rollback(conn);
+    } else {
+        start = clock_steady_us();
+        if (!conn->driver->commit(conn, &wrote))
+            fail_all(w, batch);
+        else if (wrote)
+            count_commit(w, clock_steady_us() - start);
+    }
+    finish_batch(w, batch);
+}
+
+static bool lazies_are_due(const struct db_worker *w, uint64_t now)
+{
+    return w->writes.n > 0 && (w->is_draining || w->writes.n >= DB_BATCH_MAX ||
+                               now - w->writes.first->since_us >= DB_LAZY_US);
+}
+
+/* Nothing to do now: until somebody submits, or the oldest lazy work is due. */
+static void wait_for_work(struct db_worker *w, uint64_t now)
+{
+    uint64_t until;
+    struct timespec at;
+
+    if (w->writes.n == 0) {
+        pthread_cond_wait(&w->wake, &w->lock);
+        return;
+    }
+    until = w->writes.first->since_us + DB_LAZY_US;
+    if (until <= now)
+        return;
+    clock_gettime(CLOCK_MONOTONIC, &at);
+    until = (uint64_t)at.tv_nsec / 1000 + (until - now);
+    at.tv_sec += (time_t)(until / 1000000);
+    at.tv_nsec = (long)(until % 1000000) * 1000;
+    pthread_cond_timedwait(&w->wake, &w->lock, &at);
+}
+
+/* The next batches; false when the thread is to end. */
+static bool next_batches(struct db_worker *w, struct jobs *reads, struct jobs *writes)
+{
+    pthread_mutex_lock(&w->lock);
+    w->is_busy = false;
+    for (;;) {
+        uint64_t now = clock_steady_us();
+
+        *reads = take_batch(w, &w->reads);
+        *writes = (struct jobs){0};
+        if (w->durable_n > 0 || lazies_are_due(w, now))
+            *writes = take_batch(w, &w->writes);
+        if (reads->n > 0 || writes->n > 0 || w->is_ending)
+            break;
+        pthread_cond_broadcast(&w->done);
+        wait_for_work(w, now);
+    }
+    w->is_busy = reads->n > 0 || writes->n > 0;
+    metric_set(w->queue_metric, (int64_t)(w->reads.n + w->writes.n));
+    pthread_mutex_unlock(&w->lock);
+    return reads->n > 0 || writes->n > 0;
+}
+
+static void *run(void *arg)
+{
+    struct db_worker *w = arg;
+    struct jobs reads, writes;
+
+    while (next_batches(w, &reads, &writes)) {
+        if (reads.n > 0)
+            run_reads(w, &reads);
+        if (writes.n > 0)
+            run_writes(w, &writes);
+    }
+    return NULL;
+}
+
+/* Waits are measured by the steady clock. */
+static void init_conditions(struct db_worker *w)
+{
+    pthread_condattr_t steady;
+
+    pthread_condattr_init(&steady);
+    pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);
+    pthread_cond_init(&w->wake, &steady);
+    pthread_cond_init(&w->done, NULL);
+    pthread_condattr_destroy(&steady);
+}
+
+struct db_worker *db_worker_new(struct db_conn *conn, void (*notify)(void *arg), void *arg)
+{
+    struct db_worker *w = mem_new(1, sizeof *w);
+
+    w->conn = conn;
+    w->notify = notify;
+    w->notify_arg = arg;
+    w->queue_metric =
+        metric_new(METRIC_GAUGE, "quorate_db_queue", NULL, "Works that wait for the database.");
+    w->commits_metric =
+        metric_new(METRIC_COUNTER, "quorate_db_commits_total", NULL, "Durable commits.");
+    w->commit_time =
+        metric_new(METRIC_HISTOGRAM, "quorate_db_commit_seconds", NULL, "Time of a commit.");
+    pthread_mutex_init(&w->lock, NULL);
+    init_conditions(w);
+    if (pthread_create(&w->thread, NULL, run, w) != 0) {
+        log_line(LOG_ERROR, "no thread for the database");
+        exit(1);
+    }
+    return w;
+}
+
+static bool enqueue(struct db_worker *w, struct db_job *job)
+{
+    if (w->reads.n + w->writes.n >= DB_QUEUE_MAX)
+        return false;
+    job->since_us = clock_steady_us();
+    put(job->mode == DB_READ ? &w->reads : &w->writes, job);
+    w->durable_n += job->mode == DB_DURABLE;
+    pthread_cond_signal(&w->wake);
+    return true;
+}
+
+void db_worker_submit(struct db_worker *w, struct db_job *job)
+{
+    bool is_full, is_first;
+
+    pthread_mutex_lock(&w->lock);
+    is_full = !enqueue(w, job);
+    is_first = w->finished.n == 0;
+    if (is_full) {
+        job->result = DB_FAILED;
+        snprintf(w->error, sizeof w->error, "too many works wait for the database");
+        finish(w, job);
+    }
+    pthread_mutex_unlock(&w->lock);
+    if (is_full && is_first && !job->is_awaited && w->notify)
+        w->notify(w->notify_arg);
+}
+
+enum db_result db_worker_wait(struct db_worker *w, struct db_job *job)
+{
+    pthread_mutex_lock(&w->lock);
+    while (!job->is_finished)
+        pthread_cond_wait(&w->done, &w->lock);
+    pthread_mutex_unlock(&w->lock);
+    return job->result;
+}
+
+struct db_job *db_worker_finished(struct db_worker *w)
+{
+    struct db_job *first;
+
+    pthread_mutex_lock(&w->lock);
+    first = w->finished.first;
+    w->finished = (struct jobs){0};
+    pthread_mutex_unlock(&w->lock);
+    return first;
+}
+
+bool db_worker_has_finished(struct db_worker *w)
+{
+    bool has;
+
+    pthread_mutex_lock(&w->lock);
+    has = w->finished.n > 0;
+    pthread_mutex_unlock(&w->lock);
+    return has;
+}
+
+void db_worker_drain(struct db_worker *w)
+{
+    pthread_mutex_lock(&w->lock);
+    w->is_draining = true;
+    pthread_cond_signal(&w->wake);
+    while (w->reads.n + w->writes.n > 0 || w->is_busy)
+        pthread_cond_wait(&w->done, &w->lock);
+    pthread_mutex_unlock(&w->lock);
+}
+
+void db_worker_free(struct db_worker *w)
+{
+    db_worker_drain(w);
+    pthread_mutex_lock(&w->lock);
+    w->is_ending = true;
+    pthread_cond_signal(&w->wake);
+    pthread_mutex_unlock(&w->lock);
+    pthread_join(w->thread, NULL);
+    w->conn->driver->close(w->conn);
+    pthread_cond_destroy(&w->wake);
+    pthread_cond_destroy(&w->done);
+    pthread_mutex_destroy(&w->lock);
+    free(w);
+}
+
+uint64_t db_worker_commits(struct db_worker *w)
+{
+    uint64_t n;
+
+    pthread_mutex_lock(&w->lock);
+    n = w->commits;
+    pthread_mutex_unlock(&w->lock);
+    return n;
+}
+
+size_t db_worker_waiting(struct db_worker *w)
+{
+    size_t n;
+
+    pthread_mutex_lock(&w->lock);
+    n = w->reads.n + w->writes.n;
+    pthread_mutex_unlock(&w->lock);
+    return n;
+}
+
+void db_worker_error(struct db_worker *w, char out[DB_ERROR_MAX])
+{
+    pthread_mutex_lock(&w->lock);
+    memcpy(out, w->error, DB_ERROR_MAX);
+    pthread_mutex_unlock(&w->lock);
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The database's thread: queues of works in, finished works out. It owns the connection. Reads and
+ * writes wait in two queues; each queue keeps its order. At most DB_QUEUE_MAX works wait, one more
+ * fails. */
+#ifndef SYSTEM_DB_WORKER_H
+#define SYSTEM_DB_WORKER_H
+
+#include "system/db/driver.h"
+
+enum { DB_QUEUE_MAX = 65536, DB_BATCH_MAX = 256, DB_LAZY_US = 200000 };
+
+struct db_worker;
+
+struct db_job {
+    db_work *work;
+    db_done *done;
+    void *arg;
+    enum db_mode mode;
+    /* db_run's: told by db_worker_wait, never in the finished list */
+    bool is_awaited;
+    bool is_finished;
+    enum db_result result;
+    uint64_t since_us;
+    struct db_job *next;
+};
+
+/* Starts the thread; |conn| becomes its own. |notify| is called from the thread when the finished
+ * list is not empty any more. */
+struct db_worker *db_worker_new(struct db_conn *conn, void (*notify)(void *arg), void *arg);
+/* |job| is lent until it is finished. */
+void db_worker_submit(struct db_worker *worker, struct db_job *job);
+/* Blocks until |job| is finished. */
+enum db_result db_worker_wait(struct db_worker *worker, struct db_job *job);
+/* The finished works, first to last; the caller's. */
+struct db_job *db_worker_finished(struct db_worker *worker);
+bool db_worker_has_finished(struct db_worker *worker);
+/* Blocks until nothing waits or runs. Lazy works wait no more from here on. */
+void db_worker_drain(struct db_worker *worker);
+/* Drains, ends the thread, closes the connection. */
+void db_worker_free(struct db_worker *worker);
+
+uint64_t db_worker_commits(struct db_worker *worker);
+size_t db_worker_waiting(struct db_worker *worker);
+void db_worker_error(struct db_worker *worker, char out[DB_ERROR_MAX]);
+
+#endif
