@@ -9,18 +9,20 @@
 #ifndef SYSTEM_CORE_LOG_H
 #define SYSTEM_CORE_LOG_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
 
-/* |key| is a constant; a field is text if |text| is set, otherwise a number. */
+/* |key| is a constant; text that is NULL is written as empty. */
 struct log_field {
     const char *key;
     const char *text;
     int64_t number;
+    bool is_text;
 };
-#define LOG_S(k, v) ((struct log_field){.key = (k), .text = (v) ? (v) : ""})
+#define LOG_S(k, v) ((struct log_field){.key = (k), .text = (v), .is_text = true})
 #define LOG_I(k, v) ((struct log_field){.key = (k), .number = (int64_t)(v)})
 
 /* Name of the service and the least level that is written. Before: "quorate", LOG_INFO. */

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The account service: accounts, signatures, signing parties, over HTTP and gRPC.
+ *
+ * It holds no share. It checks requests, makes the signed intents of plain ones (intents.h), asks
+ * the coordinator for sessions and waits for their ends, and keeps what backends ask about later:
+ * accounts, certificates, audit log (store.h). What it says of an address rests on the certificate
+ * that all parties signed and that it verified itself.
+ *
+ * One loop, one thread. A request in progress is an operation on the heap that ends exactly once. */
+#ifndef ACCOUNT_ACCOUNT_H
+#define ACCOUNT_ACCOUNT_H
+
+#include "quorate/context.h"
+#include "services/account/store.h"
+#include "system/cache/cache.h"
+#include "system/core/metrics.h"
+#include "system/rpc/client.h"
+#include "system/service/service.h"
+
+#include "account.pb-c.h"
+#include "coordinator.pb-c.h"
+
+struct account_service {
+    const struct service_host *host;
+    const struct qrt_ctx *ctx;
+    struct db *db;
+    struct rpc_channel *coordinator, *router;
+    /* account rows read a moment ago (lookup.h) */
+    struct cache *rows;
+    /* Ed25519 secret key that signs intents of plain requests; guarded memory */
+    uint8_t *initiator;
+    uint8_t ca_key[32];
+    /* requests that wait for a keygen or a signature now */
+    size_t in_flight, in_flight_max;
+    unsigned keygen_wait_s, sign_wait_s;
+    /* pending accounts that no request of this process is waiting for */
+    uv_timer_t reconcile;
+    /* what a restart left behind has been taken up */
+    bool has_resumed;
+    struct metric *keygens, *keygens_failed, *signatures, *signatures_failed, *waiting;
+    struct metric *keygen_time, *sign_time;
+};
+
+#endif

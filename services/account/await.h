@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Waiting for the end of a session: one long poll at the coordinator after the other, also across
+ * its restarts, until the session is final or the wait is over. */
+#ifndef ACCOUNT_AWAIT_H
+#define ACCOUNT_AWAIT_H
+
+#include "services/account/account.h"
+
+/* |response| is lent for the callback. Final or not: look at its status. NULL with |status| if the
+ * coordinator knows no such session, or could not be asked in time. */
+typedef void await_done(void *arg, const Mpc__Coordinator__V1__GetSessionStatusResponse *response,
+                        const struct rpc_status *status);
+
+struct await_end {
+    await_done *done;
+    void *arg;
+};
+
+/* Wait up to |wait_ms|; 0: ask once. |end.done| is called exactly once, never inside this call. */
+void await_session(struct account_service *s, const char *session_id, unsigned wait_ms,
+                   const char *trace, struct await_end end);
+
+/* completed, failed, expired, cancelled. */
+bool await_is_final(const char *status);
+
+#endif

@@ -1,0 +1,570 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Account creation, step by step; each step's callback starts the next one:
+ *
+ *   pending row (durable)  ->  SelectParties  ->  intent  ->  CreateSession  ->  wait
+ *   ->  certificate checked  ->  active row (durable)  ->  answer
+ *
+ * A caller that is answered early (?wait=0, /mpc/keygen) does not end the operation. If this
+ * process ends in between, create_resume finishes what the rows and the coordinator say. */
+#include "services/account/create.h"
+
+#include "services/account/await.h"
+#include "services/account/intents.h"
+#include "services/account/lookup.h"
+#include "services/account/roster.h"
+#include "services/account/session_end.h"
+#include "services/account/view.h"
+#include "system/core/buffer.h"
+#include "system/core/clock.h"
+#include "system/core/log.h"
+
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { COORDINATOR_MS = 10000 };
+
+struct create {
+    struct account_service *s;
+    /* NULL once the caller has his answer */
+    struct rpc_call *call;
+    bool is_keygen_form;
+    struct request_create req;
+    char *idempotency_key;
+    char caller[PARTY_ID_MAX];
+    struct account account;
+    struct signed_intent intent;
+    /* the caller signed |intent| himself; this is what it says */
+    bool is_own_intent;
+    struct qrt_intent own_intent;
+    uint8_t *certificate, *user_share;
+    size_t certificate_len, user_share_len;
+    uint64_t started_us;
+    unsigned wait_s;
+    struct store_insert insert;
+    struct store_session session;
+    struct store_finish finish;
+    struct store_forget forget;
+};
+
+static void create_free(struct create *op)
+{
+    op->s->in_flight--;
+    metric_set(op->s->waiting, (int64_t)op->s->in_flight);
+    signed_intent_free(&op->intent);
+    free(op->certificate);
+    free(op->user_share);
+    free(op->idempotency_key);
+    free(op);
+}
+
+static void fail(struct create *op, struct rpc_status status)
+{
+    if (op->call)
+        rpc_fail(op->call, status);
+    op->call = NULL;
+}
+
+static void fail_and_free(struct create *op, struct rpc_status status)
+{
+    fail(op, status);
+    create_free(op);
+}
+
+static void reply_account(struct create *op)
+{
+    struct view_account view;
+    char *share = NULL;
+
+    if (!op->call)
+        return;
+    view_account(&view, op->s->ctx, &op->account);
+    if (op->user_share_len)
+        view.message.encrypted_user_share = share = view_base64(op->user_share, op->user_share_len);
+    rpc_reply(op->call, &view.message.base);
+    op->call = NULL;
+    free(share);
+}
+
+static void reply_keygen(struct create *op,
+                         const Mpc__Coordinator__V1__CreateSessionResponse *session)
+{
+    Mpc__Account__V1__KeygenResponse r = MPC__ACCOUNT__V1__KEYGEN_RESPONSE__INIT;
+    Mpc__Account__V1__KeygenResponse__JoinTokensEntry tokens[QRT_PARTIES_MAX],
+        *list[QRT_PARTIES_MAX];
+
+    r.session_id = op->account.session_id;
+    r.account_id = op->account.account_id;
+    r.session_type = "keygen";
+    r.threshold_n = op->account.n;
+    r.threshold_t = op->account.t;
+    r.status = session->session ? session->session->status : "waiting";
+    r.join_tokens = list;
+    for (size_t i = 0; i < session->n_join_tokens && i < QRT_PARTIES_MAX; i++) {
+        mpc__account__v1__keygen_response__join_tokens_entry__init(&tokens[i]);
+        tokens[i].key = session->join_tokens[i]->key;
+        tokens[i].value = session->join_tokens[i]->value;
+        list[r.n_join_tokens++] = &tokens[i];
+    }
+    rpc_reply(op->call, &r.base);
+    op->call = NULL;
+}
+
+/* The last step: the row says how it ended. */
+static void stored(void *arg, enum db_result result)
+{
+    struct create *op = ((struct store_finish *)arg)->owner;
+    struct account_service *s = op->s;
+    struct account *account = &op->account;
+
+    lookup_forget(s, account->account_id);
+    if (result == DB_FAILED) {
+        fail_and_free(op, lookup_database_fault(s));
+        return;
+    }
+    log_event(LOG_INFO, "account finished", LOG_S("account", account->account_id),
+              LOG_S("status", account_status_name(account->status)),
+              LOG_S("session", account->session_id), LOG_S("trace", account->trace_id),
+              LOG_S("error", account->error));
+    metric_add(account->status == ACCOUNT_ACTIVE ? s->keygens : s->keygens_failed, 1);
+    metric_observe_us(s->keygen_time, clock_steady_us() - op->started_us);
+    if (account->status == ACCOUNT_ACTIVE)
+        reply_account(op);
+    else
+        fail(op, rpc_error(RPC_IMPOSSIBLE, "keygen_failed", "%s", account->error));
+    create_free(op);
+}
+
+static void finish(struct create *op)
+{
+    op->finish = (struct store_finish){.owner = op,
+                                       .account = &op->account,
+                                       .certificate = op->certificate,
+                                       .certificate_len = op->certificate_len,
+                                       .user_share = op->user_share,
+                                       .user_share_len = op->user_share_len,
+                                       .caller = op->caller};
+    db_submit(op->s->db, DB_DURABLE, store_finish, stored, &op->finish);
+}
+
+static void finish_failed(struct create *op, const char *code, const char *text)
+{
+    op->account.status = ACCOUNT_FAILED;
+    snprintf(op->account.error_code, sizeof op->account.error_code, "%s", code);
+    snprintf(op->account.error, sizeof op->account.error, "%s", text);
+    finish(op);
+}
+
+/* The key, its certificate and the user's share, if all of it is in order. */
+static bool take_key(struct create *op, const Mpc__Coordinator__V1__GetSessionStatusResponse *r)
+{
+    if (!roster_take_key(&op->account, op->s, r))
+        return false;
+    op->certificate = mem_copy(r->certificate.data, r->certificate.len);
+    op->certificate_len = r->certificate.len;
+    if (r->delegate_share.len) {
+        op->user_share = mem_copy(r->delegate_share.data, r->delegate_share.len);
+        op->user_share_len = r->delegate_share.len;
+    }
+    op->account.status = ACCOUNT_ACTIVE;
+    return true;
+}
+
+static void wait_for_end(struct create *op);
+
+static void waited(void *arg, const Mpc__Coordinator__V1__GetSessionStatusResponse *r,
+                   const struct rpc_status *status)
+{
+    struct create *op = arg;
+    struct rpc_status end;
+
+    if (!r || !r->session) {
+        if (status->code == RPC_NOT_FOUND)
+            finish_failed(op, "session_lost", "the keygen session is not known any more");
+        else
+            fail_and_free(op, *status); /* the row stays pending: create_resume goes on */
+        return;
+    }
+    end = session_end(r->session);
+    if (end.code == RPC_OK && take_key(op, r)) {
+        finish(op);
+    } else if (end.code == RPC_OK) {
+        log_event(LOG_ERROR, "the certificate of a finished keygen does not verify",
+                  LOG_S("account", op->account.account_id),
+                  LOG_S("session", op->account.session_id), LOG_S("trace", op->account.trace_id));
+        finish_failed(op, "certificate_invalid",
+                      "the parties' certificate of this key does not verify");
+    } else if (await_is_final(r->session->status)) {
+        finish_failed(op, end.name, end.text);
+    } else {
+        fail(op, end);
+        wait_for_end(op);
+    }
+}
+
+/* For the caller first, then on until the session's own deadline has passed. */
+static void wait_for_end(struct create *op)
+{
+    unsigned wait_s = op->call ? op->wait_s : op->s->keygen_wait_s + 5;
+    const struct await_end end = {waited, op};
+
+    await_session(op->s, op->account.session_id, wait_s * 1000, op->account.trace_id, end);
+}
+
+static void session_noted(void *arg, enum db_result result)
+{
+    struct create *op = ((struct store_session *)arg)->owner;
+
+    if (result == DB_FAILED)
+        (void)lookup_database_fault(op->s); /* the coordinator knows the account: resume finds it */
+    lookup_forget(op->s, op->account.account_id);
+    wait_for_end(op);
+}
+
+static void forgotten(void *arg, enum db_result result)
+{
+    struct create *op = ((struct store_forget *)arg)->owner;
+
+    (void)result; /* a row that stays is given up by create_resume */
+    create_free(op);
+}
+
+/* Nothing was started: no account. */
+static void give_up(struct create *op, struct rpc_status status)
+{
+    fail(op, status);
+    op->forget.owner = op;
+    memcpy(op->forget.account_id, op->account.account_id, sizeof op->forget.account_id);
+    db_submit(op->s->db, DB_LAZY, store_forget, forgotten, &op->forget);
+}
+
+static void session_created(void *arg, const struct rpc_status *status,
+                            const ProtobufCMessage *response)
+{
+    struct create *op = arg;
+    const Mpc__Coordinator__V1__CreateSessionResponse *r = (const void *)response;
+
+    if (status->code != RPC_OK || !r->session) {
+        give_up(op, status->code != RPC_OK ? *status
+                                           : rpc_error(RPC_INTERNAL, "internal",
+                                                       "the coordinator answered without session"));
+        return;
+    }
+    snprintf(op->account.session_id, sizeof op->account.session_id, "%s", r->session->session_id);
+    if (op->call && op->is_keygen_form)
+        reply_keygen(op, r);
+    else if (op->call && op->wait_s == 0)
+        reply_account(op);
+    op->session = (struct store_session){.owner = op, .account = &op->account};
+    db_submit(op->s->db, DB_LAZY, store_session, session_noted, &op->session);
+}
+
+static void create_session(struct create *op, Mpc__Session__V1__Member **members, size_t n)
+{
+    Mpc__Coordinator__V1__CreateSessionRequest q =
+        MPC__COORDINATOR__V1__CREATE_SESSION_REQUEST__INIT;
+    struct rpc_request request = {.path = "mpc.coordinator.v1.SessionCoordinator/CreateSession",
+                                  .message = &q.base,
+                                  .response =
+                                      &mpc__coordinator__v1__create_session_response__descriptor,
+                                  .deadline_ms = COORDINATOR_MS,
+                                  .trace = op->account.trace_id,
+                                  .done = session_created,
+                                  .arg = op};
+
+    q.session_type = "keygen";
+    q.intent = (ProtobufCBinaryData){op->intent.len, op->intent.b};
+    q.intent_signature = (ProtobufCBinaryData){64, op->intent.signature};
+    q.initiator_key = (ProtobufCBinaryData){32, op->intent.initiator};
+    q.members = members;
+    q.n_members = n;
+    q.idempotency_key = op->account.account_id;
+    q.deadline_ms = op->intent.deadline_ms;
+    q.trace_id = op->account.trace_id;
+    q.want_tokens = op->is_keygen_form;
+    if (op->req.has_user_key)
+        q.user_public_key = (ProtobufCBinaryData){32, op->req.user_key};
+    rpc_start(op->s->coordinator, &request);
+}
+
+/* The caller's own keygen intent seats these very parties. */
+static bool seats_members(const struct qrt_intent *intent, const struct intent_member *members)
+{
+    for (size_t i = 0; i < intent->parties_n; i++)
+        if (intent->parties[i] != members[i].index ||
+            memcmp(intent->idk[i], members[i].idk, 32) != 0)
+            return false;
+    return true;
+}
+
+static void selected(void *arg, const struct rpc_status *status, const ProtobufCMessage *response)
+{
+    struct create *op = arg;
+    const Mpc__Coordinator__V1__SelectPartiesResponse *r = (const void *)response;
+    struct intent_member members[QRT_PARTIES_MAX];
+
+    if (status->code != RPC_OK) {
+        give_up(op, *status);
+        return;
+    }
+    if (!roster_take(&op->account, members, op->s, r->members, r->n_members)) {
+        give_up(op, rpc_error(RPC_IMPOSSIBLE, "party_not_certified",
+                              "a selected party has no certificate of the operator's authority"));
+        return;
+    }
+    if (!op->is_own_intent) {
+        intent_of_keygen(&op->intent, op->s, &op->account, members);
+    } else if (!seats_members(&op->own_intent, members)) {
+        give_up(op, rpc_error(RPC_INVALID, "invalid_intent",
+                              "intent must seat the participants as 1 to threshold_n, each with the"
+                              " hash of its identity key"));
+        return;
+    }
+    create_session(op, r->members, r->n_members);
+}
+
+static void select_parties(struct create *op)
+{
+    Mpc__Coordinator__V1__SelectPartiesRequest q =
+        MPC__COORDINATOR__V1__SELECT_PARTIES_REQUEST__INIT;
+    struct rpc_request request = {.path = "mpc.coordinator.v1.SessionCoordinator/SelectParties",
+                                  .message = &q.base,
+                                  .response =
+                                      &mpc__coordinator__v1__select_parties_response__descriptor,
+                                  .deadline_ms = COORDINATOR_MS,
+                                  .trace = op->account.trace_id,
+                                  .done = selected,
+                                  .arg = op};
+
+    q.threshold_t = op->account.t;
+    q.threshold_n = op->account.n;
+    q.user_share = op->req.delegate ? "delegate" : "none";
+    q.party_ids = (char **)op->req.parties;
+    q.n_party_ids = op->req.parties_n;
+    rpc_start(op->s->coordinator, &request);
+}
+
+/* A repeat of a request: the same answer, waited for if need be. */
+static void answer_again(struct create *op)
+{
+    struct account *account = &op->account;
+
+    if (account->status == ACCOUNT_FAILED) {
+        fail_and_free(op, rpc_error(RPC_IMPOSSIBLE, "keygen_failed", "%s", account->error));
+    } else if (account->status == ACCOUNT_PENDING && account->session_id[0] && op->wait_s) {
+        wait_for_end(op);
+    } else {
+        reply_account(op);
+        create_free(op);
+    }
+}
+
+static void again_with_share(void *arg, enum db_result result)
+{
+    struct store_get *get = arg;
+    struct create *op = get->owner;
+
+    if (result == DB_OK) {
+        op->user_share = get->user_share;
+        op->user_share_len = get->user_share_len;
+    }
+    free(get->certificate);
+    free(get);
+    answer_again(op);
+}
+
+static void inserted(void *arg, enum db_result result)
+{
+    struct create *op = ((struct store_insert *)arg)->owner;
+
+    if (result == DB_CONFLICT) {
+        fail_and_free(op, rpc_error(RPC_EXISTS, "account_exists",
+                                    "the intent's account exists already: choose a fresh id"));
+    } else if (result == DB_REFUSED) {
+        fail_and_free(op, rpc_error(RPC_EXISTS, "idempotency_conflict",
+                                    "idempotency_key was used for another request"));
+    } else if (result != DB_OK) {
+        fail_and_free(op, lookup_database_fault(op->s));
+    } else if (op->insert.existed) {
+        struct store_get *get = mem_new(1, sizeof *get);
+
+        op->account = op->insert.account;
+        *get = (struct store_get){.owner = op, .want_blobs = true};
+        memcpy(get->account_id, op->account.account_id, sizeof get->account_id);
+        db_submit(op->s->db, DB_READ, store_get, again_with_share, get);
+    } else {
+        select_parties(op);
+    }
+}
+
+static void add_text(crypto_hash_sha256_state *hash, const char *text)
+{
+    crypto_hash_sha256_update(hash, (const uint8_t *)text, strlen(text) + 1);
+}
+
+/* Two requests are the same if this is. */
+static void hash_request(uint8_t out[32], const struct create *op)
+{
+    const struct request_create *req = &op->req;
+    const uint16_t numbers[] = {req->t, req->n, req->delegate};
+    crypto_hash_sha256_state hash;
+
+    crypto_hash_sha256_init(&hash);
+    add_text(&hash, req->user_id);
+    crypto_hash_sha256_update(&hash, (const uint8_t *)numbers, sizeof numbers);
+    crypto_hash_sha256_update(&hash, req->user_key, sizeof req->user_key);
+    for (size_t i = 0; i < req->parties_n; i++)
+        add_text(&hash, req->parties[i]);
+    crypto_hash_sha256_update(&hash, op->intent.b, op->intent.len);
+    crypto_hash_sha256_final(&hash, out);
+}
+
+static void begin(struct create *op)
+{
+    struct account *account = &op->account;
+
+    if (op->is_own_intent)
+        id_text(account->account_id, op->own_intent.account);
+    else
+        id_new(account->account_id);
+    snprintf(account->user_id, sizeof account->user_id, "%s", op->req.user_id);
+    snprintf(account->trace_id, sizeof account->trace_id, "%s", rpc_trace(op->call));
+    account->t = op->req.t;
+    account->n = op->req.n;
+    account->has_user_share = op->req.delegate;
+    account->created_ms = clock_unix_ms();
+    op->insert = (struct store_insert){
+        .owner = op, .account = *account, .idempotency_key = op->idempotency_key};
+    hash_request(op->insert.request_hash, op);
+    db_submit(op->s->db, DB_DURABLE, store_insert, inserted, &op->insert);
+}
+
+static struct create *create_new(struct account_service *s, struct rpc_call *call)
+{
+    struct create *op = mem_new(1, sizeof *op);
+
+    op->s = s;
+    op->call = call;
+    op->started_us = clock_steady_us();
+    snprintf(op->caller, sizeof op->caller, "%s", call ? rpc_caller(call) : "account-service");
+    s->in_flight++;
+    metric_set(s->waiting, (int64_t)s->in_flight);
+    return op;
+}
+
+static bool has_room(const struct account_service *s, struct rpc_call *call)
+{
+    struct rpc_status busy;
+
+    if (s->in_flight < s->in_flight_max)
+        return true;
+    busy = rpc_error(RPC_EXHAUSTED, "too_many_requests",
+                     "%zu requests are waiting for their keys or signatures: try again later",
+                     s->in_flight);
+    busy.retry_after = 1;
+    rpc_fail(call, busy);
+    return false;
+}
+
+/* It has to say what the request says; who sits where is compared when the parties are known. */
+static bool take_own_intent(struct create *op, const Mpc__Account__V1__CreateAccountRequest *in,
+                            struct rpc_status *status)
+{
+    const struct qrt_intent *intent = &op->own_intent;
+
+    if (!intent_of_caller(&op->intent, &op->own_intent, op->s, in->intent, in->intent_signature,
+                          status))
+        return false;
+    if (intent->operation == QRT_OP_KEYGEN && intent->t == op->req.t &&
+        intent->parties_n == op->req.n && op->req.parties_n == op->req.n)
+        return true;
+    *status = rpc_error(RPC_INVALID, "invalid_intent",
+                        "intent must be a keygen of threshold_t of threshold_n parties, and"
+                        " participants must name them in its order");
+    return false;
+}
+
+void create_account(struct rpc_call *call, const ProtobufCMessage *request, void *service)
+{
+    struct account_service *s = service;
+    const Mpc__Account__V1__CreateAccountRequest *in = (const void *)request;
+    struct request_create req;
+    struct rpc_status status;
+    struct create *op;
+
+    if (!request_create(&req, in, s->keygen_wait_s, &status)) {
+        rpc_fail(call, status);
+        return;
+    }
+    if (!has_room(s, call))
+        return;
+    op = create_new(s, call);
+    op->req = req;
+    op->wait_s = req.wait_s;
+    op->idempotency_key = text_copy(req.idempotency_key);
+    op->is_own_intent = in->intent[0] != 0;
+    if (op->is_own_intent && !take_own_intent(op, in, &status))
+        fail_and_free(op, status);
+    else
+        begin(op);
+}
+
+void create_keygen(struct rpc_call *call, const ProtobufCMessage *request, void *service)
+{
+    struct account_service *s = service;
+    struct request_create req;
+    struct rpc_status status;
+    struct create *op;
+
+    if (!request_keygen(&req, (const void *)request, &status)) {
+        rpc_fail(call, status);
+        return;
+    }
+    if (!has_room(s, call))
+        return;
+    op = create_new(s, call);
+    op->req = req;
+    op->is_keygen_form = true;
+    op->idempotency_key = text_copy(req.idempotency_key);
+    begin(op);
+}
+
+static void adopted(void *arg, const struct rpc_status *status, const ProtobufCMessage *response)
+{
+    struct create *op = arg;
+    const Mpc__Coordinator__V1__ListSessionsResponse *r = (const void *)response;
+
+    if (status->code != RPC_OK) {
+        create_free(op); /* asked again at the next round */
+    } else if (r->n_sessions == 0) {
+        finish_failed(op, "never_started", "the service stopped before the keygen began");
+    } else {
+        snprintf(op->account.session_id, sizeof op->account.session_id, "%s",
+                 r->sessions[0]->session_id);
+        wait_for_end(op);
+    }
+}
+
+void create_resume(struct account_service *s, const struct account *account)
+{
+    struct create *op = create_new(s, NULL);
+    Mpc__Coordinator__V1__ListSessionsRequest q = MPC__COORDINATOR__V1__LIST_SESSIONS_REQUEST__INIT;
+    struct rpc_request request = {.path = "mpc.coordinator.v1.SessionCoordinator/ListSessions",
+                                  .message = &q.base,
+                                  .response =
+                                      &mpc__coordinator__v1__list_sessions_response__descriptor,
+                                  .deadline_ms = COORDINATOR_MS,
+                                  .trace = account->trace_id,
+                                  .done = adopted,
+                                  .arg = op};
+
+    op->account = *account;
+    if (account->session_id[0]) {
+        wait_for_end(op);
+        return;
+    }
+    q.account_id = op->account.account_id;
+    q.limit = 1;
+    rpc_start(s->coordinator, &request);
+}

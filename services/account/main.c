@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* quorate-account-service: what it is made of, and what it goes on with after a restart. */
+#include "services/account/account.h"
+#include "services/account/create.h"
+#include "services/account/lookup.h"
+#include "services/account/routes.h"
+#include "system/core/buffer.h"
+#include "system/core/clock.h"
+#include "system/core/log.h"
+#include "system/core/secret.h"
+#include "system/service/dial.h"
+#include "system/service/library.h"
+
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    ROWS_CACHED = 4096,
+    /* pending accounts are looked at so often, and only if they are older than a request can be */
+    RECONCILE_MS = 5000,
+    RECONCILE_PAGE = 100
+};
+
+/* A seed of 64 hex digits in a file becomes the key pair, in guarded memory. */
+static bool load_initiator(struct account_service *s, const char *path, char error[RPC_TEXT_MAX])
+{
+    uint8_t seed[32], public_key[32];
+    char text[66] = "";
+    FILE *file = fopen(path, "r");
+    size_t n = file ? fread(text, 1, sizeof text - 1, file) : 0;
+    bool is_key;
+
+    if (file)
+        fclose(file);
+    if (n == 65 && text[64] == '\n')
+        text[64] = 0;
+    is_key = hex_decode(seed, sizeof seed, text);
+    if (is_key) {
+        s->initiator = secret_new(crypto_sign_SECRETKEYBYTES);
+        crypto_sign_seed_keypair(public_key, s->initiator, seed);
+    }
+    sodium_memzero(seed, sizeof seed);
+    sodium_memzero(text, sizeof text);
+    if (!is_key)
+        snprintf(error, RPC_TEXT_MAX, "INITIATOR_KEY_FILE: %s must hold 64 hex digits", path);
+    return is_key;
+}
+
+static void make_metrics(struct account_service *s)
+{
+    s->keygens = metric_new(METRIC_COUNTER, "quorate_accounts_total", "status=\"active\"",
+                            "Accounts by how their keygen ended.");
+    s->keygens_failed = metric_new(METRIC_COUNTER, "quorate_accounts_total", "status=\"failed\"",
+                                   "Accounts by how their keygen ended.");
+    s->signatures = metric_new(METRIC_COUNTER, "quorate_signatures_total", "status=\"completed\"",
+                               "Signing requests by how they ended.");
+    s->signatures_failed = metric_new(METRIC_COUNTER, "quorate_signatures_total",
+                                      "status=\"failed\"", "Signing requests by how they ended.");
+    s->waiting = metric_new(METRIC_GAUGE, "quorate_requests_waiting", NULL,
+                            "Requests that wait for a key or a signature.");
+    s->keygen_time = metric_new(METRIC_HISTOGRAM, "quorate_keygen_seconds", NULL,
+                                "From the request to the stored account.");
+    s->sign_time = metric_new(METRIC_HISTOGRAM, "quorate_sign_seconds", NULL,
+                              "From the request to the stored signature.");
+}
+
+struct reconcile {
+    struct account_service *s;
+    struct store_list list;
+};
+
+static void pending_found(void *arg, enum db_result result)
+{
+    struct reconcile *op = ((struct store_list *)arg)->owner;
+    struct account_service *s = op->s;
+    int64_t old_ms = clock_unix_ms() - (int64_t)(s->keygen_wait_s + 15) * 1000;
+
+    for (size_t i = 0; result == DB_OK && i < op->list.accounts_n && i < op->list.limit; i++)
+        if (op->list.accounts[i].created_ms < old_ms || !s->has_resumed)
+            create_resume(s, &op->list.accounts[i]);
+    s->has_resumed = true;
+    free(op->list.accounts);
+    free(op);
+}
+
+static void reconcile(uv_timer_t *timer)
+{
+    struct account_service *s =
+        (struct account_service *)((char *)timer - offsetof(struct account_service, reconcile));
+    struct reconcile *op = mem_new(1, sizeof *op);
+
+    *op = (struct reconcile){.s = s,
+                             .list = {.owner = op, .limit = RECONCILE_PAGE, .pending_only = true}};
+    db_submit(s->db, DB_READ, store_list, pending_found, &op->list);
+}
+
+static struct db *open_db(const struct service_host *host, char error[RPC_TEXT_MAX])
+{
+    char url[1024];
+    const struct db_params params = {.url = url, .migrations = store_migrations};
+
+    snprintf(url, sizeof url, "sqlite:%s/account.db", config_text(host->config, "DATA_DIR"));
+    return db_open(host->loop, &params, error);
+}
+
+static void *start(const struct service_host *host, char error[RPC_TEXT_MAX])
+{
+    struct account_service *s = mem_new(1, sizeof *s);
+    const struct config *config = host->config;
+
+    s->host = host;
+    s->ctx = library_ctx();
+    if (!load_initiator(s, config_text(config, "INITIATOR_KEY_FILE"), error))
+        return NULL;
+    s->db = open_db(host, error);
+    if (!s->db)
+        return NULL;
+    memcpy(s->ca_key, config_key(config, "CA_KEY", sizeof s->ca_key), sizeof s->ca_key);
+    s->in_flight_max = (size_t)config_int(config, "MAX_IN_FLIGHT");
+    s->keygen_wait_s = (unsigned)config_int(config, "KEYGEN_WAIT_S");
+    s->sign_wait_s = (unsigned)config_int(config, "SIGN_WAIT_S");
+    s->rows = cache_new(ROWS_CACHED);
+    s->coordinator = service_dial(host, "COORDINATOR_ADDR", true);
+    s->router = service_dial(host, "ROUTER_ADDR", true);
+    make_metrics(s);
+    rpc_server_add(host->server, account_methods, account_routes, s);
+    uv_timer_init(host->loop, &s->reconcile);
+    uv_timer_start(&s->reconcile, reconcile, 0, RECONCILE_MS);
+    return s;
+}
+
+static bool is_ready(void *service)
+{
+    const struct account_service *s = service;
+
+    return rpc_channel_is_connected(s->coordinator) && rpc_channel_is_connected(s->router);
+}
+
+static void stop(void *service, void (*stopped)(void *arg), void *arg)
+{
+    struct account_service *s = service;
+
+    uv_timer_stop(&s->reconcile);
+    stopped(arg);
+}
+
+static void end(void *service)
+{
+    struct account_service *s = service;
+
+    service_hangup(s->coordinator);
+    service_hangup(s->router);
+    db_close(s->db);
+    cache_free(s->rows);
+    secret_free(s->initiator);
+    uv_close((uv_handle_t *)&s->reconcile, NULL);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct service_def def = {.name = "account-service",
+                                           .health = "account",
+                                           .program = CONFIG_ACCOUNT,
+                                           .start = start,
+                                           .is_ready = is_ready,
+                                           .stop = stop,
+                                           .free = end};
+
+    return service_main(argc, argv, &def);
+}

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Calls that are another service's to answer: checked here, asked there, put into the form of this
+ * API. A passed call lives until its answer, at most its deadline. */
+#include "services/account/sessions.h"
+
+#include "services/account/await.h"
+#include "services/account/request.h"
+#include "system/core/buffer.h"
+
+#include "router.pb-c.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { PASS_MS = 10000, ORDER_MAX = 4096 };
+
+static void wait_over(void *arg, const Mpc__Coordinator__V1__GetSessionStatusResponse *r,
+                      const struct rpc_status *status)
+{
+    if (r && r->session)
+        rpc_reply(arg, &r->session->base);
+    else
+        rpc_fail(arg, *status);
+}
+
+void sessions_get(struct rpc_call *call, const ProtobufCMessage *request, void *service)
+{
+    const Mpc__Account__V1__GetSessionRequest *in = (const void *)request;
+    const struct await_end end = {wait_over, call};
+    char id[ID_TEXT_MAX];
+    struct rpc_status status;
+    unsigned wait = in->wait_given_case ? in->wait : 0;
+
+    if (wait > 600)
+        rpc_fail(call, rpc_error(RPC_INVALID, "invalid_field",
+                                 "wait must be a number of seconds from 0 to 600"));
+    else if (!request_id(id, in->session_id, "session_id", &status))
+        rpc_fail(call, status);
+    else
+        await_session(service, id, wait * 1000, rpc_trace(call), end);
+}
+
+static void pass(struct rpc_call *call, struct rpc_channel *to, struct rpc_request request)
+{
+    request.deadline_ms = PASS_MS;
+    request.trace = rpc_trace(call);
+    request.arg = call;
+    rpc_start(to, &request);
+}
+
+static void events_come(void *arg, const struct rpc_status *status,
+                        const ProtobufCMessage *response)
+{
+    const Mpc__Coordinator__V1__ListSessionEventsResponse *in = (const void *)response;
+    Mpc__Account__V1__ListSessionEventsResponse r =
+        MPC__ACCOUNT__V1__LIST_SESSION_EVENTS_RESPONSE__INIT;
+    Mpc__Account__V1__SessionLogEntry *rows;
+
+    if (status->code != RPC_OK) {
+        rpc_fail(arg, *status);
+        return;
+    }
+    rows = mem_new(in->n_events + 1, sizeof *rows);
+    r.events = mem_new(in->n_events + 1, sizeof *r.events);
+    for (size_t i = 0; i < in->n_events; i++) {
+        const Mpc__Session__V1__SessionEvent *e = in->events[i];
+
+        mpc__account__v1__session_log_entry__init(&rows[i]);
+        rows[i].seq = e->seq;
+        rows[i].event_type = e->event_type;
+        rows[i].session_id = e->session_id;
+        rows[i].attempt = e->attempt;
+        rows[i].party_id = e->party_id;
+        rows[i].detail = e->detail;
+        rows[i].at = e->at;
+        rows[i].trace_id = e->trace_id;
+        r.events[i] = &rows[i];
+    }
+    r.n_events = in->n_events;
+    rpc_reply(arg, &r.base);
+    free(r.events);
+    free(rows);
+}
+
+void sessions_events(struct rpc_call *call, const ProtobufCMessage *request, void *service)
+{
+    struct account_service *s = service;
+    const Mpc__Account__V1__ListSessionEventsRequest *in = (const void *)request;
+    Mpc__Coordinator__V1__ListSessionEventsRequest q =
+        MPC__COORDINATOR__V1__LIST_SESSION_EVENTS_REQUEST__INIT;
+    char id[ID_TEXT_MAX];
+    struct rpc_status status;
+
+    if (!request_id(id, in->session_id, "session_id", &status)) {
+        rpc_fail(call, status);
+        return;
+    }
+    q.session_id = id;
+    q.after = in->after_given_case ? in->after : 0;
+    pass(call, s->coordinator,
+         (struct rpc_request){.path = "mpc.coordinator.v1.SessionCoordinator/ListSessionEvents",
+                              .message = &q.base,
+                              .response =
+                                  &mpc__coordinator__v1__list_session_events_response__descriptor,
+                              .done = events_come});
+}
+
+static void cancelled(void *arg, const struct rpc_status *status, const ProtobufCMessage *response)
+{
+    const Mpc__Coordinator__V1__CancelSessionResponse *r = (const void *)response;
+
+    if (status->code == RPC_OK && r->session)
+        rpc_reply(arg, &r->session->base);
+    else
+        rpc_fail(arg, *status);
+}
+
+void sessions_cancel(struct rpc_call *call, const ProtobufCMessage *request, void *service)
+{
+    struct account_service *s = service;
+    const Mpc__Account__V1__CancelSessionRequest *in = (const void *)request;
+    Mpc__Coordinator__V1__CancelSessionRequest q =
+        MPC__COORDINATOR__V1__CANCEL_SESSION_REQUEST__INIT;
+    char id[ID_TEXT_MAX];
+    struct rpc_status status;
+
+    if (!request_id(id, in->session_id, "session_id", &status)) {
+        rpc_fail(call, status);
+        return;
+    }
+    q.session_id = id;
+    pass(
+        call, s->coordinator,
+        (struct rpc_request){.path = "mpc.coordinator.v1.SessionCoordinator/CancelSession",
+                             .message = &q.base,
+                             .response = &mpc__coordinator__v1__cancel_session_response__descriptor,
+                             .done = cancelled});
+}
+
+static void parties_come(void *arg, const struct rpc_status *status,
+                         const ProtobufCMessage *response)
+{
+    const Mpc__Router__V1__GetRegisteredPartiesResponse *in = (const void *)response;
+    Mpc__Account__V1__ListPartiesResponse r = MPC__ACCOUNT__V1__LIST_PARTIES_RESPONSE__INIT;
+    Mpc__Account__V1__PoolParty *rows;
+
+    if (status->code != RPC_OK) {
+        rpc_fail(arg, *status);
+        return;
+    }
+    rows = mem_new(in->n_parties + 1, sizeof *rows);
+    r.parties = mem_new(in->n_parties + 1, sizeof *r.parties);
+    for (size_t i = 0; i < in->n_parties; i++) {
+        const Mpc__Router__V1__Party *p = in->parties[i];
+
+        mpc__account__v1__pool_party__init(&rows[i]);
+        rows[i].party_id = p->party_id;
+        rows[i].role = p->role;
+        rows[i].capacity = p->capacity;
+        rows[i].load = p->load;
+        rows[i].version = p->version;
+        rows[i].last_seen = p->last_seen;
+        rows[i].live = p->live;
+        r.parties[i] = &rows[i];
+    }
+    r.n_parties = in->n_parties;
+    rpc_reply(arg, &r.base);
+    free(r.parties);
+    free(rows);
+}
+
+void parties_list(struct rpc_call *call, const ProtobufCMessage *request, void *service)
+{
+    struct account_service *s = service;
+    Mpc__Router__V1__GetRegisteredPartiesRequest q =
+        MPC__ROUTER__V1__GET_REGISTERED_PARTIES_REQUEST__INIT;
+
+    (void)request;
+    pass(call, s->router,
+         (struct rpc_request){.path = "mpc.router.v1.MessageRouter/GetRegisteredParties",
+                              .message = &q.base,
+                              .response =
+                                  &mpc__router__v1__get_registered_parties_response__descriptor,
+                              .done = parties_come});
+}
+
+static void order_taken(void *arg, const struct rpc_status *status,
+                        const ProtobufCMessage *response)
+{
+    const Mpc__Coordinator__V1__SubmitOrderResponse *in = (const void *)response;
+    Mpc__Account__V1__SubmitOrderResponse r = MPC__ACCOUNT__V1__SUBMIT_ORDER_RESPONSE__INIT;
+
+    if (status->code != RPC_OK) {
+        rpc_fail(arg, *status);
+        return;
+    }
+    r.seq = in->seq;
+    rpc_reply(arg, &r.base);
+}
+
+void orders_submit(struct rpc_call *call, const ProtobufCMessage *request, void *service)
+{
+    struct account_service *s = service;
+    const Mpc__Account__V1__SubmitOrderRequest *in = (const void *)request;
+    Mpc__Coordinator__V1__SubmitOrderRequest q = MPC__COORDINATOR__V1__SUBMIT_ORDER_REQUEST__INIT;
+    Mpc__Session__V1__Order order = MPC__SESSION__V1__ORDER__INIT;
+    struct rpc_status status = rpc_ok();
+
+    order.body.data = request_hex(&order.body.len, in->body, ORDER_MAX, "body", &status);
+    if (order.body.data)
+        order.signature.data =
+            request_hex(&order.signature.len, in->signature, 64, "signature", &status);
+    if (order.signature.data) {
+        q.order = &order;
+        pass(call, s->coordinator,
+             (struct rpc_request){.path = "mpc.coordinator.v1.SessionCoordinator/SubmitOrder",
+                                  .message = &q.base,
+                                  .response =
+                                      &mpc__coordinator__v1__submit_order_response__descriptor,
+                                  .done = order_taken});
+    } else {
+        rpc_fail(call, status);
+    }
+    free(order.body.data);
+    free(order.signature.data);
+}

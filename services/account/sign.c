@@ -1,0 +1,406 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A signature, step by step; each step's callback starts the next one:
+ *
+ *   account row  ->  intent  ->  CreateSession  ->  wait  ->  audit row (durable)  ->  answer
+ *
+ * The idempotency key travels to the coordinator: the session is what exists once. */
+#include "services/account/sign.h"
+
+#include "quorate/derive.h"
+#include "quorate/signature.h"
+#include "services/account/await.h"
+#include "services/account/intents.h"
+#include "services/account/lookup.h"
+#include "services/account/session_end.h"
+#include "system/core/buffer.h"
+#include "system/core/clock.h"
+#include "system/core/log.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { COORDINATOR_MS = 10000 };
+
+struct sign {
+    struct account_service *s;
+    struct rpc_call *call;
+    bool is_session_form;
+    struct request_sign req;
+    /* the caller's own, hex, of the request; "" for none */
+    const char *intent_text, *intent_signature;
+    struct account account;
+    struct signed_intent intent;
+    struct qrt_child key;
+    struct qrt_hash hash;
+    char public_key[67], message_hash[65];
+    char session_id[ID_TEXT_MAX];
+    char trace[TRACE_TEXT_MAX];
+    uint64_t started_us;
+    /* how it ended */
+    Mpc__Session__V1__Session *end;
+    struct store_audit audit;
+};
+
+static void sign_free(struct sign *op)
+{
+    op->s->in_flight--;
+    metric_set(op->s->waiting, (int64_t)op->s->in_flight);
+    if (op->end)
+        mpc__session__v1__session__free_unpacked(op->end, NULL);
+    signed_intent_free(&op->intent);
+    free(op->req.message);
+    free(op);
+}
+
+static void fail(struct sign *op, struct rpc_status status)
+{
+    rpc_fail(op->call, status);
+    sign_free(op);
+}
+
+static void reply_signature(struct sign *op)
+{
+    Mpc__Account__V1__SignResponse r = MPC__ACCOUNT__V1__SIGN_RESPONSE__INIT;
+    const Mpc__Session__V1__Session *end = op->end;
+
+    r.account_id = op->account.account_id;
+    r.session_id = op->session_id;
+    r.message_hash = op->message_hash;
+    r.public_key = op->public_key;
+    r.signature = end->signature;
+    r.parties = end->parties;
+    r.n_parties = end->n_parties;
+    r.status = end->status;
+    rpc_reply(op->call, &r.base);
+}
+
+static void reply_session(struct sign *op, const Mpc__Coordinator__V1__CreateSessionResponse *made)
+{
+    Mpc__Account__V1__SignSessionResponse r = MPC__ACCOUNT__V1__SIGN_SESSION_RESPONSE__INIT;
+    Mpc__Account__V1__SignSessionResponse__JoinTokensEntry tokens[QRT_PARTIES_MAX],
+        *list[QRT_PARTIES_MAX];
+
+    r.session_id = op->session_id;
+    r.account_id = op->account.account_id;
+    r.session_type = "sign";
+    r.threshold_n = op->account.n;
+    r.threshold_t = op->account.t;
+    r.status = op->end->status;
+    r.keygen_session_id = op->account.session_id;
+    r.message_hash = op->message_hash;
+    r.signature = op->end->signature;
+    r.join_tokens = list;
+    for (size_t i = 0; made && i < made->n_join_tokens && i < QRT_PARTIES_MAX; i++) {
+        mpc__account__v1__sign_session_response__join_tokens_entry__init(&tokens[i]);
+        tokens[i].key = made->join_tokens[i]->key;
+        tokens[i].value = made->join_tokens[i]->value;
+        list[r.n_join_tokens++] = &tokens[i];
+    }
+    rpc_reply(op->call, &r.base);
+}
+
+static void reply(struct sign *op, const Mpc__Coordinator__V1__CreateSessionResponse *made)
+{
+    if (op->is_session_form)
+        reply_session(op, made);
+    else
+        reply_signature(op);
+    sign_free(op);
+}
+
+static void audited(void *arg, enum db_result result)
+{
+    struct sign *op = ((struct store_audit *)arg)->owner;
+    struct account_service *s = op->s;
+    struct rpc_status end = session_end(op->end);
+
+    metric_add(end.code == RPC_OK ? s->signatures : s->signatures_failed, 1);
+    metric_observe_us(s->sign_time, clock_steady_us() - op->started_us);
+    log_event(LOG_INFO, "signature finished", LOG_S("account", op->account.account_id),
+              LOG_S("status", op->end->status), LOG_S("session", op->session_id),
+              LOG_S("trace", op->trace), LOG_S("error", op->end->error));
+    if (result != DB_OK)
+        fail(op, lookup_database_fault(s));
+    else if (end.code != RPC_OK)
+        fail(op, end);
+    else
+        reply(op, NULL);
+}
+
+static Mpc__Session__V1__Session *session_copy(const Mpc__Session__V1__Session *session)
+{
+    size_t len = mpc__session__v1__session__get_packed_size(session);
+    uint8_t *b = mem_new(len + 1, 1);
+    Mpc__Session__V1__Session *copy;
+
+    mpc__session__v1__session__pack(session, b);
+    copy = mpc__session__v1__session__unpack(NULL, len, b);
+    free(b);
+    if (!copy)
+        qrt_panic(__FILE__, __LINE__);
+    return copy;
+}
+
+static void take_end(struct sign *op, const Mpc__Session__V1__Session *session)
+{
+    op->end = session_copy(session);
+    if (!await_is_final(session->status)) {
+        fail(op, session_end(op->end));
+        return;
+    }
+    op->audit = (struct store_audit){.owner = op,
+                                     .caller = rpc_caller(op->call),
+                                     .action = "sign",
+                                     .account_id = op->account.account_id,
+                                     .session_id = op->session_id,
+                                     .outcome = op->end->status,
+                                     .trace_id = op->trace};
+    db_submit(op->s->db, DB_DURABLE, store_audit, audited, &op->audit);
+}
+
+static void waited(void *arg, const Mpc__Coordinator__V1__GetSessionStatusResponse *r,
+                   const struct rpc_status *status)
+{
+    struct sign *op = arg;
+
+    if (r && r->session) {
+        take_end(op, r->session);
+    } else {
+        struct rpc_status fault = *status;
+
+        if (fault.code != RPC_NOT_FOUND)
+            memcpy(fault.session_id, op->session_id, sizeof fault.session_id);
+        fail(op, fault);
+    }
+}
+
+static void session_created(void *arg, const struct rpc_status *status,
+                            const ProtobufCMessage *response)
+{
+    struct sign *op = arg;
+    const Mpc__Coordinator__V1__CreateSessionResponse *r = (const void *)response;
+    const struct await_end end = {waited, op};
+
+    if (status->code != RPC_OK || !r->session) {
+        fail(op, status->code != RPC_OK ? *status
+                                        : rpc_error(RPC_INTERNAL, "internal",
+                                                    "the coordinator answered without session"));
+        return;
+    }
+    snprintf(op->session_id, sizeof op->session_id, "%s", r->session->session_id);
+    if (await_is_final(r->session->status)) {
+        take_end(op, r->session);
+    } else if (op->req.wait_s == 0) {
+        op->end = session_copy(r->session);
+        reply(op, r);
+    } else {
+        await_session(op->s, op->session_id, op->req.wait_s * 1000, op->trace, end);
+    }
+}
+
+/* All parties of the key; |out| and |list| have room for them. */
+static size_t list_members(Mpc__Session__V1__Member *out, Mpc__Session__V1__Member **list,
+                           struct account *account)
+{
+    for (size_t i = 0; i < account->parties_n; i++) {
+        mpc__session__v1__member__init(&out[i]);
+        out[i].party_id = account->parties[i].id;
+        out[i].index = account->parties[i].index;
+        list[i] = &out[i];
+    }
+    return account->parties_n;
+}
+
+/* Who should sign: the request's participants, else the account's signing parties, else anybody. */
+static size_t list_preferred(char **out, struct sign *op)
+{
+    size_t n = 0;
+
+    for (; n < op->req.parties_n; n++)
+        out[n] = (char *)op->req.parties[n];
+    for (size_t i = 0; op->req.parties_n == 0 && i < op->account.parties_n; i++)
+        if (op->account.parties[i].signs)
+            out[n++] = op->account.parties[i].id;
+    return n;
+}
+
+static void create_session(struct sign *op)
+{
+    Mpc__Coordinator__V1__CreateSessionRequest q =
+        MPC__COORDINATOR__V1__CREATE_SESSION_REQUEST__INIT;
+    Mpc__Session__V1__Member members[QRT_PARTIES_MAX], *list[QRT_PARTIES_MAX];
+    char *preferred[QRT_PARTIES_MAX];
+    struct rpc_request request = {.path = "mpc.coordinator.v1.SessionCoordinator/CreateSession",
+                                  .message = &q.base,
+                                  .response =
+                                      &mpc__coordinator__v1__create_session_response__descriptor,
+                                  .deadline_ms = COORDINATOR_MS,
+                                  .trace = op->trace,
+                                  .done = session_created,
+                                  .arg = op};
+    char key[ID_TEXT_MAX + KEY_MAX];
+
+    snprintf(key, sizeof key, "%s:%s", op->account.account_id, op->req.idempotency_key);
+    q.session_type = "sign";
+    q.intent = (ProtobufCBinaryData){op->intent.len, op->intent.b};
+    q.intent_signature = (ProtobufCBinaryData){64, op->intent.signature};
+    q.initiator_key = (ProtobufCBinaryData){32, op->intent.initiator};
+    q.n_members = list_members(members, list, &op->account);
+    q.members = list;
+    q.n_preferred = list_preferred(preferred, op);
+    q.preferred = preferred;
+    q.public_key = op->public_key;
+    q.message_hash = op->message_hash;
+    q.keygen_session_id = op->account.session_id;
+    if (op->req.idempotency_key[0])
+        q.idempotency_key = key;
+    q.deadline_ms = op->intent.deadline_ms;
+    q.trace_id = op->trace;
+    q.want_tokens = op->is_session_form && op->req.parties_n > 0;
+    rpc_start(op->s->coordinator, &request);
+}
+
+static bool is_party(const struct account *account, const char *party_id)
+{
+    for (size_t i = 0; i < account->parties_n; i++)
+        if (strcmp(account->parties[i].id, party_id) == 0)
+            return true;
+    return false;
+}
+
+static bool check_participants(const struct sign *op, struct rpc_status *status)
+{
+    for (size_t i = 0; i < op->req.parties_n; i++)
+        if (!is_party(&op->account, op->req.parties[i])) {
+            *status = rpc_error(RPC_INVALID, "invalid_field", "%s is no party of this account",
+                                op->req.parties[i]);
+            return false;
+        }
+    if (op->req.parties_n && op->req.parties_n < op->account.t) {
+        *status =
+            rpc_error(RPC_INVALID, "invalid_field",
+                      "participants must name at least %u parties of this account", op->account.t);
+        return false;
+    }
+    return true;
+}
+
+static bool same_message(const struct qrt_intent *intent, const struct request_sign *req)
+{
+    return intent->digest == req->digest && intent->message_len == req->message_len &&
+           memcmp(intent->message, req->message, req->message_len) == 0 &&
+           intent->path_n == req->path_n &&
+           memcmp(intent->path, req->path, req->path_n * sizeof req->path[0]) == 0;
+}
+
+/* A caller's own intent is about this account, this message, this path. */
+static bool take_own_intent(struct sign *op, struct rpc_status *status)
+{
+    struct qrt_intent intent;
+    uint8_t account[16];
+
+    if (!intent_of_caller(&op->intent, &intent, op->s, op->intent_text, op->intent_signature,
+                          status))
+        return false;
+    if (intent.operation == QRT_OP_SIGN && id_parse(account, op->account.account_id) &&
+        memcmp(intent.account, account, sizeof account) == 0 &&
+        memcmp(intent.keyid, op->account.keyid, sizeof intent.keyid) == 0 &&
+        same_message(&intent, &op->req))
+        return true;
+    *status = rpc_error(RPC_INVALID, "invalid_intent",
+                        "intent must be to sign this message with this account's key and path");
+    return false;
+}
+
+static bool prepare(struct sign *op, struct rpc_status *status)
+{
+    const struct account *account = &op->account;
+
+    if (account->status != ACCOUNT_ACTIVE) {
+        *status = rpc_error(RPC_STATE, "account_not_active", "the account is %s, not active",
+                            account_status_name(account->status));
+        return false;
+    }
+    if (!check_participants(op, status))
+        return false;
+    if (qrt_derive(&op->key, op->s->ctx, &account->pk, account->cc, op->req.path, op->req.path_n) !=
+            QRT_OK ||
+        qrt_digest(&op->hash, op->s->ctx, op->req.digest, op->req.message, op->req.message_len) !=
+            QRT_OK) {
+        *status = rpc_error(RPC_INVALID, "invalid_field", "derivation_path leads to no valid key");
+        return false;
+    }
+    hex_encode(op->public_key, op->key.pk.b, sizeof op->key.pk.b);
+    hex_encode(op->message_hash, op->hash.b, sizeof op->hash.b);
+    if (op->intent_text[0])
+        return take_own_intent(op, status);
+    intent_of_sign(&op->intent, op->s, account, &op->req);
+    return true;
+}
+
+static void account_found(void *arg, const struct account *account, const struct rpc_status *status)
+{
+    struct sign *op = arg;
+    struct rpc_status fault = *status;
+
+    if (account)
+        op->account = *account;
+    if (account && prepare(op, &fault))
+        create_session(op);
+    else
+        fail(op, fault);
+}
+
+static struct sign *sign_new(struct account_service *s, struct rpc_call *call)
+{
+    struct sign *op = mem_new(1, sizeof *op);
+
+    op->s = s;
+    op->call = call;
+    op->intent_text = op->intent_signature = "";
+    op->started_us = clock_steady_us();
+    snprintf(op->trace, sizeof op->trace, "%s", rpc_trace(call));
+    s->in_flight++;
+    metric_set(s->waiting, (int64_t)s->in_flight);
+    return op;
+}
+
+static void begin(struct sign *op, bool is_valid, struct rpc_status status)
+{
+    if (!is_valid) {
+        fail(op, status);
+    } else if (op->s->in_flight > op->s->in_flight_max) {
+        status = rpc_error(RPC_EXHAUSTED, "too_many_requests",
+                           "%zu requests are waiting for their signatures: try again later",
+                           op->s->in_flight_max);
+        status.retry_after = 1;
+        fail(op, status);
+    } else {
+        lookup_account(op->s, op->req.account_id, account_found, op);
+    }
+}
+
+void sign_message(struct rpc_call *call, const ProtobufCMessage *request, void *service)
+{
+    struct account_service *s = service;
+    const Mpc__Account__V1__SignRequest *in = (const void *)request;
+    struct sign *op = sign_new(s, call);
+    struct rpc_status status = rpc_ok();
+    bool is_valid = request_sign(&op->req, in, s->sign_wait_s, &status);
+
+    op->intent_text = in->intent;
+    op->intent_signature = in->intent_signature;
+    begin(op, is_valid, status);
+}
+
+void sign_session(struct rpc_call *call, const ProtobufCMessage *request, void *service)
+{
+    struct account_service *s = service;
+    struct sign *op = sign_new(s, call);
+    struct rpc_status status = rpc_ok();
+    bool is_valid = request_sign_session(&op->req, (const void *)request, s->sign_wait_s, &status);
+
+    op->is_session_form = true;
+    begin(op, is_valid, status);
+}

@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* SQL of the account service. Statements run on SQLite and PostgreSQL alike. */
+#include "services/account/store.h"
+
+#include "system/core/buffer.h"
+#include "system/core/clock.h"
+
+#include <stdio.h>
+#include <string.h>
+
+const char *const store_migrations[] = {
+    /* 1 */
+    "CREATE TABLE accounts ("
+    "  account_id TEXT PRIMARY KEY, user_id TEXT NOT NULL, session_id TEXT NOT NULL,"
+    "  trace_id TEXT NOT NULL, status TEXT NOT NULL, t INTEGER NOT NULL, n INTEGER NOT NULL,"
+    "  has_user_share INTEGER NOT NULL, created_ms BIGINT NOT NULL, pk BLOB, cc BLOB, keyid BLOB,"
+    "  error_code TEXT, error TEXT, certificate BLOB, user_share BLOB,"
+    "  idempotency_key TEXT UNIQUE, request_hash BLOB);"
+    "CREATE INDEX accounts_by_user ON accounts (user_id, account_id);"
+    "CREATE INDEX accounts_by_status ON accounts (status, account_id);"
+    "CREATE TABLE account_parties ("
+    "  account_id TEXT NOT NULL, party_id TEXT NOT NULL, idx INTEGER NOT NULL,"
+    "  signs INTEGER NOT NULL, PRIMARY KEY (account_id, idx));"
+    "CREATE TABLE audit ("
+    "  seq INTEGER PRIMARY KEY, at_ms BIGINT NOT NULL, caller TEXT NOT NULL,"
+    "  action TEXT NOT NULL, account_id TEXT NOT NULL, session_id TEXT NOT NULL,"
+    "  outcome TEXT NOT NULL, trace_id TEXT NOT NULL);",
+    NULL,
+};
+
+#define COLUMNS                                                                                    \
+    "account_id, user_id, session_id, trace_id, status, t, n, has_user_share, created_ms, pk, cc," \
+    " keyid, error_code, error"
+enum { COLUMN_CERTIFICATE = 14, COLUMN_USER_SHARE = 15 };
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static const char *const status_names[] = {"pending", "active", "failed"};
+
+const char *account_status_name(enum account_status status)
+{
+    return status_names[status];
+}
+
+static enum account_status status_of(const char *name)
+{
+    for (size_t i = 0; i < COUNT(status_names); i++)
+        if (strcmp(name, status_names[i]) == 0)
+            return (enum account_status)i;
+    return ACCOUNT_FAILED;
+}
+
+static void copy_blob(uint8_t *out, size_t len, const struct db_row *row, int column)
+{
+    size_t got;
+    const uint8_t *b = db_get_blob(row, column, &got);
+
+    if (b && got == len)
+        memcpy(out, b, len);
+}
+
+static void copy_text(char *out, size_t cap, const struct db_row *row, int column)
+{
+    snprintf(out, cap, "%s", db_get_text(row, column));
+}
+
+static void read_account(struct account *out, const struct db_row *row)
+{
+    *out = (struct account){.status = status_of(db_get_text(row, 4)),
+                            .t = (uint16_t)db_get_int(row, 5),
+                            .n = (uint16_t)db_get_int(row, 6),
+                            .has_user_share = db_get_int(row, 7) != 0,
+                            .created_ms = db_get_int(row, 8)};
+    copy_text(out->account_id, sizeof out->account_id, row, 0);
+    copy_text(out->user_id, sizeof out->user_id, row, 1);
+    copy_text(out->session_id, sizeof out->session_id, row, 2);
+    copy_text(out->trace_id, sizeof out->trace_id, row, 3);
+    copy_blob(out->pk.b, sizeof out->pk.b, row, 9);
+    copy_blob(out->cc, sizeof out->cc, row, 10);
+    copy_blob(out->keyid, sizeof out->keyid, row, 11);
+    copy_text(out->error_code, sizeof out->error_code, row, 12);
+    copy_text(out->error, sizeof out->error, row, 13);
+}
+
+static bool take_party(const struct db_row *row, void *arg)
+{
+    struct account *account = arg;
+    struct account_party *party;
+
+    if (account->parties_n == COUNT(account->parties))
+        return false;
+    party = &account->parties[account->parties_n++];
+    copy_text(party->id, sizeof party->id, row, 0);
+    party->index = (uint16_t)db_get_int(row, 1);
+    party->signs = db_get_int(row, 2) != 0;
+    return true;
+}
+
+static enum db_result read_parties(struct db_tx *tx, struct account *account)
+{
+    const struct db_value id = db_text(account->account_id);
+
+    account->parties_n = 0;
+    return db_query(tx,
+                    "SELECT party_id, idx, signs FROM account_parties WHERE account_id = $1"
+                    " ORDER BY idx",
+                    &id, 1, take_party, account);
+}
+
+static enum db_result write_parties(struct db_tx *tx, const struct account *account)
+{
+    const struct db_value id = db_text(account->account_id);
+    enum db_result r =
+        db_exec(tx, "DELETE FROM account_parties WHERE account_id = $1", &id, 1, NULL);
+
+    for (size_t i = 0; r == DB_OK && i < account->parties_n; i++) {
+        const struct account_party *party = &account->parties[i];
+        const struct db_value row[] = {id, db_text(party->id), db_int(party->index),
+                                       db_int(party->signs)};
+
+        r = db_exec(tx,
+                    "INSERT INTO account_parties (account_id, party_id, idx, signs)"
+                    " VALUES ($1, $2, $3, $4)",
+                    row, COUNT(row), NULL);
+    }
+    return r;
+}
+
+static enum db_result write_audit(struct db_tx *tx, const struct store_audit *audit)
+{
+    const struct db_value row[] = {db_int(clock_unix_ms()),    db_text(audit->caller),
+                                   db_text(audit->action),     db_text(audit->account_id),
+                                   db_text(audit->session_id), db_text(audit->outcome),
+                                   db_text(audit->trace_id)};
+
+    return db_exec(tx,
+                   "INSERT INTO audit (at_ms, caller, action, account_id, session_id, outcome,"
+                   " trace_id) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+                   row, COUNT(row), NULL);
+}
+
+enum db_result store_audit(struct db_tx *tx, void *arg)
+{
+    return write_audit(tx, arg);
+}
+
+struct known {
+    struct store_insert *job;
+    bool found, same;
+};
+
+static bool take_known(const struct db_row *row, void *arg)
+{
+    struct known *known = arg;
+    size_t len;
+    const uint8_t *hash = db_get_blob(row, COLUMN_CERTIFICATE, &len);
+
+    known->found = true;
+    known->same = hash && len == 32 && memcmp(hash, known->job->request_hash, 32) == 0;
+    if (known->same)
+        read_account(&known->job->account, row);
+    return false;
+}
+
+static enum db_result find_known(struct db_tx *tx, struct known *known)
+{
+    const struct db_value key = db_text(known->job->idempotency_key);
+
+    if (!known->job->idempotency_key[0])
+        return DB_OK;
+    return db_query(tx, "SELECT " COLUMNS ", request_hash FROM accounts WHERE idempotency_key = $1",
+                    &key, 1, take_known, known);
+}
+
+static enum db_result insert_row(struct db_tx *tx, const struct store_insert *job)
+{
+    const struct account *account = &job->account;
+    const char *key = job->idempotency_key[0] ? job->idempotency_key : NULL;
+    const struct db_value row[] = {db_text(account->account_id),
+                                   db_text(account->user_id),
+                                   db_text(account->session_id),
+                                   db_text(account->trace_id),
+                                   db_text(account_status_name(account->status)),
+                                   db_int(account->t),
+                                   db_int(account->n),
+                                   db_int(account->has_user_share),
+                                   db_int(account->created_ms),
+                                   db_text(key),
+                                   db_blob(job->request_hash, 32)};
+
+    return db_exec(tx,
+                   "INSERT INTO accounts (account_id, user_id, session_id, trace_id, status, t, n,"
+                   " has_user_share, created_ms, idempotency_key, request_hash)"
+                   " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+                   row, COUNT(row), NULL);
+}
+
+enum db_result store_insert(struct db_tx *tx, void *arg)
+{
+    struct store_insert *job = arg;
+    struct known known = {.job = job};
+    enum db_result r = find_known(tx, &known);
+
+    if (r != DB_OK)
+        return r;
+    if (!known.found)
+        return insert_row(tx, job);
+    if (!known.same)
+        return DB_REFUSED;
+    job->existed = true;
+    return read_parties(tx, &job->account);
+}
+
+enum db_result store_session(struct db_tx *tx, void *arg)
+{
+    const struct store_session *job = arg;
+    const struct account *account = job->account;
+    const struct db_value row[] = {db_text(account->session_id), db_text(account->account_id)};
+    enum db_result r = db_exec(
+        tx, "UPDATE accounts SET session_id = $1 WHERE account_id = $2 AND status = 'pending'", row,
+        COUNT(row), NULL);
+
+    return r == DB_OK ? write_parties(tx, account) : r;
+}
+
+static enum db_result finish_row(struct db_tx *tx, const struct store_finish *job, int64_t *changed)
+{
+    const struct account *account = job->account;
+    bool active = account->status == ACCOUNT_ACTIVE;
+    const struct db_value none = db_text(NULL);
+    const struct db_value row[] = {
+        db_text(account_status_name(account->status)),
+        active ? db_blob(account->pk.b, sizeof account->pk.b) : none,
+        active ? db_blob(account->cc, sizeof account->cc) : none,
+        active ? db_blob(account->keyid, sizeof account->keyid) : none,
+        active ? none : db_text(account->error_code),
+        active ? none : db_text(account->error),
+        job->certificate_len ? db_blob(job->certificate, job->certificate_len) : none,
+        job->user_share_len ? db_blob(job->user_share, job->user_share_len) : none,
+        db_text(account->session_id),
+        db_text(account->account_id)};
+
+    return db_exec(tx,
+                   "UPDATE accounts SET status = $1, pk = $2, cc = $3, keyid = $4, error_code = $5,"
+                   " error = $6, certificate = $7, user_share = $8, session_id = $9"
+                   " WHERE account_id = $10 AND status = 'pending'",
+                   row, COUNT(row), changed);
+}
+
+enum db_result store_finish(struct db_tx *tx, void *arg)
+{
+    const struct store_finish *job = arg;
+    const struct account *account = job->account;
+    const struct store_audit audit = {.caller = job->caller,
+                                      .action = "account_create",
+                                      .account_id = account->account_id,
+                                      .session_id = account->session_id,
+                                      .outcome = account_status_name(account->status),
+                                      .trace_id = account->trace_id};
+    int64_t changed = 0;
+    enum db_result r = finish_row(tx, job, &changed);
+
+    if (r == DB_OK && changed == 0)
+        return DB_REFUSED;
+    if (r == DB_OK && account->parties_n)
+        r = write_parties(tx, account);
+    return r == DB_OK ? write_audit(tx, &audit) : r;
+}
+
+enum db_result store_forget(struct db_tx *tx, void *arg)
+{
+    const struct store_forget *job = arg;
+    const struct db_value id = db_text(job->account_id);
+
+    return db_exec(tx,
+                   "DELETE FROM accounts WHERE account_id = $1 AND status = 'pending'"
+                   " AND session_id = ''",
+                   &id, 1, NULL);
+}
+
+static uint8_t *blob_copy(size_t *len, const struct db_row *row, int column)
+{
+    const uint8_t *b = db_get_blob(row, column, len);
+
+    return *len ? mem_copy(b, *len) : NULL;
+}
+
+struct found {
+    struct store_get *job;
+    bool found;
+};
+
+static bool take_account(const struct db_row *row, void *arg)
+{
+    struct found *found = arg;
+    struct store_get *job = found->job;
+
+    found->found = true;
+    read_account(&job->account, row);
+    if (job->want_blobs) {
+        job->certificate = blob_copy(&job->certificate_len, row, COLUMN_CERTIFICATE);
+        job->user_share = blob_copy(&job->user_share_len, row, COLUMN_USER_SHARE);
+    }
+    return false;
+}
+
+enum db_result store_get(struct db_tx *tx, void *arg)
+{
+    struct store_get *job = arg;
+    struct found found = {.job = job};
+    const struct db_value id = db_text(job->account_id);
+    enum db_result r = db_query(
+        tx, "SELECT " COLUMNS ", certificate, user_share FROM accounts WHERE account_id = $1", &id,
+        1, take_account, &found);
+
+    if (r != DB_OK)
+        return r;
+    return found.found ? read_parties(tx, &job->account) : DB_REFUSED;
+}
+
+static bool take_listed(const struct db_row *row, void *arg)
+{
+    struct store_list *job = arg;
+
+    read_account(&job->accounts[job->accounts_n++], row);
+    return job->accounts_n <= job->limit;
+}
+
+static enum db_result query_list(struct db_tx *tx, struct store_list *job)
+{
+    const struct db_value params[] = {db_text(job->after), db_int((int64_t)job->limit + 1),
+                                      db_text(job->user_id)};
+
+    if (job->pending_only)
+        return db_query(tx,
+                        "SELECT " COLUMNS " FROM accounts WHERE status = 'pending'"
+                        " AND account_id > $1 ORDER BY account_id LIMIT $2",
+                        params, 2, take_listed, job);
+    if (!job->user_id[0])
+        return db_query(tx,
+                        "SELECT " COLUMNS " FROM accounts WHERE account_id > $1"
+                        " ORDER BY account_id LIMIT $2",
+                        params, 2, take_listed, job);
+    return db_query(tx,
+                    "SELECT " COLUMNS " FROM accounts WHERE account_id > $1 AND user_id = $3"
+                    " ORDER BY account_id LIMIT $2",
+                    params, 3, take_listed, job);
+}
+
+enum db_result store_list(struct db_tx *tx, void *arg)
+{
+    struct store_list *job = arg;
+    enum db_result r;
+
+    job->accounts = mem_new(job->limit + 1, sizeof *job->accounts);
+    r = query_list(tx, job);
+    for (size_t i = 0; r == DB_OK && i < job->accounts_n; i++)
+        r = read_parties(tx, &job->accounts[i]);
+    return r;
+}
+
+enum db_result store_signing_parties(struct db_tx *tx, void *arg)
+{
+    const struct store_signing_parties *job = arg;
+    const struct account *account = job->account;
+    const struct store_audit audit = {.caller = job->caller,
+                                      .action = "signing_parties",
+                                      .account_id = account->account_id,
+                                      .session_id = "",
+                                      .outcome = "stored",
+                                      .trace_id = account->trace_id};
+    enum db_result r = write_parties(tx, account);
+
+    return r == DB_OK ? write_audit(tx, &audit) : r;
+}
