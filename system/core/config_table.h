@@ -17,7 +17,10 @@ enum config_form {
     CONFIG_FORM_KEY,
     /* text of at least |min| characters */
     CONFIG_FORM_SECRET_TEXT,
+    /* |min| to |max| items; |max| 0: any number */
     CONFIG_FORM_LIST,
+    /* at most |max| keys of exactly |min| bytes each, in hex */
+    CONFIG_FORM_KEYS,
     /* one of the words in |words|, separated by | */
     CONFIG_FORM_WORD,
     /* addresses or CIDR ranges, comma separated */
@@ -26,7 +29,8 @@ enum config_form {
     CONFIG_FORM_TARGET
 };
 
-enum { CONFIG_SECRET = 1, CONFIG_REQUIRED = 2 };
+/* CONFIG_EXAMPLE: the placeholder may be the real value too, as a path may. */
+enum { CONFIG_SECRET = 1, CONFIG_REQUIRED = 2, CONFIG_EXAMPLE = 4 };
 
 struct config_row {
     const char *name;

@@ -124,8 +124,7 @@ static void add_field(struct line *line, const struct log_field *field)
     add_text(line, number);
 }
 
-void log_fields(enum log_level level, const char *message, const struct log_field *fields,
-                size_t n)
+void log_fields(enum log_level level, const char *message, const struct log_field *fields, size_t n)
 {
     struct line line = {.len = 0};
 
