@@ -18,10 +18,15 @@ extern const size_t commands_n;
 /* NULL if there is none of that name. */
 const struct command *command_find(const char *name);
 
+int command_account(char **argv);
 int command_address(char **argv);
 int command_demo(char **argv);
 int command_help(char **argv);
 int command_inspect(char **argv);
+int command_parties(char **argv);
+int command_session(char **argv);
+int command_sign(char **argv);
+int command_status(char **argv);
 int command_verify(char **argv);
 int command_version(char **argv);
 

@@ -9,6 +9,11 @@
 
 const struct command commands[] = {
     {"demo", command_demo, "make a 2-of-3 key and sign an Ethereum transaction with it"},
+    {"account", command_account, "create, list, show or verify accounts"},
+    {"sign", command_sign, "sign with an account's key"},
+    {"session", command_session, "show a session, its events, or cancel it"},
+    {"parties", command_parties, "show the parties of the pool"},
+    {"status", command_status, "is the system ready?"},
     {"verify", command_verify, "check a signature"},
     {"address", command_address, "show the addresses of a public key"},
     {"inspect", command_inspect, "show everything public in a file"},

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One HTTP request after the other, by libcurl. The key goes into a header, never into an argument
+ * or a message. */
+#include "api.h"
+
+#include "buffer.h"
+#include "file.h"
+#include "secret.h"
+#include "signals.h"
+
+#include <curl/curl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum {
+    CLIENT_FILE_MAX = 16384,
+    /* the longest wait that the API allows, and some more */
+    TIMEOUT_S = 660,
+    CONNECT_S = 10,
+    ANSWER_MAX = 64 << 20
+};
+
+struct api {
+    CURL *curl;
+    char *url;
+    /* "X-API-Key: ...", from secret_alloc */
+    char *key_header;
+    /* of the present call */
+    const char *doing;
+    time_t began;
+    struct buffer answer;
+};
+
+const char *api_dir(const struct api_options *options)
+{
+    return options->dir ? options->dir : "quorate-data";
+}
+
+static bool read_client(struct api *api, const char *path, struct trouble *trouble)
+{
+    struct file file;
+    json_t *json;
+    const char *url, *key;
+
+    if (!file_read(&file, path, CLIENT_FILE_MAX, trouble)) {
+        trouble_add(trouble, "; is the system running? quorate up starts it");
+        return false;
+    }
+    json = json_loadb((const char *)file.b, file.len, 0, NULL);
+    file_free(&file);
+    url = json_string_value(json_object_get(json, "url"));
+    key = json_string_value(json_object_get(json, "api_key"));
+    if (url && key) {
+        size_t len = strlen(key) + 16;
+
+        api->url = strdup(url);
+        api->key_header = secret_alloc(len);
+        snprintf(api->key_header, len, "X-API-Key: %s", key);
+    }
+    json_decref(json);
+    return (api->url && api->key_header) ||
+           trouble_set(trouble, "%s must hold {\"url\": ..., \"api_key\": ...}", path);
+}
+
+static size_t take(char *b, size_t size, size_t n, void *arg)
+{
+    struct api *api = arg;
+
+    if (api->answer.len + size * n > ANSWER_MAX)
+        return 0;
+    buffer_put(&api->answer, b, size * n);
+    return size * n;
+}
+
+static int tick(void *arg, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
+{
+    const struct api *api = arg;
+    long seconds = (long)(time(NULL) - api->began);
+
+    (void)a, (void)b, (void)c, (void)d;
+    if (api->doing && seconds > 0)
+        say_progress("%s, %ld s", api->doing, seconds);
+    return signals_came();
+}
+
+struct api *api_open(const struct api_options *options)
+{
+    struct api *api = calloc(1, sizeof *api);
+    struct trouble trouble;
+    char path[PATH_MAX];
+
+    if (!api || curl_global_init(CURL_GLOBAL_DEFAULT) != 0)
+        exit(refuse("out of memory"));
+    snprintf(path, sizeof path, "%s/client.json", api_dir(options));
+    if (!read_client(api, options->client ? options->client : path, &trouble)) {
+        say("%s", trouble.text);
+        api_close(api);
+        return NULL;
+    }
+    api->curl = curl_easy_init();
+    if (!api->curl)
+        exit(refuse("out of memory"));
+    signals_catch();
+    return api;
+}
+
+void api_close(struct api *api)
+{
+    if (!api)
+        return;
+    if (api->curl)
+        curl_easy_cleanup(api->curl);
+    if (api->key_header)
+        secret_free(api->key_header);
+    buffer_free(&api->answer);
+    free(api->url);
+    free(api);
+    curl_global_cleanup();
+}
+
+static CURLcode perform(struct api *api, const struct api_call *call, const char *body)
+{
+    char url[1024];
+    struct curl_slist *headers = curl_slist_append(NULL, api->key_header);
+    CURLcode code;
+
+    headers = curl_slist_append(headers, "Content-Type: application/json");
+    snprintf(url, sizeof url, "%s%s", api->url, call->path);
+    curl_easy_reset(api->curl);
+    curl_easy_setopt(api->curl, CURLOPT_URL, url);
+    curl_easy_setopt(api->curl, CURLOPT_CUSTOMREQUEST, call->verb);
+    curl_easy_setopt(api->curl, CURLOPT_HTTPHEADER, headers);
+    if (body)
+        curl_easy_setopt(api->curl, CURLOPT_POSTFIELDS, body);
+    curl_easy_setopt(api->curl, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(api->curl, CURLOPT_NOPROXY, "*");
+    curl_easy_setopt(api->curl, CURLOPT_TIMEOUT, (long)TIMEOUT_S);
+    curl_easy_setopt(api->curl, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_S);
+    curl_easy_setopt(api->curl, CURLOPT_WRITEFUNCTION, take);
+    curl_easy_setopt(api->curl, CURLOPT_WRITEDATA, api);
+    curl_easy_setopt(api->curl, CURLOPT_XFERINFOFUNCTION, tick);
+    curl_easy_setopt(api->curl, CURLOPT_XFERINFODATA, api);
+    curl_easy_setopt(api->curl, CURLOPT_NOPROGRESS, 0L);
+    code = curl_easy_perform(api->curl);
+    curl_slist_free_all(headers);
+    return code;
+}
+
+static json_t *read_answer(struct api *api, struct trouble *trouble)
+{
+    json_t *json = json_loadb((const char *)api->answer.b, api->answer.len, 0, NULL);
+    const char *error = json_string_value(json_object_get(json, "error"));
+    long status = 0;
+
+    curl_easy_getinfo(api->curl, CURLINFO_RESPONSE_CODE, &status);
+    if (status >= 200 && status < 300 && json_is_object(json))
+        return json;
+    if (error)
+        trouble_set(trouble, "%s", error);
+    else
+        trouble_set(trouble, "%s answered with HTTP status %ld", api->url, status);
+    if (api_text(json, "session_id")[0])
+        trouble_add(trouble, " (session %s)", api_text(json, "session_id"));
+    json_decref(json);
+    return NULL;
+}
+
+json_t *api_try(struct api *api, const struct api_call *call, struct trouble *trouble)
+{
+    char *body = call->body ? json_dumps(call->body, JSON_COMPACT) : NULL;
+    CURLcode code;
+
+    json_decref(call->body);
+    api->doing = call->doing;
+    api->began = time(NULL);
+    api->answer.len = 0;
+    code = perform(api, call, body);
+    say_progress_end();
+    free(body);
+    if (code == CURLE_OK)
+        return read_answer(api, trouble);
+    if (signals_came())
+        trouble_set(trouble, "stopped by a signal; what was asked for may still be done");
+    else
+        trouble_set(trouble, "cannot ask %s: %s", api->url, curl_easy_strerror(code));
+    return NULL;
+}
+
+json_t *api_ask(struct api *api, const struct api_call *call)
+{
+    struct trouble trouble;
+    json_t *answer = api_try(api, call, &trouble);
+
+    if (!answer)
+        say("%s", trouble.text);
+    return answer;
+}
+
+bool api_is_id(const char *text)
+{
+    return strlen(text) == 36 && strspn(text, "0123456789abcdefABCDEF-") == 36;
+}
+
+json_t *api_participants(const char *list)
+{
+    json_t *out = json_array();
+
+    for (size_t len; *list; list += len + (list[len] == ',')) {
+        json_t *one = json_object();
+
+        len = strcspn(list, ",");
+        json_object_set_new(one, "party_id", json_stringn(list, len));
+        json_array_append_new(out, one);
+    }
+    return out;
+}
+
+const char *api_text(const json_t *object, const char *key)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+
+    return text ? text : "";
+}
