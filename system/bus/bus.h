@@ -4,7 +4,8 @@
  * A mailbox belongs to one receiver. Items get ascending sequence numbers from 1; they stay until
  * the receiver acknowledges them, until their deadline, or until the process ends. Bounds hold per
  * mailbox and per (mailbox, group), so that one session cannot crowd out another: an item above a
- * bound is refused, never silently dropped. Not thread-safe: one loop. */
+ * bound is refused, never silently dropped. A mailbox, once named, stays as a few bytes, because
+ * its numbers must not begin anew: only name receivers that are known. Not thread-safe: one loop. */
 #ifndef SYSTEM_BUS_BUS_H
 #define SYSTEM_BUS_BUS_H
 
@@ -35,7 +36,8 @@ void bus_free(struct bus *bus);
  * Tells the reader that waits, if any (bus_watch). |seq| may be NULL. */
 enum bus_result bus_put(struct bus *bus, const char *box, const char *group, const void *b,
                         size_t len, int64_t deadline_ms, int64_t *seq);
-/* Items after |after|, oldest first, until |each| returns false; lent for the call. */
+/* Items after |after|, oldest first, until |each| returns false; lent for the call. |each| must
+ * not change the bus. */
 void bus_read(struct bus *bus, const char *box, int64_t after,
               bool (*each)(const struct bus_item *item, void *arg), void *arg);
 /* Forget everything up to and including |through|. */
