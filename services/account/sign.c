@@ -346,6 +346,8 @@ static void account_found(void *arg, const struct account *account, const struct
 
     if (account)
         op->account = *account;
+    else if (op->is_session_form && fault.code == RPC_NOT_FOUND)
+        fault = rpc_error(RPC_NOT_FOUND, "account_not_found", "invalid account ID");
     if (account && prepare(op, &fault))
         create_session(op);
     else
