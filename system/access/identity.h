@@ -22,8 +22,7 @@ struct identity {
 bool identity_verify(struct identity *out, const Mpc__Session__V1__PartyCertificate *certificate,
                      const uint8_t ca[32]);
 /* Encoded PartyCertificate, heap, the caller's. |ca_secret| is libsodium's 64-byte secret key. */
-uint8_t *identity_issue(size_t *len, const struct identity *identity,
-                        const uint8_t ca_secret[64]);
+uint8_t *identity_issue(size_t *len, const struct identity *identity, const uint8_t ca_secret[64]);
 
 struct registration {
     const char *party_id, *role;

@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The guard. A caller shows a token or an API key; the key counts only from an allowed address, and
+ * the address is looked at first, so that strangers cannot try keys. Keys are compared by keyed
+ * hash, all of them, in constant time.
+ *
+ * Failures are counted per address (IPv6: per /64) and told to the log, the first FAILURES of a
+ * minute; after them the address is told to wait. A token that is ours but out of time is no try
+ * to get in and is not counted. */
+#include "system/access/access.h"
+
+#include "system/access/address.h"
+#include "system/core/buffer.h"
+#include "system/core/config_table.h"
+#include "system/core/log.h"
+#include "system/core/metrics.h"
+#include "system/core/secret.h"
+
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { KEYS_MAX = 2, FAILURES = 20, CACHE_ENTRIES = 65536 };
+
+/* Guarded: hashes of keys under a key of this process. */
+struct keys {
+    uint8_t hash_key[32];
+    uint8_t hashes[KEYS_MAX][32];
+};
+
+struct access {
+    struct keys *keys;
+    size_t keys_n;
+    struct address_list allowed, proxies;
+    unsigned per_minute;
+    struct token_key *tokens;
+    struct cache *cache;
+    struct metric *bad_keys, *bad_addresses, *bad_tokens;
+};
+
+/* Does |program| have this variable? */
+static bool reads(enum config_program program, const char *name)
+{
+    for (size_t i = 0; i < config_rows_n; i++)
+        if (strcmp(config_rows[i].name, name) == 0)
+            return (config_rows[i].programs & (unsigned)program) != 0;
+    return false;
+}
+
+static void hash_key(uint8_t out[32], const struct access *access, const char *key)
+{
+    crypto_generichash(out, 32, (const uint8_t *)key, strlen(key), access->keys->hash_key,
+                       sizeof access->keys->hash_key);
+}
+
+static bool load_keys(struct access *access, const struct config *config, char error[RPC_TEXT_MAX])
+{
+    access->keys_n = config_list_n(config, "MPC_API_KEY");
+    if (access->keys_n < 1 || access->keys_n > KEYS_MAX) {
+        snprintf(error, RPC_TEXT_MAX, "MPC_API_KEY must be one key, or two while rotating");
+        return false;
+    }
+    for (size_t i = 0; i < access->keys_n; i++)
+        hash_key(access->keys->hashes[i], access, config_list_item(config, "MPC_API_KEY", i));
+    return true;
+}
+
+static bool load_addresses(struct address_list *list, const struct config *config, const char *name,
+                           char error[RPC_TEXT_MAX])
+{
+    const char *bad = "";
+
+    if (address_list_load(list, config, name, &bad))
+        return true;
+    snprintf(error, RPC_TEXT_MAX, "%s: \"%.100s\" is no address and no CIDR range", name, bad);
+    return false;
+}
+
+static bool load(struct access *access, const struct config *config, enum config_program program,
+                 char error[RPC_TEXT_MAX])
+{
+    if (reads(program, "JWT_SECRET_KEY"))
+        access->tokens = token_key_new(config_text(config, "JWT_SECRET_KEY"));
+    if (!reads(program, "MPC_API_KEY"))
+        return true;
+    access->per_minute = (unsigned)config_int(config, "RATE_LIMIT_PER_MINUTE");
+    return load_keys(access, config, error) &&
+           load_addresses(&access->allowed, config, "ALLOWED_IPS", error) &&
+           load_addresses(&access->proxies, config, "TRUSTED_PROXIES", error);
+}
+
+static struct metric *failures(const char *labels)
+{
+    return metric_new(METRIC_COUNTER, "quorate_auth_failures_total", labels,
+                      "Calls refused for what the caller showed.");
+}
+
+struct access *access_new(const struct config *config, enum config_program program,
+                          char error[RPC_TEXT_MAX])
+{
+    struct access *access = mem_new(1, sizeof *access);
+
+    access->keys = secret_new(sizeof *access->keys);
+    randombytes_buf(access->keys->hash_key, sizeof access->keys->hash_key);
+    access->cache = cache_new(CACHE_ENTRIES);
+    access->bad_keys = failures("reason=\"key\"");
+    access->bad_addresses = failures("reason=\"address\"");
+    access->bad_tokens = failures("reason=\"token\"");
+    if (load(access, config, program, error))
+        return access;
+    access_free(access);
+    return NULL;
+}
+
+void access_free(struct access *access)
+{
+    if (!access)
+        return;
+    secret_free(access->keys);
+    address_list_free(&access->allowed);
+    address_list_free(&access->proxies);
+    token_key_free(access->tokens);
+    cache_free(access->cache);
+    free(access);
+}
+
+const struct token_key *access_tokens(const struct access *access)
+{
+    return access->tokens;
+}
+
+/* All zero (len 0) is in no list. */
+static struct address caller_of(const struct access *access, const struct rpc_call *call)
+{
+    struct address peer, caller = {0};
+
+    if (address_parse(&peer, rpc_peer(call)))
+        address_of_caller(&caller, &peer, rpc_header(call, "x-forwarded-for"), &access->proxies);
+    return caller;
+}
+
+void access_address(const struct access *access, const struct rpc_call *call, char out[64])
+{
+    struct address caller = caller_of(access, call);
+
+    if (caller.len)
+        address_print(out, &caller);
+    else
+        snprintf(out, ADDRESS_TEXT_MAX, "%s", rpc_peer(call));
+}
+
+static struct rpc_status wait_for(unsigned seconds, const char *text)
+{
+    struct rpc_status status = rpc_error(RPC_EXHAUSTED, "rate_limited", "%s", text);
+
+    status.retry_after = seconds > 0 ? (int)seconds : 1;
+    return status;
+}
+
+/* The key of the count: nobody gets more tries by having many addresses of one IPv6 network. */
+static void count_name(char out[80], struct address address)
+{
+    char text[ADDRESS_TEXT_MAX] = "";
+
+    if (address.len == 16)
+        memset(address.b + 8, 0, 8);
+    address_print(text, &address);
+    snprintf(out, 80, "failed/%s", text);
+}
+
+/* Count and tell a failure; |refusal| is its answer unless there were too many. */
+static struct rpc_status failed(struct access *access, struct rpc_call *call, struct metric *metric,
+                                const char *why, struct rpc_status refusal)
+{
+    struct address caller = caller_of(access, call);
+    char name[80], address[ADDRESS_TEXT_MAX];
+    unsigned wait = 0;
+
+    metric_add(metric, 1);
+    count_name(name, caller);
+    if (!cache_allow(access->cache, name, FAILURES, FAILURES, &wait))
+        return wait_for(wait, "too many failed tries from this address");
+    access_address(access, call, address);
+    log_event(LOG_WARN, "a caller was refused", LOG_S("reason", why), LOG_S("address", address),
+              LOG_S("method", rpc_call_method(call)->path), LOG_S("request", rpc_trace(call)));
+    return refusal;
+}
+
+static struct rpc_status unauthorized(void)
+{
+    return rpc_error(RPC_UNAUTHENTICATED, "unauthorized", "unauthorized");
+}
+
+/* The number of the key from 1; 0: none of ours. Every key is compared. */
+static unsigned key_number(const struct access *access, const char *key)
+{
+    uint8_t hash[32];
+    unsigned number = 0;
+
+    if (!key)
+        return 0;
+    hash_key(hash, access, key);
+    for (unsigned i = 0; i < access->keys_n; i++)
+        if (sodium_memcmp(hash, access->keys->hashes[i], sizeof hash) == 0)
+            number = i + 1;
+    sodium_memzero(hash, sizeof hash);
+    return number;
+}
+
+static struct rpc_status limit_rate(struct access *access, unsigned key,
+                                    const struct address *address)
+{
+    char name[96], text[ADDRESS_TEXT_MAX];
+    unsigned wait = 0;
+
+    if (access->per_minute == 0)
+        return rpc_ok();
+    address_print(text, address);
+    snprintf(name, sizeof name, "rate/%u/%s", key, text);
+    if (cache_allow(access->cache, name, access->per_minute, access->per_minute, &wait))
+        return rpc_ok();
+    return wait_for(wait, "too many requests with this key from this address");
+}
+
+static struct rpc_status check_key(struct access *access, struct rpc_call *call)
+{
+    struct address caller = caller_of(access, call);
+    unsigned number;
+
+    if (!address_is_in(&caller, &access->allowed))
+        return failed(access, call, access->bad_addresses, "address not in ALLOWED_IPS",
+                      rpc_error(RPC_DENIED, "address_not_allowed",
+                                "calls from this address are not allowed"));
+    number = key_number(access, rpc_header(call, "x-api-key"));
+    if (number == 0)
+        return failed(access, call, access->bad_keys, "missing or wrong API key", unauthorized());
+    rpc_set_caller(call, "api-key");
+    return limit_rate(access, number, &caller);
+}
+
+/* The token itself; NULL without one. */
+static const char *bearer(const struct rpc_call *call)
+{
+    const char *text = rpc_header(call, "authorization");
+
+    if (!text || strncasecmp(text, "Bearer ", 7) != 0)
+        return NULL;
+    return text + 7 + strspn(text + 7, " ");
+}
+
+/* Of the kinds that the method takes, the first that the token is. */
+static struct rpc_status read_token(const struct access *access, struct rpc_call *call,
+                                    const char *text)
+{
+    static const struct {
+        unsigned bit;
+        enum token_kind kind;
+    } kinds[] = {{ACCESS_SERVICE, TOKEN_SERVICE}, {ACCESS_PARTY, TOKEN_PARTY}};
+    unsigned bits = rpc_call_method(call)->access;
+    struct rpc_status status = unauthorized();
+    struct token token;
+
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        struct rpc_status one;
+
+        if (!(bits & kinds[i].bit))
+            continue;
+        one = token_read(&token, access->tokens, kinds[i].kind, text);
+        if (one.code == RPC_OK) {
+            rpc_set_caller(call, token.subject);
+            return one;
+        }
+        /* Ours, but out of time, says more than of another kind. */
+        if (strcmp(one.name, "unauthorized") != 0 || strcmp(status.name, "unauthorized") == 0)
+            status = one;
+    }
+    return status;
+}
+
+static struct rpc_status check_token(struct access *access, struct rpc_call *call, const char *text)
+{
+    struct rpc_status status = read_token(access, call, text);
+
+    if (status.code == RPC_OK)
+        return status;
+    if (strcmp(status.name, "unauthorized") != 0) {
+        metric_add(access->bad_tokens, 1);
+        return status;
+    }
+    return failed(access, call, access->bad_tokens, status.text, unauthorized());
+}
+
+struct rpc_status access_guard(struct rpc_call *call, void *arg)
+{
+    struct access *access = arg;
+    unsigned bits = rpc_call_method(call)->access;
+    const char *text = bearer(call);
+
+    if (bits & ACCESS_OPEN)
+        return rpc_ok();
+    if (text && access->tokens && bits & (ACCESS_SERVICE | ACCESS_PARTY))
+        return check_token(access, call, text);
+    if (bits & ACCESS_API_KEY && access->keys_n > 0)
+        return check_key(access, call);
+    if (bits & (ACCESS_API_KEY | ACCESS_SERVICE | ACCESS_PARTY))
+        return failed(access, call, access->bad_tokens, "no token", unauthorized());
+    log_event(LOG_ERROR, "a method says nothing of who may call it",
+              LOG_S("method", rpc_call_method(call)->path));
+    return rpc_error(RPC_DENIED, "not_allowed", "nobody may call this method");
+}
