@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Whether a registration is genuine: the operator's authority certified the identity key, and who
+ * registers holds it now. RegisterParty is open to the network, so tries are limited by address,
+ * and failures more tightly. */
+#ifndef ROUTER_ADMISSION_H
+#define ROUTER_ADMISSION_H
+
+#include "router.pb-c.h"
+#include "system/rpc/status.h"
+
+#include <stdint.h>
+
+enum {
+    ADMISSION_PER_MINUTE = 600,
+    ADMISSION_BURST = 200,
+    ADMISSION_FAILURES_PER_MINUTE = 30,
+    ADMISSION_FAILURES_BURST = 30,
+    ADMISSION_NONCE_MS = 65000
+};
+
+struct admission;
+
+/* |ca_key|: 32 bytes, copied. */
+struct admission *admission_new(const uint8_t *ca_key);
+void admission_free(struct admission *admission);
+
+/* RPC_OK, or why not: RPC_INVALID a field; RPC_UNAUTHENTICATED certificate, proof or nonce;
+ * RPC_STATE "clock_skew"; RPC_EXHAUSTED the address tried too often. A nonce is good once. */
+struct rpc_status admission_check(struct admission *admission,
+                                  const Mpc__Router__V1__RegisterPartyRequest *request,
+                                  const char *address, int64_t now_ms);
+
+/* RPC_OK, or RPC_STATE with a sentence that has the difference. */
+struct rpc_status admission_check_clock(const char *party_id, int64_t time_ms, int64_t now_ms);
+
+#endif

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "services/router/book.h"
+
+#include "services/router/size_cap.h"
+#include "services/router/table.h"
+#include "system/core/buffer.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct book {
+    struct table *sessions;
+    /* of the biggest roster so far */
+    size_t payload_max;
+};
+
+struct book *book_new(void)
+{
+    struct book *book = mem_new(1, sizeof *book);
+
+    book->sessions = table_new();
+    book->payload_max = size_cap_general();
+    return book;
+}
+
+static void free_roster(struct roster *roster)
+{
+    for (size_t i = 0; i < roster->members_n; i++)
+        free(roster->members[i]);
+    free(roster->members);
+}
+
+static void free_session(void *value)
+{
+    struct session *session = value;
+
+    for (size_t i = 0; i < session->rosters_n; i++)
+        free_roster(&session->rosters[i]);
+    free(session->rosters);
+    free(session);
+}
+
+void book_free(struct book *book)
+{
+    if (!book)
+        return;
+    table_free(book->sessions, free_session);
+    free(book);
+}
+
+bool is_final_event(const char *event_type)
+{
+    static const char *const finals[] = {"session_completed", "session_failed", "session_expired",
+                                         "session_cancelled"};
+
+    for (size_t i = 0; i < sizeof finals / sizeof finals[0]; i++)
+        if (strcmp(event_type, finals[i]) == 0)
+            return true;
+    return false;
+}
+
+static void fill_roster(struct roster *roster, const Mpc__Session__V1__Setup *setup)
+{
+    roster->attempt = setup->attempt;
+    roster->payload_max = size_cap(setup->session_type, setup->n_members, setup->threshold_t);
+    roster->members_n = setup->n_members;
+    roster->members = mem_new(setup->n_members + 1, sizeof *roster->members);
+    for (size_t i = 0; i < setup->n_members; i++)
+        roster->members[i] = text_copy(setup->members[i]->party_id);
+}
+
+/* Room for one more: the oldest goes if there are too many. Attempts are few, so each makes the
+ * array anew. */
+static struct roster *add_roster(struct session *session)
+{
+    struct roster *rosters = mem_new(session->rosters_n + 1, sizeof *rosters);
+    size_t dropped = session->rosters_n == BOOK_ATTEMPTS_MAX;
+
+    if (dropped)
+        free_roster(&session->rosters[0]);
+    session->rosters_n -= dropped;
+    if (session->rosters_n)
+        memcpy(rosters, session->rosters + dropped, session->rosters_n * sizeof *rosters);
+    free(session->rosters);
+    session->rosters = rosters;
+    return &rosters[session->rosters_n++];
+}
+
+static void take_setup(struct book *book, struct session *session,
+                       const Mpc__Session__V1__Setup *setup)
+{
+    struct roster *roster;
+
+    if (!setup || session_roster(session, setup->attempt))
+        return;
+    roster = add_roster(session);
+    fill_roster(roster, setup);
+    if (roster->payload_max > book->payload_max)
+        book->payload_max = roster->payload_max;
+}
+
+static struct session *add_session(struct book *book, const char *session_id)
+{
+    struct session *session;
+
+    if (table_n(book->sessions) >= BOOK_SESSIONS_MAX)
+        return NULL;
+    session = mem_new(1, sizeof *session);
+    snprintf(session->id, sizeof session->id, "%s", session_id);
+    table_add(book->sessions, session_id, session);
+    return session;
+}
+
+struct session *book_take(struct book *book, const Mpc__Session__V1__SessionEvent *event,
+                          int64_t deadline_ms, int64_t free_ms)
+{
+    struct session *session = book_session(book, event->session_id);
+
+    if (!session)
+        session = add_session(book, event->session_id);
+    if (!session)
+        return NULL;
+    if (event->trace_id[0])
+        snprintf(session->trace, sizeof session->trace, "%s", event->trace_id);
+    if (deadline_ms > session->deadline_ms)
+        session->deadline_ms = deadline_ms;
+    take_setup(book, session, event->setup);
+    if (is_final_event(event->event_type) && !session->has_ended) {
+        session->has_ended = true;
+        session->free_ms = free_ms;
+    }
+    return session;
+}
+
+struct session *book_session(const struct book *book, const char *session_id)
+{
+    return table_get(book->sessions, session_id);
+}
+
+const struct roster *session_roster(const struct session *session, uint32_t attempt)
+{
+    for (size_t i = session->rosters_n; i-- > 0;)
+        if (session->rosters[i].attempt == attempt)
+            return &session->rosters[i];
+    return NULL;
+}
+
+bool roster_has(const struct roster *roster, const char *party_id)
+{
+    for (size_t i = 0; i < roster->members_n; i++)
+        if (strcmp(roster->members[i], party_id) == 0)
+            return true;
+    return false;
+}
+
+size_t book_payload_max(const struct book *book)
+{
+    return book->payload_max;
+}
+
+struct tick {
+    int64_t now_ms;
+    void (*ended)(const struct session *session, void *arg);
+    void *arg;
+};
+
+static bool tick_session(void *value, void *arg)
+{
+    struct session *session = value;
+    struct tick *tick = arg;
+    bool is_over = session->deadline_ms <= tick->now_ms;
+
+    if (session->free_ms && (is_over || session->free_ms <= tick->now_ms)) {
+        session->free_ms = 0;
+        tick->ended(session, tick->arg);
+    }
+    if (!is_over)
+        return true;
+    free_session(session);
+    return false;
+}
+
+void book_tick(struct book *book, int64_t now_ms,
+               void (*ended)(const struct session *session, void *arg), void *arg)
+{
+    struct tick tick = {now_ms, ended, arg};
+
+    table_sweep(book->sessions, tick_session, &tick);
+}
+
+size_t book_sessions(const struct book *book)
+{
+    return table_n(book->sessions);
+}

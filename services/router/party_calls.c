@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* RegisterParty, Heartbeat, GetRegisteredParties, WatchPresence. */
+#include "services/router/router.h"
+
+#include "system/core/buffer.h"
+#include "system/core/clock.h"
+#include "system/core/log.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { TOKEN_S = 600 };
+
+static void make_token(const struct router *router, char out[TOKEN_TEXT_MAX],
+                       const struct party *party, int64_t now_ms)
+{
+    struct token token = {.kind = TOKEN_PARTY, .expires = now_ms / 1000 + TOKEN_S};
+
+    snprintf(token.subject, sizeof token.subject, "%s", party->id);
+    snprintf(token.role, sizeof token.role, "%s", party->role);
+    token_make(out, access_tokens(router->host->access), &token);
+}
+
+static void reply_registered(struct router *router, struct rpc_call *call,
+                             const struct party *party, int64_t now_ms)
+{
+    Mpc__Router__V1__RegisterPartyResponse response =
+        MPC__ROUTER__V1__REGISTER_PARTY_RESPONSE__INIT;
+    char token[TOKEN_TEXT_MAX];
+
+    make_token(router, token, party, now_ms);
+    response.party_token = token;
+    response.lease_ms = (uint32_t)config_int(router->host->config, "LEASE_MS");
+    response.router_boot_id.data = router->boot_id;
+    response.router_boot_id.len = sizeof router->boot_id;
+    response.server_time_ms = now_ms;
+    rpc_reply(call, &response.base);
+}
+
+static void refuse_registration(struct router *router, struct rpc_call *call, const char *address,
+                                struct rpc_status status)
+{
+    metric_add(router->metrics.registrations_refused, 1);
+    log_event(LOG_WARN, "a registration was refused", LOG_S("address", address),
+              LOG_S("reason", status.text), LOG_S("trace", rpc_trace(call)));
+    rpc_fail(call, status);
+}
+
+void router_register_party(struct rpc_call *call, const ProtobufCMessage *request, void *service)
+{
+    const Mpc__Router__V1__RegisterPartyRequest *in = (const void *)request;
+    struct router *router = service;
+    struct moment now = router_now();
+    struct rpc_status status;
+    enum registered result;
+    char address[64];
+
+    access_address(router->host->access, call, address);
+    status = admission_check(router->admission, in, address, now.unix_ms);
+    if (status.code != RPC_OK) {
+        refuse_registration(router, call, address, status);
+        return;
+    }
+    result = registry_register(router->registry, in, now);
+    if (result == REGISTERED_FULL) {
+        refuse_registration(router, call, address,
+                            rpc_error(RPC_EXHAUSTED, "too_many_parties",
+                                      "this router knows %d parties already", PARTIES_MAX));
+        return;
+    }
+    if (result == REGISTERED_RESTARTED)
+        streams_drop(router->streams, in->party_id);
+    metric_add(router->metrics.registrations, 1);
+    log_event(LOG_INFO, "a party registered", LOG_S("party", in->party_id), LOG_S("role", in->role),
+              LOG_S("version", in->version), LOG_S("address", address),
+              LOG_I("restarted", result == REGISTERED_RESTARTED), LOG_S("trace", rpc_trace(call)));
+    reply_registered(router, call, registry_party(router->registry, in->party_id), now.unix_ms);
+}
+
+void router_heartbeat(struct rpc_call *call, const ProtobufCMessage *request, void *service)
+{
+    const Mpc__Router__V1__HeartbeatRequest *in = (const void *)request;
+    Mpc__Router__V1__HeartbeatResponse response = MPC__ROUTER__V1__HEARTBEAT_RESPONSE__INIT;
+    struct router *router = service;
+    struct moment now = router_now();
+    struct party *party = router_caller(router, call, "party_id", in->party_id);
+    struct rpc_status status;
+    char token[TOKEN_TEXT_MAX];
+
+    if (!party)
+        return;
+    status = admission_check_clock(in->party_id, in->time_ms, now.unix_ms);
+    if (status.code != RPC_OK) {
+        rpc_fail(call, status);
+        return;
+    }
+    registry_heartbeat(router->registry, in->party_id, in->load, now);
+    make_token(router, token, party, now.unix_ms);
+    response.party_token = token;
+    response.router_boot_id.data = router->boot_id;
+    response.router_boot_id.len = sizeof router->boot_id;
+    response.server_time_ms = now.unix_ms;
+    rpc_reply(call, &response.base);
+}
+
+static bool is_role_filter(const char *role)
+{
+    return !*role || strcmp(role, "persistent") == 0 || strcmp(role, "delegate") == 0 ||
+           strcmp(role, "temporary") == 0;
+}
+
+void router_get_registered_parties(struct rpc_call *call, const ProtobufCMessage *request,
+                                   void *service)
+{
+    const Mpc__Router__V1__GetRegisteredPartiesRequest *in = (const void *)request;
+    Mpc__Router__V1__GetRegisteredPartiesResponse response =
+        MPC__ROUTER__V1__GET_REGISTERED_PARTIES_RESPONSE__INIT;
+    struct router *router = service;
+    const struct party **parties;
+    Mpc__Router__V1__Party *rows;
+    char(*seen)[CLOCK_TEXT_MAX];
+    size_t n;
+
+    if (!is_role_filter(in->role)) {
+        rpc_fail(call, rpc_error(RPC_INVALID, "invalid_role",
+                                 "role must be persistent, delegate or temporary"));
+        return;
+    }
+    parties = registry_list(router->registry, in->role, &n);
+    rows = mem_new(n + 1, sizeof *rows);
+    seen = mem_new(n + 1, sizeof *seen);
+    response.parties = mem_new(n + 1, sizeof *response.parties);
+    response.n_parties = n;
+    for (size_t i = 0; i < n; i++) {
+        party_fill(&rows[i], parties[i], seen[i]);
+        response.parties[i] = &rows[i];
+    }
+    rpc_reply(call, &response.base);
+    free(response.parties);
+    free(seen);
+    free(rows);
+    free(parties);
+}
+
+void router_watch_presence(struct rpc_call *call, const ProtobufCMessage *request, void *service)
+{
+    struct router *router = service;
+
+    (void)request;
+    if (router_is_coordinator(call))
+        presence_watch(router->presence, call);
+}

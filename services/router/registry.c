@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "services/router/registry.h"
+
+#include "services/router/table.h"
+#include "system/core/buffer.h"
+#include "system/core/log.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FORGET_US (UINT64_C(86400) * 1000000)
+
+struct registry {
+    struct table *parties;
+    uint64_t lease_us, ticked_us;
+    size_t live_n;
+    void (*changed)(const struct party *party, void *arg);
+    void *arg;
+};
+
+struct registry *registry_new(unsigned lease_ms,
+                              void (*changed)(const struct party *party, void *arg), void *arg)
+{
+    struct registry *registry = mem_new(1, sizeof *registry);
+
+    registry->parties = table_new();
+    registry->lease_us = (uint64_t)lease_ms * 1000;
+    registry->changed = changed;
+    registry->arg = arg;
+    return registry;
+}
+
+static void free_party(void *value)
+{
+    struct party *party = value;
+
+    free(party->body);
+    free(party->signature);
+    free(party);
+}
+
+void registry_free(struct registry *registry)
+{
+    if (!registry)
+        return;
+    table_free(registry->parties, free_party);
+    free(registry);
+}
+
+static void tell(struct registry *registry, const struct party *party)
+{
+    registry->changed(party, registry->arg);
+}
+
+static void set_live(struct registry *registry, struct party *party, bool live)
+{
+    if (party->live == live)
+        return;
+    party->live = live;
+    registry->live_n = live ? registry->live_n + 1 : registry->live_n - 1;
+}
+
+static void seen(struct registry *registry, struct party *party, struct moment now)
+{
+    party->last_seen_ms = now.unix_ms;
+    party->seen_us = now.steady_us;
+    set_live(registry, party, true);
+}
+
+static void set_certificate(struct party *party,
+                            const Mpc__Session__V1__PartyCertificate *certificate)
+{
+    free(party->body);
+    free(party->signature);
+    party->body = mem_copy(certificate->body.data, certificate->body.len);
+    party->body_len = certificate->body.len;
+    party->signature = mem_copy(certificate->signature.data, certificate->signature.len);
+    party->signature_len = certificate->signature.len;
+}
+
+static void fill(struct party *party, const Mpc__Router__V1__RegisterPartyRequest *request)
+{
+    snprintf(party->id, sizeof party->id, "%s", request->party_id);
+    snprintf(party->role, sizeof party->role, "%s", request->role);
+    snprintf(party->version, sizeof party->version, "%s", request->version);
+    party->capacity = request->capacity;
+    memcpy(party->boot_id, request->boot_id.data, sizeof party->boot_id);
+    set_certificate(party, request->certificate);
+}
+
+enum registered registry_register(struct registry *registry,
+                                  const Mpc__Router__V1__RegisterPartyRequest *request,
+                                  struct moment now)
+{
+    struct party *party = table_get(registry->parties, request->party_id);
+    bool restarted;
+
+    if (!party && table_n(registry->parties) >= PARTIES_MAX)
+        return REGISTERED_FULL;
+    restarted = party && memcmp(party->boot_id, request->boot_id.data, sizeof party->boot_id) != 0;
+    if (!party) {
+        party = mem_new(1, sizeof *party);
+        table_add(registry->parties, request->party_id, party);
+    }
+    fill(party, request);
+    if (restarted)
+        party->load = 0;
+    seen(registry, party, now);
+    tell(registry, party);
+    return restarted ? REGISTERED_RESTARTED : REGISTERED;
+}
+
+struct party *registry_heartbeat(struct registry *registry, const char *party_id, uint32_t load,
+                                 struct moment now)
+{
+    struct party *party = table_get(registry->parties, party_id);
+    bool news;
+
+    if (!party)
+        return NULL;
+    news = !party->live || party->load != load;
+    if (!party->live)
+        log_event(LOG_INFO, "a party is back", LOG_S("party", party->id));
+    party->load = load;
+    seen(registry, party, now);
+    if (news)
+        tell(registry, party);
+    return party;
+}
+
+struct party *registry_party(const struct registry *registry, const char *party_id)
+{
+    return table_get(registry->parties, party_id);
+}
+
+struct tick {
+    struct registry *registry;
+    uint64_t now_us, slept_us;
+};
+
+static bool tick_party(void *value, void *arg)
+{
+    struct party *party = value;
+    struct tick *tick = arg;
+    struct registry *registry = tick->registry;
+
+    party->seen_us += tick->slept_us;
+    if (party->seen_us > tick->now_us)
+        party->seen_us = tick->now_us;
+    if (party->live && tick->now_us - party->seen_us >= registry->lease_us) {
+        set_live(registry, party, false);
+        log_event(LOG_WARN, "a party is silent: its lease ran out", LOG_S("party", party->id));
+        tell(registry, party);
+    }
+    if (party->live || tick->now_us - party->seen_us < FORGET_US)
+        return true;
+    free_party(party);
+    return false;
+}
+
+void registry_tick(struct registry *registry, struct moment now)
+{
+    uint64_t gap = registry->ticked_us ? now.steady_us - registry->ticked_us : 0;
+    struct tick tick = {registry, now.steady_us, gap > registry->lease_us / 2 ? gap : 0};
+
+    registry->ticked_us = now.steady_us;
+    table_sweep(registry->parties, tick_party, &tick);
+}
+
+size_t registry_live_n(const struct registry *registry)
+{
+    return registry->live_n;
+}
+
+struct listing {
+    const struct party **parties;
+    size_t n;
+    const char *role;
+};
+
+static bool list_party(void *value, void *arg)
+{
+    const struct party *party = value;
+    struct listing *listing = arg;
+
+    if (!*listing->role || strcmp(party->role, listing->role) == 0)
+        listing->parties[listing->n++] = party;
+    return true;
+}
+
+static int by_id(const void *a, const void *b)
+{
+    const struct party *const *left = a, *const *right = b;
+
+    return strcmp((*left)->id, (*right)->id);
+}
+
+const struct party **registry_list(const struct registry *registry, const char *role, size_t *n)
+{
+    struct listing listing = {mem_new(table_n(registry->parties) + 1, sizeof(const struct party *)),
+                              0, role};
+
+    table_sweep(registry->parties, list_party, &listing);
+    qsort(listing.parties, listing.n, sizeof *listing.parties, by_id);
+    *n = listing.n;
+    return listing.parties;
+}

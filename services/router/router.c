@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "services/router/router.h"
+
+#include "system/core/buffer.h"
+#include "system/core/clock.h"
+#include "system/core/log.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SWEEP_MS = 1000, TICK_MAX_MS = 300, ROUTE_REQUEST_MAX = 4 << 20 };
+
+#define SERVICE "mpc.router.v1.MessageRouter/"
+#define MESSAGE(name) &mpc__router__v1__##name##__descriptor
+
+/* clang-format off */
+static const struct rpc_method methods[] = {
+    { SERVICE "RegisterParty", MESSAGE(register_party_request), MESSAGE(register_party_response),
+      false, router_register_party, ACCESS_OPEN, 8192 },
+    { SERVICE "Heartbeat", MESSAGE(heartbeat_request), MESSAGE(heartbeat_response),
+      false, router_heartbeat, ACCESS_PARTY, 8192 },
+    { SERVICE "SubscribeSessionEvents", MESSAGE(subscribe_session_events_request),
+      &mpc__session__v1__session_event__descriptor,
+      true, router_subscribe_session_events, ACCESS_PARTY, 8192 },
+    { SERVICE "RouteMessage", MESSAGE(route_message_request), MESSAGE(route_message_response),
+      false, router_route_message, ACCESS_PARTY, ROUTE_REQUEST_MAX },
+    { SERVICE "SubscribeMessages", MESSAGE(subscribe_messages_request), MESSAGE(message_batch),
+      true, router_subscribe_messages, ACCESS_PARTY, 8192 },
+    { SERVICE "AcknowledgeMessages", MESSAGE(acknowledge_messages_request),
+      MESSAGE(acknowledge_messages_response),
+      false, router_acknowledge_messages, ACCESS_PARTY, 8192 },
+    { SERVICE "GetRegisteredParties", MESSAGE(get_registered_parties_request),
+      MESSAGE(get_registered_parties_response),
+      false, router_get_registered_parties, ACCESS_API_KEY | ACCESS_SERVICE | ACCESS_PARTY, 8192 },
+    { SERVICE "PendingMessages", MESSAGE(pending_messages_request), MESSAGE(message_batch),
+      false, router_pending_messages, ACCESS_PARTY, 8192 },
+    { SERVICE "PublishSessionEvent", MESSAGE(publish_session_event_request),
+      MESSAGE(publish_session_event_response),
+      false, router_publish_session_event, ACCESS_SERVICE, 0 },
+    { SERVICE "WatchPresence", MESSAGE(watch_presence_request), MESSAGE(presence_batch),
+      true, router_watch_presence, ACCESS_SERVICE, 8192 },
+    { NULL, NULL, NULL, false, NULL, 0, 0 },
+};
+static const struct rpc_route routes[] = {
+    { "POST", "/api/v1/messages", SERVICE "RouteMessage", 200 },
+    { "GET", "/api/v1/messages/pending", SERVICE "PendingMessages", 200 },
+    { "GET", "/api/v1/parties", SERVICE "GetRegisteredParties", 200 },
+    { NULL, NULL, NULL, 0 },
+};
+/* clang-format on */
+
+struct moment router_now(void)
+{
+    return (struct moment){clock_unix_ms(), clock_steady_us()};
+}
+
+static void make_metrics(struct router_metrics *m)
+{
+    static const char *const reasons[REFUSED_N] = {"reason=\"invalid\"",  "reason=\"stranger\"",
+                                                   "reason=\"too_long\"", "reason=\"mailbox_full\"",
+                                                   "reason=\"stray\"",    "reason=\"ended\""};
+
+    m->registrations = metric_new(METRIC_COUNTER, "quorate_router_registrations_total", NULL,
+                                  "Registrations of parties.");
+    m->registrations_refused =
+        metric_new(METRIC_COUNTER, "quorate_router_registrations_refused_total", NULL,
+                   "Registrations that were refused.");
+    m->parties_live = metric_new(METRIC_GAUGE, "quorate_router_parties_live", NULL,
+                                 "Parties inside their lease.");
+    m->sessions = metric_new(METRIC_GAUGE, "quorate_router_sessions", NULL,
+                             "Sessions known from their events.");
+    m->streams = metric_new(METRIC_GAUGE, "quorate_router_streams", NULL,
+                            "Streams of events and messages that parties hold open.");
+    m->messages = metric_new(METRIC_COUNTER, "quorate_router_messages_total", NULL,
+                             "Messages put into mailboxes.");
+    m->bytes = metric_new(METRIC_COUNTER, "quorate_router_message_bytes_total", NULL,
+                          "Payload bytes put into mailboxes.");
+    m->events = metric_new(METRIC_COUNTER, "quorate_router_events_total", NULL,
+                           "Session events published.");
+    m->mailbox_items = metric_new(METRIC_GAUGE, "quorate_router_mailbox_items", NULL,
+                                  "Messages and events that wait.");
+    m->mailbox_bytes =
+        metric_new(METRIC_GAUGE, "quorate_router_mailbox_bytes", NULL, "Bytes that wait.");
+    for (size_t i = 0; i < REFUSED_N; i++)
+        m->refused[i] = metric_new(METRIC_COUNTER, "quorate_router_messages_refused_total",
+                                   reasons[i], "Messages that were not put into a mailbox.");
+}
+
+static void set_gauges(struct router *router)
+{
+    struct router_metrics *m = &router->metrics;
+
+    metric_set(m->parties_live, (int64_t)registry_live_n(router->registry));
+    metric_set(m->sessions, (int64_t)book_sessions(router->book));
+    metric_set(m->streams, (int64_t)streams_n(router->streams));
+    metric_set(m->mailbox_items, (int64_t)mail_items(router->mail));
+    metric_set(m->mailbox_bytes, (int64_t)mail_bytes(router->mail));
+}
+
+static void on_changed(const struct party *party, void *arg)
+{
+    struct router *router = arg;
+
+    presence_changed(router->presence, party);
+}
+
+static void on_ended(const struct session *session, void *arg)
+{
+    struct router *router = arg;
+
+    mail_forget(router->mail, session->id);
+}
+
+static void tick(uv_timer_t *timer)
+{
+    struct router *router = timer->data;
+    struct moment now = router_now();
+
+    registry_tick(router->registry, now);
+    /* Also if the wall clock was set back. */
+    if (now.unix_ms >= router->swept_ms && now.unix_ms - router->swept_ms < SWEEP_MS)
+        return;
+    router->swept_ms = now.unix_ms;
+    book_tick(router->book, now.unix_ms, on_ended, router);
+    mail_expire(router->mail, now.unix_ms);
+    set_gauges(router);
+}
+
+static void start_timer(struct router *router, unsigned lease_ms)
+{
+    uint64_t every = lease_ms / 10;
+
+    if (every > TICK_MAX_MS)
+        every = TICK_MAX_MS;
+    uv_timer_init(router->host->loop, &router->timer);
+    router->timer.data = router;
+    uv_timer_start(&router->timer, tick, every, every);
+}
+
+void *router_start(const struct service_host *host, char error[RPC_TEXT_MAX])
+{
+    struct router *router = mem_new(1, sizeof *router);
+    unsigned lease_ms = (unsigned)config_int(host->config, "LEASE_MS");
+
+    (void)error;
+    router->host = host;
+    randombytes_buf(router->boot_id, sizeof router->boot_id);
+    make_metrics(&router->metrics);
+    router->admission = admission_new(config_key(host->config, "CA_KEY", 32));
+    router->presence = presence_new();
+    router->registry = registry_new(lease_ms, on_changed, router);
+    presence_set_registry(router->presence, router->registry);
+    router->book = book_new();
+    router->mail = mail_new((size_t)config_int(host->config, "MAILBOX_BYTES"));
+    router->streams = streams_new(host->loop, router->mail, router->boot_id);
+    start_timer(router, lease_ms);
+    rpc_server_add(host->server, methods, routes, router);
+    return router;
+}
+
+bool router_is_ready(void *service)
+{
+    (void)service;
+    return true;
+}
+
+static void closed(void *arg)
+{
+    struct router *router = arg;
+
+    if (--router->closing == 0)
+        router->stopped(router->stopped_arg);
+}
+
+static void on_timer_closed(uv_handle_t *handle)
+{
+    closed(handle->data);
+}
+
+void router_stop(void *service, void (*stopped)(void *arg), void *arg)
+{
+    struct router *router = service;
+
+    router->stopped = stopped;
+    router->stopped_arg = arg;
+    router->closing = 2;
+    presence_close(router->presence);
+    uv_close((uv_handle_t *)&router->timer, on_timer_closed);
+    streams_close(router->streams, closed, router);
+}
+
+void router_free(void *service)
+{
+    struct router *router = service;
+
+    if (!router)
+        return;
+    streams_free(router->streams);
+    mail_free(router->mail);
+    book_free(router->book);
+    presence_free(router->presence);
+    registry_free(router->registry);
+    admission_free(router->admission);
+    free(router);
+}
+
+bool router_is_caller(struct rpc_call *call, const char *field, const char *party_id)
+{
+    if (strcmp(rpc_caller(call), party_id) == 0)
+        return true;
+    rpc_fail(call, rpc_error(RPC_DENIED, "not_the_caller",
+                             "%s must be the caller's own party id, %s", field, rpc_caller(call)));
+    return false;
+}
+
+struct party *router_caller(struct router *router, struct rpc_call *call, const char *field,
+                            const char *party_id)
+{
+    struct party *party;
+
+    if (!router_is_caller(call, field, party_id))
+        return NULL;
+    party = registry_party(router->registry, party_id);
+    if (!party)
+        rpc_fail(call,
+                 rpc_error(RPC_STATE, "not_registered",
+                           "party %s is not registered here: call RegisterParty first", party_id));
+    return party;
+}
