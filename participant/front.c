@@ -1,0 +1,511 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What comes in: frames of the keeper, events, messages and orders of the network, time. Each
+ * becomes a fact for the session's core (front_session.h), and front_act does what follows. */
+#include "participant/front_state.h"
+
+#include "system/core/buffer.h"
+#include "system/core/clock.h"
+#include "system/core/log.h"
+#include "system/core/metrics.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    SWEEP_MS = 1000,
+    /* sweeps between two questions for the keeper's figures */
+    STATS_EVERY = 5,
+    /* the coordinator ends a session first; this party's own clock is the last resort */
+    GRACE_MS = 2000,
+    /* a session that ended before it was heard of */
+    UNHEARD_MS = 120000
+};
+
+/* Frames of the keeper. */
+
+static void take_ready(struct front *front, const Mpc__Keeper__V1__Ready *ready)
+{
+    Mpc__Keeper__V1__GetShareKey ask = MPC__KEEPER__V1__GET_SHARE_KEY__INIT;
+
+    log_event(LOG_INFO, "the keeper is ready", LOG_S("party", ready->party_id),
+              LOG_S("role", ready->role));
+    if (!strcmp(ready->role, "delegate"))
+        front_to_keeper(front, MPC__KEEPER__V1__TO_KEEPER__REQUEST_GET_SHARE_KEY, &ask, 0);
+    link_ready(front->link, ready);
+}
+
+static struct front_entry *find_live(struct front *front, const char *session_id)
+{
+    struct front_entry *entry = front_table_find(&front->table, session_id);
+
+    return entry && !entry->core.has_ended ? entry : NULL;
+}
+
+static void take_send(struct front *front, const Mpc__Keeper__V1__Send *send)
+{
+    struct front_entry *entry = find_live(front, send->session_id);
+
+    if (!entry || send->attempt != entry->core.attempt)
+        return;
+    for (size_t i = 0; i < send->n_messages; i++)
+        front_outbox_add(front->outbox, &entry->mail, entry->id, send->attempt, send->messages[i]);
+    metric_set(front->metrics.kept, (int64_t)front_outbox_bytes(front->outbox));
+}
+
+static Mpc__Keeper__V1__Outcome *copy_outcome(const Mpc__Keeper__V1__Outcome *outcome)
+{
+    size_t len = mpc__keeper__v1__outcome__get_packed_size(outcome);
+    uint8_t *b = mem_new(len + 1, 1);
+    Mpc__Keeper__V1__Outcome *copy;
+
+    mpc__keeper__v1__outcome__pack(outcome, b);
+    copy = mpc__keeper__v1__outcome__unpack(NULL, len, b);
+    free(b);
+    return copy;
+}
+
+static void log_outcome(const struct front_entry *entry, const Mpc__Keeper__V1__Outcome *outcome)
+{
+    const bool failed = outcome->outcome_case == MPC__KEEPER__V1__OUTCOME__OUTCOME_FAILURE;
+    const Mpc__Coordinator__V1__FailureOutcome *failure = failed ? outcome->failure : NULL;
+
+    if (!failure) {
+        log_event(LOG_INFO, "session done here", LOG_S("session", entry->id),
+                  LOG_S("trace", entry->trace), LOG_I("attempt", outcome->attempt));
+        return;
+    }
+    log_event(LOG_WARN, "session failed here", LOG_S("session", entry->id),
+              LOG_S("trace", entry->trace), LOG_I("attempt", outcome->attempt),
+              LOG_S("code", failure->code), LOG_S("error", failure->text));
+}
+
+/* Beside its report in the core. False: it has one, or there is no room. */
+static bool keep_outcome(struct front_entry *entry, const Mpc__Keeper__V1__Outcome *outcome)
+{
+    for (uint32_t i = 0; i < entry->core.reports_n; i++) {
+        if (entry->core.reports[i].attempt != outcome->attempt)
+            continue;
+        if (entry->outcomes[i] && entry->outcomes[i]->attempt == outcome->attempt)
+            return false;
+        if (entry->outcomes[i])
+            mpc__keeper__v1__outcome__free_unpacked(entry->outcomes[i], NULL);
+        entry->outcomes[i] = copy_outcome(outcome);
+        return true;
+    }
+    return false;
+}
+
+static void take_outcome(struct front *front, const Mpc__Keeper__V1__Outcome *outcome)
+{
+    struct front_entry *entry = find_live(front, outcome->session_id);
+    unsigned actions;
+
+    if (!entry || !entry->core.is_known || outcome->attempt > entry->core.attempt)
+        return;
+    actions = front_session_outcome(&entry->core, outcome->attempt);
+    if (!keep_outcome(entry, outcome))
+        return;
+    log_outcome(entry, outcome);
+    front_act(front, entry, actions);
+    if (front->host.outcome)
+        front->host.outcome(front->host.arg, outcome);
+}
+
+static void take_share(struct front *front, const Mpc__Keeper__V1__SealedShare *share)
+{
+    struct front_entry *entry = find_live(front, share->session_id);
+
+    if (!entry || !share->sealed.len)
+        return;
+    if (!entry->share || entry->share_len != share->sealed.len ||
+        memcmp(entry->share, share->sealed.data, share->sealed.len) != 0) {
+        free(entry->share);
+        entry->share = mem_copy(share->sealed.data, share->sealed.len);
+        entry->share_len = share->sealed.len;
+        front_act(front, entry, front_session_share(&entry->core));
+    }
+    if (front->host.share)
+        front->host.share(front->host.arg, share);
+}
+
+static void take_stats(struct front *front, const Mpc__Keeper__V1__Stats *stats)
+{
+    const struct front_metrics *m = &front->metrics;
+
+    metric_set(m->shares, stats->shares);
+    metric_set(m->dropped, (int64_t)stats->dropped);
+    metric_set(m->burned, (int64_t)stats->burned);
+    metric_set(m->presignatures, (int64_t)stats->presignatures);
+    metric_set(m->signatures, (int64_t)stats->signatures);
+    metric_set(m->failures, (int64_t)stats->failures);
+}
+
+static void take_share_key(struct front *front, const Mpc__Keeper__V1__ShareKey *key)
+{
+    if (key->public_key.len != sizeof front->share_key)
+        return;
+    memcpy(front->share_key, key->public_key.data, sizeof front->share_key);
+    front->has_share_key = true;
+}
+
+static void on_frame(void *arg, const Mpc__Keeper__V1__FromKeeper *frame)
+{
+    struct front *front = arg;
+
+    switch (frame->reply_case) {
+    case MPC__KEEPER__V1__FROM_KEEPER__REPLY_READY:
+        take_ready(front, frame->ready);
+        return;
+    case MPC__KEEPER__V1__FROM_KEEPER__REPLY_SEND:
+        take_send(front, frame->send);
+        return;
+    case MPC__KEEPER__V1__FROM_KEEPER__REPLY_OUTCOME:
+        take_outcome(front, frame->outcome);
+        return;
+    case MPC__KEEPER__V1__FROM_KEEPER__REPLY_PROOF:
+        link_proof(front->link, frame->proof);
+        return;
+    case MPC__KEEPER__V1__FROM_KEEPER__REPLY_STATS:
+        take_stats(front, frame->stats);
+        return;
+    case MPC__KEEPER__V1__FROM_KEEPER__REPLY_SEALED_SHARE:
+        take_share(front, frame->sealed_share);
+        return;
+    case MPC__KEEPER__V1__FROM_KEEPER__REPLY_SHARE_ANSWER:
+        if (front->host.answer)
+            front->host.answer(front->host.arg, frame->share_answer);
+        return;
+    case MPC__KEEPER__V1__FROM_KEEPER__REPLY_SHARE_KEY:
+        take_share_key(front, frame->share_key);
+        return;
+    default:
+        return;
+    }
+}
+
+static void on_written(void *arg, int64_t mark)
+{
+    struct front *front = arg;
+
+    if (mark == front->sent_mark && front->dropped_mark > mark)
+        mark = front->dropped_mark;
+    link_handed(front->link, mark);
+}
+
+static void on_drained(void *arg)
+{
+    link_resume(((struct front *)arg)->link);
+}
+
+static void on_pipe_end(void *arg, const char *why)
+{
+    struct front *front = arg;
+
+    if (front->is_stopping)
+        front->stopped(front->stopped_arg);
+    else
+        front->params.fault(front->params.fault_arg, why);
+}
+
+/* The network. */
+
+static void on_prove(void *arg, int64_t time_ms, const uint8_t nonce[16])
+{
+    Mpc__Keeper__V1__ProveRegistration prove = MPC__KEEPER__V1__PROVE_REGISTRATION__INIT;
+
+    prove.time_ms = time_ms;
+    prove.nonce = (ProtobufCBinaryData){.len = 16, .data = (uint8_t *)nonce};
+    front_to_keeper(arg, MPC__KEEPER__V1__TO_KEEPER__REQUEST_PROVE, &prove, 0);
+}
+
+/* The state that an event ends a session in, NULL for other events. */
+static const char *final_status(const char *event_type)
+{
+    static const char *const names[][2] = {{"session_completed", "completed"},
+                                           {"session_failed", "failed"},
+                                           {"session_expired", "expired"},
+                                           {"session_cancelled", "cancelled"}};
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (!strcmp(event_type, names[i][0]))
+            return names[i][1];
+    return NULL;
+}
+
+/* An end may come before its beginning: remembered for a while, so that nothing opens then. */
+static void take_end(struct front *front, const char *session_id, const char *status,
+                     const char *detail)
+{
+    struct front_entry *entry = front_table_find(&front->table, session_id);
+
+    if (!entry) {
+        entry = front_table_add(&front->table, session_id);
+        if (!entry)
+            return;
+        entry->forget_ms = clock_unix_ms() + UNHEARD_MS;
+    }
+    front_close(front, entry, status, detail);
+}
+
+static void on_event(void *arg, const Mpc__Session__V1__SessionEvent *event)
+{
+    const char *status = final_status(event->event_type);
+    uint8_t id[16];
+
+    if (!id_parse(id, event->session_id))
+        return;
+    if (status)
+        take_end(arg, event->session_id, status, event->detail);
+    else if (event->setup && !strcmp(event->setup->session_id, event->session_id))
+        front_invite(arg, event->setup, event->join_token);
+}
+
+static void on_order(void *arg, const Mpc__Session__V1__Order *order)
+{
+    front_to_keeper(arg, MPC__KEEPER__V1__TO_KEEPER__REQUEST_ORDER, (void *)order, 0);
+}
+
+/* For a run that is over: dropped, and handed when everything before it is. */
+static void drop_message(struct front *front, int64_t mark)
+{
+    front->dropped_mark = mark;
+    if (front_pipe_is_empty(front->pipe))
+        link_handed(front->link, mark);
+}
+
+static bool on_message(void *arg, const Mpc__Router__V1__IncomingMessage *message, int64_t mark)
+{
+    Mpc__Keeper__V1__Deliver deliver = MPC__KEEPER__V1__DELIVER__INIT;
+    struct front *front = arg;
+    const struct front_entry *entry;
+
+    if (front_pipe_is_full(front->pipe))
+        return false;
+    metric_add(front->metrics.received, 1);
+    entry = front_table_find(&front->table, message->session_id);
+    if (entry && (entry->core.has_ended ||
+                  (entry->core.is_known && message->attempt < entry->core.attempt))) {
+        drop_message(front, mark);
+        return true;
+    }
+    deliver.session_id = message->session_id;
+    deliver.attempt = message->attempt;
+    deliver.from = message->from;
+    deliver.payload = message->payload;
+    front->sent_mark = mark;
+    front_to_keeper(front, MPC__KEEPER__V1__TO_KEEPER__REQUEST_DELIVER, &deliver, mark);
+    return true;
+}
+
+static void on_up(void *arg)
+{
+    front_outbox_wake(((struct front *)arg)->outbox);
+}
+
+static void on_lost(void *arg)
+{
+    front_outbox_resend(((struct front *)arg)->outbox);
+}
+
+static void on_fault(void *arg, const char *why)
+{
+    struct front *front = arg;
+
+    front->params.fault(front->params.fault_arg, why);
+}
+
+/* Time. */
+
+static bool visit_sweep(void *arg, struct front_entry *entry)
+{
+    struct front *front = arg;
+    int64_t now = clock_unix_ms();
+
+    if (entry->core.has_ended)
+        return now < entry->forget_ms;
+    if (now >= entry->deadline_ms + GRACE_MS)
+        front_close(front, entry, "expired", "its deadline is over");
+    return true;
+}
+
+static void count_mail(struct front *front)
+{
+    uint64_t sent = front_outbox_sent(front->outbox);
+    uint64_t resent = front_outbox_resent(front->outbox);
+
+    metric_set(front->metrics.kept, (int64_t)front_outbox_bytes(front->outbox));
+    metric_add(front->metrics.sent, (int64_t)(sent - front->sent_told));
+    metric_add(front->metrics.resent, (int64_t)(resent - front->resent_told));
+    front->sent_told = sent;
+    front->resent_told = resent;
+}
+
+static void on_sweep(uv_timer_t *timer)
+{
+    Mpc__Keeper__V1__GetStats ask = MPC__KEEPER__V1__GET_STATS__INIT;
+    struct front *front = timer->data;
+
+    front_table_each(&front->table, visit_sweep, front);
+    count_mail(front);
+    if (front->sweeps++ % STATS_EVERY == 0)
+        front_to_keeper(front, MPC__KEEPER__V1__TO_KEEPER__REQUEST_GET_STATS, &ask, 0);
+}
+
+/* Life. */
+
+static void make_metrics(struct front_metrics *m)
+{
+    m->running = metric_new(METRIC_GAUGE, "quorate_party_running", NULL,
+                            "Sessions that this party takes part in.");
+    m->kept = metric_new(METRIC_GAUGE, "quorate_party_kept_bytes", NULL,
+                         "Sent messages kept until their sessions end.");
+    m->sent = metric_new(METRIC_COUNTER, "quorate_party_sent_total", NULL,
+                         "Messages handed to the router.");
+    m->resent = metric_new(METRIC_COUNTER, "quorate_party_resent_total", NULL,
+                           "Messages handed to the router again.");
+    m->received = metric_new(METRIC_COUNTER, "quorate_party_received_total", NULL,
+                             "Messages taken from the router.");
+    m->reports = metric_new(METRIC_COUNTER, "quorate_party_reports_total", NULL,
+                            "Outcomes that the coordinator acknowledged.");
+    m->refused = metric_new(METRIC_COUNTER, "quorate_party_reports_refused_total", NULL,
+                            "Outcomes that the coordinator refused.");
+    m->shares = metric_new(METRIC_GAUGE, "quorate_party_shares", NULL, "Shares kept.");
+    m->dropped = metric_new(METRIC_COUNTER, "quorate_party_dropped_total", NULL,
+                            "Messages that did not authenticate or that nobody waited for.");
+    m->burned = metric_new(METRIC_COUNTER, "quorate_party_burned_total", NULL,
+                           "Pairs burned after a proven cheat.");
+    m->presignatures =
+        metric_new(METRIC_GAUGE, "quorate_party_presignatures", NULL, "Presignatures in the pool.");
+    m->signatures = metric_new(METRIC_COUNTER, "quorate_party_signatures_total", NULL,
+                               "Signatures that this party ended.");
+    m->failures =
+        metric_new(METRIC_COUNTER, "quorate_party_failures_total", NULL, "Runs that failed here.");
+}
+
+static struct link *make_link(struct front *front, const struct front_params *params)
+{
+    struct link_params link = params->link;
+    const struct link_watch watch = {.arg = front,
+                                     .prove = on_prove,
+                                     .event = on_event,
+                                     .order = on_order,
+                                     .message = on_message,
+                                     .up = on_up,
+                                     .lost = on_lost,
+                                     .fault = on_fault};
+
+    link.loop = params->loop;
+    return link_new(&link, &watch);
+}
+
+struct front *front_new(const struct front_params *params)
+{
+    struct front *front = mem_new(1, sizeof *front);
+    const struct front_pipe_watch watch = {.arg = front,
+                                           .frame = on_frame,
+                                           .written = on_written,
+                                           .drained = on_drained,
+                                           .ended = on_pipe_end};
+
+    front->params = *params;
+    if (params->host)
+        front->host = *params->host;
+    front_table_init(&front->table);
+    make_metrics(&front->metrics);
+    front->link = make_link(front, params);
+    front->outbox = front_outbox_new(params->loop, front->link);
+    uv_timer_init(params->loop, &front->sweep_timer);
+    uv_timer_init(params->loop, &front->again_timer);
+    front->sweep_timer.data = front->again_timer.data = front;
+    front->handles = 2;
+    uv_timer_start(&front->sweep_timer, on_sweep, SWEEP_MS, SWEEP_MS);
+    front->pipe = front_pipe_new(params->loop, params->keeper_fd, &watch);
+    return front;
+}
+
+void front_stop(struct front *front, void (*stopped)(void *arg), void *arg)
+{
+    front->is_stopping = true;
+    front->stopped = stopped;
+    front->stopped_arg = arg;
+    front_pipe_shut(front->pipe);
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    struct front *front = handle->data;
+
+    if (--front->handles == 0)
+        free(front);
+}
+
+static bool visit_drop(void *arg, struct front_entry *entry)
+{
+    struct front *front = arg;
+
+    front_outbox_drop(front->outbox, &entry->mail, UINT32_MAX);
+    return true;
+}
+
+void front_free(struct front *front)
+{
+    if (!front || front->is_freed)
+        return;
+    front->is_freed = true;
+    link_free(front->link);
+    front_table_each(&front->table, visit_drop, front);
+    front_table_free(&front->table);
+    front_outbox_free(front->outbox);
+    front_pipe_free(front->pipe);
+    uv_close((uv_handle_t *)&front->sweep_timer, on_closed);
+    uv_close((uv_handle_t *)&front->again_timer, on_closed);
+}
+
+bool front_is_ready(const struct front *front)
+{
+    return !front->is_stopping && link_is_up(front->link);
+}
+
+/* For a host. */
+
+bool front_look(const struct front *front, const char *session_id, struct front_view *out)
+{
+    const struct front_entry *entry = front_table_find(&front->table, session_id);
+
+    if (!entry)
+        return false;
+    *out = (struct front_view){.setup = entry->setup,
+                               .is_open = entry->core.is_open,
+                               .has_ended = entry->core.has_ended,
+                               .has_token = entry->core.has_token,
+                               .status = entry->status ? entry->status : "",
+                               .detail = entry->detail ? entry->detail : ""};
+    return true;
+}
+
+void front_lend(struct front *front, const char *session_id, const uint8_t *sealed, size_t len)
+{
+    Mpc__Keeper__V1__LendShare lend = MPC__KEEPER__V1__LEND_SHARE__INIT;
+
+    lend.session_id = (char *)session_id;
+    lend.sealed = (ProtobufCBinaryData){.len = len, .data = (uint8_t *)sealed};
+    front_to_keeper(front, MPC__KEEPER__V1__TO_KEEPER__REQUEST_LEND_SHARE, &lend, 0);
+}
+
+void front_confirm(struct front *front, const char *session_id)
+{
+    Mpc__Keeper__V1__ConfirmShare confirm = MPC__KEEPER__V1__CONFIRM_SHARE__INIT;
+
+    confirm.session_id = (char *)session_id;
+    front_to_keeper(front, MPC__KEEPER__V1__TO_KEEPER__REQUEST_CONFIRM_SHARE, &confirm, 0);
+}
+
+const uint8_t *front_share_key(const struct front *front)
+{
+    return front->has_share_key ? front->share_key : NULL;
+}
+
+const char *front_party(const struct front *front)
+{
+    return link_party(front->link);
+}

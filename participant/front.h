@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The front of a party: between the network (link.h) and the keeper (front_pipe.h), without shares
+ * and without keys. It learns of sessions by events and polls, hands each attempt to the keeper
+ * once, joins, carries messages both ways, reports outcomes, and forgets a session when it ends.
+ * What to do for a session is front_session.h's; this does it.
+ *
+ * It believes nothing that it carries: the keeper checks intents and messages. The keeper's death
+ * is the front's (fault); the front's death ends the keeper by the end of the socket. */
+#ifndef PARTICIPANT_FRONT_H
+#define PARTICIPANT_FRONT_H
+
+#include "keeper.pb-c.h"
+#include "participant/link.h"
+#include "system/rpc/status.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+
+struct front;
+
+/* What a host beyond a server party (server-party-api) decides and hears; any may be NULL.
+ * Everything is lent for the call. */
+struct front_host {
+    void *arg;
+    /* does this invitation wait for front_release? */
+    bool (*holds)(void *arg, const Mpc__Session__V1__Setup *setup);
+    /* how front_ask ended; |setup| NULL unless RPC_OK */
+    void (*joined)(void *arg, const char *session_id, const struct rpc_status *status,
+                   const Mpc__Session__V1__Setup *setup);
+    void (*outcome)(void *arg, const Mpc__Keeper__V1__Outcome *outcome);
+    void (*share)(void *arg, const Mpc__Keeper__V1__SealedShare *share);
+    void (*answer)(void *arg, const Mpc__Keeper__V1__ShareAnswer *answer);
+    /* |status|: completed, failed, expired, cancelled */
+    void (*ended)(void *arg, const char *session_id, const char *status, const char *detail);
+};
+
+struct front_params {
+    uv_loop_t *loop;
+    /* the front's end of the keeper's socket pair, taken over */
+    int keeper_fd;
+    /* loop is set by the front */
+    struct link_params link;
+    /* cannot go on; one line. May come inside front_new's loop callbacks only */
+    void (*fault)(void *arg, const char *why);
+    void *fault_arg;
+    /* NULL: a server party */
+    const struct front_host *host;
+};
+
+struct front *front_new(const struct front_params *params);
+/* Close the keeper's socket, then |stopped| when the keeper is gone. */
+void front_stop(struct front *front, void (*stopped)(void *arg), void *arg);
+/* Memory goes on the loop's next turns. NULL is nothing. */
+void front_free(struct front *front);
+/* The keeper spoke, the party is registered and subscribed, the coordinator answers. */
+bool front_is_ready(const struct front *front);
+
+/* For a host. */
+
+/* What is known of a session; lent until the next turn of the loop. */
+struct front_view {
+    /* NULL while only a token is known */
+    const Mpc__Session__V1__Setup *setup;
+    bool is_open, has_ended, has_token;
+    /* after the end */
+    const char *status, *detail;
+};
+bool front_look(const struct front *front, const char *session_id, struct front_view *out);
+/* Join a held session with |join_token|, or (NULL, "") the invited event's; the answer comes by
+ * host->joined, at once if it was joined before. False: no such session and no token. */
+bool front_ask(struct front *front, const char *session_id, const char *join_token);
+/* A held session may open now. |user_public_key| (32 bytes) replaces the setup's; NULL keeps it. */
+void front_release(struct front *front, const char *session_id, const uint8_t *user_public_key);
+void front_lend(struct front *front, const char *session_id, const uint8_t *sealed, size_t len);
+void front_confirm(struct front *front, const char *session_id);
+/* X25519 key that a lent share is sealed to, 32 bytes; NULL until the keeper told it. */
+const uint8_t *front_share_key(const struct front *front);
+const char *front_party(const struct front *front);
+
+#endif

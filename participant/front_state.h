@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What front.c (what comes in) and front_act.c (what is done about it) share. Nobody else includes
+ * it. */
+#ifndef PARTICIPANT_FRONT_STATE_H
+#define PARTICIPANT_FRONT_STATE_H
+
+#include "participant/front.h"
+#include "participant/front_pipe.h"
+#include "participant/front_table.h"
+
+enum { FRONT_SHARE_KEY_BYTES = 32 };
+
+struct front_metrics {
+    struct metric *running, *kept, *sent, *resent, *received, *reports, *refused;
+    struct metric *shares, *dropped, *burned, *presignatures, *signatures, *failures;
+};
+
+struct front {
+    struct front_params params;
+    struct front_host host;
+    struct link *link;
+    struct front_pipe *pipe;
+    struct front_outbox *outbox;
+    struct front_table table;
+    struct front_metrics metrics;
+    /* sessions that count as load */
+    uint32_t running;
+    /* the last mark given to the pipe, and the last of a message that was dropped behind it */
+    int64_t sent_mark, dropped_mark;
+    uint64_t sent_told, resent_told;
+    uint8_t share_key[FRONT_SHARE_KEY_BYTES];
+    bool has_share_key, is_stopping, is_freed;
+    void (*stopped)(void *arg);
+    void *stopped_arg;
+    uv_timer_t sweep_timer, again_timer;
+    unsigned sweeps, handles;
+    /* sessions with lost calls, counted by the timer */
+    unsigned due;
+};
+
+/* Do what the core asks for. Every change of a core is followed by this. */
+void front_act(struct front *front, struct front_entry *entry, unsigned actions);
+/* The timer of lost calls. */
+void front_again(uv_timer_t *timer);
+/* An invitation from anywhere; |join_token| may be "" or NULL. */
+void front_invite(struct front *front, const Mpc__Session__V1__Setup *setup,
+                  const char *join_token);
+/* The session is over; |status| is a constant. */
+void front_close(struct front *front, struct front_entry *entry, const char *status,
+                 const char *detail);
+void front_to_keeper(struct front *front, Mpc__Keeper__V1__ToKeeper__RequestCase which,
+                     void *request, int64_t mark);
+
+#endif
