@@ -7,6 +7,7 @@
 #include "system/core/config_table.h"
 #include "system/core/secret.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -55,7 +56,7 @@ static bool read_text(char **text, int fd, const char *path, char error[CONFIG_E
     return true;
 }
 
-/* How many letters must be changed, added or taken away to make |a| of |b|. */
+/* How many letters must be changed, added or taken away to make |b|, in capitals, of |a|. */
 static size_t distance(const char *a, const char *b)
 {
     size_t row[NAME_MAX_SHOWN + 1], n = strnlen(b, NAME_MAX_SHOWN);
@@ -67,7 +68,7 @@ static size_t distance(const char *a, const char *b)
 
         row[0] = i + 1;
         for (size_t j = 0; j < n; j++) {
-            size_t best = diagonal + (a[i] != b[j]);
+            size_t best = diagonal + (toupper((unsigned char)a[i]) != b[j]);
 
             diagonal = row[j + 1];
             if (row[j] + 1 < best)

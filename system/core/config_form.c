@@ -107,9 +107,10 @@ static bool is_target(const char *text)
 
 static bool is_word(const char *words, const char *text)
 {
-    size_t len = strlen(text);
+    size_t len = strcspn(text, "|");
 
-    for (const char *w = words; w && len; w = strchr(w, '|') ? strchr(w, '|') + 1 : NULL) {
+    for (const char *w = words; w && len && !text[len];
+         w = strchr(w, '|') ? strchr(w, '|') + 1 : NULL) {
         if (strncmp(w, text, len) == 0 && (w[len] == '|' || w[len] == 0))
             return true;
     }
