@@ -10,9 +10,11 @@ test: build
 	@scripts/test.sh
 bench: build
 	@scripts/bench.sh
+bench-system: build
+	@scripts/bench-system.sh
 check-all:
 	@scripts/check-all.sh
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: build demo test bench check-all clean
+.PHONY: build demo test bench bench-system check-all clean
