@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Fields of requests: what is taken, and by which name each malformed one is refused. */
+#include "services/account/request.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ID "0f8fad5b-d9cb-469f-a165-70867728950e"
+#define HASH "1111111111111111111111111111111111111111111111111111111111111111"
+
+static Mpc__Account__V1__CreateAccountRequest plain(void)
+{
+    Mpc__Account__V1__CreateAccountRequest in = MPC__ACCOUNT__V1__CREATE_ACCOUNT_REQUEST__INIT;
+
+    in.user_id = "alice";
+    return in;
+}
+
+static Mpc__Account__V1__SignRequest plain_sign(void)
+{
+    Mpc__Account__V1__SignRequest in = MPC__ACCOUNT__V1__SIGN_REQUEST__INIT;
+
+    in.account_id = ID;
+    in.message = HASH;
+    return in;
+}
+
+static void assert_refused(const Mpc__Account__V1__CreateAccountRequest *in, const char *name)
+{
+    struct request_create out;
+    struct rpc_status status = rpc_ok();
+
+    assert_false(request_create(&out, in, 60, &status));
+    assert_int_equal(status.code, RPC_INVALID);
+    assert_non_null(strstr(status.text, name));
+}
+
+static void assert_sign_refused(const Mpc__Account__V1__SignRequest *in, const char *name)
+{
+    struct request_sign out;
+    struct rpc_status status = rpc_ok();
+
+    assert_false(request_sign(&out, in, 30, &status));
+    assert_int_equal(status.code, RPC_INVALID);
+    assert_non_null(strstr(status.text, name));
+    free(out.message);
+}
+
+static void test_the_default_is_two_of_three_of_the_pool(void **state)
+{
+    Mpc__Account__V1__CreateAccountRequest in = plain();
+    struct request_create out;
+    struct rpc_status status;
+
+    (void)state;
+    assert_true(request_create(&out, &in, 60, &status));
+    assert_int_equal(out.t, 2);
+    assert_int_equal(out.n, 3);
+    assert_int_equal(out.parties_n, 0);
+    assert_int_equal(out.wait_s, 60);
+    assert_false(out.delegate);
+    assert_string_equal(out.user_id, "alice");
+}
+
+static void test_participants_say_how_many_there_are(void **state)
+{
+    Mpc__Account__V1__CreateAccountRequest in = plain();
+    Mpc__Account__V1__Participant p[5], *list[5];
+    char names[5][16];
+    struct request_create out;
+    struct rpc_status status;
+
+    (void)state;
+    for (size_t i = 0; i < 5; i++) {
+        mpc__account__v1__participant__init(&p[i]);
+        snprintf(names[i], sizeof names[i], "party-%zu", i);
+        p[i].party_id = names[i];
+        list[i] = &p[i];
+    }
+    in.participants = list;
+    in.n_participants = 5;
+    assert_true(request_create(&out, &in, 60, &status));
+    assert_int_equal(out.n, 5);
+    p[4].party_id = names[0];
+    assert_refused(&in, "party-0");
+    p[4].party_id = "not a name";
+    assert_refused(&in, "participants[4].party_id");
+}
+
+static void test_zero_is_a_given_wait(void **state)
+{
+    Mpc__Account__V1__CreateAccountRequest in = plain();
+    struct request_create out;
+    struct rpc_status status;
+
+    (void)state;
+    in.wait_given_case = MPC__ACCOUNT__V1__CREATE_ACCOUNT_REQUEST__WAIT_GIVEN_WAIT;
+    assert_true(request_create(&out, &in, 60, &status));
+    assert_int_equal(out.wait_s, 0);
+    in.wait = 601;
+    assert_refused(&in, "wait");
+}
+
+static void test_thresholds_out_of_range_are_named(void **state)
+{
+    static const struct {
+        uint32_t t, n;
+        const char *name;
+    } rows[] = {{1, 3, "threshold_t"}, {4, 3, "threshold_t"},  {0, 3, "threshold_t"},
+                {2, 1, "threshold_n"}, {2, 65, "threshold_n"}, {2, 0, "threshold_n"}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        Mpc__Account__V1__CreateAccountRequest in = plain();
+
+        in.threshold_t_given_case =
+            MPC__ACCOUNT__V1__CREATE_ACCOUNT_REQUEST__THRESHOLD_T_GIVEN_THRESHOLD_T;
+        in.threshold_n_given_case =
+            MPC__ACCOUNT__V1__CREATE_ACCOUNT_REQUEST__THRESHOLD_N_GIVEN_THRESHOLD_N;
+        in.threshold_t = rows[i].t;
+        in.threshold_n = rows[i].n;
+        assert_refused(&in, rows[i].name);
+    }
+}
+
+static void test_a_user_key_goes_with_a_delegate_only(void **state)
+{
+    Mpc__Account__V1__CreateAccountRequest in = plain();
+    struct request_create out;
+    struct rpc_status status;
+
+    (void)state;
+    in.user_public_key = HASH;
+    assert_refused(&in, "user_public_key");
+    in.user_share = "delegate";
+    assert_true(request_create(&out, &in, 60, &status));
+    assert_true(out.has_user_key);
+    in.user_public_key = "11";
+    assert_refused(&in, "user_public_key");
+    in.user_share = "maybe";
+    assert_refused(&in, "user_share");
+}
+
+static void test_a_bare_hash_has_32_bytes(void **state)
+{
+    Mpc__Account__V1__SignRequest in = plain_sign();
+    struct request_sign out;
+    struct rpc_status status;
+
+    (void)state;
+    assert_true(request_sign(&out, &in, 30, &status));
+    assert_int_equal(out.digest, QRT_DIGEST_LOCAL);
+    assert_int_equal(out.message_len, 32);
+    free(out.message);
+    in.message = "0x" HASH;
+    assert_true(request_sign(&out, &in, 30, &status));
+    free(out.message);
+    in.message = HASH "11";
+    assert_sign_refused(&in, "message");
+    in.message = "zz";
+    assert_sign_refused(&in, "message");
+    in.message = "";
+    assert_sign_refused(&in, "message");
+}
+
+static void test_messages_of_every_encoding(void **state)
+{
+    static const char *const rows[][2] = {{"hex", "616263"}, {"base64", "YWJj"}, {"utf8", "abc"}};
+
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        Mpc__Account__V1__SignRequest in = plain_sign();
+        struct request_sign out;
+        struct rpc_status status;
+
+        in.hash = "sha256";
+        in.message_encoding = (char *)rows[i][0];
+        in.message = (char *)rows[i][1];
+        assert_true(request_sign(&out, &in, 30, &status));
+        assert_int_equal(out.message_len, 3);
+        assert_memory_equal(out.message, "abc", 3);
+        free(out.message);
+    }
+}
+
+static void test_malformed_fields_of_a_signature_are_named(void **state)
+{
+    Mpc__Account__V1__SignRequest in = plain_sign();
+
+    (void)state;
+    in.hash = "md5";
+    assert_sign_refused(&in, "hash");
+    in = plain_sign();
+    in.message_encoding = "rot13";
+    assert_sign_refused(&in, "message_encoding");
+    in = plain_sign();
+    in.hash = "sha256";
+    in.message_encoding = "base64";
+    in.message = "***";
+    assert_sign_refused(&in, "base64");
+    in = plain_sign();
+    in.derivation_path = "m/44'/0";
+    assert_sign_refused(&in, "derivation_path");
+    in = plain_sign();
+    in.account_id = "x";
+    assert_sign_refused(&in, "account_id");
+}
+
+static void test_a_malformed_account_of_a_session_is_said_in_the_contracts_words(void **state)
+{
+    Mpc__Account__V1__SignSessionRequest in = MPC__ACCOUNT__V1__SIGN_SESSION_REQUEST__INIT;
+    struct request_sign out;
+    struct rpc_status status;
+
+    (void)state;
+    in.account_id = "nonsense";
+    in.message_hash = HASH;
+    assert_false(request_sign_session(&out, &in, 30, &status));
+    assert_string_equal(status.text, "invalid account ID");
+    in.account_id = ID;
+    assert_true(request_sign_session(&out, &in, 30, &status));
+    free(out.message);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_the_default_is_two_of_three_of_the_pool),
+        cmocka_unit_test(test_participants_say_how_many_there_are),
+        cmocka_unit_test(test_zero_is_a_given_wait),
+        cmocka_unit_test(test_thresholds_out_of_range_are_named),
+        cmocka_unit_test(test_a_user_key_goes_with_a_delegate_only),
+        cmocka_unit_test(test_a_bare_hash_has_32_bytes),
+        cmocka_unit_test(test_messages_of_every_encoding),
+        cmocka_unit_test(test_malformed_fields_of_a_signature_are_named),
+        cmocka_unit_test(test_a_malformed_account_of_a_session_is_said_in_the_contracts_words),
+    };
+
+    return sodium_init() < 0 ? 1 : cmocka_run_group_tests(tests, NULL, NULL);
+}

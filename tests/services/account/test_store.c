@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The account tables on a real database file. */
+#include "services/account/store.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct place {
+    char dir[64];
+    struct db *db;
+};
+
+static int open_place(void **state)
+{
+    struct place *p = calloc(1, sizeof *p);
+    char url[128], error[DB_ERROR_MAX];
+    const struct db_params params = {.url = url, .migrations = store_migrations};
+
+    snprintf(p->dir, sizeof p->dir, "/tmp/quorate-account-XXXXXX");
+    if (!mkdtemp(p->dir))
+        return -1;
+    snprintf(url, sizeof url, "sqlite:%s/a.db", p->dir);
+    p->db = db_open(NULL, &params, error);
+    *state = p;
+    return p->db ? 0 : -1;
+}
+
+static int close_place(void **state)
+{
+    struct place *p = *state;
+    char command[128];
+
+    db_close(p->db);
+    snprintf(command, sizeof command, "rm -r %s", p->dir);
+    free(p);
+    return system(command);
+}
+
+static struct account pending(const char *user)
+{
+    struct account a = {.t = 2, .n = 3, .created_ms = 1, .parties_n = 3};
+
+    id_new(a.account_id);
+    snprintf(a.user_id, sizeof a.user_id, "%s", user);
+    for (size_t i = 0; i < 3; i++) {
+        a.parties[i].index = (uint16_t)(i + 1);
+        snprintf(a.parties[i].id, sizeof a.parties[i].id, "party-%zu", i + 1);
+    }
+    return a;
+}
+
+static enum db_result insert(struct place *p, struct store_insert *job)
+{
+    return db_run(p->db, DB_DURABLE, store_insert, job);
+}
+
+static struct account add(struct place *p, const char *user)
+{
+    struct store_insert job = {.account = pending(user), .idempotency_key = ""};
+    struct store_session session = {.account = &job.account};
+
+    assert_int_equal(insert(p, &job), DB_OK);
+    id_new(job.account.session_id);
+    assert_int_equal(db_run(p->db, DB_DURABLE, store_session, &session), DB_OK);
+    return job.account;
+}
+
+static struct store_get get(struct place *p, const char *id)
+{
+    struct store_get job = {.want_blobs = true};
+
+    memcpy(job.account_id, id, sizeof job.account_id);
+    assert_int_equal(db_run(p->db, DB_READ, store_get, &job), DB_OK);
+    return job;
+}
+
+static void activate(struct account *a)
+{
+    a->status = ACCOUNT_ACTIVE;
+    memset(a->pk.b, 2, sizeof a->pk.b);
+    memset(a->cc, 3, sizeof a->cc);
+    memset(a->keyid, 4, sizeof a->keyid);
+}
+
+static void test_a_pending_account_has_no_key(void **state)
+{
+    struct account a = add(*state, "alice");
+    struct store_get job = get(*state, a.account_id);
+    const uint8_t none[33] = {0};
+
+    assert_int_equal(job.account.status, ACCOUNT_PENDING);
+    assert_memory_equal(job.account.pk.b, none, 33);
+    assert_null(job.certificate);
+    assert_int_equal(job.account.parties_n, 3);
+    assert_string_equal(job.account.parties[2].id, "party-3");
+}
+
+static void test_an_account_is_finished_once(void **state)
+{
+    struct place *p = *state;
+    struct account a = add(p, "alice"), late = a;
+    struct store_finish finish = {.account = &a,
+                                  .certificate = (const uint8_t *)"DKK1",
+                                  .certificate_len = 4,
+                                  .caller = "test"};
+    struct store_get job;
+
+    activate(&a);
+    assert_int_equal(db_run(p->db, DB_DURABLE, store_finish, &finish), DB_OK);
+    late.status = ACCOUNT_FAILED;
+    finish.account = &late;
+    assert_int_equal(db_run(p->db, DB_DURABLE, store_finish, &finish), DB_REFUSED);
+    job = get(p, a.account_id);
+    assert_int_equal(job.account.status, ACCOUNT_ACTIVE);
+    assert_memory_equal(job.account.pk.b, a.pk.b, 33);
+    assert_memory_equal(job.certificate, "DKK1", 4);
+    free(job.certificate);
+}
+
+static void test_an_idempotency_key_stands_for_one_request(void **state)
+{
+    struct place *p = *state;
+    struct store_insert first = {.account = pending("bob"), .idempotency_key = "k"};
+    struct store_insert same = {.account = pending("bob"), .idempotency_key = "k"};
+    struct store_insert other = {
+        .account = pending("eve"), .idempotency_key = "k", .request_hash = {1}};
+
+    assert_int_equal(insert(p, &first), DB_OK);
+    assert_false(first.existed);
+    assert_int_equal(insert(p, &same), DB_OK);
+    assert_true(same.existed);
+    assert_string_equal(same.account.account_id, first.account.account_id);
+    assert_int_equal(insert(p, &other), DB_REFUSED);
+}
+
+static void test_only_an_account_without_session_is_forgotten(void **state)
+{
+    struct place *p = *state;
+    struct account kept = add(p, "alice");
+    struct store_insert job = {.account = pending("bob"), .idempotency_key = ""};
+    struct store_forget forget = {0};
+    struct store_get gone = {0};
+
+    assert_int_equal(insert(p, &job), DB_OK);
+    memcpy(forget.account_id, job.account.account_id, sizeof forget.account_id);
+    assert_int_equal(db_run(p->db, DB_DURABLE, store_forget, &forget), DB_OK);
+    memcpy(gone.account_id, forget.account_id, sizeof gone.account_id);
+    assert_int_equal(db_run(p->db, DB_READ, store_get, &gone), DB_REFUSED);
+    memcpy(forget.account_id, kept.account_id, sizeof forget.account_id);
+    assert_int_equal(db_run(p->db, DB_DURABLE, store_forget, &forget), DB_OK);
+    assert_string_equal(get(p, kept.account_id).account.user_id, "alice");
+}
+
+static void test_pages_have_every_account_once(void **state)
+{
+    struct place *p = *state;
+    char after[ID_TEXT_MAX] = "";
+    size_t seen = 0;
+
+    for (size_t i = 0; i < 7; i++)
+        add(p, i % 2 ? "alice" : "bob");
+    for (bool more = true; more;) {
+        struct store_list list = {.limit = 3};
+
+        memcpy(list.after, after, sizeof after);
+        assert_int_equal(db_run(p->db, DB_READ, store_list, &list), DB_OK);
+        more = list.accounts_n > list.limit;
+        for (size_t i = 0; i < list.accounts_n && i < list.limit; i++, seen++) {
+            assert_true(strcmp(list.accounts[i].account_id, after) > 0);
+            memcpy(after, list.accounts[i].account_id, sizeof after);
+        }
+        free(list.accounts);
+    }
+    assert_int_equal(seen, 7);
+}
+
+static void test_a_page_of_one_user(void **state)
+{
+    struct place *p = *state;
+    struct store_list list = {.limit = 10, .user_id = "alice"};
+
+    add(p, "alice");
+    add(p, "bob");
+    add(p, "alice");
+    assert_int_equal(db_run(p->db, DB_READ, store_list, &list), DB_OK);
+    assert_int_equal(list.accounts_n, 2);
+    free(list.accounts);
+}
+
+static void test_signing_parties_are_kept(void **state)
+{
+    struct place *p = *state;
+    struct account a = add(p, "alice");
+    struct store_signing_parties job = {.account = &a, .caller = "test"};
+    struct store_get read;
+
+    a.parties[1].signs = true;
+    assert_int_equal(db_run(p->db, DB_DURABLE, store_signing_parties, &job), DB_OK);
+    read = get(p, a.account_id);
+    assert_false(read.account.parties[0].signs);
+    assert_true(read.account.parties[1].signs);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_a_pending_account_has_no_key, open_place, close_place),
+        cmocka_unit_test_setup_teardown(test_an_account_is_finished_once, open_place, close_place),
+        cmocka_unit_test_setup_teardown(test_an_idempotency_key_stands_for_one_request, open_place,
+                                        close_place),
+        cmocka_unit_test_setup_teardown(test_only_an_account_without_session_is_forgotten,
+                                        open_place, close_place),
+        cmocka_unit_test_setup_teardown(test_pages_have_every_account_once, open_place,
+                                        close_place),
+        cmocka_unit_test_setup_teardown(test_a_page_of_one_user, open_place, close_place),
+        cmocka_unit_test_setup_teardown(test_signing_parties_are_kept, open_place, close_place),
+    };
+
+    return sodium_init() < 0 ? 1 : cmocka_run_group_tests(tests, NULL, NULL);
+}
