@@ -21,6 +21,8 @@ struct service_host {
     const char *name;
     uv_loop_t *loop;
     const struct config *config;
+    /* --env-file, for a child process; NULL: not given */
+    const char *env_file;
     struct rpc_server *server;
     struct access *access;
 };
@@ -41,7 +43,8 @@ struct service_def {
 };
 
 int service_main(int argc, char **argv, const struct service_def *def);
-/* From anywhere on the loop: a fault that ends the service with exit 1 and one line. */
+/* From anywhere on the loop: a fault that ends the service with exit 1 and one line. It returns;
+ * the service is stopped in order, as by a signal. */
 void service_fault(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 #endif

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See listen.h. "Loopback" means an address of 127.0.0.0/8 or ::1, or for targets also the name
+ * localhost; other names could lead anywhere. */
+#include "system/service/listen.h"
+
+#include "system/access/address.h"
+#include "system/core/config_table.h"
+#include "system/core/log.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+bool listen_has_tls(const struct config *config)
+{
+    return strcmp(config_text(config, "TLS"), "off") != 0;
+}
+
+static bool is_loopback(const char *text)
+{
+    struct address_range ranges[2];
+    const struct address_list loopback = {ranges, 2};
+    struct address address;
+
+    return address_range_parse(&ranges[0], "127.0.0.0/8") &&
+           address_range_parse(&ranges[1], "::1") && address_parse(&address, text) &&
+           address_is_in(&address, &loopback);
+}
+
+/* host:port or [host]:port */
+static bool target_is_loopback(const char *target)
+{
+    const char *end = strrchr(target, ':');
+    size_t len = end ? (size_t)(end - target) : strlen(target);
+    char host[ADDRESS_TEXT_MAX];
+
+    if (len >= 2 && target[0] == '[' && target[len - 1] == ']') {
+        target++;
+        len -= 2;
+    }
+    if (len >= sizeof host)
+        return false;
+    memcpy(host, target, len);
+    host[len] = '\0';
+    return strcmp(host, "localhost") == 0 || is_loopback(host);
+}
+
+static bool check_plain(const struct config *config, enum config_program program,
+                        char error[RPC_TEXT_MAX])
+{
+    const char *host = config_text(config, "LISTEN_HOST");
+
+    if (!is_loopback(host)) {
+        snprintf(error, RPC_TEXT_MAX,
+                 "TLS=off is allowed on loopback addresses only, LISTEN_HOST is %.64s: "
+                 "set LISTEN_HOST=127.0.0.1 or TLS=on",
+                 host);
+        return false;
+    }
+    for (size_t i = 0; i < config_rows_n; i++) {
+        const struct config_row *row = &config_rows[i];
+
+        if (row->form != CONFIG_FORM_TARGET || !(row->programs & (unsigned)program) ||
+            target_is_loopback(config_text(config, row->name)))
+            continue;
+        snprintf(error, RPC_TEXT_MAX,
+                 "TLS=off is allowed on loopback addresses only, %s is %.64s: "
+                 "set it to an address like 127.0.0.1:50051, or TLS=on",
+                 row->name, config_text(config, row->name));
+        return false;
+    }
+    return true;
+}
+
+static bool check_files(const struct config *config, char error[RPC_TEXT_MAX])
+{
+    static const char *const names[] = {"TLS_CERT", "TLS_KEY", "GRPC_TLS_CERT", "GRPC_TLS_KEY",
+                                        "GRPC_TLS_CA"};
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        const char *file = config_text(config, names[i]);
+
+        if (!file[0]) {
+            snprintf(error, RPC_TEXT_MAX, "%s is not set; it must name a PEM file", names[i]);
+            return false;
+        }
+        if (access(file, R_OK) != 0) {
+            snprintf(error, RPC_TEXT_MAX, "%s: the file %.100s cannot be read", names[i], file);
+            return false;
+        }
+    }
+    return true;
+}
+
+bool listen_check(const struct config *config, enum config_program program,
+                  char error[RPC_TEXT_MAX])
+{
+    if (listen_has_tls(config))
+        return check_files(config, error);
+    return check_plain(config, program, error);
+}
+
+static bool start_one(struct rpc_server *server, const struct config *config, const char *variable,
+                      const struct rpc_tls *tls, char error[RPC_TEXT_MAX])
+{
+    const char *host = config_text(config, "LISTEN_HOST");
+    int port = (int)config_int(config, variable);
+    char why[RPC_TEXT_MAX];
+
+    if (rpc_server_listen(server, host, port, listen_has_tls(config) ? tls : NULL, why))
+        return true;
+    snprintf(error, RPC_TEXT_MAX, "%s: %.200s", variable, why);
+    return false;
+}
+
+bool listen_start(struct rpc_server *server, const struct config *config, char error[RPC_TEXT_MAX])
+{
+    const struct rpc_tls http = {.certificate = config_text(config, "TLS_CERT"),
+                                 .key = config_text(config, "TLS_KEY")};
+    const struct rpc_tls grpc = {.certificate = config_text(config, "GRPC_TLS_CERT"),
+                                 .key = config_text(config, "GRPC_TLS_KEY"),
+                                 .client_ca = config_text(config, "GRPC_TLS_CA")};
+    int http_port;
+
+    if (!start_one(server, config, "HTTP_PORT", &http, error))
+        return false;
+    http_port = rpc_server_port(server);
+    if (!start_one(server, config, "GRPC_PORT", &grpc, error))
+        return false;
+    log_event(LOG_INFO, "listening", LOG_S("host", config_text(config, "LISTEN_HOST")),
+              LOG_I("http", http_port), LOG_I("grpc", rpc_server_port(server)),
+              LOG_S("tls", config_text(config, "TLS")));
+    return true;
+}
