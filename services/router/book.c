@@ -2,15 +2,15 @@
 #include "services/router/book.h"
 
 #include "services/router/size_cap.h"
-#include "services/router/table.h"
 #include "system/core/buffer.h"
+#include "system/core/map.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 struct book {
-    struct table *sessions;
+    struct map *sessions;
     /* of the biggest roster so far */
     size_t payload_max;
 };
@@ -19,7 +19,7 @@ struct book *book_new(void)
 {
     struct book *book = mem_new(1, sizeof *book);
 
-    book->sessions = table_new();
+    book->sessions = map_new();
     book->payload_max = size_cap_general();
     return book;
 }
@@ -31,21 +31,24 @@ static void free_roster(struct roster *roster)
     free(roster->members);
 }
 
-static void free_session(void *value)
+static bool free_session(void *value, void *arg)
 {
     struct session *session = value;
 
+    (void)arg;
     for (size_t i = 0; i < session->rosters_n; i++)
         free_roster(&session->rosters[i]);
     free(session->rosters);
     free(session);
+    return true;
 }
 
 void book_free(struct book *book)
 {
     if (!book)
         return;
-    table_free(book->sessions, free_session);
+    map_each(book->sessions, free_session, NULL);
+    map_free(book->sessions);
     free(book);
 }
 
@@ -104,11 +107,11 @@ static struct session *add_session(struct book *book, const char *session_id)
 {
     struct session *session;
 
-    if (table_n(book->sessions) >= BOOK_SESSIONS_MAX)
+    if (map_n(book->sessions) >= BOOK_SESSIONS_MAX)
         return NULL;
     session = mem_new(1, sizeof *session);
     snprintf(session->id, sizeof session->id, "%s", session_id);
-    table_add(book->sessions, session_id, session);
+    map_put(book->sessions, session->id, session);
     return session;
 }
 
@@ -135,7 +138,7 @@ struct session *book_take(struct book *book, const Mpc__Session__V1__SessionEven
 
 struct session *book_session(const struct book *book, const char *session_id)
 {
-    return table_get(book->sessions, session_id);
+    return map_get(book->sessions, session_id);
 }
 
 const struct roster *session_roster(const struct session *session, uint32_t attempt)
@@ -163,6 +166,7 @@ struct tick {
     int64_t now_ms;
     void (*ended)(const struct session *session, void *arg);
     void *arg;
+    struct session *over;
 };
 
 static bool tick_session(void *value, void *arg)
@@ -175,21 +179,29 @@ static bool tick_session(void *value, void *arg)
         session->free_ms = 0;
         tick->ended(session, tick->arg);
     }
-    if (!is_over)
-        return true;
-    free_session(session);
-    return false;
+    if (is_over) {
+        session->next_over = tick->over;
+        tick->over = session;
+    }
+    return true;
 }
 
 void book_tick(struct book *book, int64_t now_ms,
                void (*ended)(const struct session *session, void *arg), void *arg)
 {
-    struct tick tick = {now_ms, ended, arg};
+    struct tick tick = {now_ms, ended, arg, NULL};
 
-    table_sweep(book->sessions, tick_session, &tick);
+    map_each(book->sessions, tick_session, &tick);
+    while (tick.over) {
+        struct session *session = tick.over;
+
+        tick.over = session->next_over;
+        map_remove(book->sessions, session->id);
+        free_session(session, NULL);
+    }
 }
 
 size_t book_sessions(const struct book *book)
 {
-    return table_n(book->sessions);
+    return map_n(book->sessions);
 }

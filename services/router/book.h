@@ -37,6 +37,8 @@ struct session {
     int64_t free_ms;
     size_t rosters_n;
     struct roster *rosters;
+    /* the book's own */
+    struct session *next_over;
 };
 
 struct book *book_new(void);

@@ -7,6 +7,7 @@
 #include "services/router/book.h"
 #include "system/bus/bus.h"
 #include "system/core/buffer.h"
+#include "system/core/map.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +17,8 @@ enum { NAME_MAX_BYTES = 80, BOX_ITEMS = 1 << 20, ATTEMPT_BYTES = 4 };
 
 struct mail {
     struct bus *bus;
+    /* their ids, which are the values too */
+    struct map *receivers;
 };
 
 struct mail *mail_new(size_t mailbox_bytes)
@@ -29,13 +32,23 @@ struct mail *mail_new(size_t mailbox_bytes)
     if (limits.group_bytes > mailbox_bytes)
         limits.group_bytes = mailbox_bytes;
     mail->bus = bus_new(&limits);
+    mail->receivers = map_new();
     return mail;
+}
+
+static bool free_receiver(void *value, void *arg)
+{
+    (void)arg;
+    free(value);
+    return true;
 }
 
 void mail_free(struct mail *mail)
 {
     if (!mail)
         return;
+    map_each(mail->receivers, free_receiver, NULL);
+    map_free(mail->receivers);
     bus_free(mail->bus);
     free(mail);
 }
@@ -44,6 +57,19 @@ static const char *name_of(char out[NAME_MAX_BYTES], char kind, const char *id)
 {
     snprintf(out, NAME_MAX_BYTES, "%c/%s", kind, id);
     return out;
+}
+
+static bool is_receiver(struct mail *mail, const char *party_id)
+{
+    char *kept;
+
+    if (map_get(mail->receivers, party_id))
+        return true;
+    if (map_n(mail->receivers) >= MAIL_RECEIVERS_MAX)
+        return false;
+    kept = text_copy(party_id);
+    map_put(mail->receivers, kept, kept);
+    return true;
 }
 
 static void add_letter(struct buffer *out, const struct letter *letter)
@@ -64,6 +90,8 @@ bool mail_put(struct mail *mail, const char *to, const struct letter *letter)
     struct buffer b = {0};
     enum bus_result result;
 
+    if (!is_receiver(mail, to))
+        return false;
     add_letter(&b, letter);
     result = bus_put(mail->bus, name_of(box, 'm', to), name_of(group, 'm', letter->session_id), b.b,
                      b.len, letter->deadline_ms, NULL);
@@ -90,9 +118,12 @@ bool mail_put_event(struct mail *mail, const char *to, const Mpc__Session__V1__S
 {
     char box[NAME_MAX_BYTES], group[NAME_MAX_BYTES];
     size_t len = mpc__session__v1__session_event__get_packed_size(event);
-    uint8_t *b = mem_new(len + 1, 1);
     enum bus_result result;
+    uint8_t *b;
 
+    if (!is_receiver(mail, to))
+        return false;
+    b = mem_new(len + 1, 1);
     mpc__session__v1__session_event__pack(event, b);
     name_of(group, is_final_event(event->event_type) ? 'f' : 'e', event->session_id);
     result = bus_put(mail->bus, name_of(box, 'e', to), group, b, len, deadline_ms, NULL);

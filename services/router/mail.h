@@ -24,6 +24,8 @@ enum {
     /* for one session in one mailbox */
     MAIL_GROUP_ITEMS = 4096,
     MAIL_GROUP_BYTES = 32 << 20,
+    /* different party ids that ever had mail: a mailbox is never quite forgotten */
+    MAIL_RECEIVERS_MAX = 50000,
     /* one batch of a stream; a single longer message is a batch of its own */
     MAIL_BATCH_ITEMS = 64,
     MAIL_BATCH_BYTES = 256 << 10

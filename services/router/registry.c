@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "services/router/registry.h"
 
-#include "services/router/table.h"
 #include "system/core/buffer.h"
 #include "system/core/log.h"
+#include "system/core/map.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +12,7 @@
 #define FORGET_US (UINT64_C(86400) * 1000000)
 
 struct registry {
-    struct table *parties;
+    struct map *parties;
     uint64_t lease_us, ticked_us;
     size_t live_n;
     void (*changed)(const struct party *party, void *arg);
@@ -24,27 +24,30 @@ struct registry *registry_new(unsigned lease_ms,
 {
     struct registry *registry = mem_new(1, sizeof *registry);
 
-    registry->parties = table_new();
+    registry->parties = map_new();
     registry->lease_us = (uint64_t)lease_ms * 1000;
     registry->changed = changed;
     registry->arg = arg;
     return registry;
 }
 
-static void free_party(void *value)
+static bool free_party(void *value, void *arg)
 {
     struct party *party = value;
 
+    (void)arg;
     free(party->body);
     free(party->signature);
     free(party);
+    return true;
 }
 
 void registry_free(struct registry *registry)
 {
     if (!registry)
         return;
-    table_free(registry->parties, free_party);
+    map_each(registry->parties, free_party, NULL);
+    map_free(registry->parties);
     free(registry);
 }
 
@@ -81,7 +84,6 @@ static void set_certificate(struct party *party,
 
 static void fill(struct party *party, const Mpc__Router__V1__RegisterPartyRequest *request)
 {
-    snprintf(party->id, sizeof party->id, "%s", request->party_id);
     snprintf(party->role, sizeof party->role, "%s", request->role);
     snprintf(party->version, sizeof party->version, "%s", request->version);
     party->capacity = request->capacity;
@@ -93,15 +95,16 @@ enum registered registry_register(struct registry *registry,
                                   const Mpc__Router__V1__RegisterPartyRequest *request,
                                   struct moment now)
 {
-    struct party *party = table_get(registry->parties, request->party_id);
+    struct party *party = map_get(registry->parties, request->party_id);
     bool restarted;
 
-    if (!party && table_n(registry->parties) >= PARTIES_MAX)
+    if (!party && map_n(registry->parties) >= PARTIES_MAX)
         return REGISTERED_FULL;
     restarted = party && memcmp(party->boot_id, request->boot_id.data, sizeof party->boot_id) != 0;
     if (!party) {
         party = mem_new(1, sizeof *party);
-        table_add(registry->parties, request->party_id, party);
+        snprintf(party->id, sizeof party->id, "%s", request->party_id);
+        map_put(registry->parties, party->id, party);
     }
     fill(party, request);
     if (restarted)
@@ -114,7 +117,7 @@ enum registered registry_register(struct registry *registry,
 struct party *registry_heartbeat(struct registry *registry, const char *party_id, uint32_t load,
                                  struct moment now)
 {
-    struct party *party = table_get(registry->parties, party_id);
+    struct party *party = map_get(registry->parties, party_id);
     bool news;
 
     if (!party)
@@ -131,12 +134,13 @@ struct party *registry_heartbeat(struct registry *registry, const char *party_id
 
 struct party *registry_party(const struct registry *registry, const char *party_id)
 {
-    return table_get(registry->parties, party_id);
+    return map_get(registry->parties, party_id);
 }
 
 struct tick {
     struct registry *registry;
     uint64_t now_us, slept_us;
+    struct party *gone;
 };
 
 static bool tick_party(void *value, void *arg)
@@ -153,19 +157,27 @@ static bool tick_party(void *value, void *arg)
         log_event(LOG_WARN, "a party is silent: its lease ran out", LOG_S("party", party->id));
         tell(registry, party);
     }
-    if (party->live || tick->now_us - party->seen_us < FORGET_US)
-        return true;
-    free_party(party);
-    return false;
+    if (!party->live && tick->now_us - party->seen_us >= FORGET_US) {
+        party->next_gone = tick->gone;
+        tick->gone = party;
+    }
+    return true;
 }
 
 void registry_tick(struct registry *registry, struct moment now)
 {
     uint64_t gap = registry->ticked_us ? now.steady_us - registry->ticked_us : 0;
-    struct tick tick = {registry, now.steady_us, gap > registry->lease_us / 2 ? gap : 0};
+    struct tick tick = {registry, now.steady_us, gap > registry->lease_us / 2 ? gap : 0, NULL};
 
     registry->ticked_us = now.steady_us;
-    table_sweep(registry->parties, tick_party, &tick);
+    map_each(registry->parties, tick_party, &tick);
+    while (tick.gone) {
+        struct party *party = tick.gone;
+
+        tick.gone = party->next_gone;
+        map_remove(registry->parties, party->id);
+        free_party(party, NULL);
+    }
 }
 
 size_t registry_live_n(const struct registry *registry)
@@ -198,10 +210,10 @@ static int by_id(const void *a, const void *b)
 
 const struct party **registry_list(const struct registry *registry, const char *role, size_t *n)
 {
-    struct listing listing = {mem_new(table_n(registry->parties) + 1, sizeof(const struct party *)),
+    struct listing listing = {mem_new(map_n(registry->parties) + 1, sizeof(const struct party *)),
                               0, role};
 
-    table_sweep(registry->parties, list_party, &listing);
+    map_each(registry->parties, list_party, &listing);
     qsort(listing.parties, listing.n, sizeof *listing.parties, by_id);
     *n = listing.n;
     return listing.parties;

@@ -4,21 +4,21 @@
  * marks itself, and ends when the sending is over. */
 #include "services/router/streams.h"
 
-#include "services/router/table.h"
 #include "system/core/buffer.h"
-#include "system/core/log.h"
+#include "system/core/map.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { KEY_MAX = 80, TURN_EVENTS = 64, TURN_BATCHES = 4 };
+enum { NAME_LEN = PARTY_ID_MAX + 2, TURN_EVENTS = 64, TURN_BATCHES = 4 };
 
 struct stream {
     struct streams *all;
     struct rpc_call *call;
     enum mail_box box;
     char party_id[PARTY_ID_MAX];
+    char key[NAME_LEN];
     int64_t cursor;
     bool is_dirty, is_sending, is_blocked, is_gone;
     struct stream *next_dirty;
@@ -27,7 +27,7 @@ struct stream {
 struct streams {
     struct mail *mail;
     const uint8_t *boot_id;
-    struct table *open;
+    struct map *open;
     struct stream *dirty, **dirty_end;
     uv_idle_t idle;
     void (*closed)(void *arg);
@@ -44,7 +44,7 @@ struct streams *streams_new(uv_loop_t *loop, struct mail *mail, const uint8_t *b
 
     all->mail = mail;
     all->boot_id = boot_id;
-    all->open = table_new();
+    all->open = map_new();
     all->dirty_end = &all->dirty;
     uv_idle_init(loop, &all->idle);
     all->idle.data = all;
@@ -55,13 +55,13 @@ void streams_free(struct streams *streams)
 {
     if (!streams)
         return;
-    table_free(streams->open, NULL);
+    map_free(streams->open);
     free(streams);
 }
 
-static const char *key_of(char out[KEY_MAX], enum mail_box box, const char *party_id)
+static const char *key_of(char out[NAME_LEN], enum mail_box box, const char *party_id)
 {
-    snprintf(out, KEY_MAX, "%c/%s", box == MAIL_EVENTS ? 'e' : 'm', party_id);
+    snprintf(out, NAME_LEN, "%c/%s", box == MAIL_EVENTS ? 'e' : 'm', party_id);
     return out;
 }
 
@@ -110,11 +110,9 @@ static void remove_dirty(struct stream *stream)
 static struct rpc_call *take_out(struct stream *stream)
 {
     struct rpc_call *call = stream->call;
-    char key[KEY_MAX];
 
-    key_of(key, stream->box, stream->party_id);
     mail_watch(stream->all->mail, stream->box, stream->party_id, NULL, NULL);
-    table_remove(stream->all->open, key);
+    map_remove(stream->all->open, stream->key);
     remove_dirty(stream);
     free(stream);
     return call;
@@ -218,8 +216,8 @@ static void work(uv_idle_t *idle)
 void streams_open(struct streams *streams, struct rpc_call *call, enum mail_box box,
                   const char *party_id, int64_t after)
 {
-    char key[KEY_MAX];
-    struct stream *stream = table_get(streams->open, key_of(key, box, party_id));
+    char key[NAME_LEN];
+    struct stream *stream = map_get(streams->open, key_of(key, box, party_id));
 
     if (stream)
         end_stream(stream, rpc_error(RPC_ABORTED, "replaced", "replaced: party %s subscribed again",
@@ -230,7 +228,8 @@ void streams_open(struct streams *streams, struct rpc_call *call, enum mail_box 
     stream->box = box;
     stream->cursor = after;
     snprintf(stream->party_id, sizeof stream->party_id, "%s", party_id);
-    table_add(streams->open, key, stream);
+    snprintf(stream->key, sizeof stream->key, "%s", key);
+    map_put(streams->open, stream->key, stream);
     mail_watch(streams->mail, box, party_id, wake, stream);
     rpc_on_cancel(call, cancelled, stream);
     set_dirty(stream);
@@ -241,8 +240,8 @@ void streams_drop(struct streams *streams, const char *party_id)
     static const enum mail_box boxes[] = {MAIL_MESSAGES, MAIL_EVENTS};
 
     for (size_t i = 0; i < sizeof boxes / sizeof boxes[0]; i++) {
-        char key[KEY_MAX];
-        struct stream *stream = table_get(streams->open, key_of(key, boxes[i], party_id));
+        char key[NAME_LEN];
+        struct stream *stream = map_get(streams->open, key_of(key, boxes[i], party_id));
 
         if (stream)
             end_stream(stream, rpc_error(RPC_ABORTED, "replaced",
@@ -252,7 +251,7 @@ void streams_drop(struct streams *streams, const char *party_id)
 
 size_t streams_n(const struct streams *streams)
 {
-    return table_n(streams->open);
+    return map_n(streams->open);
 }
 
 static bool list_stream(void *value, void *arg)
@@ -272,10 +271,10 @@ static void on_closed(uv_handle_t *handle)
 
 void streams_close(struct streams *streams, void (*closed)(void *arg), void *arg)
 {
-    size_t n = table_n(streams->open);
+    size_t n = map_n(streams->open);
     struct stream **list = mem_new(n + 1, sizeof(struct stream *)), **at = list;
 
-    table_sweep(streams->open, list_stream, &at);
+    map_each(streams->open, list_stream, &at);
     for (size_t i = 0; i < n; i++)
         end_stream(list[i], rpc_error(RPC_UNAVAILABLE, "stopping",
                                       "the message router is stopping: connect again"));
