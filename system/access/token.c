@@ -164,7 +164,7 @@ static struct rpc_status check_times(int64_t issued, int64_t expires)
 {
     int64_t now = clock_unix_ms() / 1000, skew = CLOCK_SKEW_MS / 1000;
 
-    if (issued <= 0 || expires < issued)
+    if (issued <= 0 || expires <= 0)
         return refuse("the token is malformed");
     if (issued > now + skew)
         return rpc_error(RPC_UNAUTHENTICATED, "clock_skew",

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A whole service as a process: start, guard, stop, faults. */
+#include "tiny.h"
+#include "variables.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include <arpa/inet.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static struct http_answer answer;
+
+static int get(int port, const char *path, const char *headers)
+{
+    return tiny_get(&answer, port, path, headers);
+}
+
+static void test_guard_stands_before_methods(void **state)
+{
+    (void)state;
+    tiny_start();
+    assert_int_equal(get(child.http, "/do", NULL), 401);
+    assert_int_equal(get(child.http, "/do", "X-API-Key: key-of-the-tests\r\n"), 200);
+    assert_null(strstr(child.said, "key-of-the-tests"));
+    kill(child.pid, SIGINT);
+    assert_int_equal(tiny_wait(), 0);
+    assert_non_null(strstr(child.said, "a caller was refused"));
+    assert_null(strstr(child.said, "key-of-the-tests"));
+}
+
+static void test_fault_ends_it_with_one_line(void **state)
+{
+    (void)state;
+    tiny_start();
+    assert_int_equal(get(child.http, "/break", NULL), 200);
+    assert_int_equal(tiny_wait(), 1);
+    assert_non_null(strstr(child.said, "the tiny thing is broken: 42"));
+    assert_null(strstr(child.said, "consequence"));
+}
+
+static void test_start_that_fails_is_told(void **state)
+{
+    (void)state;
+    setenv("TINY_FAILS", "1", 1);
+    assert_int_equal(tiny_run(NULL), 1);
+    assert_non_null(strstr(child.said, "the tiny thing is not there"));
+}
+
+static void test_port_in_use_is_named(void **state)
+{
+    struct sockaddr_in own = {.sin_family = AF_INET};
+    socklen_t len = sizeof own;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    char port[8];
+
+    (void)state;
+    own.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    assert_int_equal(bind(fd, (struct sockaddr *)&own, sizeof own), 0);
+    assert_int_equal(listen(fd, 1), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&own, &len), 0);
+    snprintf(port, sizeof port, "%d", ntohs(own.sin_port));
+    setenv("HTTP_PORT", port, 1);
+    assert_int_equal(tiny_run(NULL), 1);
+    assert_non_null(strstr(child.said, "HTTP_PORT"));
+    close(fd);
+}
+
+static void test_check_looks_and_ends(void **state)
+{
+    (void)state;
+    assert_int_equal(tiny_run("--check"), 0);
+    assert_non_null(strstr(child.said, "configuration is good"));
+    assert_null(strstr(child.said, "listening"));
+    variables_set();
+    setenv("LISTEN_HOST", "0.0.0.0", 1);
+    assert_int_equal(tiny_run("--check"), 1);
+    assert_non_null(strstr(child.said, "LISTEN_HOST"));
+    variables_set();
+    setenv("MPC_API_KEY", "", 1);
+    assert_int_equal(tiny_run("--check"), 1);
+    assert_non_null(strstr(child.said, "MPC_API_KEY"));
+}
+
+static void test_wrong_usage_is_exit_two(void **state)
+{
+    (void)state;
+    assert_int_equal(tiny_run("--nonsense"), 2);
+    assert_int_equal(tiny_run("--version"), 0);
+    assert_non_null(strstr(child.said, QRT_VERSION));
+}
+
+/* Nobody listens on port 1: after RETRY_MAX tries the service ends and names whom it missed. */
+static void test_peer_that_stays_away_ends_the_service(void **state)
+{
+    (void)state;
+    setenv("TINY_DIALS", "1", 1);
+    assert_int_equal(tiny_run(NULL), 1);
+    assert_non_null(strstr(child.said, "ROUTER_ADDR"));
+    assert_non_null(strstr(child.said, "127.0.0.1:1"));
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup(name, tiny_setup)
+    const struct CMUnitTest tests[] = {
+        TEST(test_guard_stands_before_methods),
+        TEST(test_fault_ends_it_with_one_line),
+        TEST(test_start_that_fails_is_told),
+        TEST(test_port_in_use_is_named),
+        TEST(test_check_looks_and_ends),
+        TEST(test_wrong_usage_is_exit_two),
+        TEST(test_peer_that_stays_away_ends_the_service),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
