@@ -53,12 +53,6 @@ static void wipe_variable(const struct config_row *row)
         sodium_memzero(text, strlen(text));
 }
 
-void config_wipe_environment(void)
-{
-    for (size_t i = 0; i < config_rows_n; i++)
-        wipe_variable(&config_rows[i]);
-}
-
 /* An empty variable is one that is not set. Lent; NULL if there is none. */
 static const char *find_text(const struct config_row *row, const struct config_file *file)
 {

@@ -36,9 +36,6 @@ enum { CONFIG_ERROR_MAX = 256 };
 struct config *config_load(enum config_program program, const char *env_file,
                            char error[CONFIG_ERROR_MAX]);
 void config_free(struct config *config);
-/* Overwrite every secret of the table in the environment, also those of other programs: for a
- * process that started the one which needed them. */
-void config_wipe_environment(void);
 
 /* Values by name. Asking for a name that the table does not list for the program, or as another
  * type, is a bug. Lent until config_free. Text that is not set and has no default is "". */

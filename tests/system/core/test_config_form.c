@@ -40,7 +40,7 @@ static const struct given cases[] = {
     {CONFIG_FORM_BOOL, 0, 0, "", false},
     {CONFIG_FORM_KEY, 32, 0, HEX32, true},
     {CONFIG_FORM_KEY, 32, 0, HEX32 "0", false},
-    {CONFIG_FORM_KEY, 32, 0, HEX32 + 1, false},
+    {CONFIG_FORM_KEY, 32, 0, &HEX32[1], false},
     {CONFIG_FORM_KEY, 32, 0, "g" HEX32, false},
     {CONFIG_FORM_SECRET_TEXT, 4, 0, "1234", true},
     {CONFIG_FORM_SECRET_TEXT, 4, 0, "123", false},
