@@ -88,7 +88,7 @@ static struct rpc_status check_stray(struct passage *p)
     for (size_t i = 0; i < copies; i++)
         if (!mail_allow_stray(p->sender, p->message->payload.len, p->now.steady_us))
             return refuse(p, REFUSED_STRAY,
-                          rpc_error(RPC_EXHAUSTED, "too_many_strays",
+                          rpc_error(RPC_EXHAUSTED, "mailbox_full",
                                     "party %s sent more than %d messages or %d bytes in a minute "
                                     "for sessions that are not known here",
                                     p->sender->id, MAIL_STRAY_ITEMS, MAIL_STRAY_BYTES));

@@ -15,6 +15,7 @@ struct watcher {
 };
 
 struct presence {
+    bool is_closed;
     const struct registry *registry;
     struct watcher *watchers[PRESENCE_WATCHERS_MAX];
 };
@@ -88,6 +89,11 @@ static void end_watcher(struct watcher *watcher, struct rpc_status status)
     rpc_fail(call, status);
 }
 
+static struct rpc_status stopping(void)
+{
+    return rpc_error(RPC_UNAVAILABLE, "stopping", "the message router is stopping: connect again");
+}
+
 static void cancelled(struct rpc_call *call, void *arg)
 {
     struct watcher *watcher = arg;
@@ -152,6 +158,10 @@ void presence_watch(struct presence *presence, struct rpc_call *call)
     size_t i = 0;
     struct watcher *watcher;
 
+    if (presence->is_closed) {
+        rpc_fail(call, stopping());
+        return;
+    }
     while (i < PRESENCE_WATCHERS_MAX && presence->watchers[i])
         i++;
     if (i == PRESENCE_WATCHERS_MAX) {
@@ -183,9 +193,8 @@ void presence_changed(struct presence *presence, const struct party *party)
 
 void presence_close(struct presence *presence)
 {
+    presence->is_closed = true;
     for (size_t i = 0; i < PRESENCE_WATCHERS_MAX; i++)
         if (presence->watchers[i])
-            end_watcher(presence->watchers[i],
-                        rpc_error(RPC_UNAVAILABLE, "stopping",
-                                  "the message router is stopping: connect again"));
+            end_watcher(presence->watchers[i], stopping());
 }

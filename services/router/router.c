@@ -165,11 +165,26 @@ bool router_is_ready(void *service)
     return true;
 }
 
+static void destroy(struct router *router)
+{
+    streams_free(router->streams);
+    mail_free(router->mail);
+    book_free(router->book);
+    presence_free(router->presence);
+    registry_free(router->registry);
+    admission_free(router->admission);
+    free(router);
+}
+
 static void closed(void *arg)
 {
     struct router *router = arg;
 
-    if (--router->closing == 0)
+    if (--router->closing)
+        return;
+    if (router->is_freed)
+        destroy(router);
+    else
         router->stopped(router->stopped_arg);
 }
 
@@ -182,6 +197,7 @@ void router_stop(void *service, void (*stopped)(void *arg), void *arg)
 {
     struct router *router = service;
 
+    router->is_stopping = true;
     router->stopped = stopped;
     router->stopped_arg = arg;
     router->closing = 2;
@@ -196,13 +212,11 @@ void router_free(void *service)
 
     if (!router)
         return;
-    streams_free(router->streams);
-    mail_free(router->mail);
-    book_free(router->book);
-    presence_free(router->presence);
-    registry_free(router->registry);
-    admission_free(router->admission);
-    free(router);
+    router->is_freed = true;
+    if (!router->is_stopping)
+        router_stop(router, NULL, NULL);
+    else if (!router->closing)
+        destroy(router);
 }
 
 bool router_is_caller(struct rpc_call *call, const char *field, const char *party_id)

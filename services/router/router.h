@@ -47,7 +47,8 @@ struct router {
     struct router_metrics metrics;
     uv_timer_t timer;
     int64_t swept_ms;
-    /* while stopping: handles that are still in the loop, and whom to tell */
+    /* once stopping: handles that are still in the loop, and whom to tell */
+    bool is_stopping, is_freed;
     unsigned closing;
     void (*stopped)(void *arg);
     void *stopped_arg;
@@ -57,6 +58,7 @@ struct router {
 void *router_start(const struct service_host *host, char error[RPC_TEXT_MAX]);
 bool router_is_ready(void *service);
 void router_stop(void *service, void (*stopped)(void *arg), void *arg);
+/* Also without router_stop; memory goes when the loop has let go of it. */
 void router_free(void *service);
 
 struct moment router_now(void);

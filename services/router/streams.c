@@ -140,6 +140,11 @@ static void end_stream(struct stream *stream, struct rpc_status status)
     rpc_fail(call, status);
 }
 
+static struct rpc_status stopping(void)
+{
+    return rpc_error(RPC_UNAVAILABLE, "stopping", "the message router is stopping: connect again");
+}
+
 /* False: nothing more can be sent now. */
 static bool send_one(struct stream *stream, const ProtobufCMessage *message)
 {
@@ -219,6 +224,10 @@ void streams_open(struct streams *streams, struct rpc_call *call, enum mail_box 
     char key[NAME_LEN];
     struct stream *stream = map_get(streams->open, key_of(key, box, party_id));
 
+    if (streams->closed) {
+        rpc_fail(call, stopping());
+        return;
+    }
     if (stream)
         end_stream(stream, rpc_error(RPC_ABORTED, "replaced", "replaced: party %s subscribed again",
                                      party_id));
@@ -276,8 +285,7 @@ void streams_close(struct streams *streams, void (*closed)(void *arg), void *arg
 
     map_each(streams->open, list_stream, &at);
     for (size_t i = 0; i < n; i++)
-        end_stream(list[i], rpc_error(RPC_UNAVAILABLE, "stopping",
-                                      "the message router is stopping: connect again"));
+        end_stream(list[i], stopping());
     free(list);
     streams->closed = closed;
     streams->arg = arg;

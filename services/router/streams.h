@@ -22,7 +22,8 @@ void streams_close(struct streams *streams, void (*closed)(void *arg), void *arg
 /* After streams_close. */
 void streams_free(struct streams *streams);
 
-/* |call| becomes the stream of |party_id|'s mailbox from |after| on; the stream finishes it. */
+/* |call| becomes the stream of |party_id|'s mailbox from |after| on; the stream finishes it, with
+ * UNAVAILABLE if these are closed. */
 void streams_open(struct streams *streams, struct rpc_call *call, enum mail_box box,
                   const char *party_id, int64_t after);
 /* Both streams of |party_id| end: it has restarted. */
