@@ -26,6 +26,9 @@ struct passage {
 static struct rpc_status refuse(struct passage *p, enum refusal reason, struct rpc_status status)
 {
     metric_add(p->router->metrics.refused[reason], 1);
+    if (p->now.steady_us - p->sender->refusal_logged_us < 1000000)
+        return status;
+    p->sender->refusal_logged_us = p->now.steady_us;
     log_event(LOG_WARN, "a message was refused", LOG_S("session", p->session_id),
               LOG_S("trace", p->trace), LOG_I("attempt", p->message->attempt),
               LOG_S("party", p->sender->id), LOG_S("reason", status.text));

@@ -32,6 +32,8 @@ struct party {
     /* what it sent for sessions that are unknown here, in the minute that began then */
     uint64_t stray_since_us;
     size_t stray_items, stray_bytes;
+    /* when a refusal of its messages was last logged: once a second is enough */
+    uint64_t refusal_logged_us;
     /* the registry's own */
     struct party *next_gone;
 };
