@@ -52,6 +52,29 @@ class Includes(Tree):
         self.put("lib/base/two.c", '#include "math/one.h"\n')
         self.expect("lib/base must not include math/one.h", "include_direction.py")
 
+    def test_a_service_that_includes_another_is_found(self):
+        self.put("services/router/a.c", '#include "services/account/store.h"\n')
+        self.expect("services/router must not include services/account/store.h",
+                    "include_direction.py")
+
+    def test_a_folder_of_system_that_reaches_up_is_found(self):
+        self.put("system/db/a.c", '#include "system/rpc/server.h"\n')
+        self.expect("system/db must not include system/rpc/server.h", "include_direction.py")
+
+    def test_system_that_includes_a_party_is_found(self):
+        self.put("system/rpc/a.c", '#include "participant/front.h"\n')
+        self.expect("must not include participant/front.h", "include_direction.py")
+
+    def test_the_inside_of_the_library_above_it_is_found(self):
+        self.put("participant/a.c", '#include "lib/base/one.h"\n')
+        self.expect("participant must not include lib/base/one.h", "include_direction.py")
+
+    def test_arrows_that_point_down_pass(self):
+        self.put("services/router/a.c", '#include "services/router/a.h"\n#include "session.pb-c.h"\n'
+                                        '#include "participant/x.h"\n#include "system/rpc/y.h"\n')
+        self.put("system/rpc/b.c", '#include "system/core/z.h"\n#include "quorate/one.h"\n')
+        self.assertEqual(self.run_check("include_direction.py"), (0, ""))
+
     def test_input_and_output_in_lib_is_found(self):
         self.put("lib/proto/two.c", "#include <stdio.h>\n")
         self.expect("must not include stdio.h", "include_direction.py")

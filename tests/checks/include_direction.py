@@ -5,7 +5,9 @@
 usage: include_direction.py ROOT
 
 lib/<layer> may include its own and earlier layers, the public headers, and a short list of system
-headers; include/quorate only itself and libsecp256k1; cli only the public headers and itself.
+headers; include/quorate only itself and libsecp256k1; system/<folder> its own and earlier folders and
+the public headers; participant what is below it; services/<name> what is below it and itself, no other
+service; cli only the public headers and itself, and the messages.
 Tests and benchmarks may include anything. Then the rules about #if: only in lib/base/port.h.
 """
 import pathlib
@@ -13,6 +15,7 @@ import re
 import sys
 
 LAYERS = ["base", "math", "hash", "wire", "key", "ot", "proto"]
+SYSTEM = ["core", "vault", "cache", "bus", "db", "rpc", "access", "service"]
 PLAIN = {"limits.h", "stdalign.h", "stdbool.h", "stddef.h", "stdint.h", "string.h"}
 LIB_SYSTEM = PLAIN | {"sodium.h", "secp256k1.h", "secp256k1_ecdh.h", "secp256k1_recovery.h"}
 # Headers of the machine, for the files that Meson chooses by platform.
@@ -42,8 +45,40 @@ def public_allows(system, name):
     return name in PUBLIC_SYSTEM if system else name.startswith("quorate/")
 
 
+def is_message(name):
+    """A header that protobuf-c makes of proto/."""
+    return name.endswith(".pb-c.h") and "/" not in name
+
+
+def house_allows(place, name):
+    """May a file of |place| ("system/rpc", "participant", "services/account") include |name|?"""
+    if name.startswith("quorate/") or is_message(name):
+        return True
+    parts = name.split("/")
+    top = place.split("/")[0]
+    if parts[0] == "system" and len(parts) == 3 and parts[1] in SYSTEM:
+        return top != "system" or SYSTEM.index(parts[1]) <= SYSTEM.index(place.split("/")[1])
+    if parts[0] == "participant":
+        return top in ("participant", "services")
+    return parts[0] == "services" and "/".join(parts[:2]) == place
+
+
+def check_house(root):
+    """Yield one sentence for each arrow above lib/ that points up or sideways."""
+    for pattern in ("system/*/*.[ch]", "participant/*.[ch]", "services/*/*.[ch]"):
+        for path in sorted(root.glob(pattern)):
+            place = path.parent.relative_to(root).as_posix()
+            if place.startswith("system/") and place.split("/")[1] not in SYSTEM:
+                yield f"{path}: {place} is not a folder of the house"
+                continue
+            for number, is_system, name in includes(path):
+                # Their own headers are included by path from the root, with quotes.
+                if not is_system and not house_allows(place, name):
+                    yield f"{path}:{number}: {place} must not include {name}"
+
+
 def cli_allows(folder, system, name):
-    if system or name.startswith("quorate/"):
+    if system or name.startswith("quorate/") or is_message(name):
         return True
     made = f"output: '{name}'"  # by Meson, in the build directory
     return (folder / name).exists() or made in (folder / "meson.build").read_text(encoding="utf-8")
@@ -91,7 +126,7 @@ def check_lists(root):
 
 def main():
     root = pathlib.Path(sys.argv[1])
-    faults = [*check_includes(root), *check_conditionals(root), *check_lists(root)]
+    faults = [*check_includes(root), *check_house(root), *check_conditionals(root), *check_lists(root)]
     for fault in faults:
         print(fault)
     return 1 if faults else 0
