@@ -27,6 +27,7 @@ int command_parties(char **argv);
 int command_session(char **argv);
 int command_sign(char **argv);
 int command_status(char **argv);
+int command_up(char **argv);
 int command_verify(char **argv);
 int command_version(char **argv);
 

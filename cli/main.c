@@ -8,6 +8,7 @@
 #include <string.h>
 
 const struct command commands[] = {
+    {"up", command_up, "run a whole signing system on this machine"},
     {"demo", command_demo, "make a 2-of-3 key and sign an Ethereum transaction with it"},
     {"account", command_account, "create, list, show or verify accounts"},
     {"sign", command_sign, "sign with an account's key"},

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What `quorate up` keeps running: which processes, where each listens, in which directory.
+ *
+ *   DIR/up.json            the plan: directory, ports, members
+ *   DIR/client.json        url and api_key, for the other commands
+ *   DIR/keys/              the operator's authority, order key, the initiator's key, shared secrets
+ *   DIR/<name>.env         the variables of one process; what stands there counts
+ *   DIR/<name>/            its database; a party's identity key and certificate
+ *   DIR/log/<name>.log
+ *
+ * Files are made when they are missing and never written again: a party's env file holds the key of
+ * its shares. The plan is written first, so that a first start that was cut short goes on where it
+ * was. client.json alone follows the account service's env file. */
+#ifndef QUORATE_CLI_UP_H
+#define QUORATE_CLI_UP_H
+
+#include "say.h"
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum {
+    UP_PARTIES_MAX = 16,
+    UP_MEMBERS_MAX = 4 + UP_PARTIES_MAX,
+    UP_NAME_MAX = 32,
+    UP_URL_MAX = 64,
+    /* leaves room for every name below it */
+    UP_DIR_MAX = PATH_MAX - 128,
+    /* |port_base|: the ports of the manual, or whatever is free */
+    UP_PORTS_DEFAULT = 0,
+    UP_PORTS_FREE = -1
+};
+
+/* A bit each. */
+enum up_kind { UP_ROUTER = 1, UP_COORDINATOR = 2, UP_PARTY = 4, UP_PARTY_API = 8, UP_ACCOUNT = 16 };
+
+struct up_member {
+    enum up_kind kind;
+    /* "party-1"; also of its files */
+    char name[UP_NAME_MAX];
+    int http, grpc;
+};
+
+struct up_system {
+    /* absolute */
+    char dir[UP_DIR_MAX];
+    long port_base;
+    size_t n;
+    struct up_member members[UP_MEMBERS_MAX];
+};
+
+/* What was asked for; 0 parties: as many as there are, or 3. */
+struct up_wish {
+    const char *dir;
+    long parties, port_base;
+    bool has_port_base;
+};
+
+/* up_plan.c: read the plan, or make it; add parties that were asked for. */
+bool up_plan(struct up_system *system, const struct up_wish *wish, struct trouble *trouble);
+/* NULL if there is none. */
+const struct up_member *up_find(const struct up_system *system, enum up_kind kind);
+/* DIR/a/b; |b| NULL: DIR/a. */
+void up_path(char out[PATH_MAX], const struct up_system *system, const char *a, const char *b);
+
+/* up_files.c: make what is missing. Afterwards ports are those of the env files. */
+bool up_files(struct up_system *system, struct trouble *trouble);
+
+/* up_identity.c: a party's identity key and certificate, made if they are missing. |party_id|,
+ * |role| as the certificate says them. */
+struct up_party {
+    const char *dir, *party_id, *role;
+};
+bool up_identity(const struct up_party *party, const uint8_t ca_seed[32], struct trouble *trouble);
+/* The seed in the file, made if it is missing. |seed| from secret_alloc. */
+bool up_seed(uint8_t seed[32], const char *path, struct trouble *trouble);
+
+/* up_access.c: what the owner gets. Lent until up_access_free; the key is in guarded memory. */
+struct up_access {
+    char url[UP_URL_MAX];
+    char *api_key;
+};
+/* From the account service's env file; client.json is brought up to date. */
+bool up_access(struct up_access *access, const struct up_system *system, struct trouble *trouble);
+void up_access_free(struct up_access *access);
+
+/* up_process.c: the processes. */
+struct up_crew;
+
+struct up_start {
+    const struct up_system *system;
+    /* where the executables are */
+    const char *services;
+    /* NULL: what the env files say */
+    const char *log_level;
+};
+
+/* The directory of the executables: |wish|, or beside this program. */
+bool up_services(char out[PATH_MAX], const char *wish, struct trouble *trouble);
+/* Every port is free, waiting some seconds for the processes of an earlier run to end. */
+bool up_ports_are_free(const struct up_system *system, struct trouble *trouble);
+struct up_crew *up_crew_new(const struct up_start *start);
+/* Run until a signal: start, ask /ready, call |announce| once all are, start again what dies. False
+ * if a process does not come up, or |announce| returned false: |trouble| is set. */
+bool up_crew_run(struct up_crew *crew, bool (*announce)(void *arg), void *arg,
+                 struct trouble *trouble);
+/* SIGTERM to all, SIGKILL to what is left after 15 s. */
+void up_crew_stop(struct up_crew *crew);
+void up_crew_free(struct up_crew *crew);
+
+/* up_log.c: the log of a process. */
+/* Open for appending; set aside to .1 if it is over 16 MB. -1 with errno on failure. */
+int up_log_open(const char *path);
+/* The last line that is not empty, cut to |cap|; "" if there is none. */
+void up_log_last_line(char *out, size_t cap, const char *path);
+
+/* up_ready.c: does /ready of a process answer 200? */
+struct up_asker;
+struct up_asker *up_asker_new(void);
+bool up_ask_ready(struct up_asker *asker, int port);
+void up_asker_free(struct up_asker *asker);
+
+/* up_env.c: the value of |name| in the text of an env file, into |out|; false if there is none. */
+bool up_env_value(char *out, size_t cap, const char *text, const char *name);
+
+#endif

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Keys, certificates and env files of `quorate up`. Which process is told what stands in one table
+ * here: a party's front and the servers never see a master key that is not their own. */
+#include "up.h"
+
+#include "file.h"
+#include "secret.h"
+
+#include <errno.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum {
+    ENV_MAX = 32768,
+    HEX_KEY = 2 * 32 + 1,
+    SERVERS = UP_ROUTER | UP_COORDINATOR | UP_ACCOUNT,
+    PARTIES = UP_PARTY | UP_PARTY_API,
+    ALL = SERVERS | PARTIES
+};
+/* The party that makes users' shares. */
+static const char delegate_id[] = "delegate-1";
+
+/* Secrets of all processes; from secret_alloc. */
+struct keys {
+    uint8_t ca[32], operator_key[32], initiator[32], jwt[32], api[32];
+    char jwt_text[HEX_KEY], api_text[HEX_KEY];
+    char ca_public[HEX_KEY], operator_public[HEX_KEY], initiator_public[HEX_KEY];
+};
+
+static bool make_dir(const struct up_system *system, const char *name, struct trouble *trouble)
+{
+    char path[PATH_MAX];
+
+    up_path(path, system, name, NULL);
+    if (mkdir(path, 0700) == 0 || errno == EEXIST)
+        return true;
+    return trouble_set(trouble, "cannot make the directory %s: %s", path, strerror(errno));
+}
+
+static bool one_key(uint8_t key[32], const struct up_system *system, const char *name,
+                    struct trouble *trouble)
+{
+    char path[PATH_MAX];
+
+    up_path(path, system, "keys", name);
+    return up_seed(key, path, trouble);
+}
+
+static void public_text(char out[HEX_KEY], const uint8_t seed[32])
+{
+    uint8_t key[crypto_sign_PUBLICKEYBYTES];
+    uint8_t *secret = secret_alloc(crypto_sign_SECRETKEYBYTES);
+
+    crypto_sign_seed_keypair(key, secret, seed);
+    sodium_bin2hex(out, HEX_KEY, key, sizeof key);
+    secret_free(secret);
+}
+
+static bool make_keys(struct keys *keys, const struct up_system *system, struct trouble *trouble)
+{
+    if (!make_dir(system, "keys", trouble) || !one_key(keys->ca, system, "ca.key", trouble) ||
+        !one_key(keys->operator_key, system, "operator.key", trouble) ||
+        !one_key(keys->initiator, system, "initiator.key", trouble) ||
+        !one_key(keys->jwt, system, "jwt.key", trouble) ||
+        !one_key(keys->api, system, "api.key", trouble))
+        return false;
+    sodium_bin2hex(keys->jwt_text, HEX_KEY, keys->jwt, 32);
+    sodium_bin2hex(keys->api_text, HEX_KEY, keys->api, 32);
+    public_text(keys->ca_public, keys->ca);
+    public_text(keys->operator_public, keys->operator_key);
+    public_text(keys->initiator_public, keys->initiator);
+    return true;
+}
+
+/* A row per variable, and which kinds are told. */
+struct row {
+    const char *name;
+    int kinds;
+    const char *value;
+};
+
+/* Values that are made for one member. */
+struct values {
+    char http[8], grpc[8], coordinator[32], router[32];
+    char data[PATH_MAX], identity[PATH_MAX], certificate[PATH_MAX], initiator[PATH_MAX];
+    char master[HEX_KEY];
+};
+
+static void set_values(struct values *v, const struct up_system *system, const struct up_member *m)
+{
+    uint8_t *master = secret_alloc(32);
+
+    snprintf(v->http, sizeof v->http, "%d", m->http);
+    snprintf(v->grpc, sizeof v->grpc, "%d", m->grpc);
+    snprintf(v->coordinator, sizeof v->coordinator, "127.0.0.1:%d",
+             up_find(system, UP_COORDINATOR)->grpc);
+    snprintf(v->router, sizeof v->router, "127.0.0.1:%d", up_find(system, UP_ROUTER)->grpc);
+    up_path(v->data, system, m->name, NULL);
+    up_path(v->identity, system, m->name, "identity.key");
+    up_path(v->certificate, system, m->name, "party.cert");
+    up_path(v->initiator, system, "keys", "initiator.key");
+    randombytes_buf(master, 32);
+    sodium_bin2hex(v->master, sizeof v->master, master, 32);
+    secret_free(master);
+}
+
+/* |out|: ENV_MAX bytes of guarded memory. Retries begin early and do not end: all processes start
+ * at once, and one that is gone comes back. */
+static void write_rows(char *out, const struct up_member *m, const struct keys *keys,
+                       const struct values *v)
+{
+    const struct row rows[] = {
+        {"ENVIRONMENT", ALL, "production"},
+        {"LISTEN_HOST", ALL, "127.0.0.1"},
+        {"HTTP_PORT", ALL, v->http},
+        {"GRPC_PORT", ALL, v->grpc},
+        {"TLS", ALL, "off"},
+        {"RETRY_MAX", ALL, "1000"},
+        {"RETRY_DELAY_MS", ALL, "100"},
+        {"COORDINATOR_ADDR", UP_ACCOUNT | PARTIES, v->coordinator},
+        {"ROUTER_ADDR", UP_ACCOUNT | UP_COORDINATOR | PARTIES, v->router},
+        {"DATA_DIR", UP_ACCOUNT | UP_COORDINATOR | PARTIES, v->data},
+        {"MPC_API_KEY", SERVERS | UP_PARTY_API, keys->api_text},
+        {"ALLOWED_IPS", SERVERS | UP_PARTY_API, "127.0.0.1,::1"},
+        {"JWT_SECRET_KEY", SERVERS, keys->jwt_text},
+        {"CA_KEY", ALL, keys->ca_public},
+        {"OPERATOR_KEY", UP_COORDINATOR | PARTIES, keys->operator_public},
+        {"INITIATOR_KEY_FILE", UP_ACCOUNT, v->initiator},
+        {"INITIATOR_KEYS", PARTIES, keys->initiator_public},
+        {"IDENTITY_KEY_FILE", PARTIES, v->identity},
+        {"CERTIFICATE_FILE", PARTIES, v->certificate},
+        {"CRYPTO_MASTER_KEY", PARTIES, v->master},
+    };
+    int at = snprintf(out, ENV_MAX,
+                      "# %s, as quorate up made it. What stands here counts; docs/configuration.md "
+                      "lists everything that may.\n",
+                      m->name);
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        if (rows[i].kinds & (int)m->kind)
+            at +=
+                snprintf(out + at, (size_t)(ENV_MAX - at), "%s=%s\n", rows[i].name, rows[i].value);
+    }
+}
+
+static bool make_env(const struct up_system *system, const struct up_member *m,
+                     const struct keys *keys, const char *path, struct trouble *trouble)
+{
+    struct values *v = secret_alloc(sizeof *v);
+    char *text = secret_alloc(ENV_MAX);
+    bool ok;
+
+    set_values(v, system, m);
+    write_rows(text, m, keys, v);
+    ok = file_write_new(path, (const uint8_t *)text, strlen(text), trouble);
+    secret_free(text);
+    secret_free(v);
+    return ok;
+}
+
+static bool port_of(int *port, const char *text, const char *name)
+{
+    char value[16];
+    char *end;
+    long n;
+
+    if (!up_env_value(value, sizeof value, text, name))
+        return false;
+    n = strtol(value, &end, 10);
+    *port = (int)n;
+    return end != value && *end == '\0' && n > 0 && n < 65536;
+}
+
+/* An owner may have changed the ports. */
+static bool read_ports(struct up_member *m, const char *path, struct trouble *trouble)
+{
+    struct file file;
+    char *text;
+    bool ok;
+
+    if (!file_read(&file, path, ENV_MAX, trouble))
+        return false;
+    text = secret_alloc(file.len + 1);
+    memcpy(text, file.b, file.len);
+    file_free(&file);
+    ok = port_of(&m->http, text, "HTTP_PORT") && port_of(&m->grpc, text, "GRPC_PORT");
+    secret_free(text);
+    return ok || trouble_set(trouble, "%s must set HTTP_PORT and GRPC_PORT, 1 to 65535", path);
+}
+
+static bool make_member(const struct up_system *system, struct up_member *m,
+                        const struct keys *keys, struct trouble *trouble)
+{
+    char dir[PATH_MAX], path[PATH_MAX], name[UP_NAME_MAX + 8];
+    const struct up_party party = {dir, m->kind == UP_PARTY_API ? delegate_id : m->name,
+                                   m->kind == UP_PARTY_API ? "delegate" : "persistent"};
+
+    up_path(dir, system, m->name, NULL);
+    if (!make_dir(system, m->name, trouble))
+        return false;
+    if (m->kind & PARTIES && !up_identity(&party, keys->ca, trouble))
+        return false;
+    snprintf(name, sizeof name, "%s.env", m->name);
+    up_path(path, system, name, NULL);
+    if (!file_exists(path) && !make_env(system, m, keys, path, trouble))
+        return false;
+    return read_ports(m, path, trouble);
+}
+
+bool up_files(struct up_system *system, struct trouble *trouble)
+{
+    struct keys *keys = secret_alloc(sizeof *keys);
+    bool ok = make_dir(system, "log", trouble) && make_keys(keys, system, trouble);
+
+    for (size_t i = 0; ok && i < system->n; i++)
+        ok = make_member(system, &system->members[i], keys, trouble);
+    secret_free(keys);
+    return ok;
+}

@@ -1,0 +1,487 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Processes under `quorate up`. Each child asks the kernel to be killed when this process ends, so
+ * that killing it leaves nobody behind. A child that ended is noticed by SIGCHLD, which writes into
+ * a pipe that every wait looks at; nothing is guessed from time.
+ *
+ * A child that dies is started again after a wait that grows from 0.1 s to 5 s; a life of 10 s
+ * resets it. One that dies five times before it was ever ready ends everything. */
+#define _GNU_SOURCE /* pipe2 */
+
+#include "up.h"
+
+#include "clock.h"
+#include "signals.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum {
+    WAIT_FIRST_MS = 100,
+    WAIT_MAX_MS = 5000,
+    LIFE_MS = 10000,
+    DEATHS_MAX = 5,
+    READY_LIMIT_MS = 120000,
+    ASK_FIRST_MS = 10,
+    ASK_MAX_MS = 250,
+    STOP_MS = 15000,
+    PORTS_MS = 5000,
+    PORTS_STEP_MS = 20
+};
+
+struct child {
+    const struct up_member *member;
+    char program[PATH_MAX], env_file[PATH_MAX], log[PATH_MAX];
+    /* 0: not running */
+    pid_t pid;
+    int64_t started_ms, restart_ms;
+    int wait_ms, deaths;
+    bool is_ready, was_ready;
+};
+
+struct up_crew {
+    const struct up_start *start;
+    size_t n;
+    struct child children[UP_MEMBERS_MAX];
+    struct up_asker *asker;
+    int64_t began_ms, ask_at_ms;
+    int ask_ms;
+    bool announced;
+};
+
+/* The pipe that SIGCHLD writes into: a handler can reach nothing else. */
+static int pipe_read = -1, pipe_write = -1;
+
+static void on_child(int signal)
+{
+    int saved = errno;
+
+    (void)signal;
+    (void)!write(pipe_write, "", 1);
+    errno = saved;
+}
+
+static void watch_children(void)
+{
+    struct sigaction action = {.sa_handler = on_child, .sa_flags = SA_RESTART | SA_NOCLDSTOP};
+    int fds[2];
+
+    if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) != 0)
+        exit(refuse("cannot make a pipe: %s", strerror(errno)));
+    pipe_read = fds[0];
+    pipe_write = fds[1];
+    sigaction(SIGCHLD, &action, NULL);
+}
+
+static const char *program_of(enum up_kind kind)
+{
+    switch (kind) {
+    case UP_ROUTER:
+        return "quorate-message-router";
+    case UP_COORDINATOR:
+        return "quorate-session-coordinator";
+    case UP_PARTY:
+        return "quorate-server-party";
+    case UP_PARTY_API:
+        return "quorate-server-party-api";
+    case UP_ACCOUNT:
+        return "quorate-account-service";
+    }
+    return "";
+}
+
+/* All of them are there, or the name of one that is not. */
+static const char *missing_program(const char *dir)
+{
+    static const enum up_kind kinds[] = {UP_ROUTER, UP_COORDINATOR, UP_PARTY, UP_PARTY_API,
+                                         UP_ACCOUNT};
+    char path[PATH_MAX];
+
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        int n = snprintf(path, sizeof path, "%s/%s", dir, program_of(kinds[i]));
+
+        if (n < 0 || (size_t)n >= sizeof path || access(path, X_OK) != 0)
+            return program_of(kinds[i]);
+    }
+    return NULL;
+}
+
+bool up_services(char out[PATH_MAX], const char *wish, struct trouble *trouble)
+{
+    static const char *const beside[] = {"../services", "../libexec/quorate"};
+    char self[PATH_MAX - 32], dir[PATH_MAX];
+    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+
+    if (wish) {
+        if (!realpath(wish, out))
+            return trouble_set(trouble, "cannot use %s: %s", wish, strerror(errno));
+        return !missing_program(out) ||
+               trouble_set(trouble, "there is no %s in %s", missing_program(out), out);
+    }
+    self[n < 0 ? 0 : n] = '\0';
+    if (strrchr(self, '/'))
+        *strrchr(self, '/') = '\0';
+    for (size_t i = 0; i < sizeof beside / sizeof beside[0]; i++) {
+        snprintf(dir, sizeof dir, "%s/%s", self, beside[i]);
+        if (realpath(dir, out) && !missing_program(out))
+            return true;
+    }
+    return trouble_set(trouble,
+                       "the services' programs (quorate-account-service and others) are in neither "
+                       "%s/%s nor %s/%s: --services DIR says where",
+                       self, beside[0], self, beside[1]);
+}
+
+static bool port_is_free(int port)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), yes = 1;
+    bool is_free;
+
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+    is_free = bind(fd, (struct sockaddr *)&address, sizeof address) == 0;
+    close(fd);
+    return is_free;
+}
+
+bool up_ports_are_free(const struct up_system *system, struct trouble *trouble)
+{
+    int64_t until = clock_now_ms() + PORTS_MS;
+
+    for (size_t i = 0; i < system->n; i++) {
+        const struct up_member *m = &system->members[i];
+
+        while (!port_is_free(m->http) || !port_is_free(m->grpc)) {
+            if (clock_now_ms() >= until || signals_came())
+                return trouble_set(trouble,
+                                   "port %d, which %s needs, is in use by another program: end it, "
+                                   "or start a new directory with --port-base N or --free-ports",
+                                   port_is_free(m->http) ? m->grpc : m->http, m->name);
+            signals_poll(NULL, 0, PORTS_STEP_MS);
+        }
+    }
+    return true;
+}
+
+struct up_crew *up_crew_new(const struct up_start *start)
+{
+    struct up_crew *crew = calloc(1, sizeof *crew);
+
+    if (!crew)
+        exit(refuse("out of memory"));
+    crew->start = start;
+    crew->n = start->system->n;
+    for (size_t i = 0; i < crew->n; i++) {
+        struct child *c = &crew->children[i];
+        char name[UP_NAME_MAX + 8];
+
+        c->member = &start->system->members[i];
+        c->wait_ms = WAIT_FIRST_MS;
+        snprintf(c->program, sizeof c->program, "%s/%s", start->services,
+                 program_of(c->member->kind));
+        snprintf(name, sizeof name, "%s.env", c->member->name);
+        up_path(c->env_file, start->system, name, NULL);
+        snprintf(name, sizeof name, "%s.log", c->member->name);
+        up_path(c->log, start->system, "log", name);
+    }
+    watch_children();
+    crew->asker = up_asker_new();
+    return crew;
+}
+
+void up_crew_free(struct up_crew *crew)
+{
+    up_asker_free(crew->asker);
+    free(crew);
+}
+
+/* What a service gets of our environment: where to find libraries and how to be instrumented. Its
+ * variables come from its file alone. */
+static size_t keep_environment(char **out, size_t max)
+{
+    static const char *const kept[] = {"PATH=",         "HOME=",          "LANG=",
+                                       "TZ=",           "TMPDIR=",        "LD_LIBRARY_PATH=",
+                                       "ASAN_OPTIONS=", "UBSAN_OPTIONS=", "TSAN_OPTIONS=",
+                                       "MSAN_OPTIONS=", "LSAN_OPTIONS=",  "LLVM_PROFILE_FILE="};
+    extern char **environ;
+    size_t n = 0;
+
+    for (char **e = environ; *e; e++) {
+        for (size_t i = 0; i < sizeof kept / sizeof kept[0] && n < max; i++) {
+            if (strncmp(*e, kept[i], strlen(kept[i])) == 0)
+                out[n++] = *e;
+        }
+    }
+    return n;
+}
+
+/* In the child, after fork. Its own session, so that Ctrl-C reaches this program alone. */
+static void become(const struct child *c, const char *log_level, pid_t parent)
+{
+    char *environment[32] = {0}, level[32], option[] = "--env-file";
+    char *argv[] = {(char *)(uintptr_t)c->program, option, (char *)(uintptr_t)c->env_file, NULL};
+    int log = up_log_open(c->log), null = open("/dev/null", O_RDONLY);
+    size_t n = keep_environment(environment, 30);
+    sigset_t none;
+
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    signal(SIGPIPE, SIG_DFL);
+    signal(SIGXFSZ, SIG_DFL);
+    if (setsid() < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent)
+        _exit(127);
+    if (log < 0 || null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(log, STDOUT_FILENO) < 0 ||
+        dup2(log, STDERR_FILENO) < 0)
+        _exit(127);
+    close(null);
+    snprintf(level, sizeof level, "LOG_LEVEL=%s", log_level ? log_level : "");
+    if (log_level)
+        environment[n] = level;
+    execve(c->program, argv, environment);
+    dprintf(STDERR_FILENO, "cannot start %s: %s\n", c->program, strerror(errno));
+    _exit(127);
+}
+
+static bool start(struct up_crew *crew, struct child *c, struct trouble *trouble)
+{
+    pid_t parent = getpid();
+
+    c->started_ms = clock_now_ms();
+    c->is_ready = false;
+    crew->ask_ms = ASK_FIRST_MS;
+    crew->ask_at_ms = c->started_ms + crew->ask_ms;
+    c->pid = fork();
+    if (c->pid == 0)
+        become(c, crew->start->log_level, parent);
+    if (c->pid > 0)
+        return true;
+    c->pid = 0;
+    return trouble_set(trouble, "cannot start %s: %s", c->member->name, strerror(errno));
+}
+
+static void how_text(char *out, size_t cap, int status)
+{
+    if (WIFSIGNALED(status))
+        snprintf(out, cap, "was killed by signal %d", WTERMSIG(status));
+    else
+        snprintf(out, cap, "ended with exit code %d", WEXITSTATUS(status));
+}
+
+static bool give_up(const struct child *c, struct trouble *trouble)
+{
+    char line[600];
+
+    up_log_last_line(line, sizeof line, c->log);
+    return trouble_set(trouble, "%s ended %d times before it was ready; the end of %s: %s",
+                       c->member->name, DEATHS_MAX, c->log, line[0] ? line : "(empty)");
+}
+
+/* A child that is gone. */
+static bool bury(struct child *c, int status, struct trouble *trouble)
+{
+    int64_t now = clock_now_ms();
+    char how[64];
+
+    c->pid = 0;
+    c->is_ready = false;
+    if (now - c->started_ms >= LIFE_MS) {
+        c->wait_ms = WAIT_FIRST_MS;
+        c->deaths = 0;
+    }
+    if (!c->was_ready && ++c->deaths >= DEATHS_MAX)
+        return give_up(c, trouble);
+    how_text(how, sizeof how, status);
+    say("%s %s; it is started again in %.1f s (its log: %s)", c->member->name, how,
+        (double)c->wait_ms / 1000, c->log);
+    c->restart_ms = now + c->wait_ms;
+    c->wait_ms = 2 * c->wait_ms < WAIT_MAX_MS ? 2 * c->wait_ms : WAIT_MAX_MS;
+    return true;
+}
+
+static bool reap(struct up_crew *crew, struct trouble *trouble)
+{
+    char drain[64];
+    int status;
+
+    while (read(pipe_read, drain, sizeof drain) > 0)
+        ;
+    for (size_t i = 0; i < crew->n; i++) {
+        struct child *c = &crew->children[i];
+
+        if (c->pid && waitpid(c->pid, &status, WNOHANG) == c->pid && !bury(c, status, trouble))
+            return false;
+    }
+    return true;
+}
+
+static bool start_due(struct up_crew *crew, struct trouble *trouble)
+{
+    for (size_t i = 0; i < crew->n; i++) {
+        struct child *c = &crew->children[i];
+
+        if (!c->pid && clock_now_ms() >= c->restart_ms && !start(crew, c, trouble))
+            return false;
+    }
+    return true;
+}
+
+static size_t ready_n(const struct up_crew *crew)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < crew->n; i++)
+        n += crew->children[i].is_ready;
+    return n;
+}
+
+static const struct child *first_waited_for(const struct up_crew *crew)
+{
+    for (size_t i = 0; i < crew->n; i++) {
+        if (!crew->children[i].is_ready)
+            return &crew->children[i];
+    }
+    return NULL;
+}
+
+/* Ask those that are not ready, if it is time. Waits between grow, so that a process that stays
+ * unready costs nothing. */
+static void ask(struct up_crew *crew)
+{
+    if (clock_now_ms() < crew->ask_at_ms)
+        return;
+    for (size_t i = 0; i < crew->n && !signals_came(); i++) {
+        struct child *c = &crew->children[i];
+
+        if (c->pid && !c->is_ready && up_ask_ready(crew->asker, c->member->http))
+            c->is_ready = c->was_ready = true;
+    }
+    crew->ask_ms = 2 * crew->ask_ms < ASK_MAX_MS ? 2 * crew->ask_ms : ASK_MAX_MS;
+    crew->ask_at_ms = clock_now_ms() + crew->ask_ms;
+}
+
+/* True unless the first start takes too long. */
+static bool progress(const struct up_crew *crew, struct trouble *trouble)
+{
+    const struct child *c = first_waited_for(crew);
+    int64_t passed = clock_now_ms() - crew->began_ms;
+    char line[600];
+
+    if (crew->announced || !c)
+        return true;
+    say_progress("starting: %zu of %zu ready, waiting for %s, %d s", ready_n(crew), crew->n,
+                 c->member->name, (int)(passed / 1000));
+    if (passed < READY_LIMIT_MS)
+        return true;
+    up_log_last_line(line, sizeof line, c->log);
+    return trouble_set(trouble, "%s was not ready in %d s; the end of %s: %s", c->member->name,
+                       READY_LIMIT_MS / 1000, c->log, line[0] ? line : "(empty)");
+}
+
+/* Until something has to be done; -1: until something happens. */
+static int wait_ms(const struct up_crew *crew)
+{
+    int64_t now = clock_now_ms(), until = INT64_MAX;
+
+    for (size_t i = 0; i < crew->n; i++) {
+        const struct child *c = &crew->children[i];
+        int64_t due = c->pid ? crew->ask_at_ms : c->restart_ms;
+
+        if (!c->is_ready && due < until)
+            until = due;
+    }
+    if (until == INT64_MAX)
+        return -1;
+    return until > now ? (int)(until - now) : 0;
+}
+
+bool up_crew_run(struct up_crew *crew, bool (*announce)(void *arg), void *arg,
+                 struct trouble *trouble)
+{
+    crew->began_ms = clock_now_ms();
+    while (!signals_came()) {
+        struct pollfd p = {pipe_read, POLLIN, 0};
+
+        if (!reap(crew, trouble) || !start_due(crew, trouble))
+            return false;
+        ask(crew);
+        if (!progress(crew, trouble))
+            return false;
+        if (!crew->announced && ready_n(crew) == crew->n) {
+            say_progress_end();
+            crew->announced = true;
+            if (!announce(arg))
+                return trouble_set(trouble, "what was asked for could not be written");
+        }
+        signals_poll(&p, 1, wait_ms(crew));
+    }
+    return true;
+}
+
+static void signal_all(const struct up_crew *crew, int signal)
+{
+    for (size_t i = 0; i < crew->n; i++) {
+        if (crew->children[i].pid)
+            kill(crew->children[i].pid, signal);
+    }
+}
+
+/* True once nobody is left. */
+static bool all_buried(struct up_crew *crew)
+{
+    bool all = true;
+
+    for (size_t i = 0; i < crew->n; i++) {
+        struct child *c = &crew->children[i];
+
+        if (c->pid && waitpid(c->pid, NULL, WNOHANG) == c->pid)
+            c->pid = 0;
+        all = all && !c->pid;
+    }
+    return all;
+}
+
+/* Wait for the end of all, at most |limit_ms|. */
+static bool wait_for_end(struct up_crew *crew, int64_t limit_ms)
+{
+    int64_t until = clock_now_ms() + limit_ms;
+
+    while (!all_buried(crew)) {
+        struct pollfd p = {pipe_read, POLLIN, 0};
+        int64_t left = until - clock_now_ms();
+        char drain[64];
+
+        if (left <= 0)
+            return false;
+        poll(&p, 1, (int)left);
+        while (read(pipe_read, drain, sizeof drain) > 0)
+            ;
+    }
+    return true;
+}
+
+void up_crew_stop(struct up_crew *crew)
+{
+    say_progress("stopping");
+    signal_all(crew, SIGTERM);
+    if (!wait_for_end(crew, STOP_MS)) {
+        for (size_t i = 0; i < crew->n; i++) {
+            if (crew->children[i].pid)
+                say("%s did not end in %d s and is killed", crew->children[i].member->name,
+                    STOP_MS / 1000);
+        }
+        signal_all(crew, SIGKILL);
+        while (!wait_for_end(crew, STOP_MS))
+            ;
+    }
+    say_progress_end();
+}
