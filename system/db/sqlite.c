@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -336,11 +337,13 @@ static const uint8_t *get_blob(const struct db_row *row, int column, size_t *len
 
 static bool lock_file(struct sqlite *s, char error[DB_ERROR_MAX])
 {
-    char *name = mem_new(strlen(s->path) + sizeof ".lock", 1);
+    char name[PATH_MAX];
 
-    sprintf(name, "%s.lock", s->path);
+    if (snprintf(name, sizeof name, "%s.lock", s->path) >= (int)sizeof name) {
+        snprintf(error, DB_ERROR_MAX, "database %.150s...: the path is too long", s->path);
+        return false;
+    }
     s->lock = open(name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    free(name);
     if (s->lock < 0) {
         snprintf(error, DB_ERROR_MAX, "database %.150s: %s", s->path, strerror(errno));
         return false;

@@ -180,6 +180,27 @@ static void test_attack_token_chooses_no_algorithm(void **state)
     }
 }
 
+/* Signed as ours are, but its header says something more. */
+static void test_attack_header_of_another_text(void **state)
+{
+    jwt_t *jwt;
+    char *text;
+
+    (void)state;
+    assert_int_equal(jwt_new(&jwt), 0);
+    jwt_add_header(jwt, "kid", "../../etc/passwd");
+    jwt_add_grant(jwt, "typ", "service");
+    jwt_add_grant(jwt, "sub", "account");
+    jwt_add_grant(jwt, "jti", "00112233445566778899aabbccddeeff");
+    jwt_add_grant_int(jwt, "iat", (long)now());
+    jwt_add_grant_int(jwt, "exp", (long)now() + 60);
+    jwt_set_alg(jwt, JWT_ALG_HS256, (const unsigned char *)SECRET, 32);
+    text = jwt_encode_str(jwt);
+    expect_refused(key, TOKEN_SERVICE, text, "malformed");
+    free(text);
+    jwt_free(jwt);
+}
+
 /* A token under our secret with these claims: |grant| is changed to |value|, NULL takes it out. */
 static void read_with(const char *grant, const char *value, const char *part)
 {
@@ -269,6 +290,7 @@ int main(void)
         cmocka_unit_test(test_every_changed_character_is_refused),
         cmocka_unit_test(test_every_cut_is_refused),
         cmocka_unit_test(test_attack_token_chooses_no_algorithm),
+        cmocka_unit_test(test_attack_header_of_another_text),
         cmocka_unit_test(test_claims_have_exact_forms),
         cmocka_unit_test(test_times_may_differ_by_thirty_seconds),
     };
