@@ -71,6 +71,8 @@ struct rpc_limits {
     unsigned request_ms;         /* to receive a whole request [15 000] */
     unsigned idle_ms;            /* connection without calls [120 000] */
     unsigned call_ms;            /* longest unary call without a deadline of its own [120 000] */
+    unsigned ping_ms;            /* silence before a peer with calls is asked for life [30 000] */
+    unsigned age_ms;             /* life of a connection, then it drains [no limit] */
 };
 
 struct rpc_tls {
@@ -83,6 +85,9 @@ struct rpc_tls {
 struct rpc_server *rpc_server_new(uv_loop_t *loop, const struct rpc_limits *limits);
 void rpc_server_add(struct rpc_server *server, const struct rpc_method *methods,
                     const struct rpc_route *routes, void *service);
+/* Origins ("https://admin.example") whose pages may call and read answers, or "*" for all; copied.
+ * None is the default: browsers then only come from the same origin. */
+void rpc_server_origins(struct rpc_server *server, const char *const *origins, size_t n);
 void rpc_server_guard(struct rpc_server *server, rpc_guard *guard, void *arg);
 /* Plain GET pages without key: /health, /ready, /metrics. |page| writes status, content type and
  * body into the call by rpc_page_reply. */
@@ -98,6 +103,7 @@ int rpc_server_port(const struct rpc_server *server);
 /* No new connections, GOAWAY, |done| when the last call has ended or |grace_ms| are over. */
 void rpc_server_stop(struct rpc_server *server, unsigned grace_ms, void (*done)(void *arg),
                      void *arg);
+/* Its memory goes when the loop has run once more. Calls that handlers still hold stay good. */
 void rpc_server_free(struct rpc_server *server);
 
 /* Finish, or send one message of a stream. Messages are encoded inside the call. rpc_send tells

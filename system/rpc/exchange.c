@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* An HTTP request becomes a call: which form it has, and what is refused before anybody is asked.
+ * The order is the one of server.h: limits, guard, decoding, handler. */
+#include "system/core/log.h"
+#include "system/rpc/answer.h"
+#include "system/rpc/forms.h"
+#include "system/rpc/h1.h"
+
+#include <string.h>
+
+static void show_page(struct rpc_call *call)
+{
+    call->is_running = call->is_held = true;
+    due_set(&call->conn->server->dues, &call->due,
+            call_now(call) + call->conn->server->limits.call_ms);
+    call->page->show(call, call->page->arg);
+}
+
+static void drop_bytes(struct rpc_call *call, const uint8_t *b, size_t len)
+{
+    (void)call;
+    (void)b;
+    (void)len;
+}
+
+static void page_refuse_method(struct rpc_call *call)
+{
+    struct rpc_status status =
+        rpc_error(RPC_UNIMPLEMENTED, "method_not_allowed", "%s is read by GET", call->path);
+
+    status.http = 405;
+    strcpy(call->allow, "GET, HEAD");
+    call_fail(call, status);
+}
+
+static void page_message(struct rpc_call *call, const ProtobufCMessage *message)
+{
+    (void)call;
+    (void)message;
+}
+
+static void page_finish(struct rpc_call *call, const struct rpc_status *status)
+{
+    json_form.finish(call, status);
+}
+
+const struct call_form page_form = {drop_bytes, show_page, page_message, page_finish};
+
+void rpc_page_reply(struct rpc_call *call, int http, const char *content_type, const char *body,
+                    size_t len)
+{
+    struct answer answer;
+
+    if (!call->is_answered) {
+        call->is_answered = true;
+        due_clear(&call->conn->server->dues, &call->due);
+        answer_init(&answer, call, content_type);
+        answer_add(&answer, "cache-control", "no-store");
+        answer_send(call, http, &answer, body, len);
+        call_account(call);
+        conn_touch(call->conn);
+    }
+    call_let_go(call);
+}
+
+/* WebSockets are born here. */
+static void begin_socket(struct rpc_call *call)
+{
+    struct rpc_status status = h1_upgrade(call);
+
+    if (status.code != RPC_OK)
+        call_fail(call, status);
+}
+
+static bool choose_form(struct rpc_call *call)
+{
+    const struct routes *routes = &call->conn->server->routes;
+
+    call->form = &json_form;
+    if (call->is_head_too_large) {
+        struct rpc_status status =
+            rpc_error(RPC_EXHAUSTED, "head_too_large", "the request's header fields are too large");
+        status.http = 431;
+        call_fail(call, status);
+        return false;
+    }
+    if (grpc_is_type(call, head_get(&call->head, "content-type")))
+        return true;
+    call->page = routes_find_page(routes, call->path);
+    if (call->page)
+        call->form = &page_form;
+    return true;
+}
+
+void call_begin(struct rpc_call *call)
+{
+    trace_new(call->trace);
+    call_account(call);
+    if (!choose_form(call) || !call_identify(call))
+        return;
+    if (strcmp(call->verb, "OPTIONS") == 0)
+        answer_options(call);
+    else if (call->form == &page_form && strcmp(call->verb, "GET") != 0 &&
+             strcmp(call->verb, "HEAD") != 0)
+        page_refuse_method(call);
+    else if (call->form == &json_form && strcmp(call->path, "/ws") == 0)
+        begin_socket(call);
+    else if (call->form == &json_form)
+        json_begin(call);
+    else if (call->form != &page_form)
+        grpc_begin(call);
+}
+
+static void refuse_too_large(struct rpc_call *call)
+{
+    struct rpc_status status = rpc_error(RPC_EXHAUSTED, "body_too_large",
+                                         "the request is longer than %zu bytes", call->in_max);
+
+    status.http = 413;
+    call_fail(call, status);
+}
+
+bool call_length_is_good(struct rpc_call *call)
+{
+    const char *text = head_get(&call->head, "content-length");
+    size_t digits = text ? strspn(text, "0123456789") : 0;
+
+    if (!text || (digits <= 18 && strtoull(text, NULL, 10) <= call->in_max))
+        return true;
+    refuse_too_large(call);
+    return false;
+}
+
+void call_data(struct rpc_call *call, const uint8_t *b, size_t len)
+{
+    struct conn *conn = call->conn;
+
+    call->taken += len;
+    if (call->is_answered || !len)
+        return;
+    if (call->form != &page_form && call->taken > call->in_max) {
+        refuse_too_large(call);
+        return;
+    }
+    if (conn->held + len > conn->server->limits.connection_bytes_max) {
+        call_fail(call, rpc_error(RPC_EXHAUSTED, "connection_full",
+                                  "too many bytes wait on this connection"));
+        return;
+    }
+    call->form->take(call, b, len);
+    call_account(call);
+}
+
+void call_complete(struct rpc_call *call)
+{
+    call->is_complete = true;
+    if (!call->is_answered)
+        call->form->complete(call);
+}
