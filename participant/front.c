@@ -428,7 +428,10 @@ void front_stop(struct front *front, void (*stopped)(void *arg), void *arg)
     front->is_stopping = true;
     front->stopped = stopped;
     front->stopped_arg = arg;
-    front_pipe_shut(front->pipe);
+    if (front_pipe_has_ended(front->pipe))
+        stopped(arg);
+    else
+        front_pipe_shut(front->pipe);
 }
 
 static void on_closed(uv_handle_t *handle)

@@ -183,6 +183,11 @@ bool front_pipe_is_empty(const struct front_pipe *pipe)
     return uv_stream_get_write_queue_size((const uv_stream_t *)&pipe->handle) == 0;
 }
 
+bool front_pipe_has_ended(const struct front_pipe *pipe)
+{
+    return pipe->has_ended;
+}
+
 static void on_shut(uv_shutdown_t *request, int status)
 {
     (void)request;

@@ -45,6 +45,7 @@ void front_pipe_send(struct front_pipe *pipe, const Mpc__Keeper__V1__ToKeeper *f
 bool front_pipe_is_full(struct front_pipe *pipe);
 /* Everything sent was handed over. */
 bool front_pipe_is_empty(const struct front_pipe *pipe);
+bool front_pipe_has_ended(const struct front_pipe *pipe);
 /* No more to the keeper: it sees the end of the socket, and |ended| comes when it is gone. */
 void front_pipe_shut(struct front_pipe *pipe);
 
