@@ -98,7 +98,7 @@ const struct config_row config_rows[] = {
     { "MAILBOX_BYTES", CONFIG_ROUTER, CONFIG_FORM_INT, 0, "268435456", 65536, 1099511627776, NULL,
       "Bytes kept for one party.", NULL },
 
-    { "PARTY_CAPACITY", FRONTS, CONFIG_FORM_INT, 0, "64", 1, 100000, NULL,
+    { "PARTY_CAPACITY", FRONTS | CONFIG_KEEPER, CONFIG_FORM_INT, 0, "64", 1, 100000, NULL,
       "Sessions that this party runs at a time.", NULL },
     { "IDENTITY_KEY_FILE", CONFIG_KEEPER, CONFIG_FORM_TEXT, CONFIG_REQUIRED | CONFIG_EXAMPLE, NULL, 0, 0, NULL,
       "File with the seed (64 hex digits) of the party's identity key.", "/run/secrets/identity.key" },

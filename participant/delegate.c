@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The sealed box is made and opened here and nowhere else; the plain message lives in guarded memory
+ * and is written by hand-over to protobuf-c only while it is packed (its buffers are wiped). The
+ * keeper's own X25519 key comes from the identity's seed under a label of its own. */
+#include "participant/delegate.h"
+
+#include "party_api.pb-c.h"
+#include "system/core/buffer.h"
+#include "system/core/clock.h"
+#include "system/core/ids.h"
+#include "system/core/secret.h"
+
+#include <pthread.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { LENT_MAX = 256, SEALED_MAX = 2 << 20 };
+
+static const char lend_label[crypto_kdf_CONTEXTBYTES + 1] = "qrt-lend";
+
+struct lent {
+    struct lent *next;
+    char session_id[ID_TEXT_MAX];
+    int64_t until_ms;
+    struct share_held *held;
+};
+
+struct delegate {
+    struct delegate_params params;
+    bool has_user_key;
+    uint8_t user_key[32];
+    uint8_t identity_key[32];
+    uint8_t public_key[32];
+    uint8_t *secret_key; /* guarded */
+    pthread_mutex_t lock;
+    struct lent *first;
+    size_t n;
+};
+
+struct delegate *delegate_new(const struct delegate_params *params)
+{
+    struct delegate *d = mem_new(1, sizeof *d);
+
+    d->params = *params;
+    d->params.identity = NULL;
+    d->has_user_key = params->user_key != NULL;
+    if (params->user_key)
+        memcpy(d->user_key, params->user_key, 32);
+    memcpy(d->identity_key, params->identity + 32, 32);
+    d->secret_key = secret_new(64);
+    crypto_kdf_derive_from_key(d->secret_key, 32, 1, lend_label, params->identity);
+    crypto_scalarmult_base(d->public_key, d->secret_key);
+    pthread_mutex_init(&d->lock, NULL);
+    return d;
+}
+
+static void lent_free(struct lent *lent)
+{
+    shares_put(lent->held);
+    free(lent);
+}
+
+void delegate_free(struct delegate *d)
+{
+    if (!d)
+        return;
+    while (d->first) {
+        struct lent *lent = d->first;
+
+        d->first = lent->next;
+        lent_free(lent);
+    }
+    secret_free(d->secret_key);
+    pthread_mutex_destroy(&d->lock);
+    free(d);
+}
+
+bool delegate_is_active(const struct delegate *d)
+{
+    return d->params.is_delegate;
+}
+
+void delegate_public_key(const struct delegate *d, uint8_t out[32])
+{
+    memcpy(out, d->public_key, 32);
+}
+
+/* A point of small order would make the sealed box readable to anybody: the trial multiplication
+ * refuses it. */
+static bool is_sound(const uint8_t key[32])
+{
+    uint8_t one[32] = {1}, out[32];
+    bool ok = crypto_scalarmult(out, one, key) == 0;
+
+    sodium_memzero(out, sizeof out);
+    return ok;
+}
+
+bool delegate_recipient(const struct delegate *d, const ProtobufCBinaryData *asked, uint8_t out[32])
+{
+    if (asked->len != 0 && asked->len != 32)
+        return false;
+    if (asked->len == 0 && !d->has_user_key)
+        return false;
+    memcpy(out, asked->len ? asked->data : d->user_key, 32);
+    return is_sound(out);
+}
+
+/* Sealing */
+
+/* Pack |message| into guarded memory, seal, wipe. */
+static uint8_t *seal(const Mpc__PartyApi__V1__UserShare *message, const uint8_t recipient[32],
+                     size_t *len)
+{
+    size_t plain_len = mpc__party_api__v1__user_share__get_packed_size(message);
+    uint8_t *plain = secret_new(plain_len);
+    uint8_t *sealed;
+
+    *len = plain_len + crypto_box_SEALBYTES;
+    sealed = mem_new(1, *len);
+    mpc__party_api__v1__user_share__pack(message, plain);
+    if (crypto_box_seal(sealed, plain, plain_len, recipient) != 0) {
+        free(sealed);
+        sealed = NULL;
+    }
+    secret_free(plain);
+    return sealed;
+}
+
+bool delegate_seal(const struct delegate *d, struct store_sealed *out,
+                   const struct store_share *row, const struct qrt_share *share,
+                   const uint8_t recipient[32], int64_t now_ms)
+{
+    Mpc__PartyApi__V1__UserShare message = MPC__PARTY_API__V1__USER_SHARE__INIT;
+    char *names = text_copy(row->roster), *save = NULL;
+    char *roster[QRT_PARTIES_MAX];
+
+    message.version = 1;
+    message.account_id = (char *)row->account_id;
+    message.party_id = (char *)d->params.party_id;
+    message.purpose = row->purpose;
+    message.record = (ProtobufCBinaryData){share->record_len, (uint8_t *)share->record};
+    if (row->has_caller)
+        message.initiator_key = (ProtobufCBinaryData){32, (uint8_t *)row->caller_key};
+    message.roster = roster;
+    for (char *id = strtok_r(names, " ", &save); id && message.n_roster < QRT_PARTIES_MAX;
+         id = strtok_r(NULL, " ", &save))
+        roster[message.n_roster++] = id;
+    *out = (struct store_sealed){.expires_ms = now_ms + DELEGATE_KEEP_MS};
+    memcpy(out->session_id, row->session_id, sizeof out->session_id);
+    memcpy(out->public_key, share->pk, 33);
+    out->sealed = seal(&message, recipient, &out->sealed_len);
+    free(names);
+    return out->sealed != NULL;
+}
+
+/* Lending */
+
+static void *wiping_alloc(void *data, size_t size)
+{
+    size_t *p = malloc(size + sizeof(max_align_t));
+
+    (void)data;
+    if (!p)
+        return NULL;
+    *p = size;
+    return (char *)p + sizeof(max_align_t);
+}
+
+static void wiping_free(void *data, void *p)
+{
+    size_t *start = p ? (size_t *)(void *)((char *)p - sizeof(max_align_t)) : NULL;
+
+    (void)data;
+    if (start)
+        sodium_memzero(p, *start);
+    free(start);
+}
+
+static ProtobufCAllocator wiping = {wiping_alloc, wiping_free, NULL};
+
+static Mpc__PartyApi__V1__UserShare *open_box(const struct delegate *d, const uint8_t *sealed,
+                                              size_t len)
+{
+    Mpc__PartyApi__V1__UserShare *message = NULL;
+    uint8_t *plain;
+
+    if (len <= crypto_box_SEALBYTES || len > SEALED_MAX)
+        return NULL;
+    plain = secret_new(len - crypto_box_SEALBYTES);
+    if (crypto_box_seal_open(plain, sealed, len, d->public_key, d->secret_key) == 0)
+        message =
+            mpc__party_api__v1__user_share__unpack(&wiping, len - crypto_box_SEALBYTES, plain);
+    secret_free(plain);
+    return message;
+}
+
+static bool fill_row(struct store_share *row, const Mpc__PartyApi__V1__UserShare *message)
+{
+    uint8_t account[16];
+    struct buffer roster = {0};
+
+    *row = (struct store_share){.purpose = (uint8_t)message->purpose};
+    if (message->version != 1 || message->purpose > UINT8_MAX ||
+        !id_parse(account, message->account_id) ||
+        (message->initiator_key.len != 0 && message->initiator_key.len != 32))
+        return false;
+    id_text(row->account_id, account);
+    row->has_caller = message->initiator_key.len == 32;
+    if (row->has_caller)
+        memcpy(row->caller_key, message->initiator_key.data, 32);
+    for (size_t i = 0; i < message->n_roster; i++) {
+        if (!party_id_is_valid(message->roster[i]))
+            return false;
+        buffer_printf(&roster, i ? " %s" : "%s", message->roster[i]);
+    }
+    row->roster = (char *)roster.b;
+    return true;
+}
+
+/* The share's own row is this keeper's identity. */
+static bool is_own(const struct delegate *d, const struct share_held *held)
+{
+    const struct qrt_share_party *own = qrt_share_party(&held->share, held->share.own);
+    uint8_t idk[32];
+
+    crypto_hash_sha256(idk, d->identity_key, 32);
+    return own && memcmp(own->idk, idk, 32) == 0;
+}
+
+static struct share_held *open_lent(const struct delegate *d, const uint8_t *sealed, size_t len)
+{
+    Mpc__PartyApi__V1__UserShare *message = open_box(d, sealed, len);
+    struct share_held *held = NULL;
+    struct store_share row = {0};
+
+    if (message && fill_row(&row, message) && message->record.len > 0) {
+        uint8_t *record = secret_new(message->record.len);
+
+        memcpy(record, message->record.data, message->record.len);
+        held = shares_open(d->params.shares, &row, record, message->record.len);
+    }
+    if (message)
+        mpc__party_api__v1__user_share__free_unpacked(message, &wiping);
+    store_share_free(&row);
+    if (held && !is_own(d, held)) {
+        shares_put(held);
+        held = NULL;
+    }
+    if (held)
+        held->is_lent = true;
+    return held;
+}
+
+/* Pairs that were burned while the share was here before are burned in what the owner has, too. */
+static bool apply_tombstones(const struct delegate *d, struct share_held *held)
+{
+    const struct qrt_share *s = &held->share;
+    struct store_burn burn = {.epoch = s->epoch, .own = s->own};
+
+    memcpy(burn.kgid, s->kgid, 32);
+    for (size_t i = 0; i < s->n; i++) {
+        enum store_result burned;
+
+        burn.peer = (uint16_t)(s->parties[i].index[0] << 8 | s->parties[i].index[1]);
+        if (burn.peer == s->own)
+            continue;
+        burned = store_is_burned(d->params.store, &burn);
+        if (burned == STORE_FAILED)
+            return false;
+        if (burned == STORE_OK &&
+            qrt_share_note_burn(held->record, held->record_len, burn.peer) != QRT_OK)
+            return false;
+    }
+    return qrt_share_open(&held->share, d->params.ctx, held->record, held->record_len) == QRT_OK;
+}
+
+static struct lent **find(struct delegate *d, const char *session_id)
+{
+    struct lent **at = &d->first;
+
+    while (*at && strcmp((*at)->session_id, session_id) != 0)
+        at = &(*at)->next;
+    return at;
+}
+
+/* False: too many are lent. A second share for a session replaces the first. */
+static bool keep(struct delegate *d, const char *session_id, struct share_held *held,
+                 int64_t now_ms)
+{
+    struct lent **at, *lent;
+    bool room;
+
+    pthread_mutex_lock(&d->lock);
+    at = find(d, session_id);
+    lent = *at;
+    room = lent || d->n < LENT_MAX;
+    if (lent) {
+        shares_put(lent->held);
+    } else if (room) {
+        lent = *at = mem_new(1, sizeof *lent);
+        memcpy(lent->session_id, session_id, ID_TEXT_MAX);
+        d->n++;
+    }
+    if (room) {
+        lent->held = held;
+        lent->until_ms = now_ms + DELEGATE_LENT_MS;
+    }
+    pthread_mutex_unlock(&d->lock);
+    return room;
+}
+
+bool delegate_lend(struct delegate *d, const char *session_id, const uint8_t *sealed, size_t len,
+                   int64_t now_ms, struct refusal *refusal)
+{
+    uint8_t id[16];
+    struct share_held *held;
+
+    if (!d->params.is_delegate)
+        return refuse(refusal, "NO_SHARE", "this party takes no lent shares");
+    if (!id_parse(id, session_id))
+        return refuse(refusal, "INTENT_FIELD", "the session's id is not a UUID");
+    held = open_lent(d, sealed, len);
+    if (!held)
+        return refuse(refusal, "NO_SHARE",
+                      "the user's share does not open: it must be what this party made, sealed to "
+                      "its share key");
+    if (!apply_tombstones(d, held)) {
+        shares_put(held);
+        return refuse_for_now(refusal, "STORAGE", "the burned pairs of this share cannot be read");
+    }
+    if (keep(d, session_id, held, now_ms))
+        return true;
+    shares_put(held);
+    return refuse_for_now(refusal, "OVERLOADED", "too many shares are lent at the moment");
+}
+
+struct share_held *delegate_lent(struct delegate *d, const char *session_id, const char *account_id,
+                                 const uint8_t key_id[32])
+{
+    struct share_held *held = NULL;
+    const struct lent *lent;
+
+    pthread_mutex_lock(&d->lock);
+    lent = *find(d, session_id);
+    if (lent && strcmp(lent->held->account_id, account_id) == 0 &&
+        memcmp(lent->held->share.keyid, key_id, 32) == 0) {
+        held = lent->held;
+        atomic_fetch_add(&held->refs, 1);
+    }
+    pthread_mutex_unlock(&d->lock);
+    return held;
+}
+
+static void remove_at(struct delegate *d, struct lent **at)
+{
+    struct lent *lent = *at;
+
+    *at = lent->next;
+    d->n--;
+    lent_free(lent);
+}
+
+void delegate_forget(struct delegate *d, const char *session_id)
+{
+    struct lent **at;
+
+    pthread_mutex_lock(&d->lock);
+    at = find(d, session_id);
+    if (*at)
+        remove_at(d, at);
+    pthread_mutex_unlock(&d->lock);
+}
+
+void delegate_expire(struct delegate *d, int64_t now_ms)
+{
+    pthread_mutex_lock(&d->lock);
+    for (struct lent **at = &d->first; *at;) {
+        if ((*at)->until_ms <= now_ms)
+            remove_at(d, at);
+        else
+            at = &(*at)->next;
+    }
+    pthread_mutex_unlock(&d->lock);
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Users' shares. A delegate makes one like any party, seals it to its owner (libsodium's sealed box
+ * around mpc.party_api.v1.UserShare) and forgets it once it is confirmed, or after an hour. Later
+ * the owner lends it for one session, sealed to this keeper; it is held in guarded memory until
+ * that session is over. What stays is a tombstone for each burned pair. */
+#ifndef PARTICIPANT_DELEGATE_H
+#define PARTICIPANT_DELEGATE_H
+
+#include "participant/shares.h"
+
+#include <protobuf-c/protobuf-c.h>
+
+struct delegate;
+
+enum { DELEGATE_KEEP_MS = 3600 * 1000, DELEGATE_LENT_MS = 15 * 60 * 1000 };
+
+struct delegate_params {
+    const struct qrt_ctx *ctx;
+    struct store *store;
+    const struct shares *shares;
+    const char *party_id;
+    /* makes and gives away shares, and takes lent ones */
+    bool is_delegate;
+    /* 64, lent for the call */
+    const uint8_t *identity;
+    /* 32: USER_SHARE_PUBLIC_KEY, or NULL */
+    const uint8_t *user_key;
+};
+
+struct delegate *delegate_new(const struct delegate_params *params);
+void delegate_free(struct delegate *delegate);
+bool delegate_is_active(const struct delegate *delegate);
+/* X25519, for lent shares. */
+void delegate_public_key(const struct delegate *delegate, uint8_t out[32]);
+
+/* Whom a share is sealed to: the request's key if there is one, else the configured. False: nobody,
+ * or a key that is none. */
+bool delegate_recipient(const struct delegate *delegate, const ProtobufCBinaryData *asked,
+                        uint8_t out[32]);
+/* Fill |out| (sealed: heap) for the share of |row|, sealed to |recipient|. */
+bool delegate_seal(const struct delegate *delegate, struct store_sealed *out,
+                   const struct store_share *row, const struct qrt_share *share,
+                   const uint8_t recipient[32], int64_t now_ms);
+
+/* Open what the owner lent for |session_id| and hold it. */
+bool delegate_lend(struct delegate *delegate, const char *session_id, const uint8_t *sealed,
+                   size_t len, int64_t now_ms, struct refusal *refusal);
+/* The share lent for this session, if it is of this key; ended by shares_put. NULL: none. */
+struct share_held *delegate_lent(struct delegate *delegate, const char *session_id,
+                                 const char *account_id, const uint8_t key_id[32]);
+void delegate_forget(struct delegate *delegate, const char *session_id);
+void delegate_expire(struct delegate *delegate, int64_t now_ms);
+
+#endif

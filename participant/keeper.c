@@ -1,0 +1,565 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The table of permitted requests: what the front may ask, and nothing else. Requests are taken in
+ * the order in which they come, by one thread; whatever takes longer than a signature check or one
+ * write is a run's. */
+#include "participant/outcome.h"
+#include "participant/run.h"
+
+#include "system/access/identity.h"
+#include "system/core/buffer.h"
+#include "system/core/clock.h"
+#include "system/core/log.h"
+#include "system/core/secret.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef Mpc__Keeper__V1__ToKeeper to_keeper;
+typedef Mpc__Keeper__V1__FromKeeper from_keeper;
+
+enum {
+    SESSIONS_MAX = 1 << 17,
+    EARLY_MESSAGES_MAX = 64,
+    EARLY_BYTES_MAX = 4 << 20,
+    EARLY_TOTAL_MAX = 64 << 20,
+    UNKNOWN_MS = 600 * 1000,
+    EXPIRE_EVERY_MS = 1000,
+    ERASE_EVERY_MS = 60 * 1000,
+    TICK_MS = 25,
+    IDLE_TICK_MS = 60 * 1000,
+    /* attempts that ended elsewhere stay here until their end is heard */
+    CAPACITY_SLACK = 2
+};
+
+void keeper_init(struct keeper *keeper)
+{
+    const struct intake_limits limits = {SESSIONS_MAX, EARLY_MESSAGES_MAX, EARLY_BYTES_MAX,
+                                         EARLY_TOTAL_MAX, UNKNOWN_MS};
+
+    pthread_mutex_init(&keeper->lock, NULL);
+    pthread_mutex_init(&keeper->burn_lock, NULL);
+    keeper->intake = intake_new(&limits);
+}
+
+void keeper_emit(struct keeper *keeper, const from_keeper *frame)
+{
+    keeper->emit(keeper->emit_arg, frame);
+}
+
+/* The table of runs */
+
+/* With a reference for the caller; under the lock. */
+static struct run *find(struct keeper *keeper, const char *session_id, uint32_t attempt)
+{
+    struct run *run = keeper->runs;
+
+    while (run &&
+           (run->setup->attempt != attempt || strcmp(run->setup->session_id, session_id) != 0))
+        run = run->next;
+    if (run)
+        atomic_fetch_add(&run->refs, 1);
+    return run;
+}
+
+static struct run *take_ref(struct keeper *keeper, const char *session_id, uint32_t attempt)
+{
+    struct run *run;
+
+    pthread_mutex_lock(&keeper->lock);
+    run = find(keeper, session_id, attempt);
+    pthread_mutex_unlock(&keeper->lock);
+    return run;
+}
+
+static void end_run(struct keeper *keeper, const char *session_id, uint32_t attempt,
+                    enum run_end end)
+{
+    struct run *run = take_ref(keeper, session_id, attempt);
+
+    if (!run)
+        return;
+    run_end(run, end);
+    run_unref(run);
+}
+
+/* Under the lock. */
+static void rest(struct keeper *keeper, struct run *run)
+{
+    if (!run->is_resting)
+        keeper->runs_n--;
+    run->is_resting = true;
+}
+
+void keeper_rest(struct keeper *keeper, struct run *run)
+{
+    pthread_mutex_lock(&keeper->lock);
+    rest(keeper, run);
+    pthread_mutex_unlock(&keeper->lock);
+}
+
+void keeper_forget(struct keeper *keeper, struct run *run)
+{
+    struct run **at;
+
+    pthread_mutex_lock(&keeper->lock);
+    at = &keeper->runs;
+    while (*at && *at != run)
+        at = &(*at)->next;
+    if (*at) {
+        *at = run->next;
+        rest(keeper, run);
+        intake_ended(keeper->intake, run->setup->session_id, run->setup->attempt);
+    }
+    pthread_mutex_unlock(&keeper->lock);
+    run_unref(run);
+}
+
+/* |call| for the runs that |is_it| picks, outside the lock. */
+static void for_each(struct keeper *keeper, bool (*is_it)(struct run *run, const void *arg),
+                     const void *arg, void (*call)(struct run *run))
+{
+    struct run **picked;
+    size_t n = 0;
+
+    pthread_mutex_lock(&keeper->lock);
+    for (struct run *run = keeper->runs; run; run = run->next)
+        n += is_it(run, arg);
+    picked = mem_new(n + 1, sizeof *picked);
+    n = 0;
+    for (struct run *run = keeper->runs; run; run = run->next) {
+        if (is_it(run, arg)) {
+            atomic_fetch_add(&run->refs, 1);
+            picked[n++] = run;
+        }
+    }
+    pthread_mutex_unlock(&keeper->lock);
+    for (size_t i = 0; i < n; i++) {
+        call(picked[i]);
+        run_unref(picked[i]);
+    }
+    free(picked);
+}
+
+/* Open */
+
+static void refused(struct keeper *keeper, const Mpc__Session__V1__Setup *setup,
+                    const struct refusal *refusal)
+{
+    log_event(LOG_WARN, "invitation refused", LOG_S("session", setup->session_id),
+              LOG_S("trace", setup->trace_id), LOG_I("attempt", setup->attempt),
+              LOG_S("code", refusal->code), LOG_S("text", refusal->text));
+    outcome_refused(keeper, setup->session_id, setup->attempt, refusal);
+}
+
+/* Under the lock: what the invitation means, and its place in the table if it starts. */
+static enum intake_answer admit(struct keeper *keeper, struct run *run, struct intake_start *start)
+{
+    const struct intake_open open = {
+        .session_id = run->setup->session_id,
+        .attempt = run->setup->attempt,
+        .intent_hash = run->permit.intent_hash,
+        .until_ms = (int64_t)run->permit.intent.deadline * 1000 + CLOCK_SKEW_MS,
+    };
+    enum intake_answer answer = intake_open(keeper->intake, start, &open, clock_unix_ms());
+
+    if (answer != INTAKE_START)
+        return answer;
+    run->number = ++keeper->numbers;
+    run->next = keeper->runs;
+    keeper->runs = run;
+    keeper->runs_n++;
+    atomic_fetch_add(&run->refs, 1);
+    return answer;
+}
+
+/* |*full|: no room for another run. */
+static bool is_new(struct keeper *keeper, const Mpc__Session__V1__Setup *setup, bool *full)
+{
+    bool fresh;
+
+    pthread_mutex_lock(&keeper->lock);
+    fresh = intake_is_new(keeper->intake, setup->session_id, setup->attempt);
+    *full = keeper->runs_n >= CAPACITY_SLACK * keeper->capacity;
+    pthread_mutex_unlock(&keeper->lock);
+    return fresh;
+}
+
+static void answer_open(struct keeper *keeper, struct run *run, enum intake_answer answer,
+                        const struct intake_start *start)
+{
+    struct refusal refusal = {0};
+
+    switch (answer) {
+    case INTAKE_START:
+        if (start->ends_lower)
+            end_run(keeper, run->setup->session_id, start->lower, RUN_REPLACED);
+        run_deliver(run, start->kept);
+        return;
+    case INTAKE_REPEAT:
+    case INTAKE_LATE:
+        return;
+    case INTAKE_USED:
+        refuse(&refusal, "INTENT_ATTEMPT",
+               "attempt %u of this intent, or a later one, was seen in another session",
+               run->setup->attempt);
+        break;
+    case INTAKE_FULL:
+        refuse_for_now(&refusal, "OVERLOADED", "party %s remembers too many sessions",
+                       keeper->rules.party_id);
+        break;
+    }
+    refused(keeper, run->setup, &refusal);
+}
+
+/* Takes the frame over. */
+static void open_run(struct keeper *keeper, to_keeper *frame, const struct permit *permit)
+{
+    struct run *run = run_new(keeper, frame, permit);
+    struct intake_start start = {0};
+    enum intake_answer answer;
+
+    pthread_mutex_lock(&keeper->lock);
+    answer = admit(keeper, run, &start);
+    pthread_mutex_unlock(&keeper->lock);
+    answer_open(keeper, run, answer, &start);
+    run_unref(run);
+}
+
+static bool take_open(struct keeper *keeper, to_keeper *frame)
+{
+    const Mpc__Session__V1__Setup *setup = frame->open->setup;
+    struct permit *permit;
+    struct refusal refusal = {0};
+    bool taken, full;
+
+    if (!setup || !is_new(keeper, setup, &full))
+        return false;
+    permit = mem_new(1, sizeof *permit);
+    taken = permit_intent(permit, &keeper->rules, setup, clock_unix_ms(), &refusal);
+    if (taken && full)
+        taken = refuse_for_now(&refusal, "OVERLOADED", "party %s runs as many sessions as it can",
+                               keeper->rules.party_id);
+    if (taken)
+        open_run(keeper, frame, permit);
+    else
+        refused(keeper, setup, &refusal);
+    free(permit);
+    return taken;
+}
+
+/* Messages and ends */
+
+static void take_deliver(struct keeper *keeper, const Mpc__Keeper__V1__Deliver *deliver)
+{
+    struct intake_message *m =
+        intake_message_new(deliver->attempt, deliver->payload.data, deliver->payload.len);
+    struct run *run = NULL;
+    enum intake_delivery delivery;
+
+    pthread_mutex_lock(&keeper->lock);
+    delivery = intake_deliver(keeper->intake, deliver->session_id, m, clock_unix_ms());
+    if (delivery == INTAKE_TO_RUN)
+        run = find(keeper, deliver->session_id, deliver->attempt);
+    pthread_mutex_unlock(&keeper->lock);
+    if (run) {
+        run_deliver(run, m);
+        run_unref(run);
+    } else if (delivery != INTAKE_KEPT) {
+        atomic_fetch_add(&keeper->counts.dropped, 1);
+        free(m);
+    }
+}
+
+static void take_close(struct keeper *keeper, const Mpc__Keeper__V1__Close *close)
+{
+    uint32_t attempt = 0;
+    bool runs;
+
+    pthread_mutex_lock(&keeper->lock);
+    runs = intake_close(keeper->intake, close->session_id, clock_unix_ms(), &attempt);
+    pthread_mutex_unlock(&keeper->lock);
+    if (runs)
+        end_run(keeper, close->session_id, attempt, RUN_CLOSED);
+    delegate_forget(keeper->delegate, close->session_id);
+}
+
+/* The others */
+
+static void take_prove(struct keeper *keeper, const Mpc__Keeper__V1__ProveRegistration *prove)
+{
+    from_keeper frame = MPC__KEEPER__V1__FROM_KEEPER__INIT;
+    Mpc__Keeper__V1__RegistrationProof proof = MPC__KEEPER__V1__REGISTRATION_PROOF__INIT;
+    uint8_t b[64];
+    struct registration registration = {
+        .party_id = keeper->rules.party_id,
+        .role = keeper->role,
+        .boot_id = keeper->rules.boot_id,
+        .time_ms = prove->time_ms,
+        .nonce = prove->nonce.data,
+    };
+
+    if (prove->nonce.len != 16)
+        return;
+    registration_sign(b, &registration, keeper->identity);
+    proof.time_ms = prove->time_ms;
+    proof.nonce = prove->nonce;
+    proof.proof = (ProtobufCBinaryData){sizeof b, b};
+    frame.reply_case = MPC__KEEPER__V1__FROM_KEEPER__REPLY_PROOF;
+    frame.proof = &proof;
+    keeper_emit(keeper, &frame);
+}
+
+static bool is_of_account(struct run *run, const void *arg)
+{
+    const char *account_id = arg;
+
+    return !run->is_resting && (!account_id[0] || strcmp(run->permit.account_id, account_id) == 0);
+}
+
+static void end_frozen(struct run *run)
+{
+    run_end(run, RUN_FROZEN);
+}
+
+static void take_order(struct keeper *keeper, const Mpc__Session__V1__Order *order)
+{
+    char account_id[37];
+    enum orders_answer answer = orders_take(keeper->orders, order, account_id);
+
+    switch (answer) {
+    case ORDERS_FROZEN:
+        for_each(keeper, is_of_account, account_id, end_frozen);
+        log_event(LOG_WARN, "frozen by the operator", LOG_S("account", account_id));
+        break;
+    case ORDERS_THAWED:
+        log_event(LOG_WARN, "freeze ended by the operator", LOG_S("account", account_id));
+        break;
+    case ORDERS_OLD:
+        break;
+    case ORDERS_INVALID:
+        log_line(LOG_WARN, "an order is not the operator's: ignored");
+        break;
+    case ORDERS_FAILED:
+        log_event(LOG_ERROR, "an order could not be stored", LOG_S("account", account_id));
+        break;
+    }
+}
+
+static void answer_share(struct keeper *keeper, const char *session_id,
+                         const struct refusal *refusal)
+{
+    from_keeper frame = MPC__KEEPER__V1__FROM_KEEPER__INIT;
+    Mpc__Keeper__V1__ShareAnswer answer = MPC__KEEPER__V1__SHARE_ANSWER__INIT;
+
+    answer.session_id = (char *)session_id;
+    if (refusal->code) {
+        answer.code = (char *)refusal->code;
+        answer.text = (char *)refusal->text;
+    }
+    frame.reply_case = MPC__KEEPER__V1__FROM_KEEPER__REPLY_SHARE_ANSWER;
+    frame.share_answer = &answer;
+    keeper_emit(keeper, &frame);
+}
+
+static void take_confirm(struct keeper *keeper, const char *session_id)
+{
+    struct refusal refusal = {0};
+    enum store_result found = store_forget_given(keeper->store, session_id);
+
+    if (found == STORE_NONE)
+        refuse(&refusal, "NO_SHARE", "no share of this session waits to be confirmed");
+    else if (found == STORE_FAILED)
+        refuse_for_now(&refusal, "STORAGE", "the share could not be erased");
+    else
+        shares_clear(keeper->shares);
+    answer_share(keeper, session_id, &refusal);
+}
+
+static bool is_of_session(struct run *run, const void *arg)
+{
+    return strcmp(run->setup->session_id, arg) == 0;
+}
+
+static void take_lend(struct keeper *keeper, const Mpc__Keeper__V1__LendShare *lend)
+{
+    struct refusal refusal = {0};
+
+    if (delegate_lend(keeper->delegate, lend->session_id, lend->sealed.data, lend->sealed.len,
+                      clock_unix_ms(), &refusal))
+        for_each(keeper, is_of_session, lend->session_id, run_wake);
+    answer_share(keeper, lend->session_id, &refusal);
+}
+
+static void take_share_key(struct keeper *keeper)
+{
+    from_keeper frame = MPC__KEEPER__V1__FROM_KEEPER__INIT;
+    Mpc__Keeper__V1__ShareKey key = MPC__KEEPER__V1__SHARE_KEY__INIT;
+    uint8_t b[32];
+
+    delegate_public_key(keeper->delegate, b);
+    key.public_key = (ProtobufCBinaryData){sizeof b, b};
+    frame.reply_case = MPC__KEEPER__V1__FROM_KEEPER__REPLY_SHARE_KEY;
+    frame.share_key = &key;
+    keeper_emit(keeper, &frame);
+}
+
+static void take_stats(struct keeper *keeper)
+{
+    from_keeper frame = MPC__KEEPER__V1__FROM_KEEPER__INIT;
+    Mpc__Keeper__V1__Stats stats = MPC__KEEPER__V1__STATS__INIT;
+
+    pthread_mutex_lock(&keeper->lock);
+    stats.running = (uint32_t)keeper->runs_n;
+    pthread_mutex_unlock(&keeper->lock);
+    stats.shares = (uint32_t)store_count(keeper->store);
+    stats.dropped = atomic_load(&keeper->counts.dropped);
+    stats.burned = atomic_load(&keeper->counts.burned);
+    stats.presignatures = presigs_count(keeper->presigs);
+    stats.signatures = atomic_load(&keeper->counts.signatures);
+    stats.failures = atomic_load(&keeper->counts.failures);
+    frame.reply_case = MPC__KEEPER__V1__FROM_KEEPER__REPLY_STATS;
+    frame.stats = &stats;
+    keeper_emit(keeper, &frame);
+}
+
+void keeper_take(struct keeper *keeper, to_keeper *frame)
+{
+    bool taken = false;
+
+    switch (frame->request_case) {
+    case MPC__KEEPER__V1__TO_KEEPER__REQUEST_OPEN:
+        taken = take_open(keeper, frame);
+        break;
+    case MPC__KEEPER__V1__TO_KEEPER__REQUEST_DELIVER:
+        take_deliver(keeper, frame->deliver);
+        break;
+    case MPC__KEEPER__V1__TO_KEEPER__REQUEST_CLOSE:
+        take_close(keeper, frame->close);
+        break;
+    case MPC__KEEPER__V1__TO_KEEPER__REQUEST_PROVE:
+        take_prove(keeper, frame->prove);
+        break;
+    case MPC__KEEPER__V1__TO_KEEPER__REQUEST_ORDER:
+        take_order(keeper, frame->order);
+        break;
+    case MPC__KEEPER__V1__TO_KEEPER__REQUEST_CONFIRM_SHARE:
+        take_confirm(keeper, frame->confirm_share->session_id);
+        break;
+    case MPC__KEEPER__V1__TO_KEEPER__REQUEST_LEND_SHARE:
+        take_lend(keeper, frame->lend_share);
+        break;
+    case MPC__KEEPER__V1__TO_KEEPER__REQUEST_GET_STATS:
+        take_stats(keeper);
+        break;
+    case MPC__KEEPER__V1__TO_KEEPER__REQUEST_GET_SHARE_KEY:
+        take_share_key(keeper);
+        break;
+    default:
+        log_line(LOG_WARN, "the front asks for something that is not permitted");
+        break;
+    }
+    if (!taken)
+        mpc__keeper__v1__to_keeper__free_unpacked(frame, NULL);
+}
+
+/* Policy */
+
+static bool is_number(struct run *run, const void *arg)
+{
+    return run->number == *(const uint64_t *)arg;
+}
+
+static void approve(struct run *run)
+{
+    run_answer(run, POLICY_APPROVE);
+}
+
+static void reject(struct run *run)
+{
+    run_answer(run, POLICY_REJECT);
+}
+
+static void retry(struct run *run)
+{
+    run_answer(run, POLICY_RETRY);
+}
+
+void keeper_policy_answer(struct keeper *keeper, uint64_t number, enum policy_answer answer)
+{
+    void (*say)(struct run * run) = answer == POLICY_APPROVE  ? approve
+                                    : answer == POLICY_REJECT ? reject
+                                                              : retry;
+
+    for_each(keeper, is_number, &number, say);
+}
+
+static bool is_late_at(struct run *run, const void *arg)
+{
+    return run_policy_is_late(run, *(const int64_t *)arg);
+}
+
+void keeper_policy_gone(struct keeper *keeper)
+{
+    int64_t for_ever = INT64_MAX;
+
+    for_each(keeper, is_late_at, &for_ever, retry);
+}
+
+/* Time */
+
+static bool is_over(struct run *run, const void *arg)
+{
+    return *(const int64_t *)arg >= run->deadline_ms;
+}
+
+static void time_out(struct run *run)
+{
+    run_end(run, RUN_TIMEOUT);
+}
+
+static void erase_old(struct keeper *keeper, int64_t now_ms)
+{
+    if (!store_expire(keeper->store, now_ms))
+        log_line(LOG_WARN, "what is past its time could not be erased");
+    if (delegate_is_active(keeper->delegate))
+        shares_clear(keeper->shares);
+}
+
+int keeper_tick(struct keeper *keeper, int64_t now_ms)
+{
+    bool idle;
+
+    if (now_ms - keeper->erased_ms >= ERASE_EVERY_MS) {
+        keeper->erased_ms = now_ms;
+        erase_old(keeper, now_ms);
+    }
+    for_each(keeper, is_over, &now_ms, time_out);
+    for_each(keeper, is_late_at, &now_ms, retry);
+    pthread_mutex_lock(&keeper->lock);
+    if (now_ms - keeper->expired_ms >= EXPIRE_EVERY_MS) {
+        keeper->expired_ms = now_ms;
+        intake_expire(keeper->intake, now_ms);
+        delegate_expire(keeper->delegate, now_ms);
+    }
+    idle = keeper->runs == NULL;
+    pthread_mutex_unlock(&keeper->lock);
+    return idle ? IDLE_TICK_MS : TICK_MS;
+}
+
+void keeper_end(struct keeper *keeper)
+{
+    while (keeper->runs) {
+        struct run *run = keeper->runs;
+
+        bool queued = run->scheduled;
+
+        atomic_store(&run->end, RUN_CLOSED);
+        run_finish(run);
+        if (queued)
+            run_unref(run);
+    }
+    intake_free(keeper->intake);
+    pthread_mutex_destroy(&keeper->lock);
+    pthread_mutex_destroy(&keeper->burn_lock);
+}

@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The keeper's process: configuration and secrets in, sandbox on, Ready said, then requests until
+ * the front is gone. Order matters: the policy's helper before anything secret is read and before
+ * any thread; files before threads; the filter of system calls last. */
+#include "participant/keeper.h"
+
+#include "participant/frames.h"
+#include "participant/keeper_state.h"
+#include "participant/sandbox.h"
+#include "system/access/identity.h"
+#include "system/core/buffer.h"
+#include "system/core/clock.h"
+#include "system/core/config.h"
+#include "system/core/ids.h"
+#include "system/core/log.h"
+#include "system/core/secret.h"
+#include "system/service/library.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sodium.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { FRONT_FD = 3, FAULT_MAX = 512, KEEP_BLOCKS = 24, FILE_MAX = 65536, SEED_HEX = 64 };
+
+_Static_assert((int)CONFIG_ERROR_MAX >= (int)SANDBOX_ERROR_MAX, "one buffer for both");
+
+/* All of it, from start to end. */
+struct process {
+    struct config *config;
+    struct keeper keeper;
+    struct frames *frames;
+    struct vault *vault;
+    uint8_t *identity;
+    struct identity who;
+    Mpc__Session__V1__PartyCertificate *certificate;
+    uint8_t *keys;
+    char fault[FAULT_MAX];
+};
+
+static bool fault(struct process *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static bool fault(struct process *p, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    (void)vsnprintf(p->fault, sizeof p->fault, format, args);
+    va_end(args);
+    return false;
+}
+
+/* Files */
+
+/* Up to |cap| bytes of a file into |out|. False with a fault; |secret|: it must be the owner's. */
+static bool read_file(struct process *p, const char *path, uint8_t *out, size_t cap, size_t *len,
+                      bool secret)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    struct stat info;
+    ssize_t n;
+
+    if (fd < 0)
+        return fault(p, "cannot open %s: %s", path, strerror(errno));
+    if (fstat(fd, &info) != 0 || (secret && (info.st_mode & 077) != 0)) {
+        close(fd);
+        return fault(p, "%s can be read by others: chmod 600 it", path);
+    }
+    n = read(fd, out, cap);
+    close(fd);
+    if (n <= 0)
+        return fault(p, "%s cannot be read or is empty", path);
+    *len = (size_t)n;
+    return true;
+}
+
+/* The seed is wiped in all places but the guarded one. */
+static bool read_identity(struct process *p)
+{
+    const char *path = config_text(p->config, "IDENTITY_KEY_FILE");
+    char *text = secret_new(SEED_HEX + 64);
+    uint8_t *seed = secret_new(32), pk[32];
+    size_t len;
+    bool ok = read_file(p, path, (uint8_t *)text, SEED_HEX + 63, &len, true);
+
+    while (ok && len > 0 && strchr(" \t\r\n", text[len - 1]))
+        len--;
+    if (ok) {
+        text[len] = '\0';
+        ok = hex_decode(seed, 32, text) || fault(p, "%s must hold 64 hex digits", path);
+    }
+    p->identity = secret_new(64);
+    if (ok)
+        crypto_sign_seed_keypair(pk, p->identity, seed);
+    secret_free(text);
+    secret_free(seed);
+    return ok;
+}
+
+/* Encoded as it is, or in hex. */
+static void from_hex(uint8_t *b, size_t *len)
+{
+    size_t n = *len;
+    char *text = mem_new(1, n + 1);
+    uint8_t *decoded = mem_new(1, n + 1);
+
+    memcpy(text, b, n);
+    while (n > 0 && strchr(" \t\r\n", text[n - 1]))
+        text[--n] = '\0';
+    if (n > 0 && hex_decode(decoded, n / 2, text)) {
+        *len = n / 2;
+        memcpy(b, decoded, *len);
+    }
+    free(decoded);
+    free(text);
+}
+
+static bool read_certificate(struct process *p)
+{
+    const char *path = config_text(p->config, "CERTIFICATE_FILE");
+    uint8_t *b = mem_new(1, FILE_MAX);
+    size_t len;
+    bool ok = read_file(p, path, b, FILE_MAX, &len, false);
+
+    if (ok) {
+        from_hex(b, &len);
+        p->certificate = mpc__session__v1__party_certificate__unpack(NULL, len, b);
+    }
+    free(b);
+    if (!ok)
+        return false;
+    if (!p->certificate ||
+        !identity_verify(&p->who, p->certificate, config_key(p->config, "CA_KEY", 32)))
+        return fault(p, "%s is not a certificate of the authority in CA_KEY", path);
+    if (memcmp(p->who.key, p->identity + 32, 32) != 0)
+        return fault(p, "%s is not the certificate of the key in IDENTITY_KEY_FILE", path);
+    return true;
+}
+
+/* Lists of keys, one after the other. */
+static bool read_keys(struct process *p, const char *name, uint8_t *out, size_t *n)
+{
+    *n = config_list_n(p->config, name);
+    for (size_t i = 0; i < *n; i++) {
+        if (!hex_decode(out + 32 * i, 32, config_list_item(p->config, name, i)))
+            return fault(p, "%s must be a comma-separated list of keys of 64 hex digits", name);
+    }
+    return true;
+}
+
+static bool read_rules(struct process *p)
+{
+    struct permit_rules *rules = &p->keeper.rules;
+    size_t initiators = config_list_n(p->config, "INITIATOR_KEYS");
+    size_t callers = config_list_n(p->config, "CALLER_KEYS");
+
+    p->keys = mem_new(initiators + callers + 1, 32);
+    rules->ctx = library_ctx();
+    rules->party_id = p->who.party_id;
+    memcpy(rules->ca_key, config_key(p->config, "CA_KEY", 32), 32);
+    memcpy(rules->identity_key, p->who.key, 32);
+    randombytes_buf(rules->boot_id, sizeof rules->boot_id);
+    rules->initiators = p->keys;
+    rules->callers = p->keys + 32 * initiators;
+    return read_keys(p, "INITIATOR_KEYS", p->keys, &rules->initiators_n) &&
+           read_keys(p, "CALLER_KEYS", p->keys + 32 * initiators, &rules->callers_n);
+}
+
+/* Parts */
+
+static bool open_policy(struct process *p)
+{
+    const struct policy_params params = {
+        .ctx = library_ctx(),
+        .command = config_text(p->config, "POLICY_COMMAND"),
+        .url = config_text(p->config, "POLICY_URL"),
+        .timeout_ms = (int)config_int(p->config, "POLICY_TIMEOUT_MS"),
+        .program = "/proc/self/exe",
+    };
+    char error[REFUSAL_TEXT_MAX];
+
+    p->keeper.policy = policy_start(&params, error);
+    return !error[0] || fault(p, "%s", error);
+}
+
+static bool open_vault(struct process *p)
+{
+    uint8_t *master = secret_new(32);
+
+    memcpy(master, config_key(p->config, "CRYPTO_MASTER_KEY", 32), 32);
+    p->vault = vault_new(master);
+    secret_free(master);
+    return true;
+}
+
+static bool open_store(struct process *p)
+{
+    const char *directory = config_text(p->config, "DATA_DIR");
+    uint8_t check[VAULT_CHECK_BYTES], stored[VAULT_CHECK_BYTES];
+    char error[STORE_ERROR_MAX];
+
+    sandbox_files(directory);
+    p->keeper.store = store_open(directory, error);
+    if (!p->keeper.store)
+        return fault(p, "%s", error);
+    vault_check(p->vault, check);
+    if (!store_settle(p->keeper.store, "master key", check, sizeof check, stored)) {
+        store_error(p->keeper.store, error);
+        return fault(p, "%s", error);
+    }
+    if (memcmp(check, stored, sizeof check) != 0)
+        return fault(p, "CRYPTO_MASTER_KEY is not the key that the shares in %s are sealed with",
+                     directory);
+    return true;
+}
+
+static void emit(void *arg, const Mpc__Keeper__V1__FromKeeper *frame)
+{
+    frames_write(arg, frame);
+}
+
+static void open_keeper(struct process *p)
+{
+    struct keeper *k = &p->keeper;
+    const struct shares_params shares = {k->rules.ctx, p->vault, k->store, p->who.party_id,
+                                         (size_t)config_int(p->config, "SHARE_CACHE")};
+    struct delegate_params delegate = {
+        .ctx = k->rules.ctx,
+        .store = k->store,
+        .party_id = p->who.party_id,
+        .is_delegate = strcmp(p->who.role, "persistent") != 0,
+        .identity = p->identity,
+        .user_key = config_key(p->config, "USER_SHARE_PUBLIC_KEY", 32),
+    };
+
+    k->identity = p->identity;
+    k->role = p->who.role;
+    k->capacity = (size_t)config_int(p->config, "PARTY_CAPACITY");
+    k->shares = shares_new(&shares);
+    k->gates = gates_new();
+    k->orders = orders_new(k->store, config_key(p->config, "OPERATOR_KEY", 32));
+    k->blocks = blocks_new(KEEP_BLOCKS);
+    delegate.shares = k->shares;
+    k->delegate = delegate_new(&delegate);
+    k->presigs = presigs_new((size_t)config_int(p->config, "PRESIGN_POOL"));
+    k->emit = emit;
+    k->emit_arg = p->frames = frames_new(FRONT_FD);
+    keeper_init(k);
+    k->workers = workers_new((size_t)config_int(p->config, "WORKERS"));
+}
+
+static void close_all(struct process *p)
+{
+    struct keeper *k = &p->keeper;
+
+    if (k->workers) {
+        workers_stop(k->workers);
+        keeper_end(k);
+    }
+    workers_free(k->workers);
+    policy_stop(k->policy);
+    presigs_free(k->presigs);
+    delegate_free(k->delegate);
+    blocks_free(k->blocks);
+    orders_free(k->orders);
+    gates_free(k->gates);
+    shares_free(k->shares);
+    store_close(k->store);
+    vault_free(p->vault);
+    frames_free(p->frames);
+    secret_free(p->identity);
+    free(p->keys);
+    if (p->certificate)
+        mpc__session__v1__party_certificate__free_unpacked(p->certificate, NULL);
+    config_free(p->config);
+}
+
+static bool start(struct process *p, const char *env_file)
+{
+    char error[CONFIG_ERROR_MAX];
+
+    p->config = config_load(CONFIG_KEEPER, env_file, error);
+    if (!p->config)
+        return fault(p, "%s", error);
+    log_setup("keeper", log_level_of(config_text(p->config, "LOG_LEVEL")));
+    if (!open_policy(p) || !read_identity(p) || !read_certificate(p) || !read_rules(p) ||
+        !open_vault(p) || !open_store(p))
+        return false;
+    open_keeper(p);
+    return sandbox_calls(error) || fault(p, "%s", error);
+}
+
+static void say_ready(struct process *p)
+{
+    Mpc__Keeper__V1__FromKeeper frame = MPC__KEEPER__V1__FROM_KEEPER__INIT;
+    Mpc__Keeper__V1__Ready ready = MPC__KEEPER__V1__READY__INIT;
+
+    ready.party_id = p->who.party_id;
+    ready.role = p->who.role;
+    ready.identity_key = (ProtobufCBinaryData){32, p->who.key};
+    ready.certificate = p->certificate;
+    ready.boot_id = (ProtobufCBinaryData){16, p->keeper.rules.boot_id};
+    ready.capacity = (uint32_t)p->keeper.capacity;
+    frame.reply_case = MPC__KEEPER__V1__FROM_KEEPER__REPLY_READY;
+    frame.ready = &ready;
+    frames_write(p->frames, &frame);
+    log_event(LOG_INFO, "keeper ready", LOG_S("party", p->who.party_id), LOG_S("role", p->who.role),
+              LOG_I("shares", store_count(p->keeper.store)));
+}
+
+/* The loop */
+
+static void hear_policy(struct process *p)
+{
+    uint64_t number;
+    bool gone = false;
+    enum policy_answer answer;
+
+    while ((answer = policy_read(p->keeper.policy, &number, &gone)) != POLICY_NONE)
+        keeper_policy_answer(&p->keeper, number, answer);
+    if (gone)
+        (void)fault(p, "the policy's helper has ended");
+}
+
+/* False: the front is gone, or speaks no sense. */
+static bool hear_front(struct process *p)
+{
+    Mpc__Keeper__V1__ToKeeper *frame;
+    bool broken;
+
+    if (!frames_fill(p->frames))
+        return false;
+    while ((frame = frames_next(p->frames, &broken)))
+        keeper_take(&p->keeper, frame);
+    if (broken)
+        (void)fault(p, "the front sent something that is no request");
+    return !broken;
+}
+
+static void serve(struct process *p)
+{
+    bool goes_on = true;
+
+    while (goes_on && !p->fault[0]) {
+        int wait_ms = keeper_tick(&p->keeper, clock_unix_ms());
+        struct pollfd fds[2] = {
+            {.fd = FRONT_FD, .events = POLLIN},
+            {.fd = p->keeper.policy ? policy_fd(p->keeper.policy) : -1, .events = POLLIN}};
+
+        if (poll(fds, 2, wait_ms) < 0 && errno != EINTR)
+            break;
+        if (fds[1].revents)
+            hear_policy(p);
+        if (fds[0].revents)
+            goes_on = hear_front(p);
+    }
+}
+
+static const char *env_file_of(int argc, char **argv)
+{
+    for (int i = 2; i + 1 < argc; i++) {
+        if (strcmp(argv[i], "--env-file") == 0)
+            return argv[i + 1];
+    }
+    return NULL;
+}
+
+int keeper_main(int argc, char **argv)
+{
+    struct process *p;
+    bool failed;
+
+    if (argc > 2 && strcmp(argv[2], "--policy") == 0)
+        return policy_main();
+    (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGINT, SIG_IGN);
+    secret_harden();
+    log_setup("keeper", LOG_INFO);
+    p = mem_new(1, sizeof *p);
+    if (start(p, env_file_of(argc, argv))) {
+        say_ready(p);
+        serve(p);
+    }
+    failed = p->fault[0] != '\0';
+    if (failed)
+        log_line(LOG_ERROR, p->fault);
+    close_all(p);
+    free(p);
+    return failed ? 1 : 0;
+}

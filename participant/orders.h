@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The operator's freeze orders: signed with OPERATOR_KEY, durable before they are believed, obeyed
+ * whatever the network asks for. Of two orders about one subject the higher serial counts. */
+#ifndef PARTICIPANT_ORDERS_H
+#define PARTICIPANT_ORDERS_H
+
+#include "participant/store.h"
+#include "session.pb-c.h"
+
+struct orders;
+
+/* |operator_key| NULL: no order is obeyed; freezes that are stored still hold. */
+struct orders *orders_new(struct store *store, const uint8_t operator_key[32]);
+void orders_free(struct orders *orders);
+
+enum orders_answer {
+    ORDERS_FROZEN,
+    ORDERS_THAWED,
+    /* a newer one is known */
+    ORDERS_OLD,
+    /* not the operator's, or no order */
+    ORDERS_INVALID,
+    ORDERS_FAILED
+};
+
+/* |account_id| gets the subject, "" for the whole system. */
+enum orders_answer orders_take(struct orders *orders, const Mpc__Session__V1__Order *order,
+                               char account_id[37]);
+/* The system or this account is frozen. Any thread. */
+bool orders_is_frozen(struct orders *orders, const char *account_id);
+
+#endif

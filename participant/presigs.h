@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Presignatures that wait for a message: in guarded memory only, lost with the process, used once.
+ * Each belongs to a share's epoch, a path, a quorum, and one life of every signer: an invitation
+ * that names other boot ids does not get it. */
+#ifndef PARTICIPANT_PRESIGS_H
+#define PARTICIPANT_PRESIGS_H
+
+#include "participant/permit.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct presigs;
+
+/* Guarded |record|; the holder's, until presigs_put or presig_free. */
+struct presig {
+    struct presig *next;
+    uint8_t id[32];
+    /* key id, signers and their boot ids, path */
+    uint8_t place[32];
+    uint8_t *record;
+    size_t len;
+};
+
+/* With room for a record of |len| bytes. */
+struct presig *presig_new(size_t len);
+void presig_free(struct presig *presig);
+
+/* At most |pool| for one place. */
+struct presigs *presigs_new(size_t pool);
+void presigs_free(struct presigs *presigs);
+
+/* What a presignature for this invitation is filed under. */
+void presigs_place(uint8_t place[32], const struct permit *permit);
+bool presigs_has_room(struct presigs *presigs, const uint8_t place[32]);
+/* Takes |presig| over; the oldest of its place goes if there is no room. */
+void presigs_put(struct presigs *presigs, struct presig *presig);
+/* Out of the pool for good; NULL: not here, or of another place. */
+struct presig *presigs_take(struct presigs *presigs, const uint8_t id[32], const uint8_t place[32]);
+size_t presigs_count(struct presigs *presigs);
+
+#endif

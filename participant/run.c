@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The actor of run.h: inbox, steps, end. A step never waits for the network or for people; it may
+ * wait for the disk and for the front to read. */
+#include "participant/run.h"
+
+#include "participant/outcome.h"
+#include "system/core/buffer.h"
+#include "system/core/clock.h"
+#include "system/core/secret.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* More than all rounds of the largest session need; a flood above it is dropped. */
+enum { INBOX_BYTES_MAX = 16 << 20 };
+
+static void work(void *arg);
+
+static enum work_kind kind_of(const struct permit *permit)
+{
+    if (permit->intent.operation == QRT_OP_KEYGEN)
+        return WORK_KEYGEN;
+    return permit->intent.operation == QRT_OP_SIGN ? WORK_SIGN : WORK_PRESIGN;
+}
+
+struct run *run_new(struct keeper *keeper, Mpc__Keeper__V1__ToKeeper *frame,
+                    const struct permit *permit)
+{
+    struct run *run = mem_new(1, sizeof *run);
+
+    run->keeper = keeper;
+    atomic_init(&run->refs, 1);
+    atomic_init(&run->end, RUN_GOES_ON);
+    run->task = (struct task){.work = work, .arg = run};
+    run->frame = frame;
+    run->setup = frame->open->setup;
+    run->permit = *permit;
+    run->kind = kind_of(permit);
+    run->deadline_ms = run->setup->attempt_deadline_ms;
+    run->seat.run = run;
+    run->began_us = clock_steady_us();
+    run->inbox_end = &run->inbox;
+    pthread_mutex_init(&run->lock, NULL);
+    return run;
+}
+
+void run_unref(struct run *run)
+{
+    if (atomic_fetch_sub(&run->refs, 1) != 1)
+        return;
+    intake_messages_free(run->inbox);
+    intake_messages_free(run->waiting);
+    mpc__keeper__v1__to_keeper__free_unpacked(run->frame, NULL);
+    pthread_mutex_destroy(&run->lock);
+    free(run);
+}
+
+/* Something is new for the worker. Under the run's lock; true if it has to be submitted. */
+static bool stir(struct run *run)
+{
+    bool idle = !run->scheduled;
+
+    run->dirty = true;
+    run->scheduled = true;
+    return idle;
+}
+
+static void submit(struct run *run)
+{
+    atomic_fetch_add(&run->refs, 1);
+    workers_submit(run->keeper->workers, run->kind, &run->task);
+}
+
+void run_start(struct run *run)
+{
+    bool idle;
+
+    pthread_mutex_lock(&run->lock);
+    idle = stir(run);
+    pthread_mutex_unlock(&run->lock);
+    if (idle)
+        submit(run);
+}
+
+void run_wake(struct run *run)
+{
+    run_start(run);
+}
+
+/* Under the lock. */
+static void append(struct run *run, struct intake_message *list)
+{
+    while (list) {
+        struct intake_message *m = list;
+
+        list = m->next;
+        m->next = NULL;
+        if (run->inbox_bytes + m->len > INBOX_BYTES_MAX) {
+            atomic_fetch_add(&run->keeper->counts.dropped, 1);
+            free(m);
+            continue;
+        }
+        run->inbox_bytes += m->len;
+        *run->inbox_end = m;
+        run->inbox_end = &m->next;
+    }
+}
+
+void run_deliver(struct run *run, struct intake_message *list)
+{
+    bool idle;
+
+    pthread_mutex_lock(&run->lock);
+    append(run, list);
+    idle = stir(run);
+    pthread_mutex_unlock(&run->lock);
+    if (idle)
+        submit(run);
+}
+
+void run_end(struct run *run, enum run_end end)
+{
+    int goes_on = RUN_GOES_ON;
+
+    if (atomic_compare_exchange_strong(&run->end, &goes_on, end))
+        run_start(run);
+}
+
+void run_answer(struct run *run, enum policy_answer answer)
+{
+    pthread_mutex_lock(&run->lock);
+    run->answer = answer;
+    pthread_mutex_unlock(&run->lock);
+    run_start(run);
+}
+
+bool run_policy_is_late(struct run *run, int64_t now_ms)
+{
+    bool late;
+
+    pthread_mutex_lock(&run->lock);
+    late = run->policy_until_ms && now_ms >= run->policy_until_ms && run->answer == POLICY_NONE;
+    pthread_mutex_unlock(&run->lock);
+    return late;
+}
+
+const char *run_party_of(const struct run *run, uint16_t index)
+{
+    for (size_t i = 0; i < run->permit.n; i++) {
+        if (run->permit.indices[i] == index)
+            return run->setup->members[i]->party_id;
+    }
+    return NULL;
+}
+
+/* The end */
+
+static void release(struct run *run)
+{
+    struct keeper *keeper = run->keeper;
+
+    if (run->peer) {
+        qrt_peer_wipe(run->peer);
+        blocks_give(keeper->blocks, run->peer, run->peer_len);
+        run->peer = NULL;
+    }
+    gate_quit(keeper->gates, &run->seat);
+    shares_put(run->share);
+    run->share = NULL;
+    secret_free(run->pending_record);
+    run->pending_record = NULL;
+    presig_free(run->presig);
+    run->presig = NULL;
+    intake_messages_free(run->waiting);
+    run->waiting = NULL;
+}
+
+void run_finish(struct run *run)
+{
+    int end = atomic_load(&run->end);
+
+    if (run->state != RUN_HELPING && end != RUN_REPLACED && end != RUN_CLOSED)
+        outcome_of(run);
+    release(run);
+    if (run->has_key && end == RUN_GOES_ON) {
+        run->state = RUN_HELPING;
+        keeper_rest(run->keeper, run);
+    } else {
+        run->state = RUN_OVER;
+        keeper_forget(run->keeper, run);
+    }
+}
+
+/* Steps */
+
+static bool is_running(const struct run *run)
+{
+    return qrt_run_phase(qrt_peer_run(run->peer)) == QRT_PHASE_RUNNING;
+}
+
+void run_send(struct run *run)
+{
+    struct outgoing out = {0};
+    const struct qrt_msg *msg;
+
+    while ((msg = qrt_peer_next(run->peer))) {
+        outgoing_add(&out, msg->to, msg->b, msg->len);
+        if (run->protocol == QRT_KEYGEN && msg->round == 4 && msg->len == QRT_CONFIRMATION_BYTES) {
+            memcpy(run->confirmation, msg->b, msg->len);
+            run->has_confirmation = true;
+        }
+    }
+    outgoing_send(&out, run);
+}
+
+void run_settle(struct run *run)
+{
+    const struct qrt_record *record;
+
+    while ((record = qrt_peer_record(run->peer)) && run_record(run, record))
+        ;
+    run_send(run);
+}
+
+/* Offer one message; true if it was taken or dropped, and so is not to be kept. */
+static bool offer(struct run *run, const struct intake_message *m)
+{
+    enum qrt_err e = qrt_peer_recv(run->peer, m->b, m->len);
+
+    if (e == QRT_E_AGAIN)
+        return false;
+    if (qrt_err_class(e) == QRT_CLASS_DROP)
+        atomic_fetch_add(&run->keeper->counts.dropped, 1);
+    run_settle(run);
+    if (e == QRT_OK || e == QRT_E_DROP_DUPLICATE)
+        run_hear_confirmation(run, m);
+    return true;
+}
+
+/* Once through what waits. True if something was taken. */
+static bool offer_all(struct run *run)
+{
+    struct intake_message **at = &run->waiting;
+    bool moved = false;
+
+    while (*at && is_running(run)) {
+        struct intake_message *m = *at;
+
+        if (!offer(run, m)) {
+            at = &m->next;
+            continue;
+        }
+        *at = m->next;
+        free(m);
+        moved = true;
+    }
+    return moved;
+}
+
+static void go(struct run *run)
+{
+    while (is_running(run) && offer_all(run))
+        ;
+    if (!is_running(run))
+        run_finish(run);
+}
+
+static enum policy_answer answer_of(struct run *run)
+{
+    enum policy_answer answer;
+
+    pthread_mutex_lock(&run->lock);
+    answer = run->answer;
+    pthread_mutex_unlock(&run->lock);
+    return answer;
+}
+
+static void hear_policy(struct run *run)
+{
+    const char *id = run->keeper->rules.party_id;
+
+    switch (answer_of(run)) {
+    case POLICY_NONE:
+        return;
+    case POLICY_APPROVE:
+        run_begin_peer(run);
+        return;
+    case POLICY_REJECT:
+        refuse(&run->refusal, "POLICY_REJECT", "the policy of party %s rejects this request", id);
+        break;
+    case POLICY_RETRY:
+        refuse_for_now(&run->refusal, "POLICY_RETRY", "the policy of party %s gave no approval",
+                       id);
+        break;
+    }
+    run_finish(run);
+}
+
+/* Messages for a key that is made. */
+static void help(struct run *run)
+{
+    while (run->waiting) {
+        struct intake_message *m = run->waiting;
+
+        run->waiting = m->next;
+        run_hear_confirmation(run, m);
+        free(m);
+    }
+}
+
+static void step(struct run *run)
+{
+    if (run->state != RUN_OVER && atomic_load(&run->end) != RUN_GOES_ON)
+        run_finish(run);
+    if (run->state == RUN_NEW)
+        run_begin(run);
+    if (run->state == RUN_ASKING)
+        hear_policy(run);
+    if (run->state == RUN_GOING)
+        go(run);
+    if (run->state == RUN_HELPING)
+        help(run);
+}
+
+/* Move the inbox to the worker's side. False: nothing is new, the run may rest. */
+static bool take_news(struct run *run)
+{
+    struct intake_message **end = &run->waiting;
+    bool news;
+
+    while (*end)
+        end = &(*end)->next;
+    pthread_mutex_lock(&run->lock);
+    news = run->dirty;
+    run->dirty = false;
+    *end = run->inbox;
+    run->inbox = NULL;
+    run->inbox_end = &run->inbox;
+    run->inbox_bytes = 0;
+    if (!news)
+        run->scheduled = false;
+    pthread_mutex_unlock(&run->lock);
+    return news;
+}
+
+static void work(void *arg)
+{
+    struct run *run = arg;
+
+    while (take_news(run)) {
+        if (run->state == RUN_OVER) {
+            intake_messages_free(run->waiting);
+            run->waiting = NULL;
+        } else {
+            step(run);
+        }
+    }
+    run_unref(run);
+}

@@ -1,0 +1,582 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The SQL of store.h. Each operation is one work on the database's thread; its arguments and
+ * results travel in a struct on the caller's stack, who waits. */
+#include "participant/store.h"
+
+#include "system/core/buffer.h"
+#include "system/db/db.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DAY_MS 86400000LL
+#define COUNT(a) (sizeof(a) / sizeof(a)[0])
+
+struct store {
+    struct db *db;
+};
+
+static const char *const migrations[] = {
+    "CREATE TABLE facts (name TEXT PRIMARY KEY, value BLOB NOT NULL);"
+    "CREATE TABLE shares (account_id TEXT NOT NULL, kgid BLOB NOT NULL, key_id BLOB NOT NULL,"
+    " epoch INTEGER NOT NULL, own INTEGER NOT NULL, purpose INTEGER NOT NULL, caller_key BLOB,"
+    " status INTEGER NOT NULL, session_id TEXT NOT NULL, attempt INTEGER NOT NULL,"
+    " deadline_ms INTEGER NOT NULL, roster TEXT NOT NULL, sealed BLOB NOT NULL,"
+    " PRIMARY KEY (account_id, kgid));"
+    "CREATE INDEX shares_session ON shares (session_id, attempt);"
+    "CREATE TABLE tombstones (kgid BLOB NOT NULL, epoch INTEGER NOT NULL, own INTEGER NOT NULL,"
+    " peer INTEGER NOT NULL, PRIMARY KEY (kgid, epoch, own, peer));"
+    "CREATE TABLE orders (subject TEXT PRIMARY KEY, serial INTEGER NOT NULL,"
+    " frozen INTEGER NOT NULL);"
+    "CREATE TABLE given (session_id TEXT PRIMARY KEY, public_key BLOB NOT NULL,"
+    " expires_ms INTEGER NOT NULL, sealed BLOB NOT NULL);",
+    NULL};
+
+/* |out| gets |len| bytes or zeroes. */
+static void get_fixed(const struct db_row *row, int column, uint8_t *out, size_t len)
+{
+    size_t n;
+    const uint8_t *b = db_get_blob(row, column, &n);
+
+    memset(out, 0, len);
+    if (b && n == len)
+        memcpy(out, b, len);
+}
+
+static uint8_t *get_heap(const struct db_row *row, int column, size_t *len)
+{
+    const uint8_t *b = db_get_blob(row, column, len);
+
+    return mem_copy(b, *len);
+}
+
+static void get_text(const struct db_row *row, int column, char *out, size_t cap)
+{
+    snprintf(out, cap, "%s", db_get_text(row, column));
+}
+
+static enum store_result result_of(enum db_result result)
+{
+    if (result == DB_OK)
+        return STORE_OK;
+    return result == DB_REFUSED ? STORE_NONE : STORE_FAILED;
+}
+
+/* Opening */
+
+/* The pragma lasts as long as the connection, of which there is one. */
+static enum db_result overwrite_deleted(struct db_tx *tx, void *arg)
+{
+    (void)arg;
+    return db_query(tx, "PRAGMA secure_delete=ON", NULL, 0, NULL, NULL);
+}
+
+struct store *store_open(const char *directory, char error[STORE_ERROR_MAX])
+{
+    struct store *store = mem_new(1, sizeof *store);
+    struct buffer url = {0};
+    struct db_params params = {.migrations = migrations};
+
+    buffer_printf(&url, "sqlite:%s/party.db", directory);
+    params.url = (const char *)url.b;
+    store->db = db_open(NULL, &params, error);
+    buffer_free(&url);
+    if (!store->db) {
+        free(store);
+        return NULL;
+    }
+    if (db_run(store->db, DB_DURABLE, overwrite_deleted, NULL) == DB_OK)
+        return store;
+    db_error(store->db, error);
+    store_close(store);
+    return NULL;
+}
+
+void store_close(struct store *store)
+{
+    if (!store)
+        return;
+    db_close(store->db);
+    free(store);
+}
+
+void store_error(const struct store *store, char out[STORE_ERROR_MAX])
+{
+    db_error(store->db, out);
+}
+
+/* Facts */
+
+struct fact {
+    const char *name;
+    const uint8_t *b;
+    size_t len;
+    uint8_t *out;
+};
+
+static bool take_fact(const struct db_row *row, void *arg)
+{
+    struct fact *fact = arg;
+
+    get_fixed(row, 0, fact->out, fact->len);
+    return false;
+}
+
+static enum db_result settle(struct db_tx *tx, void *arg)
+{
+    struct fact *fact = arg;
+    struct db_value v[] = {db_text(fact->name), db_blob(fact->b, fact->len)};
+    enum db_result result = db_exec(
+        tx, "INSERT INTO facts (name, value) VALUES ($1, $2) ON CONFLICT DO NOTHING", v, 2, NULL);
+
+    if (result != DB_OK)
+        return result;
+    return db_query(tx, "SELECT value FROM facts WHERE name = $1", v, 1, take_fact, fact);
+}
+
+bool store_settle(struct store *store, const char *name, const uint8_t *b, size_t len, uint8_t *out)
+{
+    struct fact fact = {name, b, len, out};
+
+    return db_run(store->db, DB_DURABLE, settle, &fact) == DB_OK;
+}
+
+/* Shares */
+
+void store_share_free(struct store_share *share)
+{
+    free(share->roster);
+    free(share->sealed);
+    share->roster = NULL;
+    share->sealed = NULL;
+}
+
+void store_sealed_free(struct store_sealed *sealed)
+{
+    free(sealed->sealed);
+    sealed->sealed = NULL;
+}
+
+static enum db_result insert_share(struct db_tx *tx, const struct store_share *s)
+{
+    struct db_value v[] = {
+        db_text(s->account_id),
+        db_blob(s->kgid, 32),
+        db_blob(s->key_id, 32),
+        db_int(s->epoch),
+        db_int(s->own),
+        db_int(s->purpose),
+        s->has_caller ? db_blob(s->caller_key, 32) : (struct db_value){.type = DB_NULL},
+        db_int(s->status),
+        db_text(s->session_id),
+        db_int(s->attempt),
+        db_int(s->deadline_ms),
+        db_text(s->roster),
+        db_blob(s->sealed, s->sealed_len),
+    };
+
+    return db_exec(tx,
+                   "INSERT INTO shares (account_id, kgid, key_id, epoch, own, purpose, caller_key,"
+                   " status, session_id, attempt, deadline_ms, roster, sealed)"
+                   " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+                   v, COUNT(v), NULL);
+}
+
+static enum db_result put_pending(struct db_tx *tx, void *arg)
+{
+    return insert_share(tx, arg);
+}
+
+enum store_result store_put_pending(struct store *store, const struct store_share *share)
+{
+    return result_of(db_run(store->db, DB_DURABLE, put_pending, (void *)share));
+}
+
+struct activation {
+    const struct store_share *share;
+    const struct store_sealed *given;
+};
+
+static enum db_result put_given(struct db_tx *tx, const struct store_sealed *g)
+{
+    struct db_value v[] = {db_text(g->session_id), db_blob(g->public_key, 33),
+                           db_int(g->expires_ms), db_blob(g->sealed, g->sealed_len)};
+
+    return db_exec(tx,
+                   "INSERT INTO given (session_id, public_key, expires_ms, sealed)"
+                   " VALUES ($1, $2, $3, $4) ON CONFLICT (session_id) DO UPDATE SET"
+                   " public_key = $2, expires_ms = $3, sealed = $4",
+                   v, COUNT(v), NULL);
+}
+
+static enum db_result activate(struct db_tx *tx, void *arg)
+{
+    struct activation *a = arg;
+    const struct store_share *s = a->share;
+    struct db_value v[] = {db_text(s->account_id), db_blob(s->kgid, 32),
+                           db_blob(s->sealed, s->sealed_len)};
+    int64_t changed = 0;
+    enum db_result result = db_exec(tx,
+                                    "UPDATE shares SET status = 1, sealed = $3 WHERE account_id ="
+                                    " $1 AND kgid = $2 AND status = 0",
+                                    v, COUNT(v), &changed);
+
+    if (result != DB_OK)
+        return result;
+    if (changed != 1)
+        return DB_REFUSED;
+    return a->given ? put_given(tx, a->given) : DB_OK;
+}
+
+enum store_result store_activate(struct store *store, const struct store_share *share,
+                                 const struct store_sealed *given)
+{
+    struct activation a = {share, given};
+
+    return result_of(db_run(store->db, DB_DURABLE, activate, &a));
+}
+
+#define SHARE_COLUMNS                                                                              \
+    "account_id, session_id, attempt, status, kgid, key_id, epoch, own, purpose, caller_key,"      \
+    " deadline_ms, roster, sealed"
+
+struct finding {
+    const char *account_id, *session_id;
+    const uint8_t *key_id;
+    uint32_t attempt;
+    struct store_share *out;
+    bool found;
+};
+
+static bool take_share(const struct db_row *row, void *arg)
+{
+    struct finding *f = arg;
+    struct store_share *out = f->out;
+
+    get_text(row, 0, out->account_id, sizeof out->account_id);
+    get_text(row, 1, out->session_id, sizeof out->session_id);
+    out->attempt = (uint32_t)db_get_int(row, 2);
+    out->status = db_get_int(row, 3) ? STORE_ACTIVE : STORE_PENDING;
+    get_fixed(row, 4, out->kgid, 32);
+    get_fixed(row, 5, out->key_id, 32);
+    out->epoch = (uint32_t)db_get_int(row, 6);
+    out->own = (uint16_t)db_get_int(row, 7);
+    out->purpose = (uint8_t)db_get_int(row, 8);
+    out->has_caller = !db_is_null(row, 9);
+    get_fixed(row, 9, out->caller_key, 32);
+    out->deadline_ms = db_get_int(row, 10);
+    out->roster = text_copy(db_get_text(row, 11));
+    out->sealed = get_heap(row, 12, &out->sealed_len);
+    f->found = true;
+    return false;
+}
+
+static enum db_result find_key(struct db_tx *tx, void *arg)
+{
+    struct finding *f = arg;
+    struct db_value v[] = {db_text(f->account_id), db_blob(f->key_id, 32)};
+
+    return db_query(tx,
+                    "SELECT " SHARE_COLUMNS " FROM shares WHERE account_id = $1 AND key_id = $2"
+                    " AND status = 1 ORDER BY epoch DESC LIMIT 1",
+                    v, COUNT(v), take_share, f);
+}
+
+static enum db_result find_made(struct db_tx *tx, void *arg)
+{
+    struct finding *f = arg;
+    struct db_value v[] = {db_text(f->session_id), db_int(f->attempt)};
+
+    return db_query(tx,
+                    "SELECT " SHARE_COLUMNS " FROM shares WHERE session_id = $1 AND attempt = $2"
+                    " ORDER BY status DESC LIMIT 1",
+                    v, COUNT(v), take_share, f);
+}
+
+static enum store_result find(struct store *store, db_work *work, struct finding *f)
+{
+    if (f->out)
+        *f->out = (struct store_share){0};
+    if (db_run(store->db, DB_READ, work, f) != DB_OK)
+        return STORE_FAILED;
+    return f->found ? STORE_OK : STORE_NONE;
+}
+
+enum store_result store_get_key(struct store *store, struct store_share *out,
+                                const char *account_id, const uint8_t key_id[32])
+{
+    struct finding f = {.account_id = account_id, .key_id = key_id, .out = out};
+
+    return find(store, find_key, &f);
+}
+
+enum store_result store_get_made(struct store *store, struct store_share *out,
+                                 const char *session_id, uint32_t attempt)
+{
+    struct finding f = {.session_id = session_id, .attempt = attempt, .out = out};
+
+    return find(store, find_made, &f);
+}
+
+static bool note_found(const struct db_row *row, void *arg)
+{
+    bool *found = arg;
+
+    (void)row;
+    *found = true;
+    return false;
+}
+
+static enum db_result find_other(struct db_tx *tx, void *arg)
+{
+    struct finding *f = arg;
+    struct db_value v[] = {db_text(f->account_id), db_text(f->session_id)};
+
+    return db_query(tx,
+                    "SELECT 1 FROM shares WHERE account_id = $1 AND session_id <> $2 AND status ="
+                    " 1 LIMIT 1",
+                    v, COUNT(v), note_found, &f->found);
+}
+
+enum store_result store_has_account(struct store *store, const char *account_id,
+                                    const char *but_session_id)
+{
+    struct finding f = {.account_id = account_id, .session_id = but_session_id};
+
+    return find(store, find_other, &f);
+}
+
+/* Burns */
+
+struct burning {
+    const struct store_share *share;
+    const struct store_burn *burn;
+    bool found;
+};
+
+static enum db_result put_tombstone(struct db_tx *tx, const struct store_burn *b)
+{
+    struct db_value v[] = {db_blob(b->kgid, 32), db_int(b->epoch), db_int(b->own), db_int(b->peer)};
+
+    return db_exec(tx,
+                   "INSERT INTO tombstones (kgid, epoch, own, peer) VALUES ($1, $2, $3, $4)"
+                   " ON CONFLICT DO NOTHING",
+                   v, COUNT(v), NULL);
+}
+
+static enum db_result put_burn(struct db_tx *tx, void *arg)
+{
+    struct burning *b = arg;
+    const struct store_share *s = b->share;
+    int64_t changed = 1;
+    enum db_result result = b->burn ? put_tombstone(tx, b->burn) : DB_OK;
+
+    if (result == DB_OK && s) {
+        struct db_value v[] = {db_text(s->account_id), db_blob(s->kgid, 32),
+                               db_blob(s->sealed, s->sealed_len)};
+
+        result = db_exec(tx, "UPDATE shares SET sealed = $3 WHERE account_id = $1 AND kgid = $2", v,
+                         COUNT(v), &changed);
+    }
+    if (result != DB_OK)
+        return result;
+    return changed == 1 ? DB_OK : DB_REFUSED;
+}
+
+enum store_result store_put_burn(struct store *store, const struct store_share *share,
+                                 const struct store_burn *burn)
+{
+    struct burning b = {share, burn, false};
+
+    return result_of(db_run(store->db, DB_DURABLE, put_burn, &b));
+}
+
+static enum db_result find_burn(struct db_tx *tx, void *arg)
+{
+    struct burning *b = arg;
+    struct db_value v[] = {db_blob(b->burn->kgid, 32), db_int(b->burn->epoch), db_int(b->burn->own),
+                           db_int(b->burn->peer)};
+
+    return db_query(tx,
+                    "SELECT 1 FROM tombstones WHERE kgid = $1 AND epoch = $2 AND own = $3 AND peer"
+                    " = $4",
+                    v, COUNT(v), note_found, &b->found);
+}
+
+enum store_result store_is_burned(struct store *store, const struct store_burn *burn)
+{
+    struct burning b = {NULL, burn, false};
+
+    if (db_run(store->db, DB_READ, find_burn, &b) != DB_OK)
+        return STORE_FAILED;
+    return b.found ? STORE_OK : STORE_NONE;
+}
+
+/* Orders */
+
+struct order {
+    const char *subject;
+    uint64_t serial;
+    bool frozen;
+};
+
+static enum db_result put_order(struct db_tx *tx, void *arg)
+{
+    const struct order *o = arg;
+    struct db_value v[] = {db_text(o->subject), db_int((int64_t)o->serial), db_int(o->frozen)};
+    int64_t changed = 0;
+    enum db_result result =
+        db_exec(tx,
+                "INSERT INTO orders (subject, serial, frozen) VALUES ($1, $2, $3) ON CONFLICT"
+                " (subject) DO UPDATE SET serial = $2, frozen = $3 WHERE orders.serial < $2",
+                v, COUNT(v), &changed);
+
+    if (result != DB_OK)
+        return result;
+    return changed ? DB_OK : DB_REFUSED;
+}
+
+enum store_result store_put_order(struct store *store, const char *subject, uint64_t serial,
+                                  bool frozen)
+{
+    struct order o = {subject, serial, frozen};
+
+    return result_of(db_run(store->db, DB_DURABLE, put_order, &o));
+}
+
+struct order_reader {
+    void (*each)(void *arg, const char *subject, uint64_t serial, bool frozen);
+    void *arg;
+};
+
+static bool read_order(const struct db_row *row, void *arg)
+{
+    struct order_reader *r = arg;
+
+    r->each(r->arg, db_get_text(row, 0), (uint64_t)db_get_int(row, 1), db_get_int(row, 2) != 0);
+    return true;
+}
+
+static enum db_result read_orders(struct db_tx *tx, void *arg)
+{
+    return db_query(tx, "SELECT subject, serial, frozen FROM orders", NULL, 0, read_order, arg);
+}
+
+void store_each_order(struct store *store,
+                      void (*each)(void *arg, const char *subject, uint64_t serial, bool frozen),
+                      void *arg)
+{
+    struct order_reader r = {each, arg};
+
+    (void)db_run(store->db, DB_READ, read_orders, &r);
+}
+
+/* What was given to its owner */
+
+struct giving {
+    const char *session_id;
+    int64_t now_ms;
+    struct store_sealed *out;
+    bool found;
+};
+
+static bool take_sealed(const struct db_row *row, void *arg)
+{
+    struct giving *g = arg;
+
+    get_text(row, 0, g->out->session_id, sizeof g->out->session_id);
+    get_fixed(row, 1, g->out->public_key, 33);
+    g->out->expires_ms = db_get_int(row, 2);
+    g->out->sealed = get_heap(row, 3, &g->out->sealed_len);
+    g->found = true;
+    return false;
+}
+
+static enum db_result find_sealed(struct db_tx *tx, void *arg)
+{
+    struct giving *g = arg;
+    struct db_value v[] = {db_text(g->session_id)};
+
+    return db_query(tx,
+                    "SELECT session_id, public_key, expires_ms, sealed FROM given WHERE session_id"
+                    " = $1",
+                    v, COUNT(v), take_sealed, g);
+}
+
+enum store_result store_get_sealed(struct store *store, struct store_sealed *out,
+                                   const char *session_id)
+{
+    struct giving g = {.session_id = session_id, .out = out};
+
+    *out = (struct store_sealed){0};
+    if (db_run(store->db, DB_READ, find_sealed, &g) != DB_OK)
+        return STORE_FAILED;
+    return g.found ? STORE_OK : STORE_NONE;
+}
+
+static enum db_result forget_given(struct db_tx *tx, void *arg)
+{
+    struct giving *g = arg;
+    struct db_value v[] = {db_text(g->session_id)};
+    int64_t changed = 0;
+    enum db_result result = db_exec(tx, "DELETE FROM given WHERE session_id = $1", v, 1, &changed);
+
+    if (result != DB_OK)
+        return result;
+    if (changed == 0)
+        return DB_REFUSED;
+    return db_exec(tx, "DELETE FROM shares WHERE session_id = $1 AND status = 1", v, 1, NULL);
+}
+
+enum store_result store_forget_given(struct store *store, const char *session_id)
+{
+    struct giving g = {.session_id = session_id};
+
+    return result_of(db_run(store->db, DB_DURABLE, forget_given, &g));
+}
+
+static enum db_result expire(struct db_tx *tx, void *arg)
+{
+    struct giving *g = arg;
+    struct db_value now[] = {db_int(g->now_ms)};
+    struct db_value month[] = {db_int(g->now_ms - 30 * DAY_MS)};
+    enum db_result result =
+        db_exec(tx,
+                "DELETE FROM shares WHERE status = 1 AND session_id IN (SELECT session_id FROM"
+                " given WHERE expires_ms <= $1)",
+                now, 1, NULL);
+
+    if (result == DB_OK)
+        result = db_exec(tx, "DELETE FROM given WHERE expires_ms <= $1", now, 1, NULL);
+    if (result == DB_OK)
+        result =
+            db_exec(tx, "DELETE FROM shares WHERE status = 0 AND deadline_ms < $1", month, 1, NULL);
+    return result;
+}
+
+bool store_expire(struct store *store, int64_t now_ms)
+{
+    struct giving g = {.now_ms = now_ms};
+
+    return db_run(store->db, DB_DURABLE, expire, &g) == DB_OK;
+}
+
+static bool take_count(const struct db_row *row, void *arg)
+{
+    *(size_t *)arg = (size_t)db_get_int(row, 0);
+    return false;
+}
+
+static enum db_result count(struct db_tx *tx, void *arg)
+{
+    return db_query(tx, "SELECT count(*) FROM shares WHERE status = 1", NULL, 0, take_count, arg);
+}
+
+size_t store_count(struct store *store)
+{
+    size_t n = 0;
+
+    (void)db_run(store->db, DB_READ, count, &n);
+    return n;
+}

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A party's own database: its shares (sealed before they come here), the pairs it burned, the
+ * operator's orders, delegate shares that wait for their owner. Every write is durable when the call
+ * returns. Calls block; any thread but a loop's.
+ *
+ * A pending share is deleted by nothing but store_expire, 30 days after its session's deadline
+ * (protocol.md F.7). What is deleted is overwritten in the file. */
+#ifndef PARTICIPANT_STORE_H
+#define PARTICIPANT_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct store;
+
+enum { STORE_ERROR_MAX = 256, STORE_PARTY_MAX = 65 };
+
+/* NULL with one line in |error|. */
+struct store *store_open(const char *directory, char error[STORE_ERROR_MAX]);
+void store_close(struct store *store);
+/* The last failure in words. */
+void store_error(const struct store *store, char out[STORE_ERROR_MAX]);
+
+/* The value under |name|, or |b| if there was none, which is then kept; in |out|. */
+bool store_settle(struct store *store, const char *name, const uint8_t *b, size_t len,
+                  uint8_t *out);
+
+enum store_status { STORE_PENDING = 0, STORE_ACTIVE = 1 };
+
+/* A row of a share; texts and |sealed| are on the heap when it was read. */
+struct store_share {
+    char account_id[37], session_id[37];
+    uint32_t attempt;
+    enum store_status status;
+    uint8_t kgid[32], key_id[32];
+    uint32_t epoch;
+    uint16_t own;
+    uint8_t purpose;
+    bool has_caller;
+    uint8_t caller_key[32];
+    int64_t deadline_ms;
+    /* party ids in the order of the indices, separated by blanks */
+    char *roster;
+    uint8_t *sealed;
+    size_t sealed_len;
+};
+void store_share_free(struct store_share *share);
+
+enum store_result { STORE_OK, STORE_NONE, STORE_FAILED };
+
+enum store_result store_put_pending(struct store *store, const struct store_share *share);
+
+/* A delegate's share, sealed to its owner: kept until it is confirmed or |expires_ms|. */
+struct store_sealed {
+    char session_id[37];
+    /* of the account */
+    uint8_t public_key[33];
+    int64_t expires_ms;
+    uint8_t *sealed;
+    size_t sealed_len;
+};
+void store_sealed_free(struct store_sealed *sealed);
+
+/* The pending share of the same kgid becomes this active one; |given|, if not NULL, is kept in the
+ * same transaction. STORE_NONE: there is no pending one. */
+enum store_result store_activate(struct store *store, const struct store_share *share,
+                                 const struct store_sealed *given);
+/* The active share of an account's key; the share made in a session's attempt. */
+enum store_result store_get_key(struct store *store, struct store_share *out,
+                                const char *account_id, const uint8_t key_id[32]);
+enum store_result store_get_made(struct store *store, struct store_share *out,
+                                 const char *session_id, uint32_t attempt);
+/* STORE_OK if there is an active share of the account that another session made. */
+enum store_result store_has_account(struct store *store, const char *account_id,
+                                    const char *but_session_id);
+
+/* A burned pair, without secrets: outlives the share. */
+struct store_burn {
+    uint8_t kgid[32];
+    uint32_t epoch;
+    uint16_t own, peer;
+};
+/* The share's record was changed; |burn| NULL: a peer's word only. |share| may be NULL for a share
+ * that is not stored here. */
+enum store_result store_put_burn(struct store *store, const struct store_share *share,
+                                 const struct store_burn *burn);
+/* STORE_OK if this pair was burned here. */
+enum store_result store_is_burned(struct store *store, const struct store_burn *burn);
+
+/* An order about |subject| ("" for the whole system). STORE_NONE: a newer one is known. */
+enum store_result store_put_order(struct store *store, const char *subject, uint64_t serial,
+                                  bool frozen);
+void store_each_order(struct store *store,
+                      void (*each)(void *arg, const char *subject, uint64_t serial, bool frozen),
+                      void *arg);
+
+enum store_result store_get_sealed(struct store *store, struct store_sealed *out,
+                                   const char *session_id);
+/* The owner has it: the share that |session_id| made and the sealed copy are erased. */
+enum store_result store_forget_given(struct store *store, const char *session_id);
+/* Erase what is past its time. False on a failure. */
+bool store_expire(struct store *store, int64_t now_ms);
+/* Active shares. */
+size_t store_count(struct store *store);
+
+#endif
