@@ -1,0 +1,495 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`quorate up`: its files, its processes, its refusals. The services are stand-ins (stand_in.py), so
+that each can be made to fail as a test needs it; tests/stack runs the real ones."""
+import contextlib
+import hashlib
+import json
+import os
+import re
+import select
+import shutil
+import signal
+import socket
+import stat
+import subprocess
+import tempfile
+import time
+import unittest
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import (Ed25519PrivateKey,
+                                                               Ed25519PublicKey)
+
+QUORATE = os.environ["QUORATE"]
+HERE = os.path.dirname(os.path.abspath(__file__))
+LIMIT = 120
+PROGRAMS = ["account-service", "message-router", "server-party", "server-party-api",
+            "session-coordinator"]
+NAMES = ["account-service", "message-router", "party-1", "party-2", "party-3", "server-party-api",
+         "session-coordinator"]
+
+
+def until(what):
+    end = time.monotonic() + LIMIT
+    while True:
+        got = what()
+        if got:
+            return got
+        if time.monotonic() > end:
+            raise AssertionError("waited in vain")
+        select.select([], [], [], 0.01)
+
+
+def read_env(path):
+    with open(path, encoding="utf-8") as f:
+        return dict(line.rstrip("\n").split("=", 1) for line in f if "=" in line and line[0] != "#")
+
+
+def children(parent):
+    """Pids of the living children of |parent|."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(OSError):
+            with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as f:
+                fields = f.read().rsplit(")", 1)[1].split()
+            if int(fields[1]) == parent and fields[0] != "Z":
+                found.append(int(pid))
+    return found
+
+
+def is_alive(pid):
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as f:
+            return f.read().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+class Up(unittest.TestCase):
+    def setUp(self):
+        self.root = tempfile.mkdtemp(prefix="quorate-up-")
+        self.dir = os.path.join(self.root, "data")
+        self.services = os.path.join(self.root, "services")
+        os.mkdir(self.services)
+        for name in PROGRAMS:
+            shutil.copy(os.path.join(HERE, "stand_in.py"),
+                        os.path.join(self.services, "quorate-" + name))
+            os.chmod(os.path.join(self.services, "quorate-" + name), 0o755)
+        self.started = []
+
+    def tearDown(self):
+        for p in self.started:
+            if p.poll() is None:
+                p.kill()
+            p.wait()
+            p.stdout.close()
+            p.stderr.close()
+        shutil.rmtree(self.root)
+
+    def command(self, *options):
+        return [QUORATE, "up", "--dir", self.dir, "--services", self.services, *options]
+
+    def start(self, *options):
+        p = subprocess.Popen(self.command("--free-ports", *options), stdin=subprocess.DEVNULL,
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.started.append(p)
+        return p
+
+    def up(self, *options):
+        """A running system: its process and what it printed."""
+        p = self.start("--json", *options)
+        text = ""
+        for line in p.stdout:
+            text += line
+            if line == "}\n":
+                break
+        else:
+            self.fail("ended: " + p.stderr.read())
+        return p, json.loads(text)
+
+    def stop(self, p):
+        p.send_signal(signal.SIGINT)
+        self.assertEqual(p.wait(LIMIT), 0)
+        return p.stderr.read()
+
+    def refused(self, *options, code=1):
+        r = subprocess.run(self.command(*options), stdin=subprocess.DEVNULL, capture_output=True,
+                           text=True, timeout=LIMIT, check=False)
+        self.assertEqual(r.returncode, code, r.stderr)
+        self.assertEqual(r.stdout, "")
+        self.assertRegex(r.stderr, "^quorate: ")
+        return r.stderr
+
+    def prepare(self, *options):
+        r = subprocess.run(self.command("--prepare", *options), capture_output=True, text=True,
+                           timeout=LIMIT, check=False)
+        self.assertEqual((r.returncode, r.stdout, r.stderr), (0, "", ""))
+
+    def path(self, *names):
+        return os.path.join(self.dir, *names)
+
+    def env(self, name):
+        return read_env(self.path(name + ".env"))
+
+    def fault(self, name, what):
+        with open(self.path(name + ".fault"), "w", encoding="utf-8") as f:
+            f.write(what)
+
+    def pids(self, p):
+        """{name: pid}"""
+        found = {}
+        for pid in children(p.pid):
+            with contextlib.suppress(OSError):
+                with open(f"/proc/{pid}/cmdline", encoding="utf-8") as f:
+                    words = f.read().split("\0")
+                for w in words:
+                    if w.endswith(".env"):
+                        found[os.path.basename(w)[:-4]] = pid
+        return found
+
+    def contents(self):
+        """{path: digest} of what must never change."""
+        found = {}
+        for folder, _, names in os.walk(self.dir):
+            for name in names:
+                path = os.path.join(folder, name)
+                if not path.endswith((".log", "lock", ".asked")):
+                    with open(path, "rb") as f:
+                        found[path] = hashlib.sha256(f.read()).hexdigest()
+        return found
+
+    # --- files ---
+
+    def test_first_start(self):
+        p, said = self.up()
+        self.assertEqual(set(said), {"url", "api_key", "dir"})
+        self.assertEqual(said["dir"], os.path.realpath(self.dir))
+        self.assertEqual(sorted(self.pids(p)), NAMES)
+        with open(self.path("client.json"), encoding="utf-8") as f:
+            self.assertEqual(json.load(f), {"url": said["url"], "api_key": said["api_key"]})
+        account = self.env("account-service")
+        self.assertEqual(said["url"], "http://127.0.0.1:" + account["HTTP_PORT"])
+        self.assertEqual(said["api_key"], account["MPC_API_KEY"])
+        self.assertRegex(said["api_key"], "^[0-9a-f]{64}$")
+        for folder, folders, names in os.walk(self.dir):
+            self.assertEqual(stat.S_IMODE(os.stat(folder).st_mode), 0o700, folder)
+            for name in names:
+                mode = os.stat(os.path.join(folder, name)).st_mode
+                self.assertEqual(stat.S_IMODE(mode), 0o600, name)
+        self.assertIn("7 processes are ready", self.stop(p))
+
+    def test_attack_secrets_of_processes_are_not_shown(self):
+        p, said = self.up()
+        secrets = [said["api_key"].encode(),
+                   self.env("account-service")["JWT_SECRET_KEY"].encode(),
+                   self.env("party-1")["CRYPTO_MASTER_KEY"].encode()]
+        for pid in [p.pid, *self.pids(p).values()]:
+            for part in "cmdline", "environ":
+                with contextlib.suppress(PermissionError):
+                    with open(f"/proc/{pid}/{part}", "rb") as f:
+                        text = f.read()
+                    for secret in secrets:
+                        self.assertNotIn(secret, text)
+        self.stop(p)
+
+    def test_env_files(self):
+        self.prepare()
+        env = {name: self.env(name) for name in NAMES}
+        masters = {env[n]["CRYPTO_MASTER_KEY"] for n in NAMES if "CRYPTO_MASTER_KEY" in env[n]}
+        self.assertEqual(len(masters), 4)
+        servers = ["account-service", "message-router", "session-coordinator"]
+        self.assertEqual(len({env[n]["JWT_SECRET_KEY"] for n in servers}), 1)
+        self.assertEqual(len({env[n]["CA_KEY"] for n in NAMES}), 1)
+        ports = [env[n][p] for n in NAMES for p in ("HTTP_PORT", "GRPC_PORT")]
+        for name in NAMES:
+            self.assertEqual(env[name]["ENVIRONMENT"], "production")
+            self.assertEqual((env[name]["TLS"], env[name]["LISTEN_HOST"]), ("off", "127.0.0.1"))
+            is_server = name in servers
+            self.assertEqual("JWT_SECRET_KEY" in env[name], is_server)
+            self.assertEqual("CRYPTO_MASTER_KEY" in env[name], not is_server)
+            self.assertEqual("MPC_API_KEY" in env[name], not name.startswith("party-"))
+            self.assertEqual("INITIATOR_KEY_FILE" in env[name], name == "account-service")
+            for variable, of in (("COORDINATOR_ADDR", "session-coordinator"),
+                                 ("ROUTER_ADDR", "message-router")):
+                if variable in env[name]:
+                    self.assertEqual(env[name][variable], "127.0.0.1:" + env[of]["GRPC_PORT"])
+        # by default the ports of the manual
+        self.assertEqual(env["account-service"]["HTTP_PORT"], "4000")
+        self.assertEqual(env["party-2"]["HTTP_PORT"], "8092")
+        self.assertEqual(len(set(ports)), len(ports))
+
+    def test_keys_and_certificates(self):
+        self.prepare()
+
+        def public(*names):
+            with open(self.path(*names), encoding="ascii") as f:
+                seed = bytes.fromhex(f.read().strip())
+            return Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes_raw()
+
+        self.assertEqual(public("keys", "ca.key").hex(), self.env("party-1")["CA_KEY"])
+        self.assertEqual(public("keys", "initiator.key").hex(),
+                         self.env("party-1")["INITIATOR_KEYS"])
+        self.assertEqual(public("keys", "operator.key").hex(), self.env("party-1")["OPERATOR_KEY"])
+
+        def fields(b):
+            found = {}
+            while b:
+                self.assertLess(b[1], 128 + 80)
+                size, at = (b[1], 2) if b[1] < 128 else (b[1] - 128 + 128 * b[2], 3)
+                found[b[0] >> 3] = b[at:at + size]
+                b = b[at + size:]
+            return found
+
+        ca = Ed25519PublicKey.from_public_bytes(public("keys", "ca.key"))
+        for name, party_id, role in (("party-1", b"party-1", b"persistent"),
+                                     ("party-3", b"party-3", b"persistent"),
+                                     ("server-party-api", b"delegate-1", b"delegate")):
+            with open(self.env(name)["CERTIFICATE_FILE"], "rb") as f:
+                certificate = fields(f.read())
+            ca.verify(certificate[2], b"quorate/party-certificate/1\0" + certificate[1])
+            identity = public(name, "identity.key")
+            self.assertEqual(fields(certificate[1]), {1: party_id, 2: identity, 3: role})
+
+    def test_later_starts_change_nothing(self):
+        p, said = self.up()
+        self.stop(p)
+        before = self.contents()
+        p, again = self.up()
+        self.assertEqual(said, again)
+        self.stop(p)
+        self.assertEqual(self.contents(), before)
+
+    def test_first_start_that_was_cut_short(self):
+        self.prepare("--free-ports")
+        before = self.contents()
+        # what had not been written yet, and a temporary file of the moment
+        for name in ("party-3.env", "server-party-api.env", "account-service.env"):
+            os.unlink(self.path(name))
+        with open(self.path("party-3.env.tmp"), "w", encoding="utf-8") as f:
+            f.write("half")
+        jwt = self.env("message-router")["JWT_SECRET_KEY"]
+        self.prepare()
+        after = self.contents()
+        for path, digest in before.items():
+            if not path.endswith(("party-3.env", "server-party-api.env")):
+                self.assertEqual(after[path], digest, path)
+        self.assertEqual(self.env("account-service")["JWT_SECRET_KEY"], jwt)
+        self.assertEqual(self.env("account-service")["ROUTER_ADDR"],
+                         "127.0.0.1:" + self.env("message-router")["GRPC_PORT"])
+
+    def test_what_stands_in_env_files_counts(self):
+        self.prepare("--free-ports")
+        with socket.socket() as s:
+            s.bind(("127.0.0.1", 0))
+            port = s.getsockname()[1]
+        path = self.path("account-service.env")
+        with open(path, encoding="utf-8") as f:
+            text = f.read()
+        text = re.sub("HTTP_PORT=.*", f'HTTP_PORT = {port} ', text)
+        text = re.sub("MPC_API_KEY=.*", 'MPC_API_KEY="new-key, old-key"', text)
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(text.replace(f"HTTP_PORT = {port} ", f"HTTP_PORT={port}"))
+        p, said = self.up()
+        self.assertEqual((said["url"], said["api_key"]), (f"http://127.0.0.1:{port}", "new-key"))
+        with open(self.path("client.json"), encoding="utf-8") as f:
+            self.assertEqual(json.load(f)["api_key"], "new-key")
+        self.stop(p)
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(re.sub("MPC_API_KEY=.*", "", text))
+        self.assertIn("has no MPC_API_KEY", self.refused())
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(re.sub("HTTP_PORT.*", "HTTP_PORT=x", text))
+        self.assertIn("must set HTTP_PORT and GRPC_PORT", self.refused())
+
+    def test_parties_are_added_and_never_left_out(self):
+        self.prepare("--parties", "2")
+        self.assertFalse(os.path.exists(self.path("party-3.env")))
+        before = self.contents()
+        self.prepare("--parties", "4")
+        self.prepare()
+        self.assertEqual(self.env("party-4")["HTTP_PORT"], "8094")
+        self.assertFalse(os.path.exists(self.path("party-5.env")))
+        self.assertIn("none can be left out", self.refused("--parties", "3"))
+        after = self.contents()
+        for path, digest in before.items():
+            if not path.endswith("up.json"):
+                self.assertEqual(after[path], digest, path)
+
+    def test_port_base(self):
+        self.prepare("--port-base", "23000", "--parties", "6")
+        ports = set()
+        for name in [*NAMES, "party-4", "party-5", "party-6"]:
+            ports |= {int(self.env(name)["HTTP_PORT"]), int(self.env(name)["GRPC_PORT"])}
+        self.assertEqual(len(ports), 20)
+        self.assertLessEqual(max(ports), 23020)
+        self.assertEqual(self.env("account-service")["HTTP_PORT"], "23000")
+        self.prepare("--port-base", "23000")
+        self.assertIn("has its ports already", self.refused("--port-base", "24000"))
+
+    def test_damaged_files(self):
+        self.prepare("--free-ports")
+        with open(self.path("keys", "ca.key"), "r+", encoding="ascii") as f:
+            key = f.read()
+            f.seek(0)
+            f.write("zz")
+        self.assertIn("must hold a key of 64 hex digits", self.refused())
+        with open(self.path("keys", "ca.key"), "w", encoding="ascii") as f:
+            f.write(key)
+        with open(self.path("up.json"), encoding="utf-8") as f:
+            plan = f.read()
+        for text in ("", "{", "[]", '{"dir": 1}', plan.replace("message-router", "router"),
+                     plan.replace('"http_port": ', '"http_port": 9'), plan.replace("dir", "DIR"),
+                     plan.replace('"party-1"', '"../party-1"')):
+            with open(self.path("up.json"), "w", encoding="utf-8") as f:
+                f.write(text)
+            self.assertIn("is damaged", self.refused(), text)
+        with open(self.path("up.json"), "w", encoding="utf-8") as f:
+            f.write(plan)
+        moved = self.dir + "-moved"
+        os.rename(self.dir, moved)
+        self.dir = moved
+        self.assertIn("move it back", self.refused())
+
+    def test_usage(self):
+        for options in (["--parties", "1"], ["--parties", "17"], ["--parties", "x"],
+                        ["--port-base", "80"], ["--port-base", "70000"],
+                        ["--port-base", "5000", "--free-ports"], ["--log-level", "loud"],
+                        ["--verbose"], ["more"]):
+            self.refused(*options, code=2)
+        self.assertFalse(os.path.exists(self.dir))
+        self.dir = os.path.join(self.root, "no", "such")
+        self.assertIn("cannot make the directory", self.refused())
+        os.unlink(os.path.join(self.services, "quorate-message-router"))
+        self.dir = os.path.join(self.root, "data")
+        self.assertIn("there is no quorate-message-router in", self.refused("--free-ports"))
+
+    # --- processes ---
+
+    def test_one_directory_one_system(self):
+        p, _ = self.up()
+        self.assertIn("another quorate up runs in", self.refused())
+        self.stop(p)
+
+    def test_port_in_use(self):
+        self.prepare("--free-ports")
+        with socket.socket() as s:
+            port = int(self.env("party-2")["GRPC_PORT"])
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            s.bind(("127.0.0.1", port))
+            s.listen()
+            self.assertIn(f"port {port}, which party-2 needs, is in use", self.refused())
+
+    def test_what_dies_is_started_again(self):
+        p, _ = self.up()
+        before = self.pids(p)
+        os.kill(before["party-2"], signal.SIGKILL)
+        os.kill(before["message-router"], signal.SIGTERM)
+        killed = {before["party-2"], before["message-router"]}
+
+        def all_run_anew():
+            pids = self.pids(p)
+            return len(pids) == 7 and not killed & set(pids.values()) and pids
+
+        after = until(all_run_anew)
+        for name in set(NAMES) - {"party-2", "message-router"}:
+            self.assertEqual(before[name], after[name])
+        said = self.stop(p)
+        self.assertEqual(len(re.findall("^quorate: party-2 was killed by signal 9; it is started "
+                                        "again in 0.1 s", said, re.M)), 1, said)
+        self.assertIn("quorate: message-router ended with exit code 0; it is started again", said)
+
+    def test_killed_up_leaves_nobody_behind(self):
+        p, _ = self.up()
+        pids = list(self.pids(p).values())
+        self.assertEqual(len(pids), 7)
+        p.kill()
+        p.wait(LIMIT)
+        until(lambda: not any(map(is_alive, pids)))
+        # and the same directory goes on at once
+        p, _ = self.up()
+        self.stop(p)
+
+    def test_signals_stop_all(self):
+        for sig in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            p, _ = self.up()
+            pids = list(self.pids(p).values())
+            p.send_signal(sig)
+            self.assertEqual(p.wait(LIMIT), 0)
+            self.assertFalse(any(map(is_alive, pids)))
+
+    def test_signal_while_starting(self):
+        self.prepare("--free-ports")
+        self.fault("party-3", "unready")
+        p = self.start()
+        until(lambda: len(self.pids(p)) == 7)
+        pids = list(self.pids(p).values())
+        p.send_signal(signal.SIGTERM)
+        self.assertEqual(p.wait(LIMIT), 0)
+        self.assertEqual(p.stdout.read(), "")
+        self.assertFalse(any(map(is_alive, pids)))
+
+    def test_process_that_never_comes_up(self):
+        self.prepare("--free-ports")
+        self.fault("party-1", "die")
+        p = self.start()
+        self.assertEqual(p.wait(LIMIT), 1)
+        said = p.stderr.read()
+        self.assertIn("party-1 ended 5 times before it was ready", said)
+        self.assertIn("the stand-in was told to die", said)
+        self.assertEqual(p.stdout.read(), "")
+        self.assertEqual(children(p.pid), [])
+        with open(self.path("log", "party-1.log"), encoding="utf-8") as f:
+            self.assertEqual(f.read().count("told to die"), 5)
+
+    def test_not_ready_yet(self):
+        self.prepare("--free-ports")
+        self.fault("account-service", "unready")
+        p = self.start("--json")
+        asked = self.path("account-service.asked")
+        until(lambda: os.path.exists(asked) and os.stat(asked).st_size >= 5)
+        # the others are ready by now, and nothing is printed
+        self.assertEqual(select.select([p.stdout], [], [], 0)[0], [])
+        os.unlink(self.path("account-service.fault"))
+        self.assertIn('"url"', p.stdout.readline() + p.stdout.readline())
+        self.stop(p)
+
+    def test_deaf_process_is_killed(self):
+        self.prepare("--free-ports")
+        self.fault("party-1", "deaf")
+        p, _ = self.up()
+        pids = self.pids(p)
+        os.kill(pids["party-2"], signal.SIGSTOP)
+        said = self.stop(p)
+        for name in ("party-1", "party-2"):
+            self.assertIn(f"{name} did not end in 15 s and is killed", said)
+        self.assertFalse(any(map(is_alive, pids.values())))
+
+    def test_logs(self):
+        self.prepare("--free-ports")
+        log = self.path("log", "party-1.log")
+        with open(log, "w", encoding="ascii") as f:
+            f.write("old\n" + "x" * (16 << 20))
+        with open(self.path("log", "party-2.log"), "w", encoding="ascii") as f:
+            f.write("kept\n")
+        p, _ = self.up("--log-level", "warn")
+        self.stop(p)
+        with open(log, encoding="ascii") as f:
+            self.assertEqual(f.read(), "started with log level warn\n")
+        with open(log + ".1", encoding="ascii") as f:
+            self.assertEqual(f.read(4), "old\n")
+        with open(self.path("log", "party-2.log"), encoding="ascii") as f:
+            self.assertEqual(f.read(), "kept\nstarted with log level warn\n")
+
+    def test_environment_of_the_caller_does_not_leak_in(self):
+        os.environ["HTTP_PORT"] = "1"
+        os.environ["LOG_LEVEL"] = "debug"
+        try:
+            p, _ = self.up()
+            self.stop(p)
+        finally:
+            del os.environ["HTTP_PORT"], os.environ["LOG_LEVEL"]
+        with open(self.path("log", "party-2.log"), encoding="ascii") as f:
+            self.assertEqual(f.read(), "started with log level of the file\n")
+
+
+if __name__ == "__main__":
+    unittest.main()
