@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A service calls another: real server, real guard, real channel, one loop. */
+/* A service calls another: real server, real guard, real channel, one loop; in plain text
+ * and with certificates on both sides. */
+#include "pki.h"
 #include "system/service/dial.h"
+#include "system/service/listen.h"
 #include "variables.h"
 
 #include "party_api.pb-c.h"
@@ -18,6 +21,22 @@
 static uv_loop_t loop;
 static struct config *config;
 static struct service_host host;
+
+static struct pki pki;
+static bool has_tls;
+
+static void set_variables(void)
+{
+    variables_set();
+    if (!has_tls)
+        return;
+    setenv("TLS", "on", 1);
+    setenv("TLS_CERT", pki.certificate, 1);
+    setenv("TLS_KEY", pki.key, 1);
+    setenv("GRPC_TLS_CERT", pki.certificate, 1);
+    setenv("GRPC_TLS_KEY", pki.key, 1);
+    setenv("GRPC_TLS_CA", pki.ca, 1);
+}
 
 struct outcome {
     int done_n;
@@ -46,24 +65,44 @@ static const struct rpc_method methods[] = {
     {.path = NULL},
 };
 
-static int set_up(void **state)
+static void make_host(void)
 {
     char error[RPC_TEXT_MAX], target[32];
 
-    (void)state;
-    variables_set();
     uv_loop_init(&loop);
     host = (struct service_host){.name = "tiny-service", .loop = &loop};
     host.server = rpc_server_new(&loop, &(struct rpc_limits){0});
-    if (!rpc_server_listen(host.server, "127.0.0.1", 0, NULL, error))
+    config = variables_load(CONFIG_COORDINATOR);
+    if (!listen_start(host.server, config, error))
         fail_msg("%s", error);
     snprintf(target, sizeof target, "127.0.0.1:%d", rpc_server_port(host.server));
+    config_free(config);
+    set_variables();
     setenv("ROUTER_ADDR", target, 1);
     config = variables_load(CONFIG_COORDINATOR);
     host.config = config;
     host.access = access_new(config, CONFIG_COORDINATOR, error);
+    assert_non_null(host.access);
     rpc_server_guard(host.server, access_guard, host.access);
     rpc_server_add(host.server, methods, NULL, NULL);
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    has_tls = false;
+    set_variables();
+    make_host();
+    return 0;
+}
+
+static int set_up_tls(void **state)
+{
+    (void)state;
+    has_tls = true;
+    pki_make(&pki);
+    set_variables();
+    make_host();
     return 0;
 }
 
@@ -81,6 +120,8 @@ static int tear_down(void **state)
     uv_run(&loop, UV_RUN_DEFAULT);
     access_free(host.access);
     config_free(config);
+    if (has_tls)
+        pki_remove(&pki);
     return uv_loop_close(&loop);
 }
 
@@ -156,13 +197,50 @@ static void test_hangup_ends_calls_inside(void **state)
     service_hangup(NULL);
 }
 
+/* A stranger has the authority's file, as everybody may, but no certificate of it. */
+static void test_without_certificate_nobody_comes_in(void **state)
+{
+    const struct rpc_channel_params params = {.target = config_text(config, "ROUTER_ADDR"),
+                                              .ca = pki.ca,
+                                              .retry = {.step_ms = 1, .cap_ms = 1, .max = 2}};
+    struct rpc_channel *channel = rpc_channel_new(&loop, &params);
+    struct outcome o;
+
+    (void)state;
+    call(channel, &o);
+    while (o.done_n == 0)
+        uv_run(&loop, UV_RUN_ONCE);
+    assert_int_equal(o.code, RPC_UNAVAILABLE);
+    rpc_channel_free(channel);
+}
+
+static void test_plain_text_is_no_way_in(void **state)
+{
+    const struct rpc_channel_params params = {.target = config_text(config, "ROUTER_ADDR"),
+                                              .retry = {.step_ms = 1, .cap_ms = 1, .max = 2}};
+    struct rpc_channel *channel = rpc_channel_new(&loop, &params);
+    struct outcome o;
+
+    (void)state;
+    call(channel, &o);
+    while (o.done_n == 0)
+        uv_run(&loop, UV_RUN_ONCE);
+    assert_int_equal(o.code, RPC_UNAVAILABLE);
+    rpc_channel_free(channel);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST_TLS(name) cmocka_unit_test_setup_teardown(name, set_up_tls, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(test_service_is_known_by_its_token),
         TEST(test_without_token_it_is_nobody),
         TEST(test_hangup_ends_calls_inside),
+        TEST_TLS(test_service_is_known_by_its_token),
+        TEST_TLS(test_without_token_it_is_nobody),
+        TEST_TLS(test_without_certificate_nobody_comes_in),
+        TEST_TLS(test_plain_text_is_no_way_in),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -179,4 +179,5 @@ void tiny_stop(void)
 {
     kill(child.pid, SIGTERM);
     assert_int_equal(tiny_wait(), 0);
+    assert_null(strstr(child.said, "not closed"));
 }
