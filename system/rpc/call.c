@@ -53,15 +53,17 @@ static void free_if_alone(struct rpc_call *call)
 
 void call_closed(struct rpc_call *call)
 {
-    call->is_carried = false;
     call->exchange = NULL;
+    buffer_free(&call->in);
     buffer_free(&call->out);
     call->out_at = 0;
     call_account(call);
     if (!call->is_answered) {
         call->is_answered = true;
+        /* The handler may finish the call in there: it is still carried. */
         call_cancel(call);
     }
+    call->is_carried = false;
     free_if_alone(call);
 }
 
