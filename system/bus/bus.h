@@ -5,7 +5,8 @@
  * the receiver acknowledges them, until their deadline, or until the process ends. Bounds hold per
  * mailbox and per (mailbox, group), so that one session cannot crowd out another: an item above a
  * bound is refused, never silently dropped. A mailbox, once named, stays as a few bytes, because
- * its numbers must not begin anew: only name receivers that are known. Not thread-safe: one loop. */
+ * its numbers must not begin anew: name only receivers that are known. Not thread-safe: one
+ * loop. */
 #ifndef SYSTEM_BUS_BUS_H
 #define SYSTEM_BUS_BUS_H
 

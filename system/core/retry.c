@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Waits: step, 2 * step, ... up to the cap, each +-20 % so that many callers do not come at once. */
+/* Waits: step, 2 * step, ... up to the cap, each +-20 %, so that callers do not all come at
+ * once. */
 #include "system/core/retry.h"
 
 #include <sodium.h>

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`quorate up`: its files, its processes, its refusals. The services are stand-ins (stand_in.py), so
-that each can be made to fail as a test needs it; tests/stack runs the real ones."""
+"""`quorate up`: its files, its processes, its refusals. The services are stand-ins (stand_in.py),
+so that each can be made to fail as a test needs it; tests/stack runs the real ones."""
 import contextlib
 import hashlib
 import json
@@ -18,6 +18,7 @@ import unittest
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import (Ed25519PrivateKey,
                                                                Ed25519PublicKey)
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 QUORATE = os.environ["QUORATE"]
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -223,7 +224,8 @@ class Up(unittest.TestCase):
         def public(*names):
             with open(self.path(*names), encoding="ascii") as f:
                 seed = bytes.fromhex(f.read().strip())
-            return Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes_raw()
+            key = Ed25519PrivateKey.from_private_bytes(seed).public_key()
+            return key.public_bytes(Encoding.Raw, PublicFormat.Raw)
 
         self.assertEqual(public("keys", "ca.key").hex(), self.env("party-1")["CA_KEY"])
         self.assertEqual(public("keys", "initiator.key").hex(),
