@@ -31,7 +31,7 @@ static void take_ready(struct front *front, const Mpc__Keeper__V1__Ready *ready)
               LOG_S("role", ready->role));
     if (!strcmp(ready->role, "delegate"))
         front_to_keeper(front, MPC__KEEPER__V1__TO_KEEPER__REQUEST_GET_SHARE_KEY, &ask, 0);
-    link_ready(front->link, ready);
+    front_link_ready(front->link, ready);
 }
 
 static struct front_entry *find_live(struct front *front, const char *session_id)
@@ -163,7 +163,7 @@ static void on_frame(void *arg, const Mpc__Keeper__V1__FromKeeper *frame)
         take_outcome(front, frame->outcome);
         return;
     case MPC__KEEPER__V1__FROM_KEEPER__REPLY_PROOF:
-        link_proof(front->link, frame->proof);
+        front_link_proof(front->link, frame->proof);
         return;
     case MPC__KEEPER__V1__FROM_KEEPER__REPLY_STATS:
         take_stats(front, frame->stats);
@@ -189,12 +189,12 @@ static void on_written(void *arg, int64_t mark)
 
     if (mark == front->sent_mark && front->dropped_mark > mark)
         mark = front->dropped_mark;
-    link_handed(front->link, mark);
+    front_link_handed(front->link, mark);
 }
 
 static void on_drained(void *arg)
 {
-    link_resume(((struct front *)arg)->link);
+    front_link_resume(((struct front *)arg)->link);
 }
 
 static void on_pipe_end(void *arg, const char *why)
@@ -270,7 +270,7 @@ static void drop_message(struct front *front, int64_t mark)
 {
     front->dropped_mark = mark;
     if (front_pipe_is_empty(front->pipe))
-        link_handed(front->link, mark);
+        front_link_handed(front->link, mark);
 }
 
 static bool on_message(void *arg, const Mpc__Router__V1__IncomingMessage *message, int64_t mark)
@@ -382,20 +382,20 @@ static void make_metrics(struct front_metrics *m)
         metric_new(METRIC_COUNTER, "quorate_party_failures_total", NULL, "Runs that failed here.");
 }
 
-static struct link *make_link(struct front *front, const struct front_params *params)
+static struct front_link *make_link(struct front *front, const struct front_params *params)
 {
-    struct link_params link = params->link;
-    const struct link_watch watch = {.arg = front,
-                                     .prove = on_prove,
-                                     .event = on_event,
-                                     .order = on_order,
-                                     .message = on_message,
-                                     .up = on_up,
-                                     .lost = on_lost,
-                                     .fault = on_fault};
+    struct front_link_params link = params->link;
+    const struct front_link_watch watch = {.arg = front,
+                                           .prove = on_prove,
+                                           .event = on_event,
+                                           .order = on_order,
+                                           .message = on_message,
+                                           .up = on_up,
+                                           .lost = on_lost,
+                                           .fault = on_fault};
 
     link.loop = params->loop;
-    return link_new(&link, &watch);
+    return front_link_new(&link, &watch);
 }
 
 struct front *front_new(const struct front_params *params)
@@ -455,7 +455,7 @@ void front_free(struct front *front)
     if (!front || front->is_freed)
         return;
     front->is_freed = true;
-    link_free(front->link);
+    front_link_free(front->link);
     front_table_each(&front->table, visit_drop, front);
     front_table_free(&front->table);
     front_outbox_free(front->outbox);
@@ -466,7 +466,7 @@ void front_free(struct front *front)
 
 bool front_is_ready(const struct front *front)
 {
-    return !front->is_stopping && link_is_up(front->link);
+    return !front->is_stopping && front_link_is_up(front->link);
 }
 
 /* For a host. */
@@ -510,5 +510,5 @@ const uint8_t *front_share_key(const struct front *front)
 
 const char *front_party(const struct front *front)
 {
-    return link_party(front->link);
+    return front_link_party(front->link);
 }

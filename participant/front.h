@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The front of a party: between the network (link.h) and the keeper (front_pipe.h), without shares
+/* The front of a party: between the network (front_link.h) and the keeper (front_pipe.h), without shares
  * and without keys. It learns of sessions by events and polls, hands each attempt to the keeper
  * once, joins, carries messages both ways, reports outcomes, and forgets a session when it ends.
  * What to do for a session is front_session.h's; this does it.
@@ -10,7 +10,7 @@
 #define PARTICIPANT_FRONT_H
 
 #include "keeper.pb-c.h"
-#include "participant/link.h"
+#include "participant/front_link.h"
 #include "system/rpc/status.h"
 
 #include <stdbool.h>
@@ -41,7 +41,7 @@ struct front_params {
     /* the front's end of the keeper's socket pair, taken over */
     int keeper_fd;
     /* loop is set by the front */
-    struct link_params link;
+    struct front_link_params link;
     /* cannot go on; one line. May come inside front_new's loop callbacks only */
     void (*fault)(void *arg, const char *why);
     void *fault_arg;

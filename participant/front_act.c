@@ -141,12 +141,13 @@ static void start_join(struct front *front, struct front_entry *entry)
 {
     Mpc__Coordinator__V1__JoinSessionRequest message =
         MPC__COORDINATOR__V1__JOIN_SESSION_REQUEST__INIT;
-    struct link_call call = {.path = "mpc.coordinator.v1.SessionCoordinator/JoinSession",
-                             .message = &message.base,
-                             .response = &mpc__coordinator__v1__join_session_response__descriptor,
-                             .deadline_ms = CALL_MS,
-                             .trace = trace_of(entry),
-                             .done = on_joined};
+    struct front_link_call call = {.path = "mpc.coordinator.v1.SessionCoordinator/JoinSession",
+                                   .message = &message.base,
+                                   .response =
+                                       &mpc__coordinator__v1__join_session_response__descriptor,
+                                   .deadline_ms = CALL_MS,
+                                   .trace = trace_of(entry),
+                                   .done = on_joined};
 
     /* The setup came without its token (a late hint): the token comes by event or poll. */
     if (!entry->join_token) {
@@ -155,10 +156,10 @@ static void start_join(struct front *front, struct front_entry *entry)
     }
     call.arg = new_ref(front, entry, entry->core.attempt);
     message.session_id = entry->id;
-    message.party_id = (char *)link_party(front->link);
+    message.party_id = (char *)front_link_party(front->link);
     message.join_token = entry->join_token;
     message.idempotency_key = entry->join_key;
-    link_call(front->link, &call);
+    front_link_call(front->link, &call);
 }
 
 /* Reporting. */
@@ -220,13 +221,13 @@ static void start_report(struct front *front, struct front_entry *entry, uint32_
 {
     Mpc__Coordinator__V1__ReportCompletionRequest message =
         MPC__COORDINATOR__V1__REPORT_COMPLETION_REQUEST__INIT;
-    struct link_call call = {.path = "mpc.coordinator.v1.SessionCoordinator/ReportCompletion",
-                             .message = &message.base,
-                             .response =
-                                 &mpc__coordinator__v1__report_completion_response__descriptor,
-                             .deadline_ms = CALL_MS,
-                             .trace = trace_of(entry),
-                             .done = on_reported};
+    struct front_link_call call = {
+        .path = "mpc.coordinator.v1.SessionCoordinator/ReportCompletion",
+        .message = &message.base,
+        .response = &mpc__coordinator__v1__report_completion_response__descriptor,
+        .deadline_ms = CALL_MS,
+        .trace = trace_of(entry),
+        .done = on_reported};
     const Mpc__Keeper__V1__Outcome *outcome = outcome_of(entry, attempt);
 
     if (!outcome || !copy_outcome(&message, outcome)) {
@@ -235,10 +236,10 @@ static void start_report(struct front *front, struct front_entry *entry, uint32_
     }
     call.arg = new_ref(front, entry, attempt);
     message.session_id = entry->id;
-    message.party_id = (char *)link_party(front->link);
+    message.party_id = (char *)front_link_party(front->link);
     message.attempt = attempt;
     message.session_token = entry->session_token;
-    link_call(front->link, &call);
+    front_link_call(front->link, &call);
 }
 
 static void on_submitted(void *arg, enum front_answer answer, const struct rpc_status *status,
@@ -262,27 +263,27 @@ static void start_submit(struct front *front, struct front_entry *entry)
 {
     Mpc__Coordinator__V1__SubmitDelegateShareRequest message =
         MPC__COORDINATOR__V1__SUBMIT_DELEGATE_SHARE_REQUEST__INIT;
-    struct link_call call = {.path = "mpc.coordinator.v1.SessionCoordinator/SubmitDelegateShare",
-                             .message = &message.base,
-                             .response =
-                                 &mpc__coordinator__v1__submit_delegate_share_response__descriptor,
-                             .deadline_ms = CALL_MS,
-                             .trace = trace_of(entry),
-                             .done = on_submitted,
-                             .arg = new_ref(front, entry, entry->core.attempt)};
+    struct front_link_call call = {
+        .path = "mpc.coordinator.v1.SessionCoordinator/SubmitDelegateShare",
+        .message = &message.base,
+        .response = &mpc__coordinator__v1__submit_delegate_share_response__descriptor,
+        .deadline_ms = CALL_MS,
+        .trace = trace_of(entry),
+        .done = on_submitted,
+        .arg = new_ref(front, entry, entry->core.attempt)};
 
     message.session_id = entry->id;
-    message.party_id = (char *)link_party(front->link);
+    message.party_id = (char *)front_link_party(front->link);
     message.session_token = entry->session_token;
     message.sealed_share = (ProtobufCBinaryData){.len = entry->share_len, .data = entry->share};
-    link_call(front->link, &call);
+    front_link_call(front->link, &call);
 }
 
 /* Doing. */
 
 static void count_running(struct front *front)
 {
-    link_load(front->link, front->running);
+    front_link_load(front->link, front->running);
     metric_set(front->metrics.running, front->running);
 }
 
@@ -375,7 +376,7 @@ void front_close(struct front *front, struct front_entry *entry, const char *sta
 static bool is_member(const struct front *front, const Mpc__Session__V1__Setup *setup)
 {
     for (size_t i = 0; i < setup->n_members; i++)
-        if (!strcmp(setup->members[i]->party_id, link_party(front->link)))
+        if (!strcmp(setup->members[i]->party_id, front_link_party(front->link)))
             return true;
     return false;
 }

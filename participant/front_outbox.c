@@ -35,7 +35,7 @@ struct front_kept {
 };
 
 struct front_outbox {
-    struct link *link;
+    struct front_link *link;
     struct front_kept *oldest, *newest;
     struct front_kept *queue_first, *queue_last;
     size_t bytes;
@@ -88,7 +88,7 @@ static void on_again(uv_timer_t *timer)
     flush(outbox);
 }
 
-struct front_outbox *front_outbox_new(uv_loop_t *loop, struct link *link)
+struct front_outbox *front_outbox_new(uv_loop_t *loop, struct front_link *link)
 {
     struct front_outbox *outbox = mem_new(1, sizeof *outbox);
 
@@ -313,7 +313,7 @@ static void settle_some(struct batch *batch, const Mpc__Router__V1__RouteMessage
 
 static void settle_arrived(struct batch *batch, const Mpc__Router__V1__RouteMessageResponse *routed)
 {
-    bool is_present_boot = link_boot(batch->outbox->link, &routed->router_boot_id);
+    bool is_present_boot = front_link_boot(batch->outbox->link, &routed->router_boot_id);
 
     retry_success(&batch->outbox->retry);
     settle_some(batch, routed);
@@ -402,12 +402,12 @@ static void send_batch(struct batch *batch)
     Mpc__Router__V1__RouteMessageRequest message = MPC__ROUTER__V1__ROUTE_MESSAGE_REQUEST__INIT;
     Mpc__Router__V1__OutgoingMessage out[FRONT_BATCH_MESSAGES];
     Mpc__Router__V1__OutgoingMessage *refs[FRONT_BATCH_MESSAGES];
-    struct link_call call = {.path = "mpc.router.v1.MessageRouter/RouteMessage",
-                             .message = &message.base,
-                             .response = &mpc__router__v1__route_message_response__descriptor,
-                             .deadline_ms = ROUTE_MS,
-                             .done = on_routed,
-                             .arg = batch};
+    struct front_link_call call = {.path = "mpc.router.v1.MessageRouter/RouteMessage",
+                                   .message = &message.base,
+                                   .response = &mpc__router__v1__route_message_response__descriptor,
+                                   .deadline_ms = ROUTE_MS,
+                                   .done = on_routed,
+                                   .arg = batch};
 
     for (size_t i = 0; i < batch->n; i++) {
         const struct front_kept *kept = batch->kept[i];
@@ -420,17 +420,17 @@ static void send_batch(struct batch *batch)
         out[i].payload = (ProtobufCBinaryData){.len = kept->len, .data = kept->b};
         refs[i] = &out[i];
     }
-    message.from = (char *)link_party(batch->outbox->link);
+    message.from = (char *)front_link_party(batch->outbox->link);
     message.n_messages = batch->n;
     message.messages = refs;
     batch->outbox->batches++;
-    link_call(batch->outbox->link, &call);
+    front_link_call(batch->outbox->link, &call);
 }
 
 static void flush(struct front_outbox *outbox)
 {
     while (outbox->queue_first && outbox->batches < FRONT_BATCHES_MAX && !outbox->is_waiting &&
-           link_is_registered(outbox->link)) {
+           front_link_is_registered(outbox->link)) {
         struct batch *batch = mem_new(1, sizeof *batch);
 
         batch->outbox = outbox;

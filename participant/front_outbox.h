@@ -9,7 +9,7 @@
 #define PARTICIPANT_FRONT_OUTBOX_H
 
 #include "keeper.pb-c.h"
-#include "participant/link.h"
+#include "participant/front_link.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -36,8 +36,8 @@ struct front_mail {
     bool was_told;
 };
 
-struct front_outbox *front_outbox_new(uv_loop_t *loop, struct link *link);
-/* After link_free, with no mail left. Memory goes on the loop's next turn. */
+struct front_outbox *front_outbox_new(uv_loop_t *loop, struct front_link *link);
+/* After front_link_free, with no mail left. Memory goes on the loop's next turn. */
 void front_outbox_free(struct front_outbox *outbox);
 
 /* Keep and send. |session_id| outlives the mail. */

@@ -18,7 +18,7 @@ struct front_metrics {
 struct front {
     struct front_params params;
     struct front_host host;
-    struct link *link;
+    struct front_link *link;
     struct front_pipe *pipe;
     struct front_outbox *outbox;
     struct front_table table;

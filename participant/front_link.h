@@ -6,8 +6,8 @@
  * A party that was registered once tries for ever, with growing waits; before that RETRY_MAX tries.
  * Whatever the router holds may vanish: another router_boot_id is told by |lost|, and the watcher
  * sends again. One loop, one thread. */
-#ifndef PARTICIPANT_LINK_H
-#define PARTICIPANT_LINK_H
+#ifndef PARTICIPANT_FRONT_LINK_H
+#define PARTICIPANT_FRONT_LINK_H
 
 #include "keeper.pb-c.h"
 #include "participant/front_session.h"
@@ -18,18 +18,18 @@
 #include <stdint.h>
 #include <uv.h>
 
-struct link;
+struct front_link;
 
 /* What the link tells; messages are lent for the call. */
-struct link_watch {
+struct front_link_watch {
     void *arg;
-    /* have this proof of the identity key made, then call link_proof */
+    /* have this proof of the identity key made, then call front_link_proof */
     void (*prove)(void *arg, int64_t time_ms, const uint8_t nonce[16]);
     void (*event)(void *arg, const Mpc__Session__V1__SessionEvent *event);
     void (*order)(void *arg, const Mpc__Session__V1__Order *order);
     /* the next message of this party's mailbox, each once for one boot of the router; |mark| goes to
-     * link_handed when it is in the party's memory. False: the party is full; the message comes
-     * again after link_resume */
+     * front_link_handed when it is in the party's memory. False: the party is full; the message comes
+     * again after front_link_resume */
     bool (*message)(void *arg, const Mpc__Router__V1__IncomingMessage *message, int64_t mark);
     /* registered (again): calls can be made */
     void (*up)(void *arg);
@@ -39,9 +39,9 @@ struct link_watch {
     void (*fault)(void *arg, const char *why);
 };
 
-struct link_params {
+struct front_link_params {
     uv_loop_t *loop;
-    /* taken over; ended by |hangup| in link_free */
+    /* taken over; ended by |hangup| in front_link_free */
     struct rpc_channel *router, *coordinator;
     void (*hangup)(struct rpc_channel *channel);
     const char *version;
@@ -51,30 +51,31 @@ struct link_params {
     uint32_t tries;
 };
 
-struct link *link_new(const struct link_params *params, const struct link_watch *watch);
+struct front_link *front_link_new(const struct front_link_params *params,
+                                  const struct front_link_watch *watch);
 /* All calls under way end inside this call with FRONT_ANSWER_LOST. NULL is nothing. */
-void link_free(struct link *link);
+void front_link_free(struct front_link *link);
 
 /* Who this party is, from the keeper: the link begins. Once. */
-void link_ready(struct link *link, const Mpc__Keeper__V1__Ready *who);
-void link_proof(struct link *link, const Mpc__Keeper__V1__RegistrationProof *proof);
-/* "" before link_ready. */
-const char *link_party(const struct link *link);
+void front_link_ready(struct front_link *link, const Mpc__Keeper__V1__Ready *who);
+void front_link_proof(struct front_link *link, const Mpc__Keeper__V1__RegistrationProof *proof);
+/* "" before front_link_ready. */
+const char *front_link_party(const struct front_link *link);
 
 /* Registered, subscribed and heard of the coordinator. */
-bool link_is_up(const struct link *link);
+bool front_link_is_up(const struct front_link *link);
 /* Registered: calls that need the party's token can be made. */
-bool link_is_registered(const struct link *link);
+bool front_link_is_registered(const struct front_link *link);
 
 /* What the next heartbeat says. */
-void link_load(struct link *link, uint32_t load);
+void front_link_load(struct front_link *link, uint32_t load);
 /* The party is no longer full. */
-void link_resume(struct link *link);
+void front_link_resume(struct front_link *link);
 /* Every message up to the one of |mark| is in the party's memory: the router is told soon. */
-void link_handed(struct link *link, int64_t mark);
+void front_link_handed(struct front_link *link, int64_t mark);
 
-/* A unary call. |done| once, never inside link_call, or inside link_free. |response| is lent. */
-struct link_call {
+/* A unary call. |done| once, never inside front_link_call, or inside front_link_free. |response| is lent. */
+struct front_link_call {
     /* path tells where: mpc.router... or mpc.coordinator... */
     const char *path;
     const ProtobufCMessage *message;
@@ -86,8 +87,8 @@ struct link_call {
                  const ProtobufCMessage *response);
     void *arg;
 };
-void link_call(struct link *link, const struct link_call *call);
+void front_link_call(struct front_link *link, const struct front_link_call *call);
 /* Whoever reads a router_boot_id in an answer tells it here; true: it is the present one. */
-bool link_boot(struct link *link, const ProtobufCBinaryData *boot);
+bool front_link_boot(struct front_link *link, const ProtobufCBinaryData *boot);
 
 #endif

@@ -1,31 +1,37 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What link.c (registration, heartbeat, calls) and link_stream.c (events, messages, polls) share.
+/* What front_link.c (registration, heartbeat, calls) and front_link_stream.c (events, messages, polls) share.
  * Nobody else includes it. */
-#ifndef PARTICIPANT_LINK_STATE_H
-#define PARTICIPANT_LINK_STATE_H
+#ifndef PARTICIPANT_FRONT_LINK_STATE_H
+#define PARTICIPANT_FRONT_LINK_STATE_H
 
-#include "participant/link.h"
+#include "participant/front_link.h"
 #include "system/core/retry.h"
 
 enum { LINK_BOOT_BYTES = 16, LINK_NONCE_BYTES = 16, LINK_CALL_MS = 5000 };
 
 /* Unknown, have a proof made, ask the router, wait after a failure, registered. */
-enum link_state { LINK_SILENT, LINK_PROVING, LINK_REGISTERING, LINK_WAITING, LINK_REGISTERED };
+enum front_link_phase {
+    LINK_SILENT,
+    LINK_PROVING,
+    LINK_REGISTERING,
+    LINK_WAITING,
+    LINK_REGISTERED
+};
 
 /* One of the two subscriptions: open, or waiting for |again|, or closed. */
-struct link_stream {
-    struct link *link;
+struct front_link_stream {
+    struct front_link *link;
     struct rpc_pending *pending;
     struct retry retry;
     uv_timer_t again;
-    void (*open)(struct link *link);
+    void (*open)(struct front_link *link);
 };
 
-struct link {
-    struct link_params params;
-    struct link_watch watch;
+struct front_link {
+    struct front_link_params params;
+    struct front_link_watch watch;
     Mpc__Keeper__V1__Ready *who;
-    enum link_state state;
+    enum front_link_phase state;
     bool was_registered, is_freed;
     struct retry retry;
     uint8_t nonce[LINK_NONCE_BYTES];
@@ -43,7 +49,7 @@ struct link {
     int64_t taken, handed, acknowledged;
     bool is_acknowledging, is_full;
 
-    struct link_stream events, messages;
+    struct front_link_stream events, messages;
     bool is_polling, polls_again, has_polled;
     int64_t cursor, order_cursor;
 
@@ -52,18 +58,18 @@ struct link {
     unsigned handles;
 };
 
-enum front_answer link_judge(const struct rpc_status *status);
+enum front_answer front_link_judge(const struct rpc_status *status);
 /* The router does not know this party (any more): register, then subscribe, again. */
-void link_register(struct link *link);
+void front_link_register(struct front_link *link);
 /* A line, once a minute, if |server_ms| differs from this clock by more than 30 s. */
-void link_compare_clocks(struct link *link, const char *who, int64_t server_ms);
+void front_link_compare_clocks(struct front_link *link, const char *who, int64_t server_ms);
 
-/* link_stream.c */
-void link_streams_init(struct link *link);
+/* front_link_stream.c */
+void front_link_streams_init(struct front_link *link);
 /* Registered: subscribe anew and ask what was missed. */
-void link_streams_start(struct link *link);
-void link_streams_stop(struct link *link);
+void front_link_streams_start(struct front_link *link);
+void front_link_streams_stop(struct front_link *link);
 /* Another boot of the router: sequence numbers begin again. */
-void link_streams_reset(struct link *link);
+void front_link_streams_reset(struct front_link *link);
 
 #endif

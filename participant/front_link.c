@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Registration, heartbeat, calls. Registration is a small machine: prove, ask, wait, again; it
  * runs whenever the router says that it does not know this party. */
-#include "participant/link_state.h"
+#include "participant/front_link_state.h"
 
 #include "system/core/buffer.h"
 #include "system/core/clock.h"
@@ -23,7 +23,7 @@ enum {
 
 static void on_register_timer(uv_timer_t *timer);
 
-enum front_answer link_judge(const struct rpc_status *status)
+enum front_answer front_link_judge(const struct rpc_status *status)
 {
     switch (status->code) {
     case RPC_OK:
@@ -42,7 +42,7 @@ enum front_answer link_judge(const struct rpc_status *status)
     }
 }
 
-void link_compare_clocks(struct link *link, const char *who, int64_t server_ms)
+void front_link_compare_clocks(struct front_link *link, const char *who, int64_t server_ms)
 {
     int64_t now = clock_unix_ms();
     int64_t ahead = now - server_ms;
@@ -57,7 +57,7 @@ void link_compare_clocks(struct link *link, const char *who, int64_t server_ms)
               LOG_S("other", who), LOG_I("ahead_ms", ahead));
 }
 
-static void authorize(struct link *link, const char *token)
+static void authorize(struct front_link *link, const char *token)
 {
     char bearer[BEARER_MAX];
 
@@ -68,7 +68,7 @@ static void authorize(struct link *link, const char *token)
     rpc_channel_authorize(link->params.coordinator, bearer, NULL);
 }
 
-bool link_boot(struct link *link, const ProtobufCBinaryData *boot)
+bool front_link_boot(struct front_link *link, const ProtobufCBinaryData *boot)
 {
     if (boot->len != LINK_BOOT_BYTES)
         return true;
@@ -80,12 +80,13 @@ bool link_boot(struct link *link, const ProtobufCBinaryData *boot)
         return true;
     }
     log_line(LOG_WARN, "the router was started anew: everything of open sessions is sent again");
-    link_streams_reset(link);
+    front_link_streams_reset(link);
     link->watch.lost(link->watch.arg);
     return false;
 }
 
-static void registered(struct link *link, const Mpc__Router__V1__RegisterPartyResponse *answer)
+static void registered(struct front_link *link,
+                       const Mpc__Router__V1__RegisterPartyResponse *answer)
 {
     link->state = LINK_REGISTERED;
     link->was_registered = true;
@@ -93,15 +94,15 @@ static void registered(struct link *link, const Mpc__Router__V1__RegisterPartyRe
     link->retry.max = 0;
     retry_success(&link->retry);
     authorize(link, answer->party_token);
-    link_compare_clocks(link, "router", answer->server_time_ms);
-    link_boot(link, &answer->router_boot_id);
+    front_link_compare_clocks(link, "router", answer->server_time_ms);
+    front_link_boot(link, &answer->router_boot_id);
     log_event(LOG_INFO, "registered at the router", LOG_S("party", link->who->party_id),
               LOG_S("role", link->who->role));
-    link_streams_start(link);
+    front_link_streams_start(link);
     link->watch.up(link->watch.arg);
 }
 
-static void registration_failed(struct link *link, const struct rpc_status *status)
+static void registration_failed(struct front_link *link, const struct rpc_status *status)
 {
     char line[RPC_TEXT_MAX + 64];
     uint32_t wait_ms;
@@ -120,7 +121,7 @@ static void registration_failed(struct link *link, const struct rpc_status *stat
 static void on_registered(void *arg, const struct rpc_status *status,
                           const ProtobufCMessage *response)
 {
-    struct link *link = arg;
+    struct front_link *link = arg;
 
     if (link->is_freed)
         return;
@@ -130,7 +131,7 @@ static void on_registered(void *arg, const struct rpc_status *status,
         registration_failed(link, status);
 }
 
-void link_proof(struct link *link, const Mpc__Keeper__V1__RegistrationProof *proof)
+void front_link_proof(struct front_link *link, const Mpc__Keeper__V1__RegistrationProof *proof)
 {
     Mpc__Router__V1__RegisterPartyRequest message = MPC__ROUTER__V1__REGISTER_PARTY_REQUEST__INIT;
     struct rpc_request request = {.path = "mpc.router.v1.MessageRouter/RegisterParty",
@@ -157,7 +158,7 @@ void link_proof(struct link *link, const Mpc__Keeper__V1__RegistrationProof *pro
     rpc_start(link->params.router, &request);
 }
 
-static void begin_registration(struct link *link)
+static void begin_registration(struct front_link *link)
 {
     link->state = LINK_PROVING;
     link->proof_ms = clock_unix_ms();
@@ -165,11 +166,11 @@ static void begin_registration(struct link *link)
     link->watch.prove(link->watch.arg, link->proof_ms, link->nonce);
 }
 
-void link_register(struct link *link)
+void front_link_register(struct front_link *link)
 {
     if (link->state != LINK_REGISTERED)
         return;
-    link_streams_stop(link);
+    front_link_streams_stop(link);
     begin_registration(link);
 }
 
@@ -178,13 +179,13 @@ static void on_heartbeat(void *arg, const struct rpc_status *status,
 {
     const Mpc__Router__V1__HeartbeatResponse *answer =
         (const Mpc__Router__V1__HeartbeatResponse *)response;
-    struct link *link = arg;
+    struct front_link *link = arg;
 
     if (link->is_freed)
         return;
     link->is_beating = false;
-    if (link_judge(status) == FRONT_ANSWER_REFUSED) {
-        link_register(link);
+    if (front_link_judge(status) == FRONT_ANSWER_REFUSED) {
+        front_link_register(link);
         return;
     }
     if (status->code != RPC_OK) {
@@ -197,13 +198,13 @@ static void on_heartbeat(void *arg, const struct rpc_status *status,
         log_line(LOG_INFO, "the router answers again");
     link->is_away = false;
     authorize(link, answer->party_token);
-    link_compare_clocks(link, "router", answer->server_time_ms);
-    link_boot(link, &answer->router_boot_id);
+    front_link_compare_clocks(link, "router", answer->server_time_ms);
+    front_link_boot(link, &answer->router_boot_id);
 }
 
 static void beat(uv_timer_t *timer)
 {
-    struct link *link = timer->data;
+    struct front_link *link = timer->data;
     Mpc__Router__V1__HeartbeatRequest message = MPC__ROUTER__V1__HEARTBEAT_REQUEST__INIT;
     struct rpc_request request = {.path = "mpc.router.v1.MessageRouter/Heartbeat",
                                   .message = &message.base,
@@ -223,22 +224,23 @@ static void beat(uv_timer_t *timer)
 
 static void on_register_timer(uv_timer_t *timer)
 {
-    struct link *link = timer->data;
+    struct front_link *link = timer->data;
 
     if (link->state == LINK_WAITING)
         begin_registration(link);
 }
 
-static void init_timer(struct link *link, uv_timer_t *timer)
+static void init_timer(struct front_link *link, uv_timer_t *timer)
 {
     uv_timer_init(link->params.loop, timer);
     timer->data = link;
     link->handles++;
 }
 
-struct link *link_new(const struct link_params *params, const struct link_watch *watch)
+struct front_link *front_link_new(const struct front_link_params *params,
+                                  const struct front_link_watch *watch)
 {
-    struct link *link = mem_new(1, sizeof *link);
+    struct front_link *link = mem_new(1, sizeof *link);
 
     link->params = *params;
     link->watch = *watch;
@@ -250,13 +252,13 @@ struct link *link_new(const struct link_params *params, const struct link_watch 
     init_timer(link, &link->ack_timer);
     init_timer(link, &link->events.again);
     init_timer(link, &link->messages.again);
-    link_streams_init(link);
+    front_link_streams_init(link);
     return link;
 }
 
 static void on_timer_closed(uv_handle_t *handle)
 {
-    struct link *link = handle->data;
+    struct front_link *link = handle->data;
 
     if (--link->handles > 0)
         return;
@@ -265,7 +267,7 @@ static void on_timer_closed(uv_handle_t *handle)
     free(link);
 }
 
-void link_free(struct link *link)
+void front_link_free(struct front_link *link)
 {
     uv_timer_t *timers[TIMERS];
 
@@ -298,7 +300,7 @@ static Mpc__Keeper__V1__Ready *copy_ready(const Mpc__Keeper__V1__Ready *who)
     return copy;
 }
 
-void link_ready(struct link *link, const Mpc__Keeper__V1__Ready *who)
+void front_link_ready(struct front_link *link, const Mpc__Keeper__V1__Ready *who)
 {
     if (link->who)
         return;
@@ -311,32 +313,32 @@ void link_ready(struct link *link, const Mpc__Keeper__V1__Ready *who)
     begin_registration(link);
 }
 
-const char *link_party(const struct link *link)
+const char *front_link_party(const struct front_link *link)
 {
     return link->who ? link->who->party_id : "";
 }
 
-bool link_is_registered(const struct link *link)
+bool front_link_is_registered(const struct front_link *link)
 {
     return link->state == LINK_REGISTERED && !link->is_freed;
 }
 
-bool link_is_up(const struct link *link)
+bool front_link_is_up(const struct front_link *link)
 {
-    return link_is_registered(link) && !link->is_away && link->has_polled && link->events.pending &&
-           (link->messages.pending || link->is_full) &&
+    return front_link_is_registered(link) && !link->is_away && link->has_polled &&
+           link->events.pending && (link->messages.pending || link->is_full) &&
            rpc_channel_is_connected(link->params.router) &&
            rpc_channel_is_connected(link->params.coordinator);
 }
 
-void link_load(struct link *link, uint32_t load)
+void front_link_load(struct front_link *link, uint32_t load)
 {
     link->load = load;
 }
 
 struct call {
-    struct link *link;
-    struct link_call what;
+    struct front_link *link;
+    struct front_link_call what;
     bool is_router;
 };
 
@@ -344,18 +346,18 @@ struct call {
 static void on_call(void *arg, const struct rpc_status *status, const ProtobufCMessage *response)
 {
     struct call *call = arg;
-    enum front_answer answer = link_judge(status);
+    enum front_answer answer = front_link_judge(status);
 
     if (call->is_router && (status->code == RPC_UNAUTHENTICATED || status->code == RPC_STATE)) {
         answer = FRONT_ANSWER_LOST;
         if (!call->link->is_freed)
-            link_register(call->link);
+            front_link_register(call->link);
     }
     call->what.done(call->what.arg, answer, status, response);
     free(call);
 }
 
-void link_call(struct link *link, const struct link_call *what)
+void front_link_call(struct front_link *link, const struct front_link_call *what)
 {
     static const char router[] = "mpc.router.";
     struct call *call = mem_new(1, sizeof *call);

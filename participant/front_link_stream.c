@@ -4,7 +4,7 @@
  *
  * A message counts as taken when the watcher accepted it, as handed when it says so; the router is
  * told the latter, and may then forget it. A stream that starts again asks for what is not taken. */
-#include "participant/link_state.h"
+#include "participant/front_link_state.h"
 
 #include "coordinator.pb-c.h"
 #include "system/core/log.h"
@@ -24,14 +24,14 @@ enum {
 
 static const int64_t seq_max = ((int64_t)1 << SEQ_BITS) - 1;
 
-static void poll_now(struct link *link);
+static void poll_now(struct front_link *link);
 
 /* Streams. */
 
 static void on_again(uv_timer_t *timer)
 {
-    struct link_stream *stream = timer->data;
-    struct link *link = stream->link;
+    struct front_link_stream *stream = timer->data;
+    struct front_link *link = stream->link;
 
     if (link->is_freed || stream->pending || link->state != LINK_REGISTERED)
         return;
@@ -39,23 +39,23 @@ static void on_again(uv_timer_t *timer)
     poll_now(link);
 }
 
-static void on_stream_end(struct link_stream *stream, const struct rpc_status *status)
+static void on_stream_end(struct front_link_stream *stream, const struct rpc_status *status)
 {
-    struct link *link = stream->link;
+    struct front_link *link = stream->link;
     uint32_t wait_ms;
 
     stream->pending = NULL;
     if (link->is_freed || link->state != LINK_REGISTERED)
         return;
-    if (link_judge(status) == FRONT_ANSWER_REFUSED) {
-        link_register(link);
+    if (front_link_judge(status) == FRONT_ANSWER_REFUSED) {
+        front_link_register(link);
         return;
     }
     retry_next(&stream->retry, &wait_ms);
     uv_timer_start(&stream->again, on_again, wait_ms, 0);
 }
 
-static void close_stream(struct link_stream *stream)
+static void close_stream(struct front_link_stream *stream)
 {
     uv_timer_stop(&stream->again);
     if (stream->pending)
@@ -65,7 +65,7 @@ static void close_stream(struct link_stream *stream)
 
 static void on_event(void *arg, const ProtobufCMessage *message)
 {
-    struct link *link = arg;
+    struct front_link *link = arg;
 
     if (link->is_freed)
         return;
@@ -77,10 +77,10 @@ static void on_events_end(void *arg, const struct rpc_status *status,
                           const ProtobufCMessage *response)
 {
     (void)response;
-    on_stream_end(&((struct link *)arg)->events, status);
+    on_stream_end(&((struct front_link *)arg)->events, status);
 }
 
-static void open_events(struct link *link)
+static void open_events(struct front_link *link)
 {
     Mpc__Router__V1__SubscribeSessionEventsRequest message =
         MPC__ROUTER__V1__SUBSCRIBE_SESSION_EVENTS_REQUEST__INIT;
@@ -101,13 +101,13 @@ static void open_events(struct link *link)
  * taken, so it comes again. */
 static void on_full(uv_timer_t *timer)
 {
-    struct link_stream *stream = timer->data;
+    struct front_link_stream *stream = timer->data;
 
     if (stream->link->is_full)
         close_stream(stream);
 }
 
-static bool take(struct link *link, const Mpc__Router__V1__IncomingMessage *message)
+static bool take(struct front_link *link, const Mpc__Router__V1__IncomingMessage *message)
 {
     int64_t mark = (link->generation << SEQ_BITS) | message->seq;
 
@@ -122,12 +122,12 @@ static bool take(struct link *link, const Mpc__Router__V1__IncomingMessage *mess
 static void on_batch(void *arg, const ProtobufCMessage *response)
 {
     const Mpc__Router__V1__MessageBatch *batch = (const Mpc__Router__V1__MessageBatch *)response;
-    struct link *link = arg;
+    struct front_link *link = arg;
 
     if (link->is_freed || link->is_full)
         return;
     retry_success(&link->messages.retry);
-    link_boot(link, &batch->router_boot_id);
+    front_link_boot(link, &batch->router_boot_id);
     for (size_t i = 0; i < batch->n_messages; i++) {
         if (take(link, batch->messages[i]))
             continue;
@@ -141,10 +141,10 @@ static void on_messages_end(void *arg, const struct rpc_status *status,
                             const ProtobufCMessage *response)
 {
     (void)response;
-    on_stream_end(&((struct link *)arg)->messages, status);
+    on_stream_end(&((struct front_link *)arg)->messages, status);
 }
 
-static void open_messages(struct link *link)
+static void open_messages(struct front_link *link)
 {
     Mpc__Router__V1__SubscribeMessagesRequest message =
         MPC__ROUTER__V1__SUBSCRIBE_MESSAGES_REQUEST__INIT;
@@ -164,7 +164,7 @@ static void open_messages(struct link *link)
     link->messages.pending = rpc_start(link->params.router, &request);
 }
 
-void link_resume(struct link *link)
+void front_link_resume(struct front_link *link)
 {
     if (!link->is_full)
         return;
@@ -181,8 +181,8 @@ static void acknowledge(uv_timer_t *timer);
 static void on_acknowledged(void *arg, const struct rpc_status *status,
                             const ProtobufCMessage *response)
 {
-    struct link *link = arg;
-    bool is_lost = link_judge(status) != FRONT_ANSWER_OK;
+    struct front_link *link = arg;
+    bool is_lost = front_link_judge(status) != FRONT_ANSWER_OK;
 
     (void)response;
     if (link->is_freed)
@@ -196,7 +196,7 @@ static void on_acknowledged(void *arg, const struct rpc_status *status,
 
 static void acknowledge(uv_timer_t *timer)
 {
-    struct link *link = timer->data;
+    struct front_link *link = timer->data;
     Mpc__Router__V1__AcknowledgeMessagesRequest message =
         MPC__ROUTER__V1__ACKNOWLEDGE_MESSAGES_REQUEST__INIT;
     struct rpc_request request = {.path = "mpc.router.v1.MessageRouter/AcknowledgeMessages",
@@ -218,7 +218,7 @@ static void acknowledge(uv_timer_t *timer)
     rpc_start(link->params.router, &request);
 }
 
-void link_handed(struct link *link, int64_t mark)
+void front_link_handed(struct front_link *link, int64_t mark)
 {
     if (link->is_freed || mark >> SEQ_BITS != link->generation || (mark & seq_max) <= link->handed)
         return;
@@ -229,10 +229,10 @@ void link_handed(struct link *link, int64_t mark)
 
 /* Polls. */
 
-static void take_invitations(struct link *link,
+static void take_invitations(struct front_link *link,
                              const Mpc__Coordinator__V1__ListInvitationsResponse *answer)
 {
-    link_compare_clocks(link, "coordinator", answer->server_time_ms);
+    front_link_compare_clocks(link, "coordinator", answer->server_time_ms);
     for (size_t i = 0; i < answer->n_events; i++)
         link->watch.event(link->watch.arg, answer->events[i]);
     for (size_t i = 0; i < answer->n_orders; i++)
@@ -243,7 +243,7 @@ static void take_invitations(struct link *link,
 
 static void on_polled(void *arg, const struct rpc_status *status, const ProtobufCMessage *response)
 {
-    struct link *link = arg;
+    struct front_link *link = arg;
 
     if (link->is_freed)
         return;
@@ -262,7 +262,7 @@ static void on_polled(void *arg, const struct rpc_status *status, const Protobuf
         poll_now(link);
 }
 
-static void poll_now(struct link *link)
+static void poll_now(struct front_link *link)
 {
     Mpc__Coordinator__V1__ListInvitationsRequest message =
         MPC__COORDINATOR__V1__LIST_INVITATIONS_REQUEST__INIT;
@@ -286,14 +286,14 @@ static void poll_now(struct link *link)
 
 static void on_poll_timer(uv_timer_t *timer)
 {
-    struct link *link = timer->data;
+    struct front_link *link = timer->data;
 
     if (!link->is_polling)
         poll_now(link);
 }
 
-static void init_stream(struct link *link, struct link_stream *stream,
-                        void (*open)(struct link *link))
+static void init_stream(struct front_link *link, struct front_link_stream *stream,
+                        void (*open)(struct front_link *link))
 {
     stream->link = link;
     stream->again.data = stream;
@@ -301,28 +301,28 @@ static void init_stream(struct link *link, struct link_stream *stream,
     stream->retry = (struct retry){.step_ms = STREAM_STEP_MS, .cap_ms = STREAM_CAP_MS};
 }
 
-void link_streams_init(struct link *link)
+void front_link_streams_init(struct front_link *link)
 {
     init_stream(link, &link->events, open_events);
     init_stream(link, &link->messages, open_messages);
 }
 
-void link_streams_stop(struct link *link)
+void front_link_streams_stop(struct front_link *link)
 {
     close_stream(&link->events);
     close_stream(&link->messages);
 }
 
-void link_streams_start(struct link *link)
+void front_link_streams_start(struct front_link *link)
 {
-    link_streams_stop(link);
+    front_link_streams_stop(link);
     open_events(link);
     open_messages(link);
     poll_now(link);
     uv_timer_start(&link->poll_timer, on_poll_timer, POLL_MS, POLL_MS);
 }
 
-void link_streams_reset(struct link *link)
+void front_link_streams_reset(struct front_link *link)
 {
     link->generation++;
     link->taken = 0;
