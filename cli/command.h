@@ -31,8 +31,4 @@ int command_up(char **argv);
 int command_verify(char **argv);
 int command_version(char **argv);
 
-/* Processes that demo starts; they talk through inherited descriptors and are no use by hand. */
-int command_party(char **argv);
-int command_relay(char **argv);
-
 #endif

@@ -1,117 +1,269 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* "quorate demo": three parties, each a process with a share file of its own, make a 2-of-3 key
- * through a relay that can read nothing, and each pair of them signs an Ethereum transaction. */
-#include "demo.h"
-
+/* "quorate demo": a whole system in a fresh directory, an account made over HTTP, an Ethereum
+ * transaction signed over HTTP, both checked here, and everything stopped again. */
+#include "account_verify.h"
+#include "api.h"
 #include "command.h"
+#include "demo_system.h"
+#include "demo_transfer.h"
+#include "ethereum.h"
+#include "file.h"
+#include "hex.h"
+#include "library.h"
 #include "option.h"
-#include "signals.h"
+#include "report.h"
 
+#include "quorate/address.h"
+#include "quorate/signature.h"
+
+#include <errno.h>
+#include <ftw.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { TX_FILE_MAX = 1 << 20 };
+
+struct demo {
+    const char *dir, *tx_file;
+    bool json;
+    char temporary[64];
+    struct eth_tx tx;
+    struct buffer unsigned_tx;
+    struct demo_system system;
+    struct api *api;
+    json_t *report;
+    double began;
+};
+
+static double now(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+/* Into the report; as text at once, so that a person sees it happen. */
+static void add(struct demo *demo, const char *key, json_t *value)
+{
+    if (!demo->json) {
+        json_t *line = json_object();
+
+        report_add(line, key, json_incref(value));
+        report_print(line, false);
+    }
+    report_add(demo->report, key, value);
+}
+
+/* How long the step took that ends here. */
+static void add_time(struct demo *demo, const char *key)
+{
+    double end = now();
+
+    add(demo, key, json_real((end - demo->began) * 1000));
+    demo->began = now();
+}
+
+static bool read_tx(struct demo *demo, struct trouble *trouble)
+{
+    struct file file;
+    bool ok;
+
+    if (!demo->tx_file)
+        return eth_tx_read(&demo->tx, "examples/transfer.json", DEMO_TRANSFER,
+                           strlen(DEMO_TRANSFER), trouble);
+    if (!file_read(&file, demo->tx_file, TX_FILE_MAX, trouble))
+        return false;
+    ok = eth_tx_read(&demo->tx, demo->tx_file, (const char *)file.b, file.len, trouble);
+    file_free(&file);
+    return ok;
+}
+
+/* The account, and its certificate checked here before its address is shown. */
+static json_t *make_account(struct demo *demo, struct trouble *trouble)
+{
+    const struct api_call create = {"POST", "/api/v1/accounts",
+                                    json_pack("{s:s}", "user_id", "demo"), "making the key"};
+    json_t *account = api_try(demo->api, &create, trouble), *certificate, *checked = NULL;
+    char path[256], identities[PATH_MAX];
+    struct account_expected expected = {.identities = identities};
+
+    if (!account)
+        return NULL;
+    expected.account_id = api_text(account, "account_id");
+    expected.address = api_text(json_object_get(account, "addresses"), "ethereum");
+    snprintf(identities, sizeof identities, "%s/identities.json", demo->dir);
+    snprintf(path, sizeof path, "/api/v1/accounts/%s/certificate", expected.account_id);
+    certificate = api_try(demo->api, &(struct api_call){"GET", path, NULL, NULL}, trouble);
+    if (certificate)
+        checked = account_verify(certificate, &expected, trouble);
+    json_decref(certificate);
+    if (!checked) {
+        json_decref(account);
+        return NULL;
+    }
+    json_decref(checked);
+    return account;
+}
+
+/* The signature verifies, and Ethereum would find this account as its sender. */
+static bool check_signature(struct qrt_sig *sig, const json_t *answer, const json_t *account,
+                            const struct qrt_hash *hash, const struct qrt_ctx *ctx)
+{
+    const json_t *s = json_object_get(answer, "signature");
+    uint8_t compact[64];
+    struct qrt_pubkey pk, sender;
+
+    if (!hex_from_json(compact, sizeof compact, s, "compact") ||
+        qrt_sig_parse(sig, ctx, compact, sizeof compact) != QRT_OK ||
+        !hex_from_json(pk.b, sizeof pk.b, account, "public_key"))
+        return false;
+    sig->recid = (uint8_t)json_integer_value(json_object_get(s, "recovery_id"));
+    return qrt_sig_verify(ctx, sig, hash, &pk) == QRT_OK &&
+           qrt_sig_recover(&sender, ctx, sig, hash) == QRT_OK &&
+           memcmp(sender.b, pk.b, sizeof pk.b) == 0;
+}
+
+static json_t *ask_signature(struct demo *demo, const json_t *account, struct trouble *trouble)
+{
+    json_t *body = json_object();
+    char path[256];
+
+    report_add(body, "message", hex_json(demo->unsigned_tx.b, demo->unsigned_tx.len));
+    report_add(body, "hash", json_string("keccak256"));
+    snprintf(path, sizeof path, "/api/v1/accounts/%s/sign", api_text(account, "account_id"));
+    return api_try(demo->api, &(struct api_call){"POST", path, body, "signing"}, trouble);
+}
+
+static void show_signature(struct demo *demo, const json_t *answer, const struct qrt_sig *sig)
+{
+    struct buffer raw = {0};
+    uint8_t hash[32], compact[64];
+
+    qrt_sig_compact(compact, sig);
+    eth_tx_signed(&raw, &demo->tx, sig);
+    qrt_keccak256(hash, raw.b, raw.len);
+    add(demo, "signed_by", json_incref(json_object_get(answer, "parties")));
+    add(demo, "signature", hex_json_0x(compact, sizeof compact));
+    add(demo, "recovery_id", json_integer(sig->recid));
+    add(demo, "raw_transaction", hex_json_0x(raw.b, raw.len));
+    add(demo, "transaction_hash", hex_json_0x(hash, sizeof hash));
+    buffer_free(&raw);
+}
+
+static bool sign(struct demo *demo, const json_t *account, struct trouble *trouble)
+{
+    json_t *answer = ask_signature(demo, account, trouble);
+    struct library library;
+    struct qrt_hash hash;
+    struct qrt_sig sig;
+    bool ok;
+
+    if (!answer)
+        return false;
+    add_time(demo, "signature_ms");
+    library_open(&library);
+    qrt_keccak256(hash.b, demo->unsigned_tx.b, demo->unsigned_tx.len);
+    ok = check_signature(&sig, answer, account, &hash, library.ctx);
+    library_close(&library);
+    if (ok)
+        show_signature(demo, answer, &sig);
+    else
+        trouble_set(trouble, "the system gave a signature that does not verify");
+    json_decref(answer);
+    return ok;
+}
 
 static bool act(struct demo *demo, struct trouble *trouble)
 {
-    if (!demo_open(demo, trouble) || !demo_make_key(demo, trouble))
-        return false;
-    if (demo->options.dir && !demo->options.passphrase_fd)
-        say("warning: nobody knows the passphrase of the share files in %s; use --passphrase-fd N "
-            "to be able to sign with them later",
-            demo->dir);
-    demo_show_key(demo);
-    for (size_t i = 0; i < demo->sets_n; i++) {
-        if (!demo_sign(demo, &demo->sets[i], trouble))
-            return false;
-    }
-    return true;
-}
-
-static bool play(struct demo *demo, struct trouble *trouble)
-{
-    uint16_t indices[QRT_PARTIES_MAX];
-    struct crew_plan plan = {indices, demo->seats_n, demo->lock_fd, demo->options.relay_log,
-                             demo->options.relay_hold};
+    const struct api_options options = {.dir = demo->dir};
+    json_t *account;
     bool ok;
 
-    for (size_t i = 0; i < demo->seats_n; i++)
-        indices[i] = demo->seats[i].index;
-    ok = crew_start(&demo->crew, &plan, trouble);
-    if (ok) {
-        library_open(&demo->library);
-        ok = act(demo, trouble);
-        library_close(&demo->library);
-    }
-    crew_stop(&demo->crew);
+    demo->api = api_open(&options);
+    if (!demo->api)
+        return trouble_set(trouble, "the system's client.json cannot be used");
+    demo->began = now();
+    account = make_account(demo, trouble);
+    if (!account)
+        return false;
+    add_time(demo, "key_generation_ms");
+    add(demo, "account_id", json_string(api_text(account, "account_id")));
+    add(demo, "public_key", json_string(api_text(account, "public_key")));
+    add(demo, "address", json_string(api_text(json_object_get(account, "addresses"), "ethereum")));
+    add(demo, "parties", json_incref(json_object_get(account, "parties")));
+    demo->began = now();
+    ok = sign(demo, account, trouble);
+    json_decref(account);
     return ok;
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+    (void)st, (void)type, (void)ftw;
+    return remove(path);
+}
+
+static bool enter(struct demo *demo, struct trouble *trouble)
+{
+    if (demo->dir)
+        return true;
+    snprintf(demo->temporary, sizeof demo->temporary, "/tmp/quorate-demo-XXXXXX");
+    demo->dir = mkdtemp(demo->temporary);
+    return demo->dir ||
+           trouble_set(trouble, "cannot make a directory in /tmp: %s", strerror(errno));
 }
 
 static int run(struct demo *demo)
 {
-    struct trouble trouble;
-    int code = demo_plan(demo);
+    struct trouble trouble, later;
     bool ok;
 
-    if (code != EXIT_DONE)
-        return code;
-    if (demo->options.trace)
-        say_trace_on();
-    demo_show_start(demo);
-    signals_catch();
-    ok = demo_enter(demo, &trouble) && play(demo, &trouble);
-    if (!ok)
-        demo_explain(demo, &trouble);
-    demo_leave(demo);
+    if (!read_tx(demo, &trouble))
+        return refuse("%s", trouble.text);
+    eth_tx_unsigned(&demo->unsigned_tx, &demo->tx);
+    demo->began = now();
+    ok = enter(demo, &trouble) && demo_system_start(&demo->system, demo->dir, &trouble);
+    if (ok)
+        add_time(demo, "start_of_the_system_ms");
+    ok = ok && act(demo, &trouble);
+    api_close(demo->api);
+    if (!demo_system_stop(&demo->system, &later) && ok) {
+        ok = false;
+        trouble = later;
+    }
+    if (demo->temporary[0] && demo->dir)
+        nftw(demo->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
     if (!ok)
         return refuse("%s", trouble.text);
-    return demo_show_end(demo) ? EXIT_DONE : EXIT_REFUSED;
-}
-
-static void demo_free(struct demo *demo)
-{
-    eth_tx_free(&demo->tx);
-    buffer_free(&demo->unsigned_tx);
-    json_decref(demo->report);
-    json_decref(demo->steps);
-    json_decref(demo->signatures);
-    if (demo->initiator)
-        secret_free(demo->initiator);
-    free(demo);
+    return !demo->json || report_print(json_incref(demo->report), true) ? EXIT_DONE : EXIT_REFUSED;
 }
 
 int command_demo(char **argv)
 {
-    struct demo *demo = calloc(1, sizeof *demo);
-    struct demo_options *o = &demo->options;
+    struct demo demo = {.report = json_object()};
     const struct option_row rows[] = {
-        {"--dir", "DIR", NULL, &o->dir, "keep the share files there (default: a temporary one)"},
-        {"--shares", "F1,F2", NULL, &o->shares, "make no key, sign with these share files"},
-        {"--passphrase-fd", "N", NULL, &o->passphrase_fd,
-         "read the share files' passphrase from descriptor N (default: make one, tell nobody)"},
-        {"--tx", "FILE", NULL, &o->tx,
+        {"--dir", "DIR", NULL, &demo.dir,
+         "keep the system there, for quorate up (default: a temporary directory)"},
+        {"--tx", "FILE", NULL, &demo.tx_file,
          "sign this transaction (default: a built-in copy of examples/transfer.json)"},
-        {"--message-hash", "HEX", NULL, &o->message_hash, "sign these 32 bytes instead"},
-        {"--signers", "1,3", NULL, &o->signers,
-         "sign once, by these two parties (default: each pair signs)"},
-        {"--trace", NULL, &o->trace, NULL, "tell on stderr what the processes do"},
-        {"--json", NULL, &o->json, NULL, "answer in JSON"},
-        {"--relay-log", "FILE", NULL, &o->relay_log, NULL},
-        {"--relay-hold", "N", NULL, &o->relay_hold, NULL},
+        {"--json", NULL, &demo.json, NULL, "answer in JSON"},
     };
     const struct options options = {
         "demo", "",
-        "Make a 2-of-3 key with three processes that share no memory, joined by a relay that\n"
-        "can read nothing, and sign an Ethereum transaction with each pair of the shares.\n"
-        "A directory with an interrupted key generation is completed, if that is possible.\n"
-        "The passphrase is everything up to the end of the descriptor, 1 to 1024 bytes; one\n"
-        "newline at its end is not part of it, any other is.",
+        "Start a whole system on this machine, make an account over HTTP, sign an Ethereum\n"
+        "transaction with it, check both, and stop everything.",
         rows, sizeof rows / sizeof rows[0]};
     size_t rest_n;
-    enum options_answer answer;
-    int code;
+    enum options_answer answer = options_read(&options, argv, NULL, 0, &rest_n);
+    int code = answer == OPTIONS_GO ? run(&demo) : options_code(answer);
 
-    if (!demo)
-        return refuse("out of memory");
-    answer = options_read(&options, argv, NULL, 0, &rest_n);
-    code = answer == OPTIONS_GO ? run(demo) : options_code(answer);
-    demo_free(demo);
+    eth_tx_free(&demo.tx);
+    buffer_free(&demo.unsigned_tx);
+    json_decref(demo.report);
     return code;
 }

@@ -9,7 +9,7 @@
 
 const struct command commands[] = {
     {"up", command_up, "run a whole signing system on this machine"},
-    {"demo", command_demo, "make a 2-of-3 key and sign an Ethereum transaction with it"},
+    {"demo", command_demo, "start a system, make an account, sign a transaction, stop"},
     {"account", command_account, "create, list, show or verify accounts"},
     {"sign", command_sign, "sign with an account's key"},
     {"session", command_session, "show a session, its events, or cancel it"},
@@ -20,8 +20,6 @@ const struct command commands[] = {
     {"inspect", command_inspect, "show everything public in a file"},
     {"help", command_help, "show this page"},
     {"version", command_version, "show the version, also --version"},
-    {"party", command_party, NULL},
-    {"relay", command_relay, NULL},
 };
 const size_t commands_n = sizeof commands / sizeof commands[0];
 
