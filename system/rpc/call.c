@@ -11,7 +11,7 @@
 
 static void on_due(struct due *due);
 
-struct rpc_call *call_new(struct conn *conn, const struct exchange *exchange)
+struct rpc_call *rpc_call_new(struct conn *conn, const struct exchange *exchange)
 {
     struct rpc_call *call = mem_new(1, sizeof *call);
 
@@ -51,23 +51,23 @@ static void free_if_alone(struct rpc_call *call)
         call_free(call);
 }
 
-void call_closed(struct rpc_call *call)
+void rpc_call_closed(struct rpc_call *call)
 {
     call->exchange = NULL;
     buffer_free(&call->in);
     buffer_free(&call->out);
     call->out_at = 0;
-    call_account(call);
+    rpc_call_account(call);
     if (!call->is_answered) {
         call->is_answered = true;
         /* The handler may finish the call in there: it is still carried. */
-        call_cancel(call);
+        rpc_call_cancel(call);
     }
     call->is_carried = false;
     free_if_alone(call);
 }
 
-void call_account(struct rpc_call *call)
+void rpc_call_account(struct rpc_call *call)
 {
     size_t now = call->head.text.len + call->in.len + call->out.len - call->out_at;
 
@@ -76,7 +76,7 @@ void call_account(struct rpc_call *call)
     call->accounted = now;
 }
 
-uint64_t call_now(const struct rpc_call *call)
+uint64_t rpc_call_now(const struct rpc_call *call)
 {
     return conn_now(call->conn);
 }
@@ -88,7 +88,7 @@ static bool is_trace(const char *text)
            strspn(text, "0123456789abcdefABCDEF") == TRACE_TEXT_MAX - 1;
 }
 
-bool call_identify(struct rpc_call *call)
+bool rpc_call_identify(struct rpc_call *call)
 {
     const char *given = head_get(&call->head, "x-request-id");
     const char *timeout = head_get(&call->head, "grpc-timeout");
@@ -101,16 +101,16 @@ bool call_identify(struct rpc_call *call)
     if (!timeout)
         return true;
     if (!grpc_timeout_parse(&ms, timeout)) {
-        call_fail(call, rpc_error(RPC_INVALID, "bad_timeout",
-                                  "grpc-timeout must be at most eight digits and a unit"));
+        rpc_call_fail(call, rpc_error(RPC_INVALID, "bad_timeout",
+                                      "grpc-timeout must be at most eight digits and a unit"));
         return false;
     }
-    call->deadline_ms = call_now(call) + ms;
+    call->deadline_ms = rpc_call_now(call) + ms;
     call->has_own_deadline = true;
     return true;
 }
 
-bool call_is_admitted(struct rpc_call *call)
+bool rpc_call_is_admitted(struct rpc_call *call)
 {
     struct rpc_server *server = call->conn->server;
     struct rpc_status status;
@@ -120,21 +120,21 @@ bool call_is_admitted(struct rpc_call *call)
     status = server->guard(call, server->guard_arg);
     if (status.code == RPC_OK)
         return true;
-    call_fail(call, status);
+    rpc_call_fail(call, status);
     return false;
 }
 
-void call_run(struct rpc_call *call, ProtobufCMessage *request)
+void rpc_call_run(struct rpc_call *call, ProtobufCMessage *request)
 {
     const struct offer *offer = call->offer;
     struct rpc_server *server = call->conn->server;
 
     buffer_free(&call->in);
-    call_account(call);
+    rpc_call_account(call);
     call->request = request;
     call->is_running = call->is_held = true;
     if (!call->deadline_ms && !offer->method->is_stream)
-        call->deadline_ms = call_now(call) + server->limits.call_ms;
+        call->deadline_ms = rpc_call_now(call) + server->limits.call_ms;
     if (call->deadline_ms)
         due_set(&server->dues, &call->due, call->deadline_ms);
     else
@@ -170,16 +170,16 @@ static void finish(struct rpc_call *call, const struct rpc_status *status)
     note_end(call, status);
     buffer_free(&call->in);
     call->form->finish(call, status);
-    call_account(call);
+    rpc_call_account(call);
     conn_touch(call->conn);
 }
 
-void call_fail(struct rpc_call *call, struct rpc_status status)
+void rpc_call_fail(struct rpc_call *call, struct rpc_status status)
 {
     finish(call, &status);
 }
 
-void call_let_go(struct rpc_call *call)
+void rpc_call_let_go(struct rpc_call *call)
 {
     call->is_held = false;
     /* Nobody is told about a call that he has finished. */
@@ -196,13 +196,13 @@ void rpc_reply(struct rpc_call *call, const ProtobufCMessage *response)
         call->form->message(call, response);
         finish(call, &ok);
     }
-    call_let_go(call);
+    rpc_call_let_go(call);
 }
 
 void rpc_fail(struct rpc_call *call, struct rpc_status status)
 {
     finish(call, &status);
-    call_let_go(call);
+    rpc_call_let_go(call);
 }
 
 void rpc_end(struct rpc_call *call)
@@ -210,14 +210,14 @@ void rpc_end(struct rpc_call *call)
     struct rpc_status ok = rpc_ok();
 
     finish(call, &ok);
-    call_let_go(call);
+    rpc_call_let_go(call);
 }
 
 /* The handler is inside rpc_send: its cancel callback comes from the loop. */
 static void cancel_soon(struct rpc_call *call)
 {
     call->is_cancelled = true;
-    due_set(&call->conn->server->dues, &call->due, call_now(call));
+    due_set(&call->conn->server->dues, &call->due, rpc_call_now(call));
 }
 
 bool rpc_send(struct rpc_call *call, const ProtobufCMessage *message)
@@ -227,13 +227,13 @@ bool rpc_send(struct rpc_call *call, const ProtobufCMessage *message)
     if (call->is_answered)
         return true;
     if (conn->held + conn_backlog(conn) > conn->server->limits.connection_bytes_max) {
-        call_fail(call,
-                  rpc_error(RPC_EXHAUSTED, "slow_reader", "the answers were not read fast enough"));
+        rpc_call_fail(
+            call, rpc_error(RPC_EXHAUSTED, "slow_reader", "the answers were not read fast enough"));
         cancel_soon(call);
         return true;
     }
     call->form->message(call, message);
-    call_account(call);
+    rpc_call_account(call);
     conn_touch(conn);
     call->is_full = conn->protocol->waiting(call) > CALL_HIGH_WATER;
     return !call->is_full;
@@ -247,13 +247,13 @@ void rpc_on_drain(struct rpc_call *call, void (*drain)(struct rpc_call *call, vo
         conn_touch(call->conn);
 }
 
-void call_drained(struct rpc_call *call)
+void rpc_call_drained(struct rpc_call *call)
 {
     call->is_full = false;
     call->on_drain(call, call->drain_arg);
 }
 
-void call_cancel(struct rpc_call *call)
+void rpc_call_cancel(struct rpc_call *call)
 {
     void (*tell)(struct rpc_call *, void *) = call->on_cancel;
 
@@ -280,13 +280,13 @@ static void fail_late(struct rpc_call *call)
         struct rpc_status late =
             rpc_error(RPC_DEADLINE, "request_timeout", "the request did not arrive in time");
         late.http = 408;
-        call_fail(call, late);
+        rpc_call_fail(call, late);
         return;
     }
-    call_fail(call, rpc_error(RPC_DEADLINE, "deadline_exceeded",
-                              call->has_own_deadline ? "the call's deadline has passed"
-                                                     : "the call took too long"));
-    call_cancel(call);
+    rpc_call_fail(call, rpc_error(RPC_DEADLINE, "deadline_exceeded",
+                                  call->has_own_deadline ? "the call's deadline has passed"
+                                                         : "the call took too long"));
+    rpc_call_cancel(call);
 }
 
 static void on_due(struct due *due)
@@ -295,7 +295,7 @@ static void on_due(struct due *due)
         (struct rpc_call *)(void *)((char *)due - offsetof(struct rpc_call, due));
 
     if (call->is_cancelled)
-        call_cancel(call);
+        rpc_call_cancel(call);
     else if (!call->is_answered)
         fail_late(call);
 }
@@ -333,7 +333,7 @@ int64_t rpc_deadline_ms(const struct rpc_call *call)
         return -1;
     if (!call->conn || call->is_cancelled)
         return 0;
-    now = call_now(call);
+    now = rpc_call_now(call);
     return call->deadline_ms > now ? (int64_t)(call->deadline_ms - now) : 0;
 }
 

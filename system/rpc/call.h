@@ -25,9 +25,9 @@ enum {
 };
 
 struct call_form {
-    /* Bytes of the request. May end the call by call_fail. */
+    /* Bytes of the request. May end the call by rpc_call_fail. */
     void (*take)(struct rpc_call *call, const uint8_t *b, size_t len);
-    /* The request is complete: call_run or call_fail. */
+    /* The request is complete: rpc_call_run or rpc_call_fail. */
     void (*complete)(struct rpc_call *call);
     void (*message)(struct rpc_call *call, const ProtobufCMessage *message);
     /* The last thing a form does for a call. */
@@ -103,33 +103,33 @@ struct rpc_call {
 };
 
 /* Carried by |conn|. */
-struct rpc_call *call_new(struct conn *conn, const struct exchange *exchange);
+struct rpc_call *rpc_call_new(struct conn *conn, const struct exchange *exchange);
 /* The carrier lets go: answered and sent, reset, or the connection is gone. */
-void call_closed(struct rpc_call *call);
+void rpc_call_closed(struct rpc_call *call);
 
 /* HTTP: the head is complete; bytes of the body; the end of the body. Any of them may answer. */
-void call_begin(struct rpc_call *call);
-void call_data(struct rpc_call *call, const uint8_t *b, size_t len);
-void call_complete(struct rpc_call *call);
+void rpc_call_begin(struct rpc_call *call);
+void rpc_call_data(struct rpc_call *call, const uint8_t *b, size_t len);
+void rpc_call_complete(struct rpc_call *call);
 
 /* Set the trace from x-request-id and the deadline from grpc-timeout. False: the call has failed. */
-bool call_identify(struct rpc_call *call);
+bool rpc_call_identify(struct rpc_call *call);
 /* May it go on? False: the call has failed. */
-bool call_is_admitted(struct rpc_call *call);
+bool rpc_call_is_admitted(struct rpc_call *call);
 /* Is the announced body not too long? False: the call has failed. */
-bool call_length_is_good(struct rpc_call *call);
+bool rpc_call_length_is_good(struct rpc_call *call);
 /* Hand |request| (taken) to the method's handler. */
-void call_run(struct rpc_call *call, ProtobufCMessage *request);
+void rpc_call_run(struct rpc_call *call, ProtobufCMessage *request);
 /* The answer of somebody who is not the handler. Nothing if there is one already. */
-void call_fail(struct rpc_call *call, struct rpc_status status);
+void rpc_call_fail(struct rpc_call *call, struct rpc_status status);
 /* The caller does not listen any more: tell the handler, now. */
-void call_cancel(struct rpc_call *call);
+void rpc_call_cancel(struct rpc_call *call);
 /* Tell |drain| of what has room again. */
-void call_drained(struct rpc_call *call);
+void rpc_call_drained(struct rpc_call *call);
 /* The handler is done with it. */
-void call_let_go(struct rpc_call *call);
+void rpc_call_let_go(struct rpc_call *call);
 /* Memory of the call has changed. */
-void call_account(struct rpc_call *call);
-uint64_t call_now(const struct rpc_call *call);
+void rpc_call_account(struct rpc_call *call);
+uint64_t rpc_call_now(const struct rpc_call *call);
 
 #endif

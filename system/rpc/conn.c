@@ -125,7 +125,7 @@ void conn_close(struct conn *conn)
         while (call && !call->is_carried)
             call = call->next;
         if (call)
-            call_closed(call);
+            rpc_call_closed(call);
     } while (call);
 }
 
@@ -264,7 +264,7 @@ static void tell_drained(struct conn *conn)
 
         if (call->is_full && call->on_drain && !call->is_answered &&
             conn->protocol->waiting(call) < CALL_LOW_WATER) {
-            call_drained(call);
+            rpc_call_drained(call);
             /* That may have ended any call: look again at the next turn. */
             conn_touch(conn);
             return;

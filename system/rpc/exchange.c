@@ -12,7 +12,7 @@ static void show_page(struct rpc_call *call)
 {
     call->is_running = call->is_held = true;
     due_set(&call->conn->server->dues, &call->due,
-            call_now(call) + call->conn->server->limits.call_ms);
+            rpc_call_now(call) + call->conn->server->limits.call_ms);
     call->page->show(call, call->page->arg);
 }
 
@@ -30,7 +30,7 @@ static void page_refuse_method(struct rpc_call *call)
 
     status.http = 405;
     strcpy(call->allow, "GET, HEAD");
-    call_fail(call, status);
+    rpc_call_fail(call, status);
 }
 
 static void page_message(struct rpc_call *call, const ProtobufCMessage *message)
@@ -57,10 +57,10 @@ void rpc_page_reply(struct rpc_call *call, int http, const char *content_type, c
         answer_init(&answer, call, content_type);
         answer_add(&answer, "cache-control", "no-store");
         answer_send(call, http, &answer, body, len);
-        call_account(call);
+        rpc_call_account(call);
         conn_touch(call->conn);
     }
-    call_let_go(call);
+    rpc_call_let_go(call);
 }
 
 /* WebSockets are born here. */
@@ -69,7 +69,7 @@ static void begin_socket(struct rpc_call *call)
     struct rpc_status status = h1_upgrade(call);
 
     if (status.code != RPC_OK)
-        call_fail(call, status);
+        rpc_call_fail(call, status);
 }
 
 static bool choose_form(struct rpc_call *call)
@@ -81,7 +81,7 @@ static bool choose_form(struct rpc_call *call)
         struct rpc_status status =
             rpc_error(RPC_EXHAUSTED, "head_too_large", "the request's header fields are too large");
         status.http = 431;
-        call_fail(call, status);
+        rpc_call_fail(call, status);
         return false;
     }
     if (grpc_is_type(call, head_get(&call->head, "content-type")))
@@ -92,11 +92,11 @@ static bool choose_form(struct rpc_call *call)
     return true;
 }
 
-void call_begin(struct rpc_call *call)
+void rpc_call_begin(struct rpc_call *call)
 {
     trace_new(call->trace);
-    call_account(call);
-    if (!choose_form(call) || !call_identify(call))
+    rpc_call_account(call);
+    if (!choose_form(call) || !rpc_call_identify(call))
         return;
     if (strcmp(call->verb, "OPTIONS") == 0)
         answer_options(call);
@@ -117,10 +117,10 @@ static void refuse_too_large(struct rpc_call *call)
                                          "the request is longer than %zu bytes", call->in_max);
 
     status.http = 413;
-    call_fail(call, status);
+    rpc_call_fail(call, status);
 }
 
-bool call_length_is_good(struct rpc_call *call)
+bool rpc_call_length_is_good(struct rpc_call *call)
 {
     const char *text = head_get(&call->head, "content-length");
     size_t digits = text ? strspn(text, "0123456789") : 0;
@@ -131,7 +131,7 @@ bool call_length_is_good(struct rpc_call *call)
     return false;
 }
 
-void call_data(struct rpc_call *call, const uint8_t *b, size_t len)
+void rpc_call_data(struct rpc_call *call, const uint8_t *b, size_t len)
 {
     struct conn *conn = call->conn;
 
@@ -143,15 +143,15 @@ void call_data(struct rpc_call *call, const uint8_t *b, size_t len)
         return;
     }
     if (conn->held + len > conn->server->limits.connection_bytes_max) {
-        call_fail(call, rpc_error(RPC_EXHAUSTED, "connection_full",
-                                  "too many bytes wait on this connection"));
+        rpc_call_fail(call, rpc_error(RPC_EXHAUSTED, "connection_full",
+                                      "too many bytes wait on this connection"));
         return;
     }
     call->form->take(call, b, len);
-    call_account(call);
+    rpc_call_account(call);
 }
 
-void call_complete(struct rpc_call *call)
+void rpc_call_complete(struct rpc_call *call)
 {
     call->is_complete = true;
     if (!call->is_answered)

@@ -45,17 +45,17 @@ void grpc_begin(struct rpc_call *call)
         call->form = &json_form;
         if (strcmp(call->verb, "POST") != 0) {
             strcpy(call->allow, "POST");
-            call_fail(call,
-                      plain_refusal(405, "method_not_allowed", "gRPC calls are POST requests"));
+            rpc_call_fail(call,
+                          plain_refusal(405, "method_not_allowed", "gRPC calls are POST requests"));
         } else {
-            call_fail(call, plain_refusal(505, "http2_needed", "gRPC needs HTTP/2"));
+            rpc_call_fail(call, plain_refusal(505, "http2_needed", "gRPC needs HTTP/2"));
         }
         return;
     }
     call->offer = routes_method(&call->conn->server->routes, call->path + 1);
     if (!call->offer) {
-        call_fail(call, rpc_error(RPC_UNIMPLEMENTED, "unknown_method", "there is no method %.128s",
-                                  call->path + 1));
+        rpc_call_fail(call, rpc_error(RPC_UNIMPLEMENTED, "unknown_method",
+                                      "there is no method %.128s", call->path + 1));
         return;
     }
     call->in_max = call->offer->method->request_max;
@@ -66,8 +66,8 @@ void grpc_begin(struct rpc_call *call)
     call->in_max += GRPC_HEAD;
     if (call->is_text)
         call->in_max = call->in_max / 3 * 4 + 64;
-    if (call_is_admitted(call))
-        call_length_is_good(call);
+    if (rpc_call_is_admitted(call))
+        rpc_call_length_is_good(call);
 }
 
 /* What can be told before the frame is complete. */
@@ -82,12 +82,12 @@ static void check_frame(struct rpc_call *call)
         struct rpc_status status =
             rpc_error(RPC_EXHAUSTED, "body_too_large", "the message is longer than %zu bytes",
                       call->frame_max);
-        call_fail(call, status);
+        rpc_call_fail(call, status);
     } else if (frame.flags & GRPC_COMPRESSED) {
-        call_fail(call, rpc_error(RPC_UNIMPLEMENTED, "compressed",
-                                  "compressed messages are not taken: send identity"));
+        rpc_call_fail(call, rpc_error(RPC_UNIMPLEMENTED, "compressed",
+                                      "compressed messages are not taken: send identity"));
     } else if (frame.flags) {
-        call_fail(call, rpc_error(RPC_INVALID, "bad_frame", "unknown flags in a gRPC frame"));
+        rpc_call_fail(call, rpc_error(RPC_INVALID, "bad_frame", "unknown flags in a gRPC frame"));
     }
 }
 
@@ -147,7 +147,7 @@ static void take_web(struct rpc_call *call, const uint8_t *b, size_t len)
     if (!call->is_text)
         buffer_add(&call->in, b, len);
     else if (!take_text(call, b, len)) {
-        call_fail(call, rpc_error(RPC_INVALID, "bad_base64", "the body is not base64"));
+        rpc_call_fail(call, rpc_error(RPC_INVALID, "bad_base64", "the body is not base64"));
         return;
     }
     check_frame(call);
@@ -162,15 +162,15 @@ static void complete(struct rpc_call *call)
 
     if (grpc_frame_next(&frame, &call->in, &at, call->frame_max) != GRPC_FRAME ||
         at != call->in.len || call->group_n) {
-        call_fail(call, rpc_error(RPC_INVALID, "bad_frame", "one whole message is expected"));
+        rpc_call_fail(call, rpc_error(RPC_INVALID, "bad_frame", "one whole message is expected"));
         return;
     }
     request = protobuf_c_message_unpack(descriptor, NULL, frame.len, frame.b);
     if (request)
-        call_run(call, request);
+        rpc_call_run(call, request);
     else
-        call_fail(call, rpc_error(RPC_INVALID, "bad_message", "the message is not a valid %s",
-                                  descriptor->name));
+        rpc_call_fail(call, rpc_error(RPC_INVALID, "bad_message", "the message is not a valid %s",
+                                      descriptor->name));
 }
 
 static void send_head(struct rpc_call *call, const char *type)

@@ -133,7 +133,7 @@ static void refuse(struct h1 *h1, struct rpc_status status)
 
     h1->keeps_open = false;
     if (!call) {
-        call = h1->call = call_new(h1->conn, &h1_exchange);
+        call = h1->call = rpc_call_new(h1->conn, &h1_exchange);
     }
     if (!call->form) {
         call->form = &json_form;
@@ -142,7 +142,7 @@ static void refuse(struct h1 *h1, struct rpc_status status)
     h1->state = H1_WAIT;
     call->is_complete = true;
     if (!call->is_answered)
-        call_fail(call, status);
+        rpc_call_fail(call, status);
     else if (!h1->has_answered)
         conn_abort(h1->conn, status.text);
 }
@@ -252,7 +252,7 @@ static int on_headers_complete(http_parser *parser)
     }
     expect(h1);
     if (!call->is_answered)
-        call_begin(call);
+        rpc_call_begin(call);
     if (h1->is_expecting && !call->is_answered) {
         h1->is_expecting = false;
         conn_send(h1->conn, "HTTP/1.1 100 Continue\r\n\r\n", 25);
@@ -265,7 +265,7 @@ static int on_body(http_parser *parser, const char *b, size_t len)
     struct h1 *h1 = parser->data;
 
     if (h1->call)
-        call_data(h1->call, (const uint8_t *)b, len);
+        rpc_call_data(h1->call, (const uint8_t *)b, len);
     return 0;
 }
 
@@ -277,7 +277,7 @@ static int on_message_complete(http_parser *parser)
     h1->conn->head_since_ms = 0;
     http_parser_pause(parser, 1);
     if (!h1->call->is_complete)
-        call_complete(h1->call);
+        rpc_call_complete(h1->call);
     conn_touch(h1->conn);
     return 0;
 }
@@ -319,7 +319,7 @@ static void begin_request(struct h1 *h1, size_t head_len)
         refuse(h1, bad_request(fault));
         return;
     }
-    h1->call = call_new(h1->conn, &h1_exchange);
+    h1->call = rpc_call_new(h1->conn, &h1_exchange);
     due_set(&h1->conn->server->dues, &h1->call->due, since + h1->conn->server->limits.request_ms);
     parse(h1, head_len);
 }
@@ -397,7 +397,7 @@ static void upgrade(struct h1 *h1)
     h1->call = NULL;
     /* |h1| is freed by what follows. */
     ws_start(conn, &call->head);
-    call_closed(call);
+    rpc_call_closed(call);
     if (left.len)
         conn->protocol->input(conn, left.b, left.len);
     buffer_free(&left);
@@ -418,7 +418,7 @@ static void output(struct conn *conn)
     h1->state = H1_HEAD;
     if (!h1->keeps_open)
         conn_end(conn);
-    call_closed(call);
+    rpc_call_closed(call);
     if (!conn->is_ending)
         go_on(h1);
 }

@@ -173,7 +173,7 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
                                   NGHTTP2_REFUSED_STREAM);
         return 0;
     }
-    call = call_new(h2->conn, &h2_exchange);
+    call = rpc_call_new(h2->conn, &h2_exchange);
     call->id = frame->hd.stream_id;
     nghttp2_session_set_stream_user_data(session, frame->hd.stream_id, call);
     return 0;
@@ -250,7 +250,7 @@ static void on_request(struct rpc_call *call)
     if (!call->path)
         call->path = text_copy("");
     call->is_head_only = strcmp(call->verb, "HEAD") == 0;
-    call_begin(call);
+    rpc_call_begin(call);
 }
 
 static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, void *arg)
@@ -268,7 +268,7 @@ static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, v
     if (frame->hd.type == NGHTTP2_HEADERS && frame->headers.cat == NGHTTP2_HCAT_REQUEST)
         on_request(call);
     if (frame->hd.flags & NGHTTP2_FLAG_END_STREAM)
-        call_complete(call);
+        rpc_call_complete(call);
     return 0;
 }
 
@@ -280,7 +280,7 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t stream, cons
     (void)flags;
     (void)arg;
     if (call)
-        call_data(call, b, len);
+        rpc_call_data(call, b, len);
     return 0;
 }
 
@@ -292,7 +292,7 @@ static int on_stream_close(nghttp2_session *session, int32_t stream, uint32_t er
     (void)arg;
     nghttp2_session_set_stream_user_data(session, stream, NULL);
     if (call)
-        call_closed(call);
+        rpc_call_closed(call);
     return 0;
 }
 
@@ -321,7 +321,7 @@ static void drop_sent(struct rpc_call *call)
         buffer_drop(&call->out, call->out_at);
         call->out_at = 0;
     }
-    call_account(call);
+    rpc_call_account(call);
 }
 
 static int on_send_data(nghttp2_session *session, nghttp2_frame *frame, const uint8_t *head,

@@ -22,8 +22,8 @@ void json_begin(struct rpc_call *call)
         call->in_max = call->offer->method->request_max;
         if (!call->in_max)
             call->in_max = call->conn->server->limits.body_max;
-        if (call_is_admitted(call))
-            call_length_is_good(call);
+        if (rpc_call_is_admitted(call))
+            rpc_call_length_is_good(call);
         return;
     }
     if (call->allow[0]) {
@@ -37,7 +37,7 @@ void json_begin(struct rpc_call *call)
     } else {
         status = rpc_error(RPC_NOT_FOUND, "not_found", "there is nothing at this path");
     }
-    call_fail(call, status);
+    rpc_call_fail(call, status);
 }
 
 static void take(struct rpc_call *call, const uint8_t *b, size_t len)
@@ -46,7 +46,7 @@ static void take(struct rpc_call *call, const uint8_t *b, size_t len)
         struct rpc_status status =
             rpc_error(RPC_INVALID, "unsupported_media_type", "the body must be application/json");
         status.http = 415;
-        call_fail(call, status);
+        rpc_call_fail(call, status);
         return;
     }
     buffer_add(&call->in, b, len);
@@ -77,9 +77,9 @@ static void complete(struct rpc_call *call)
         request = decode(call, body, &status);
     json_decref(body);
     if (request)
-        call_run(call, request);
+        rpc_call_run(call, request);
     else
-        call_fail(call, status);
+        rpc_call_fail(call, status);
 }
 
 static void send_json(struct rpc_call *call, int http, struct answer *answer, json_t *json)

@@ -245,18 +245,22 @@ static char *unescape(const char *text, size_t len, bool is_query)
     size_t n = 0;
 
     for (size_t i = 0; i < len; i++) {
-        int high = text[i] == '%' && i + 2 < len ? digit(text[i + 1]) : -1;
-        int low = high >= 0 ? digit(text[i + 2]) : -1;
+        char c = text[i];
 
-        if (text[i] == '%' && (low < 0 || (!high && !low))) {
-            free(out);
-            return NULL;
-        }
-        out[n++] = text[i] == '%' ? (char)(high << 4 | low) : text[i];
-        if (text[i] == '%')
+        if (c == '%') {
+            int high = i + 2 < len ? digit(text[i + 1]) : -1;
+            int low = i + 2 < len ? digit(text[i + 2]) : -1;
+
+            if (high < 0 || low < 0 || high + low == 0) {
+                free(out);
+                return NULL;
+            }
+            c = (char)(high * 16 + low);
             i += 2;
-        else if (is_query && text[i] == '+')
-            out[n - 1] = ' ';
+        } else if (is_query && c == '+') {
+            c = ' ';
+        }
+        out[n++] = c;
     }
     return out;
 }

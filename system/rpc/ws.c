@@ -163,7 +163,7 @@ static void let_go(struct ws *ws)
 
         if (call->is_carried && call->has_ended) {
             ws->ended--;
-            call_closed(call);
+            rpc_call_closed(call);
         }
         call = next;
     }

@@ -77,8 +77,8 @@ static void cancel(struct ws *ws, json_int_t id)
     /* It may have ended meanwhile. */
     if (!call)
         return;
-    call_fail(call, rpc_error(RPC_CANCELLED, "cancelled", "cancelled by the caller"));
-    call_cancel(call);
+    rpc_call_fail(call, rpc_error(RPC_CANCELLED, "cancelled", "cancelled by the caller"));
+    rpc_call_cancel(call);
 }
 
 static bool add(struct rpc_call *call, const char *name, const char *value)
@@ -132,9 +132,9 @@ static void decode(struct rpc_call *call, const json_t *request)
     ProtobufCMessage *message_in = message_of_json(call->offer->method->request, request, &status);
 
     if (message_in)
-        call_run(call, message_in);
+        rpc_call_run(call, message_in);
     else
-        call_fail(call, status);
+        rpc_call_fail(call, status);
 }
 
 static bool find_method(struct rpc_call *call, const char *path, size_t len)
@@ -143,16 +143,16 @@ static bool find_method(struct rpc_call *call, const char *path, size_t len)
 
     call->offer = routes_method(&call->conn->server->routes, path + (*path == '/'));
     if (!call->offer) {
-        call_fail(call, rpc_error(RPC_UNIMPLEMENTED, "unknown_method", "there is no method %.128s",
-                                  path));
+        rpc_call_fail(call, rpc_error(RPC_UNIMPLEMENTED, "unknown_method",
+                                      "there is no method %.128s", path));
         return false;
     }
     if (call->offer->method->request_max)
         max = call->offer->method->request_max;
     if (len <= max)
         return true;
-    call_fail(call, rpc_error(RPC_EXHAUSTED, "body_too_large",
-                              "the request is longer than %zu bytes", max));
+    rpc_call_fail(call, rpc_error(RPC_EXHAUSTED, "body_too_large",
+                                  "the request is longer than %zu bytes", max));
     return false;
 }
 
@@ -160,26 +160,27 @@ static bool find_method(struct rpc_call *call, const char *path, size_t len)
 static void begin(struct ws *ws, json_int_t id, json_t *envelope, size_t len)
 {
     const char *path = json_string_value(json_object_get(envelope, "method"));
-    struct rpc_call *call = call_new(ws->conn, NULL);
+    struct rpc_call *call = rpc_call_new(ws->conn, NULL);
 
     call->form = &ws_form;
     call->id = id;
     call->is_complete = true;
     if (!take_metadata(call, json_object_get(envelope, "metadata"))) {
         trace_new(call->trace);
-        call_fail(call, rpc_error(RPC_INVALID, "bad_metadata", "metadata must be short strings"));
+        rpc_call_fail(call,
+                      rpc_error(RPC_INVALID, "bad_metadata", "metadata must be short strings"));
         return;
     }
     take_handshake(call, &ws->head);
-    call_account(call);
-    if (!call_identify(call))
+    rpc_call_account(call);
+    if (!rpc_call_identify(call))
         return;
     if (ws->conn->calls_n > ws->conn->server->limits.streams_max)
-        call_fail(call, rpc_error(RPC_EXHAUSTED, "too_many_calls",
-                                  "too many calls at a time on this connection"));
+        rpc_call_fail(call, rpc_error(RPC_EXHAUSTED, "too_many_calls",
+                                      "too many calls at a time on this connection"));
     else if (ws->is_draining)
-        call_fail(call, rpc_error(RPC_UNAVAILABLE, "stopping", "the server stops"));
-    else if (find_method(call, path, len) && call_is_admitted(call))
+        rpc_call_fail(call, rpc_error(RPC_UNAVAILABLE, "stopping", "the server stops"));
+    else if (find_method(call, path, len) && rpc_call_is_admitted(call))
         decode(call, json_object_get(envelope, "request"));
 }
 

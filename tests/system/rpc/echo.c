@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tests/system/rpc/echo.h"
+#include "echo.h"
 
 #include "system/core/buffer.h"
 

@@ -6,7 +6,7 @@
  * certificate, key, client_ca: a second port with TLS. origin: one allowed origin. body, header,
  * connections, streams, bytes, request_ms, idle_ms, call_ms, ping_ms, age_ms: limits. Prints
  * "PLAIN [TLS]", the ports; ends on SIGTERM as services do. */
-#include "tests/system/rpc/echo.h"
+#include "echo.h"
 
 #include <signal.h>
 #include <stdio.h>
