@@ -51,7 +51,7 @@ struct rpc_channel {
     uv_timer_t timer, soon, clock;
     unsigned handles;
     uint64_t next_deadline;
-    struct call_list waiting, running, ending;
+    struct pending_list waiting, running, ending;
     size_t calls_n, calls_bytes;
     /* error codes that servers gave */
     char *names[NAMES_MAX];
@@ -68,7 +68,7 @@ static void free_handle(uv_handle_t *handle)
 
 static void leave(struct rpc_pending *call)
 {
-    call_move(call, NULL);
+    pending_move(call, NULL);
     call->channel->calls_n--;
     call->channel->calls_bytes -= call->out.len;
 }
@@ -82,7 +82,7 @@ static void drain(struct rpc_channel *channel)
 
         leave(call);
         call->done(call->arg, &call->status, message);
-        call_free(call);
+        pending_free(call);
     }
 }
 
@@ -96,7 +96,7 @@ static void end_soon(struct rpc_pending *call)
 {
     struct rpc_channel *channel = call->channel;
 
-    call_move(call, &channel->ending);
+    pending_move(call, &channel->ending);
     if (!channel->is_closed)
         uv_timer_start(&channel->soon, on_soon, 0, 0);
 }
@@ -109,7 +109,7 @@ static void end_with(struct rpc_pending *call, const struct rpc_status *status)
     end_soon(call);
 }
 
-static void end_all(struct call_list *list, const struct rpc_status *status)
+static void end_all(struct pending_list *list, const struct rpc_status *status)
 {
     while (list->first != NULL)
         end_with(list->first, status);
@@ -117,8 +117,9 @@ static void end_all(struct call_list *list, const struct rpc_status *status)
 
 static struct rpc_status unavailable(const struct rpc_channel *channel)
 {
-    return rpc_error(RPC_UNAVAILABLE, call_code_name(RPC_UNAVAILABLE), "%s cannot be reached: %s",
-                     channel->target, channel->why[0] != 0 ? channel->why : "no connection yet");
+    return rpc_error(RPC_UNAVAILABLE, pending_code_name(RPC_UNAVAILABLE),
+                     "%s cannot be reached: %s", channel->target,
+                     channel->why[0] != 0 ? channel->why : "no connection yet");
 }
 
 /* --- deadlines: one timer for all, armed for the nearest one known --- */
@@ -135,7 +136,7 @@ static void arm_clock(struct rpc_channel *channel, uint64_t deadline)
     uv_timer_start(&channel->clock, on_clock, deadline > now ? deadline - now : 0, 0);
 }
 
-static void end_late(struct call_list *list, uint64_t now)
+static void end_late(struct pending_list *list, uint64_t now)
 {
     struct rpc_pending *after;
 
@@ -149,8 +150,8 @@ static void end_late(struct call_list *list, uint64_t now)
             arm_clock(call->channel, call->deadline);
             continue;
         }
-        status = rpc_error(RPC_DEADLINE, call_code_name(RPC_DEADLINE), "%s did not answer in time",
-                           call->channel->target);
+        status = rpc_error(RPC_DEADLINE, pending_code_name(RPC_DEADLINE),
+                           "%s did not answer in time", call->channel->target);
         end_with(call, &status);
     }
 }
@@ -298,7 +299,7 @@ static void start_waiting(struct rpc_channel *channel)
             retire(channel);
             return;
         }
-        call_move(call, &channel->running);
+        pending_move(call, &channel->running);
     }
 }
 
@@ -316,7 +317,7 @@ void link_on_up(struct rpc_channel *channel, struct rpc_link *link)
 
 static void end_calls_of(struct rpc_channel *channel, const struct rpc_link *link, const char *why)
 {
-    struct rpc_status status = rpc_error(RPC_UNAVAILABLE, call_code_name(RPC_UNAVAILABLE),
+    struct rpc_status status = rpc_error(RPC_UNAVAILABLE, pending_code_name(RPC_UNAVAILABLE),
                                          "the connection to %s broke: %s", channel->target, why);
     struct rpc_pending *after;
 
@@ -389,7 +390,7 @@ static void call_again(struct rpc_channel *channel, struct rpc_pending *call)
     call->http = 0;
     call->is_grpc = call->has_code = false;
     call->status = (struct rpc_status){0};
-    call_move(call, &channel->waiting);
+    pending_move(call, &channel->waiting);
     start_waiting(channel);
 }
 
@@ -399,7 +400,7 @@ void link_on_over(struct rpc_channel *channel, struct rpc_pending *call, bool re
         call_again(channel, call);
         return;
     }
-    call_move(call, &channel->ending);
+    pending_move(call, &channel->ending);
     drain(channel);
 }
 
@@ -481,7 +482,7 @@ void rpc_channel_free(struct rpc_channel *channel)
 
     if (channel == NULL || channel->is_closed)
         return;
-    status = rpc_error(RPC_CANCELLED, call_code_name(RPC_CANCELLED),
+    status = rpc_error(RPC_CANCELLED, pending_code_name(RPC_CANCELLED),
                        "the connection to %s was ended", channel->target);
     channel->is_closed = true;
     end_all(&channel->waiting, &status);
@@ -516,11 +517,11 @@ void rpc_channel_keepalive(struct rpc_channel *channel, uint64_t idle_ms, uint64
 /* May one more call wait or run? */
 static struct rpc_status admit(const struct rpc_channel *channel, const struct rpc_pending *call)
 {
-    const char *name = call_code_name(RPC_EXHAUSTED);
+    const char *name = pending_code_name(RPC_EXHAUSTED);
 
     if (channel->gave_up)
         return unavailable(channel);
-    if (call->out.len > CALL_MESSAGE_MAX)
+    if (call->out.len > PENDING_MESSAGE_MAX)
         return rpc_error(RPC_EXHAUSTED, name, "a request is longer than 16 MiB");
     if (channel->calls_n > CALLS_MAX || channel->calls_bytes > CALL_BYTES_MAX)
         return rpc_error(RPC_EXHAUSTED, name, "too many calls wait for %s", channel->target);
@@ -535,7 +536,7 @@ struct rpc_pending *rpc_start(struct rpc_channel *channel, const struct rpc_requ
     if (channel->is_closed)
         return NULL;
     uv_update_time(channel->loop);
-    call = call_new(channel, request, uv_now(channel->loop));
+    call = pending_new(channel, request, uv_now(channel->loop));
     channel->calls_n++;
     channel->calls_bytes += call->out.len;
     status = admit(channel, call);
@@ -543,7 +544,7 @@ struct rpc_pending *rpc_start(struct rpc_channel *channel, const struct rpc_requ
         end_with(call, &status);
         return call;
     }
-    call_move(call, &channel->waiting);
+    pending_move(call, &channel->waiting);
     start_waiting(channel);
     arm_clock(channel, call->deadline);
     return call;
@@ -554,5 +555,5 @@ void rpc_cancel(struct rpc_pending *call)
     if (call->link != NULL)
         link_forget(call);
     leave(call);
-    call_free(call);
+    pending_free(call);
 }

@@ -8,8 +8,8 @@
 #include <string.h>
 #include <strings.h>
 
-struct rpc_pending *call_new(struct rpc_channel *channel, const struct rpc_request *request,
-                             uint64_t now)
+struct rpc_pending *pending_new(struct rpc_channel *channel, const struct rpc_request *request,
+                                uint64_t now)
 {
     struct rpc_pending *call = mem_new(1, sizeof *call);
 
@@ -28,7 +28,7 @@ struct rpc_pending *call_new(struct rpc_channel *channel, const struct rpc_reque
     return call;
 }
 
-void call_free(struct rpc_pending *call)
+void pending_free(struct rpc_pending *call)
 {
     if (call->is_busy) {
         call->is_over = true;
@@ -55,7 +55,7 @@ static void unlink_call(struct rpc_pending *call)
     call->before = call->after = NULL;
 }
 
-void call_move(struct rpc_pending *call, struct call_list *list)
+void pending_move(struct rpc_pending *call, struct pending_list *list)
 {
     if (call->list != NULL)
         unlink_call(call);
@@ -70,7 +70,7 @@ void call_move(struct rpc_pending *call, struct call_list *list)
     list->last = call;
 }
 
-const char *call_code_name(enum rpc_code code)
+const char *pending_code_name(enum rpc_code code)
 {
     static const char *const names[] = {
         "ok",        "cancelled",       "unknown",           "invalid_argument", "deadline",
@@ -97,7 +97,7 @@ static int number_of(const char *text, size_t len, size_t digits)
     return value;
 }
 
-void call_header(struct rpc_pending *call, const char *name, const char *value, size_t len)
+void pending_header(struct rpc_pending *call, const char *name, const char *value, size_t len)
 {
     static const char grpc[] = "application/grpc";
     int number;
@@ -122,27 +122,27 @@ void call_header(struct rpc_pending *call, const char *name, const char *value, 
     }
 }
 
-static enum call_took fault(struct rpc_pending *call, enum rpc_code code, const char *text)
+static enum pending_took fault(struct rpc_pending *call, enum rpc_code code, const char *text)
 {
-    call->status = rpc_error(code, call_code_name(code), "%s: %s", call->path, text);
+    call->status = rpc_error(code, pending_code_name(code), "%s: %s", call->path, text);
     call->has_code = true;
-    return CALL_FAULT;
+    return PENDING_FAULT;
 }
 
 /* Hand one message of a stream out; the caller may end the call inside. */
-static enum call_took give(struct rpc_pending *call, ProtobufCMessage *message)
+static enum pending_took give(struct rpc_pending *call, ProtobufCMessage *message)
 {
     call->is_busy = true;
     call->each(call->arg, message);
     call->is_busy = false;
     protobuf_c_message_free_unpacked(message, NULL);
     if (!call->is_over)
-        return CALL_TOOK;
-    call_free(call);
-    return CALL_GONE;
+        return PENDING_TOOK;
+    pending_free(call);
+    return PENDING_GONE;
 }
 
-static enum call_took take_frame(struct rpc_pending *call, const struct grpc_frame *frame)
+static enum pending_took take_frame(struct rpc_pending *call, const struct grpc_frame *frame)
 {
     ProtobufCMessage *message;
 
@@ -157,29 +157,29 @@ static enum call_took take_frame(struct rpc_pending *call, const struct grpc_fra
     if (call->each != NULL)
         return give(call, message);
     call->message = message;
-    return CALL_TOOK;
+    return PENDING_TOOK;
 }
 
-enum call_took call_data(struct rpc_pending *call, const uint8_t *b, size_t len)
+enum pending_took pending_data(struct rpc_pending *call, const uint8_t *b, size_t len)
 {
     struct grpc_frame frame;
     enum grpc_next next;
     size_t at = 0;
 
-    /* A page of an error in HTML is no frame: call_settle goes by the status. */
+    /* A page of an error in HTML is no frame: pending_settle goes by the status. */
     if (!call->is_grpc || call->http != 200)
-        return CALL_TOOK;
+        return PENDING_TOOK;
     buffer_add(&call->in, b, len);
-    while ((next = grpc_frame_next(&frame, &call->in, &at, CALL_MESSAGE_MAX)) == GRPC_FRAME) {
-        enum call_took took = take_frame(call, &frame);
+    while ((next = grpc_frame_next(&frame, &call->in, &at, PENDING_MESSAGE_MAX)) == GRPC_FRAME) {
+        enum pending_took took = take_frame(call, &frame);
 
-        if (took != CALL_TOOK)
+        if (took != PENDING_TOOK)
             return took;
     }
     if (next == GRPC_TOO_LONG)
         return fault(call, RPC_EXHAUSTED, "the answer is longer than 16 MiB");
     buffer_drop(&call->in, at);
-    return CALL_TOOK;
+    return PENDING_TOOK;
 }
 
 static enum rpc_code code_of_http(int http)
@@ -226,17 +226,17 @@ static void settle_by_http(struct rpc_pending *call, uint32_t error, const char 
 
     if (error != NGHTTP2_NO_ERROR) {
         code = code_of_reset(error);
-        call->status = rpc_error(code, call_code_name(code), "%s ended the call (%s)", target,
+        call->status = rpc_error(code, pending_code_name(code), "%s ended the call (%s)", target,
                                  nghttp2_http2_strerror(error));
         return;
     }
     code = call->http == 200 ? RPC_UNKNOWN : code_of_http(call->http);
     call->status =
-        rpc_error(code, call_code_name(code), "%s answered without a gRPC status (HTTP status %d)",
-                  target, call->http);
+        rpc_error(code, pending_code_name(code),
+                  "%s answered without a gRPC status (HTTP status %d)", target, call->http);
 }
 
-void call_settle(struct rpc_pending *call, uint32_t error, const char *target)
+void pending_settle(struct rpc_pending *call, uint32_t error, const char *target)
 {
     if (!call->has_code) {
         settle_by_http(call, error, target);
@@ -245,6 +245,6 @@ void call_settle(struct rpc_pending *call, uint32_t error, const char *target)
     } else if (call->status.code == RPC_OK && call->each == NULL && call->messages_n == 0) {
         fault(call, RPC_INTERNAL, "no answer");
     } else if (call->status.name == NULL) {
-        call->status.name = call_code_name(call->status.code);
+        call->status.name = pending_code_name(call->status.code);
     }
 }

@@ -12,11 +12,11 @@
 #include "system/core/ids.h"
 #include "system/rpc/client.h"
 
-enum { CALL_MESSAGE_MAX = 16 << 20, CALL_TRACE_MAX = 65, CALL_PATH_MAX = 200 };
+enum { PENDING_MESSAGE_MAX = 16 << 20, PENDING_TRACE_MAX = 65, PENDING_PATH_MAX = 200 };
 
 struct rpc_link;
 
-struct call_list {
+struct pending_list {
     struct rpc_pending *first, *last;
 };
 
@@ -24,11 +24,11 @@ struct rpc_pending {
     struct rpc_channel *channel;
     struct rpc_link *link;
     int32_t stream;
-    struct call_list *list;
+    struct pending_list *list;
     struct rpc_pending *before, *after;
 
     char *path;
-    char trace[CALL_TRACE_MAX];
+    char trace[PENDING_TRACE_MAX];
     const ProtobufCMessageDescriptor *response;
     rpc_message *each;
     rpc_done *done;
@@ -53,23 +53,23 @@ struct rpc_pending {
     bool is_busy, is_over;
 };
 
-struct rpc_pending *call_new(struct rpc_channel *channel, const struct rpc_request *request,
-                             uint64_t now);
+struct rpc_pending *pending_new(struct rpc_channel *channel, const struct rpc_request *request,
+                                uint64_t now);
 /* At once, or when `each` returns. */
-void call_free(struct rpc_pending *call);
+void pending_free(struct rpc_pending *call);
 /* Out of its list, if it is in one, to the end of |list| (NULL: none). */
-void call_move(struct rpc_pending *call, struct call_list *list);
+void pending_move(struct rpc_pending *call, struct pending_list *list);
 
 /* A header or trailer of the answer. |name| of the code is set by the channel, which owns it. */
-void call_header(struct rpc_pending *call, const char *name, const char *value, size_t len);
-/* Bytes of the answer's body. CALL_FAULT: |status| is settled, the stream must be reset. CALL_GONE:
+void pending_header(struct rpc_pending *call, const char *name, const char *value, size_t len);
+/* Bytes of the answer's body. PENDING_FAULT: |status| is settled, the stream must be reset. PENDING_GONE:
  * the call ended inside `each` and must not be touched. */
-enum call_took { CALL_TOOK, CALL_FAULT, CALL_GONE };
-enum call_took call_data(struct rpc_pending *call, const uint8_t *b, size_t len);
+enum pending_took { PENDING_TOOK, PENDING_FAULT, PENDING_GONE };
+enum pending_took pending_data(struct rpc_pending *call, const uint8_t *b, size_t len);
 /* The stream is over, |error| its HTTP/2 error code: settle |status|. */
-void call_settle(struct rpc_pending *call, uint32_t error, const char *target);
+void pending_settle(struct rpc_pending *call, uint32_t error, const char *target);
 
 /* "unavailable": the name of a code that came without one. */
-const char *call_code_name(enum rpc_code code);
+const char *pending_code_name(enum rpc_code code);
 
 #endif

@@ -99,7 +99,7 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
     if (name_len == 12 && memcmp(name, "x-error-code", 12) == 0)
         call->status.name = link_on_name(link->is.channel, text, len);
     else
-        call_header(call, (const char *)name, text, len);
+        pending_header(call, (const char *)name, text, len);
     return go_on(link);
 }
 
@@ -118,7 +118,7 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t stream, cons
     struct rpc_pending *call = call_of(link, stream);
 
     (void)flags;
-    if (call != NULL && call_data(call, b, len) == CALL_FAULT) {
+    if (call != NULL && pending_data(call, b, len) == PENDING_FAULT) {
         nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, stream, NGHTTP2_CANCEL);
         over(link, call, false);
     }
@@ -133,7 +133,7 @@ static int on_stream_close(nghttp2_session *session, int32_t stream, uint32_t er
 
     (void)session;
     if (call != NULL) {
-        call_settle(call, error, link->is.target);
+        pending_settle(call, error, link->is.target);
         over(link, call, refused && link->is_draining);
     }
     return go_on(link);
@@ -540,7 +540,7 @@ bool link_submit(struct rpc_link *link, struct rpc_pending *call,
                  const struct link_metadata *metadata)
 {
     enum { SELDOM = NGHTTP2_NV_FLAG_NO_INDEX };
-    char path[CALL_PATH_MAX + 2], timeout[GRPC_TIMEOUT_MAX];
+    char path[PENDING_PATH_MAX + 2], timeout[GRPC_TIMEOUT_MAX];
     uint64_t now = uv_now(link->is.loop);
     nghttp2_nv head[12] = {
         pair(":method", "POST", 0),
