@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* quorate-session-coordinator: what it is made of, and its beginning and end. */
+#include "services/coordinator/coordinator.h"
+
+#include "services/coordinator/dispatch.h"
+#include "services/coordinator/orders.h"
+#include "services/coordinator/publish.h"
+#include "services/coordinator/record.h"
+#include "services/coordinator/reload.h"
+#include "services/coordinator/routes.h"
+#include "services/coordinator/sweep.h"
+#include "services/coordinator/watch.h"
+#include "system/core/buffer.h"
+#include "system/service/dial.h"
+#include "system/service/library.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const final_names[] = {[SESSION_COMPLETED] = "completed",
+                                          [SESSION_FAILED] = "failed",
+                                          [SESSION_EXPIRED] = "expired",
+                                          [SESSION_CANCELLED] = "cancelled"};
+
+/* Labels live as long as the process. */
+static const char *label(const char *type, const char *status)
+{
+    struct buffer text = {0};
+
+    buffer_printf(&text, "type=\"%s\"", type);
+    if (status)
+        buffer_printf(&text, ",status=\"%s\"", status);
+    return (const char *)text.b;
+}
+
+static void make_metrics(struct coordinator *c)
+{
+    for (int t = 0; t < SESSION_TYPES; t++) {
+        const char *type = session_type_name((enum session_type)t);
+
+        c->created[t] = metric_new(METRIC_COUNTER, "quorate_sessions_created_total",
+                                   label(type, NULL), "Sessions created.");
+        for (int s = SESSION_COMPLETED; s < SESSION_STATUSES; s++)
+            c->ended_by[t][s] = metric_new(METRIC_COUNTER, "quorate_sessions_ended_total",
+                                           label(type, final_names[s]), "Sessions that ended.");
+    }
+    c->running_now =
+        metric_new(METRIC_GAUGE, "quorate_sessions_running", NULL, "Sessions that run.");
+    c->waiting_now = metric_new(METRIC_GAUGE, "quorate_sessions_waiting", NULL,
+                                "Sessions that wait for their turn or for parties.");
+    c->attempts =
+        metric_new(METRIC_COUNTER, "quorate_session_attempts_total", NULL, "Attempts begun.");
+    c->parties_live = metric_new(METRIC_GAUGE, "quorate_parties_live", NULL, "Parties alive.");
+    c->duration[CLASS_SIGN] = metric_new(METRIC_HISTOGRAM, "quorate_session_seconds",
+                                         "class=\"sign\"", "From creation to the end.");
+    c->duration[CLASS_KEYGEN] = metric_new(METRIC_HISTOGRAM, "quorate_session_seconds",
+                                           "class=\"keygen\"", "From creation to the end.");
+}
+
+static void configure(struct coordinator *c, const struct config *config)
+{
+    c->attempt_ms[CLASS_SIGN] = config_int(config, "SIGN_ATTEMPT_MS");
+    c->attempt_ms[CLASS_KEYGEN] = config_int(config, "KEYGEN_ATTEMPT_MS");
+    c->running_max[CLASS_SIGN] = (size_t)config_int(config, "MAX_RUNNING_SIGN");
+    c->running_max[CLASS_KEYGEN] = (size_t)config_int(config, "MAX_RUNNING_KEYGEN");
+    c->waiting_max = (size_t)config_int(config, "MAX_WAITING");
+    c->keep_ms = config_int(config, "SESSION_KEEP_DAYS") * 24 * 3600 * 1000;
+    memcpy(c->ca_key, config_key(config, "CA_KEY", sizeof c->ca_key), sizeof c->ca_key);
+}
+
+static bool open_database(struct coordinator *c, struct store_load *load, char error[RPC_TEXT_MAX])
+{
+    struct buffer url = {0};
+    struct db_params params = {.migrations = store_migrations};
+    char fault[DB_ERROR_MAX];
+
+    buffer_printf(&url, "sqlite:%s/coordinator.db", config_text(c->host->config, "DATA_DIR"));
+    params.url = (const char *)url.b;
+    c->db = db_open(c->host->loop, &params, fault);
+    buffer_free(&url);
+    if (!c->db) {
+        snprintf(error, RPC_TEXT_MAX, "%s", fault);
+        return false;
+    }
+    if (db_run(c->db, DB_READ, store_load, load) == DB_OK)
+        return true;
+    snprintf(error, RPC_TEXT_MAX, "the session database cannot be read");
+    db_close(c->db);
+    return false;
+}
+
+static void begin(struct coordinator *c, const struct store_load *load)
+{
+    const struct service_host *host = c->host;
+
+    c->ctx = library_ctx();
+    c->tokens = access_tokens(host->access);
+    c->sessions = map_new();
+    c->pool = pool_new(c->ca_key, dispatch_lost, c);
+    c->orders = orders_new(config_key(host->config, "OPERATOR_KEY", 32), load);
+    make_metrics(c);
+    reload(c, load);
+    sweep_start(c);
+    c->router = service_dial(host, "ROUTER_ADDR", true);
+    c->publisher = publisher_new(c);
+    rpc_server_add(host->server, coordinator_methods, coordinator_routes, c);
+}
+
+static void *start(const struct service_host *host, char error[RPC_TEXT_MAX])
+{
+    struct coordinator *c = mem_new(1, sizeof *c);
+    struct store_load load = {0};
+
+    c->host = host;
+    configure(c, host->config);
+    if (!open_database(c, &load, error)) {
+        free(c);
+        return NULL;
+    }
+    begin(c, &load);
+    store_load_free(&load);
+    return c;
+}
+
+static bool is_ready(void *service)
+{
+    const struct coordinator *c = service;
+
+    return !c->is_stopping && publisher_is_ready(c->publisher);
+}
+
+/* Open sessions go on at the next start; whoever waits here asks again. */
+static void stop(void *service, void (*stopped)(void *arg), void *arg)
+{
+    struct coordinator *c = service;
+
+    c->is_stopping = true;
+    sweep_stop(c);
+    watch_stop(c);
+    stopped(arg);
+}
+
+static void free_list(struct record_list *list)
+{
+    struct record *next;
+
+    for (struct record *r = list->first; r; r = next) {
+        next = r->next;
+        record_free(r);
+    }
+}
+
+static void closed(uv_handle_t *handle)
+{
+    free(handle->data);
+}
+
+static void end(void *service)
+{
+    struct coordinator *c = service;
+
+    publisher_free(c->publisher);
+    service_hangup(c->router);
+    db_close(c->db);
+    map_free(c->sessions);
+    free_list(&c->open);
+    free_list(&c->ended);
+    pool_free(c->pool);
+    orders_free(c->orders);
+    uv_close((uv_handle_t *)&c->sweep, closed);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct service_def def = {.name = "session-coordinator",
+                                           .health = "session-coordinator",
+                                           .program = CONFIG_COORDINATOR,
+                                           .start = start,
+                                           .is_ready = is_ready,
+                                           .stop = stop,
+                                           .free = end};
+
+    return service_main(argc, argv, &def);
+}

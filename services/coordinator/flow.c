@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Changes on their way. A database that cannot write ends the process, except for a session that
+ * nobody has heard of yet: what is in memory would be wrong from then on, and a start reads the
+ * truth. */
+#include "services/coordinator/flow.h"
+
+#include "services/coordinator/dispatch.h"
+#include "services/coordinator/publish.h"
+#include "services/coordinator/record.h"
+#include "services/coordinator/watch.h"
+#include "system/core/buffer.h"
+#include "system/core/clock.h"
+#include "system/core/log.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct flow *flow_new(struct coordinator *c, struct record *r)
+{
+    struct flow *flow = mem_new(1, sizeof *flow);
+
+    flow->c = c;
+    flow->r = r;
+    flow->change = mem_new(1, sizeof *flow->change);
+    flow->change->owner = flow;
+    return flow;
+}
+
+void flow_drop(struct flow *flow)
+{
+    change_free(flow->change);
+    free(flow);
+}
+
+struct rpc_status flow_database_fault(void)
+{
+    struct rpc_status status = rpc_error(RPC_UNAVAILABLE, "database_down",
+                                         "the session database does not work: try again later");
+
+    status.retry_after = 5;
+    return status;
+}
+
+void flow_set_error(struct record *r, const char *code, const char *text)
+{
+    snprintf(r->row.error_code, sizeof r->row.error_code, "%s", code);
+    snprintf(r->row.error, sizeof r->row.error, "%s", text);
+}
+
+/* One line per event that matters. */
+static void log_one(const struct record *r, const struct store_event *event)
+{
+    log_event(event->type == EVENT_FAILED || event->type == EVENT_EXPIRED ? LOG_WARN : LOG_INFO,
+              session_event_name(event->type), LOG_S("session", r->row.session_id),
+              LOG_S("trace", r->row.trace_id), LOG_S("type", session_type_name(r->state.type)),
+              LOG_I("attempt", event->attempt), LOG_S("party", event->party_id),
+              LOG_S("detail", event->detail));
+}
+
+static void note_event(struct flow *flow, const struct store_event *event)
+{
+    flow->has_started = flow->has_started || event->type == EVENT_STARTED;
+    if (event->type >= EVENT_COMPLETED && event->type <= EVENT_CANCELLED) {
+        flow->has_ended = true;
+        flow->r->row.end_seq = event->seq;
+        flow->r->row.ended_ms = event->at_ms;
+    }
+}
+
+void flow_say(struct flow *flow, const struct session_out *out, const char *detail)
+{
+    for (size_t i = 0; i < out->events_n; i++) {
+        const struct session_event *from = &out->events[i];
+        struct store_event *event = &flow->change->events[flow->change->events_n++];
+
+        *event = (struct store_event){.seq = ++flow->c->seq,
+                                      .type = from->type,
+                                      .attempt = from->attempt,
+                                      .at_ms = clock_unix_ms()};
+        snprintf(event->party_id, sizeof event->party_id, "%s", record_party(flow->r, from->seat));
+        if (detail && from->type != EVENT_JOINED && from->type != EVENT_PARTY_COMPLETED)
+            snprintf(event->detail, sizeof event->detail, "%s", detail);
+        note_event(flow, event);
+        log_one(flow->r, event);
+    }
+}
+
+static void count_end(struct coordinator *c, const struct record *r)
+{
+    metric_add(c->ended_by[r->state.type][r->state.status], 1);
+    metric_observe_us(c->duration[coordinator_class(r->state.type)],
+                      clock_steady_us() - r->started_us);
+}
+
+static void publish(struct flow *flow)
+{
+    const struct change *change = flow->change;
+
+    if (flow->has_begun)
+        publish_invitation(flow->c, flow->r, change->attempt.attempt);
+    for (size_t i = 0; i < change->events_n; i++)
+        if (change->events[i].type == EVENT_STARTED)
+            publish_started(flow->c, flow->r, &change->events[i]);
+    if (flow->has_ended)
+        publish_end(flow->c, flow->r);
+}
+
+/* Let readers see the state as it is. */
+static void show(struct record *r)
+{
+    struct store_row row;
+
+    record_project(&row, r);
+    store_row_free(&r->row);
+    r->row = row;
+}
+
+/* The end is durable: everybody may know. */
+static void settle(struct flow *flow)
+{
+    struct record *r = flow->r;
+
+    show(r);
+    r->is_settling = false;
+    r->has_ended = true;
+    record_end(flow->c, r);
+    count_end(flow->c, r);
+}
+
+static void finish(struct flow *flow, enum db_result result)
+{
+    struct record *r = flow->r;
+
+    if (flow->has_ended && result == DB_OK)
+        settle(flow);
+    if (result == DB_OK && !flow->change->existed)
+        publish(flow);
+    if (flow->has_ended && result == DB_OK)
+        watch_settled(flow->c, r);
+    if (flow->done)
+        flow->done(flow->arg, flow, result);
+}
+
+static void committed(void *arg, enum db_result result)
+{
+    struct change *change = arg;
+    struct flow *flow = change->owner;
+
+    flow->r->commits_pending--;
+    if (result != DB_OK && !change->is_new) {
+        service_fault("the session database cannot be written");
+        flow_drop(flow);
+        return;
+    }
+    if (change->events_n > 0 && change->events[change->events_n - 1].seq > flow->c->committed_seq)
+        flow->c->committed_seq = change->events[change->events_n - 1].seq;
+    finish(flow, result);
+    flow_drop(flow);
+}
+
+static void written(void *arg, enum db_result result)
+{
+    struct change *change = arg;
+    struct flow *flow = change->owner;
+
+    flow->r->commits_pending--;
+    if (result != DB_OK)
+        service_fault("the session database cannot be written");
+    flow_drop(flow);
+}
+
+void flow_commit(struct flow *flow, bool must)
+{
+    struct record *r = flow->r;
+    struct change *change = flow->change;
+    bool durable = must || flow->has_begun || flow->has_ended || change->is_new;
+
+    record_project(&change->row, r);
+    r->commits_pending++;
+    if (flow->has_ended) {
+        r->is_settling = true;
+        dispatch_released(flow->c, r);
+    } else if (!r->is_settling) {
+        show(r);
+    }
+    if (!durable)
+        publish(flow);
+    db_submit(flow->c->db, durable ? DB_DURABLE : DB_LAZY, store_change,
+              durable ? committed : written, change);
+    if (!durable)
+        watch_changed(flow->c, r);
+    if (flow->has_ended || r->is_new)
+        return;
+    if (durable)
+        watch_changed(flow->c, r);
+}

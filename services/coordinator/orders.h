@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The operator's freeze orders: taken if signed by OPERATOR_KEY, kept, and handed to every party by
+ * ListInvitations. Parties enforce them; here they only spare callers a late refusal. */
+#ifndef COORDINATOR_ORDERS_H
+#define COORDINATOR_ORDERS_H
+
+#include "services/coordinator/store_read.h"
+#include "system/rpc/server.h"
+
+struct coordinator;
+struct orders;
+
+/* |operator_key| NULL: every order is refused. |load| is what was stored. */
+struct orders *orders_new(const uint8_t *operator_key, const struct store_load *load);
+void orders_free(struct orders *orders);
+/* False with |status| if the account or the whole system is frozen. */
+bool orders_allow(const struct orders *orders, const char *account_id, struct rpc_status *status);
+/* The last one that is durable. */
+int64_t orders_seq(const struct orders *orders);
+
+/* Handler of SessionCoordinator/SubmitOrder. */
+rpc_handler submit_order;
+
+#endif

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What parties call with a token of their own: JoinSession, MarkPartyReady, SubmitDelegateShare.
+ * ReportCompletion is report.h's. */
+#ifndef COORDINATOR_PARTY_CALLS_H
+#define COORDINATOR_PARTY_CALLS_H
+
+#include "services/coordinator/coordinator.h"
+
+rpc_handler join_session;
+rpc_handler mark_party_ready;
+rpc_handler submit_delegate_share;
+
+/* A session token for this session and party, or the refusal. */
+struct rpc_status party_token_check(const struct coordinator *c, const char *token,
+                                    const char *session_id, const char *party_id);
+
+#endif

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Who may call what, in one table. */
+#include "services/coordinator/routes.h"
+
+#include "services/coordinator/create.h"
+#include "services/coordinator/invitations.h"
+#include "services/coordinator/orders.h"
+#include "services/coordinator/party_calls.h"
+#include "services/coordinator/reads.h"
+#include "services/coordinator/report.h"
+#include "system/access/access.h"
+
+#define PATH(name) "mpc.coordinator.v1.SessionCoordinator/" name
+#define TYPES(name)                                                                                \
+    .request = &mpc__coordinator__v1__##name##_request__descriptor,                                \
+    .response = &mpc__coordinator__v1__##name##_response__descriptor
+
+enum {
+    CALLERS = ACCESS_SERVICE | ACCESS_API_KEY,
+    READERS = CALLERS | ACCESS_PARTY,
+    /* the token is in the message */
+    PROVEN = ACCESS_OPEN
+};
+
+const struct rpc_method coordinator_methods[] = {
+    {PATH("SelectParties"), TYPES(select_parties), .handle = select_parties, .access = CALLERS},
+    {PATH("CreateSession"), TYPES(create_session), .handle = create_session, .access = CALLERS},
+    {PATH("JoinSession"), TYPES(join_session), .handle = join_session, .access = PROVEN},
+    {PATH("MarkPartyReady"), TYPES(mark_party_ready), .handle = mark_party_ready, .access = PROVEN},
+    {PATH("GetSessionStatus"), TYPES(get_session_status), .handle = get_session_status,
+     .access = READERS},
+    {PATH("ReportCompletion"), TYPES(report_completion), .handle = report_completion,
+     .access = PROVEN},
+    {PATH("CancelSession"), TYPES(cancel_session), .handle = cancel_session, .access = CALLERS},
+    {PATH("SubmitDelegateShare"), TYPES(submit_delegate_share), .handle = submit_delegate_share,
+     .access = PROVEN},
+    {PATH("ListSessionEvents"), TYPES(list_session_events), .handle = list_session_events,
+     .access = READERS},
+    {PATH("WatchSession"), TYPES(watch_session), .is_stream = true, .handle = watch_session,
+     .access = READERS},
+    {PATH("ListSessions"), TYPES(list_sessions), .handle = list_sessions, .access = CALLERS},
+    {PATH("ListInvitations"), TYPES(list_invitations), .handle = list_invitations,
+     .access = ACCESS_PARTY},
+    {PATH("SubmitOrder"), TYPES(submit_order), .handle = submit_order, .access = CALLERS},
+    {0},
+};
+
+#define SESSION "/api/v1/sessions/{session_id}"
+
+const struct rpc_route coordinator_routes[] = {
+    {"POST", "/api/v1/sessions", PATH("CreateSession"), 201},
+    {"GET", "/api/v1/sessions", PATH("ListSessions"), 200},
+    {"GET", SESSION, PATH("GetSessionStatus"), 200},
+    {"POST", SESSION "/join", PATH("JoinSession"), 200},
+    {"POST", SESSION "/ready", PATH("MarkPartyReady"), 200},
+    {"POST", SESSION "/complete", PATH("ReportCompletion"), 200},
+    {"POST", SESSION "/cancel", PATH("CancelSession"), 200},
+    {"GET", SESSION "/events", PATH("ListSessionEvents"), 200},
+    {0},
+};
