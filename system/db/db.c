@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The face of db.h: opening by URL, handing works to the thread (worker.c) and their ends to the
- * loop. A done callback runs on the loop's thread only, from the async handle or inside db_close. */
+ * loop. A done callback runs on the loop's thread only, in the async handle or db_close. */
 #include "system/core/buffer.h"
 #include "system/core/log.h"
 #include "system/db/worker.h"

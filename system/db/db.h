@@ -49,7 +49,7 @@ struct db *db_open(uv_loop_t *loop, const struct db_params *params, char error[D
 /* Finishes what was submitted, then closes. */
 void db_close(struct db *db);
 
-/* Runs in the database's thread, inside a transaction. Anything but DB_OK takes its changes back. */
+/* In the database's thread, inside a transaction. Anything but DB_OK takes its changes back. */
 typedef enum db_result db_work(struct db_tx *tx, void *arg);
 typedef void db_done(void *arg, enum db_result result);
 
