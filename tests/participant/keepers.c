@@ -1,0 +1,692 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* keepers.h. Frames are written whole and blocking, read as they come. */
+#include "keepers.h"
+
+#include "participant/keeper.h"
+#include "quorate/certificate.h"
+#include "quorate/signature.h"
+#include "system/access/identity.h"
+#include "system/core/buffer.h"
+#include "system/core/clock.h"
+#include "system/core/ids.h"
+#include "system/service/library.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <sodium.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+enum { SILENCE_MS = 60000, FRONT_FD = 3 };
+
+typedef Mpc__Keeper__V1__ToKeeper to_keeper;
+typedef Mpc__Keeper__V1__FromKeeper from_keeper;
+
+bool keepers_main(int argc, char **argv, int *result)
+{
+    if (argc < 2 || strcmp(argv[1], "--keeper") != 0)
+        return false;
+    *result = keeper_main(argc, argv);
+    return true;
+}
+
+int64_t keepers_now(void)
+{
+    return clock_unix_ms();
+}
+
+/* Files of a keeper */
+
+static void write_file(const char *directory, const char *name, const void *b, size_t len)
+{
+    char path[256];
+    int fd;
+
+    snprintf(path, sizeof path, "%s/%s", directory, name);
+    fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, b, len), (ssize_t)len);
+    close(fd);
+}
+
+static void add_hex(struct buffer *text, const char *name, const uint8_t *b, size_t len)
+{
+    char hex[129];
+
+    hex_encode(hex, b, len);
+    buffer_printf(text, "%s=%s\n", name, hex);
+}
+
+static void write_settings(struct keepers *k, const struct keeper_seat *seat)
+{
+    struct buffer text = {0};
+    const uint8_t master[32] = {7};
+
+    buffer_printf(&text, "ENVIRONMENT=development\nLOG_LEVEL=warn\nDATA_DIR=%s\n", seat->directory);
+    buffer_printf(&text, "IDENTITY_KEY_FILE=%s/identity.key\nCERTIFICATE_FILE=%s/party.cert\n",
+                  seat->directory, seat->directory);
+    add_hex(&text, "CRYPTO_MASTER_KEY", master, 32);
+    add_hex(&text, "CA_KEY", k->ca_key, 32);
+    add_hex(&text, "INITIATOR_KEYS", k->initiator_key, 32);
+    add_hex(&text, "CALLER_KEYS", k->caller_key, 32);
+    add_hex(&text, "OPERATOR_KEY", k->operator_key, 32);
+    if (k->options.settings)
+        buffer_text(&text, k->options.settings);
+    write_file(seat->directory, "env", text.b, text.len);
+    buffer_free(&text);
+}
+
+static void make_seat(struct keepers *k, size_t i, const char *role)
+{
+    struct keeper_seat *seat = &k->seats[i];
+    struct identity identity = {0};
+    char seed[65];
+    uint8_t *b;
+    size_t len;
+
+    snprintf(seat->party_id, sizeof seat->party_id, "party-%zu", i + 1);
+    snprintf(seat->directory, sizeof seat->directory, "%s/%zu", k->directory, i + 1);
+    assert_int_equal(mkdir(seat->directory, 0700), 0);
+    randombytes_buf(seat->seed, 32);
+    crypto_sign_seed_keypair(seat->key, seat->secret, seat->seed);
+    strcpy(identity.party_id, seat->party_id);
+    strcpy(identity.role, role);
+    memcpy(identity.key, seat->key, 32);
+    b = identity_issue(&len, &identity, k->ca_secret);
+    write_file(seat->directory, "party.cert", b, len);
+    seat->certificate = mpc__session__v1__party_certificate__unpack(NULL, len, b);
+    free(b);
+    hex_encode(seed, seat->seed, 32);
+    write_file(seat->directory, "identity.key", seed, 64);
+    write_settings(k, seat);
+}
+
+/* Processes */
+
+static void exec_keeper(const struct keeper_seat *seat, int fd)
+{
+    char env_file[256];
+
+    snprintf(env_file, sizeof env_file, "%s/env", seat->directory);
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (fd != FRONT_FD)
+        dup2(fd, FRONT_FD);
+    (void)close_range(FRONT_FD + 1, ~0U, 0);
+    execl("/proc/self/exe", "test", "--keeper", "--env-file", env_file, (char *)NULL);
+    _exit(127);
+}
+
+/* The next frame of a seat, or NULL. */
+static from_keeper *next_frame(struct keeper_seat *seat)
+{
+    from_keeper *frame;
+    uint32_t len;
+
+    if (seat->in_len < 4)
+        return NULL;
+    len = (uint32_t)seat->in[0] << 24 | (uint32_t)seat->in[1] << 16 | (uint32_t)seat->in[2] << 8 |
+          seat->in[3];
+    if (seat->in_len - 4 < len)
+        return NULL;
+    frame = mpc__keeper__v1__from_keeper__unpack(NULL, len, seat->in + 4);
+    assert_non_null(frame);
+    seat->in_len -= 4 + (size_t)len;
+    memmove(seat->in, seat->in + 4 + len, seat->in_len);
+    return frame;
+}
+
+/* False at the end of the socket. */
+static bool fill(struct keeper_seat *seat)
+{
+    ssize_t n;
+
+    if (seat->in_cap - seat->in_len < 65536) {
+        seat->in_cap = 2 * seat->in_cap + 65536;
+        seat->in = realloc(seat->in, seat->in_cap);
+        assert_non_null(seat->in);
+    }
+    n = read(seat->fd, seat->in + seat->in_len, seat->in_cap - seat->in_len);
+    if (n > 0)
+        seat->in_len += (size_t)n;
+    return n > 0;
+}
+
+bool keepers_start(struct keepers *k, size_t i)
+{
+    struct keeper_seat *seat = &k->seats[i];
+    from_keeper *frame;
+    int pair[2];
+
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+    seat->pid = fork();
+    assert_true(seat->pid >= 0);
+    if (seat->pid == 0)
+        exec_keeper(seat, pair[1]);
+    close(pair[1]);
+    seat->fd = pair[0];
+    seat->in_len = 0;
+    seat->is_gone = false;
+    while (!(frame = next_frame(seat))) {
+        if (!fill(seat))
+            return false;
+    }
+    assert_int_equal(frame->reply_case, MPC__KEEPER__V1__FROM_KEEPER__REPLY_READY);
+    assert_string_equal(frame->ready->party_id, seat->party_id);
+    memcpy(seat->boot_id, frame->ready->boot_id.data, 16);
+    mpc__keeper__v1__from_keeper__free_unpacked(frame, NULL);
+    return true;
+}
+
+static int reap(struct keeper_seat *seat)
+{
+    int status = 0;
+
+    if (seat->pid > 0)
+        assert_int_equal(waitpid(seat->pid, &status, 0), seat->pid);
+    seat->pid = 0;
+    if (seat->fd >= 0)
+        close(seat->fd);
+    seat->fd = -1;
+    seat->is_gone = true;
+    return status;
+}
+
+void keepers_kill(struct keepers *k, size_t i)
+{
+    struct keeper_seat *seat = &k->seats[i];
+
+    if (seat->pid > 0)
+        kill(seat->pid, SIGKILL);
+    (void)reap(seat);
+}
+
+int keepers_stop(struct keepers *k, size_t i)
+{
+    struct keeper_seat *seat = &k->seats[i];
+
+    shutdown(seat->fd, SHUT_WR);
+    while (fill(seat))
+        seat->in_len = 0;
+    return reap(seat);
+}
+
+static void keypair(uint8_t key[32], uint8_t secret[64])
+{
+    crypto_sign_keypair(key, secret);
+}
+
+struct keepers *keepers_new(size_t n, const struct keepers_options *options)
+{
+    struct keepers *k = calloc(1, sizeof *k);
+
+    assert_non_null(k);
+    (void)library_ctx();
+    (void)signal(SIGPIPE, SIG_IGN);
+    k->n = n;
+    if (options)
+        k->options = *options;
+    strcpy(k->directory, "/tmp/quorate-keepers-XXXXXX");
+    assert_non_null(mkdtemp(k->directory));
+    keypair(k->ca_key, k->ca_secret);
+    keypair(k->initiator_key, k->initiator_secret);
+    keypair(k->caller_key, k->caller_secret);
+    keypair(k->operator_key, k->operator_secret);
+    for (size_t i = 0; i < n; i++) {
+        make_seat(k, i, k->options.with_delegate && i + 1 == n ? "delegate" : "persistent");
+        assert_true(keepers_start(k, i));
+    }
+    return k;
+}
+
+static void forget(from_keeper **frame)
+{
+    if (*frame)
+        mpc__keeper__v1__from_keeper__free_unpacked(*frame, NULL);
+    *frame = NULL;
+}
+
+void keepers_free(struct keepers *k)
+{
+    char command[128];
+
+    for (size_t i = 0; i < k->n; i++) {
+        struct keeper_seat *seat = &k->seats[i];
+
+        if (!seat->is_gone)
+            assert_int_equal(keepers_stop(k, i), 0);
+        mpc__session__v1__party_certificate__free_unpacked(seat->certificate, NULL);
+        free(seat->in);
+    }
+    forget(&k->last_stats);
+    forget(&k->last_share_key);
+    forget(&k->last_sealed);
+    forget(&k->last_answer);
+    forget(&k->last_proof);
+    snprintf(command, sizeof command, "rm -rf '%s'", k->directory);
+    assert_int_equal(system(command), 0);
+    free(k);
+}
+
+/* Requests */
+
+static void fill_times(struct job *job)
+{
+    int64_t now = clock_unix_ms();
+
+    job->deadline_ms = now + 100000;
+    job->attempt_deadline_ms = now + 90000;
+    job->intent.deadline = (uint64_t)(now + 120000) / 1000;
+    job->intent.attempts = 16;
+    randombytes_buf(job->intent.nonce, 32);
+    randombytes_buf(job->intent.request, 16);
+    id_new(job->session_id);
+}
+
+struct job keepers_keygen(const struct keepers *k, size_t n, size_t t)
+{
+    struct job job = {.type = "keygen", .members_n = n, .threshold_n = (uint32_t)n};
+    char account[37];
+
+    fill_times(&job);
+    job.intent.operation = QRT_OP_KEYGEN;
+    job.intent.suite = QRT_SUITE_ECDSA;
+    job.intent.profile = QRT_PROFILE_1;
+    job.intent.purpose = QRT_PURPOSE_TRANSACTION;
+    job.intent.t = (uint16_t)t;
+    job.intent.parties_n = (uint16_t)n;
+    id_new(account);
+    assert_true(id_parse(job.intent.account, account));
+    for (size_t i = 0; i < n; i++) {
+        job.members[i] = i;
+        job.intent.parties[i] = (uint16_t)(i + 1);
+        crypto_hash_sha256(job.intent.idk[i], k->seats[i].key, 32);
+    }
+    return job;
+}
+
+struct job keepers_sign(const struct job *keygen, const uint8_t key_id[32], const size_t *members,
+                        size_t n)
+{
+    static const uint8_t message[] = "pay nobody nothing";
+    struct job job = {.type = "sign", .members_n = n, .threshold_n = keygen->threshold_n};
+
+    job.intent = keygen->intent;
+    fill_times(&job);
+    job.intent.operation = QRT_OP_SIGN;
+    memset(job.intent.idk, 0, sizeof job.intent.idk);
+    memcpy(job.intent.keyid, key_id, 32);
+    job.intent.digest = QRT_DIGEST_KECCAK256;
+    job.intent.message = message;
+    job.intent.message_len = sizeof message;
+    for (size_t i = 0; i < n; i++)
+        job.members[i] = members[i];
+    return job;
+}
+
+/* Packed and unpacked, so that all memory is its own. */
+static Mpc__Session__V1__Setup *own(const Mpc__Session__V1__Setup *setup)
+{
+    size_t len = mpc__session__v1__setup__get_packed_size(setup);
+    uint8_t *b = malloc(len);
+    Mpc__Session__V1__Setup *copy;
+
+    mpc__session__v1__setup__pack(setup, b);
+    copy = mpc__session__v1__setup__unpack(NULL, len, b);
+    free(b);
+    assert_non_null(copy);
+    return copy;
+}
+
+static void fill_members(const struct keepers *k, const struct job *job,
+                         Mpc__Session__V1__Member *rows, Mpc__Session__V1__Member **list)
+{
+    for (size_t i = 0; i < job->members_n; i++) {
+        const struct keeper_seat *seat = &k->seats[job->members[i]];
+
+        mpc__session__v1__member__init(&rows[i]);
+        rows[i].party_id = (char *)seat->party_id;
+        rows[i].index = (uint32_t)job->members[i] + 1;
+        rows[i].certificate = seat->certificate;
+        rows[i].boot_id = (ProtobufCBinaryData){16, (uint8_t *)seat->boot_id};
+        list[i] = &rows[i];
+    }
+}
+
+Mpc__Session__V1__Setup *keepers_setup(const struct keepers *k, const struct job *job)
+{
+    Mpc__Session__V1__Setup setup = MPC__SESSION__V1__SETUP__INIT, *made;
+    Mpc__Session__V1__Member rows[KEEPERS_MAX], *list[KEEPERS_MAX];
+    size_t cap = qrt_intent_size(&job->intent), len;
+    uint8_t *intent = malloc(cap), signature[64];
+    char account[37];
+
+    assert_int_equal(qrt_intent_encode(&job->intent, intent, cap, &len), QRT_OK);
+    qrt_intent_sign(signature, library_ctx(), intent, len,
+                    job->by_caller ? k->caller_secret : k->initiator_secret);
+    id_text(account, job->intent.account);
+    fill_members(k, job, rows, list);
+    setup.session_id = (char *)job->session_id;
+    setup.session_type = (char *)job->type;
+    setup.attempt = job->attempt;
+    setup.account_id = account;
+    setup.threshold_t = job->intent.t;
+    setup.threshold_n = job->threshold_n;
+    setup.intent = (ProtobufCBinaryData){len, intent};
+    setup.intent_signature = (ProtobufCBinaryData){64, signature};
+    setup.initiator_key =
+        (ProtobufCBinaryData){32, (uint8_t *)(job->by_caller ? k->caller_key : k->initiator_key)};
+    setup.members = list;
+    setup.n_members = job->members_n;
+    setup.deadline_ms = job->deadline_ms;
+    setup.attempt_deadline_ms = job->attempt_deadline_ms;
+    setup.trace_id = "00000000000000000000000000000000";
+    if (job->has_presignature)
+        setup.presignature_id = (ProtobufCBinaryData){32, (uint8_t *)job->presignature_id};
+    if (job->has_user_key)
+        setup.user_public_key = (ProtobufCBinaryData){32, (uint8_t *)job->user_key};
+    made = own(&setup);
+    free(intent);
+    return made;
+}
+
+void keepers_send(struct keepers *k, size_t i, const to_keeper *frame)
+{
+    struct keeper_seat *seat = &k->seats[i];
+    size_t len = mpc__keeper__v1__to_keeper__get_packed_size(frame), at = 0;
+    uint8_t *b = malloc(4 + len);
+
+    for (int j = 0; j < 4; j++)
+        b[j] = (uint8_t)(len >> (24 - 8 * j));
+    mpc__keeper__v1__to_keeper__pack(frame, b + 4);
+    while (!seat->is_gone && at < 4 + len) {
+        ssize_t n = send(seat->fd, b + at, 4 + len - at, MSG_NOSIGNAL);
+
+        if (n <= 0)
+            break;
+        at += (size_t)n;
+    }
+    free(b);
+}
+
+void keepers_open(struct keepers *k, size_t i, const Mpc__Session__V1__Setup *setup)
+{
+    to_keeper frame = MPC__KEEPER__V1__TO_KEEPER__INIT;
+    Mpc__Keeper__V1__Open open = MPC__KEEPER__V1__OPEN__INIT;
+
+    open.setup = (Mpc__Session__V1__Setup *)setup;
+    frame.request_case = MPC__KEEPER__V1__TO_KEEPER__REQUEST_OPEN;
+    frame.open = &open;
+    keepers_send(k, i, &frame);
+}
+
+void keepers_open_all(struct keepers *k, const struct job *job)
+{
+    Mpc__Session__V1__Setup *setup = keepers_setup(k, job);
+
+    for (size_t i = 0; i < job->members_n; i++)
+        keepers_open(k, job->members[i], setup);
+    mpc__session__v1__setup__free_unpacked(setup, NULL);
+}
+
+void keepers_close(struct keepers *k, size_t i, const char *session_id)
+{
+    to_keeper frame = MPC__KEEPER__V1__TO_KEEPER__INIT;
+    Mpc__Keeper__V1__Close close_it = MPC__KEEPER__V1__CLOSE__INIT;
+
+    close_it.session_id = (char *)session_id;
+    frame.request_case = MPC__KEEPER__V1__TO_KEEPER__REQUEST_CLOSE;
+    frame.close = &close_it;
+    keepers_send(k, i, &frame);
+}
+
+void keepers_deliver(struct keepers *k, const struct letter *letter)
+{
+    to_keeper frame = MPC__KEEPER__V1__TO_KEEPER__INIT;
+    Mpc__Keeper__V1__Deliver deliver = MPC__KEEPER__V1__DELIVER__INIT;
+
+    deliver.session_id = (char *)letter->session_id;
+    deliver.attempt = letter->attempt;
+    deliver.from = k->seats[letter->from].party_id;
+    deliver.payload = (ProtobufCBinaryData){letter->len, (uint8_t *)letter->b};
+    frame.request_case = MPC__KEEPER__V1__TO_KEEPER__REQUEST_DELIVER;
+    frame.deliver = &deliver;
+    keepers_send(k, letter->to, &frame);
+}
+
+/* Answers */
+
+static size_t seat_of(const struct keepers *k, const char *party_id)
+{
+    for (size_t i = 0; i < k->n; i++) {
+        if (strcmp(k->seats[i].party_id, party_id) == 0)
+            return i;
+    }
+    fail_msg("a message to nobody: %s", party_id);
+    return 0;
+}
+
+static void carry(struct keepers *k, size_t from, Mpc__Keeper__V1__Send *send)
+{
+    if (k->send)
+        k->send(k, from, send, k->arg);
+    for (size_t i = 0; i < send->n_messages; i++) {
+        const Mpc__Keeper__V1__Outgoing *m = send->messages[i];
+
+        for (size_t j = 0; j < m->n_to; j++) {
+            const struct letter letter = {from,          seat_of(k, m->to[j]), send->session_id,
+                                          send->attempt, m->payload.data,      m->payload.len};
+
+            if (!k->letter || k->letter(k, &letter, k->arg))
+                keepers_deliver(k, &letter);
+        }
+    }
+}
+
+static void copy_result(struct told *told, const ProtobufCBinaryData *b)
+{
+    assert_true(b->len <= sizeof told->b);
+    if (b->len)
+        memcpy(told->b, b->data, b->len);
+    told->len = b->len;
+}
+
+static void note(struct keepers *k, size_t who, const Mpc__Keeper__V1__Outcome *outcome)
+{
+    struct told *told = &k->told[k->told_n++];
+
+    assert_true(k->told_n < OUTCOMES_MAX);
+    *told = (struct told){.who = who, .attempt = outcome->attempt, .kind = outcome->outcome_case};
+    snprintf(told->session_id, sizeof told->session_id, "%s", outcome->session_id);
+    switch (outcome->outcome_case) {
+    case MPC__KEEPER__V1__OUTCOME__OUTCOME_KEY:
+        copy_result(told, &outcome->key->certificate);
+        break;
+    case MPC__KEEPER__V1__OUTCOME__OUTCOME_SIGNATURE:
+        copy_result(told, &outcome->signature->signature);
+        break;
+    case MPC__KEEPER__V1__OUTCOME__OUTCOME_PRESIGNATURE:
+        copy_result(told, &outcome->presignature->presignature_id);
+        break;
+    case MPC__KEEPER__V1__OUTCOME__OUTCOME_FAILURE:
+        snprintf(told->code, sizeof told->code, "%s", outcome->failure->code);
+        snprintf(told->text, sizeof told->text, "%s", outcome->failure->text);
+        told->retry = outcome->failure->retry;
+        told->culprit = outcome->failure->culprit;
+        told->len = outcome->failure->evidence.len;
+        break;
+    default:
+        fail_msg("an outcome of no kind");
+    }
+}
+
+static void keep_last(from_keeper **place, from_keeper *frame)
+{
+    forget(place);
+    *place = frame;
+}
+
+/* Takes the frame over. */
+static void take(struct keepers *k, size_t who, from_keeper *frame)
+{
+    switch (frame->reply_case) {
+    case MPC__KEEPER__V1__FROM_KEEPER__REPLY_SEND:
+        carry(k, who, frame->send);
+        break;
+    case MPC__KEEPER__V1__FROM_KEEPER__REPLY_OUTCOME:
+        note(k, who, frame->outcome);
+        break;
+    case MPC__KEEPER__V1__FROM_KEEPER__REPLY_STATS:
+        keep_last(&k->last_stats, frame);
+        return;
+    case MPC__KEEPER__V1__FROM_KEEPER__REPLY_SHARE_KEY:
+        keep_last(&k->last_share_key, frame);
+        return;
+    case MPC__KEEPER__V1__FROM_KEEPER__REPLY_SEALED_SHARE:
+        keep_last(&k->last_sealed, frame);
+        return;
+    case MPC__KEEPER__V1__FROM_KEEPER__REPLY_SHARE_ANSWER:
+        keep_last(&k->last_answer, frame);
+        return;
+    case MPC__KEEPER__V1__FROM_KEEPER__REPLY_PROOF:
+        keep_last(&k->last_proof, frame);
+        return;
+    default:
+        fail_msg("a frame of no kind");
+    }
+    mpc__keeper__v1__from_keeper__free_unpacked(frame, NULL);
+}
+
+static bool is_done(struct keepers *k, bool (*done)(struct keepers *k, void *arg), void *arg)
+{
+    return done(k, arg);
+}
+
+/* Frames of |i|, one at a time, until |done|. */
+static bool take_frames(struct keepers *k, size_t i, bool (*done)(struct keepers *k, void *arg),
+                        void *arg)
+{
+    from_keeper *frame;
+
+    while (!k->seats[i].is_gone && (frame = next_frame(&k->seats[i]))) {
+        take(k, i, frame);
+        if (is_done(k, done, arg))
+            return true;
+    }
+    return false;
+}
+
+void keepers_relay(struct keepers *k, bool (*done)(struct keepers *k, void *arg), void *arg)
+{
+    while (!is_done(k, done, arg)) {
+        struct pollfd fds[KEEPERS_MAX];
+
+        for (size_t i = 0; i < k->n; i++)
+            fds[i] =
+                (struct pollfd){.fd = k->seats[i].is_gone ? -1 : k->seats[i].fd, .events = POLLIN};
+        assert_true(poll(fds, k->n, SILENCE_MS) > 0);
+        for (size_t i = 0; i < k->n; i++) {
+            if (!fds[i].revents || k->seats[i].is_gone)
+                continue;
+            if (!fill(&k->seats[i]))
+                (void)reap(&k->seats[i]);
+            if (take_frames(k, i, done, arg))
+                return;
+        }
+    }
+}
+
+const struct told *keepers_told(const struct keepers *k, size_t who, const char *session_id,
+                                uint32_t attempt)
+{
+    for (size_t i = 0; i < k->told_n; i++) {
+        const struct told *told = &k->told[i];
+
+        if (told->who == who && told->attempt == attempt &&
+            strcmp(told->session_id, session_id) == 0)
+            return told;
+    }
+    return NULL;
+}
+
+static bool all_told(struct keepers *k, void *arg)
+{
+    const struct job *job = arg;
+
+    for (size_t i = 0; i < job->members_n; i++) {
+        if (!keepers_told(k, job->members[i], job->session_id, job->attempt))
+            return false;
+    }
+    return true;
+}
+
+void keepers_play(struct keepers *k, const struct job *job)
+{
+    keepers_relay(k, all_told, (void *)job);
+}
+
+static bool has_stats(struct keepers *k, void *arg)
+{
+    (void)arg;
+    return k->last_stats != NULL;
+}
+
+void keepers_sync(struct keepers *k, size_t i)
+{
+    to_keeper frame = MPC__KEEPER__V1__TO_KEEPER__INIT;
+    Mpc__Keeper__V1__GetStats get = MPC__KEEPER__V1__GET_STATS__INIT;
+
+    forget(&k->last_stats);
+    frame.request_case = MPC__KEEPER__V1__TO_KEEPER__REQUEST_GET_STATS;
+    frame.get_stats = &get;
+    keepers_send(k, i, &frame);
+    keepers_relay(k, has_stats, NULL);
+}
+
+void keepers_make_key(struct keepers *k, const struct job *job, uint8_t key_id[32], uint8_t pk[33])
+{
+    const struct told *first;
+    struct qrt_key_certificate certificate;
+
+    keepers_open_all(k, job);
+    keepers_play(k, job);
+    first = keepers_told(k, job->members[0], job->session_id, job->attempt);
+    for (size_t i = 0; i < job->members_n; i++) {
+        const struct told *told = keepers_told(k, job->members[i], job->session_id, job->attempt);
+
+        if (told->kind != MPC__KEEPER__V1__OUTCOME__OUTCOME_KEY)
+            fail_msg("keeper %zu: %s: %s", i, told->code, told->text);
+        assert_int_equal(told->len, first->len);
+        assert_memory_equal(told->b, first->b, first->len);
+    }
+    assert_int_equal(qrt_certificate_open(&certificate, library_ctx(), first->b, first->len),
+                     QRT_OK);
+    memcpy(key_id, certificate.keyid, 32);
+    memcpy(pk, certificate.pk, 33);
+}
+
+bool keepers_is_signed(const struct told *told, const struct job *job, const uint8_t pk[33])
+{
+    struct qrt_sig sig = {.recid = told->b[64]};
+    struct qrt_hash digest;
+    struct qrt_pubkey key;
+
+    if (told->kind != MPC__KEEPER__V1__OUTCOME__OUTCOME_SIGNATURE || told->len != 65)
+        return false;
+    memcpy(sig.r, told->b, 32);
+    memcpy(sig.s, told->b + 32, 32);
+    memcpy(key.b, pk, 33);
+    return qrt_digest(&digest, library_ctx(), (enum qrt_digest)job->intent.digest,
+                      job->intent.message, job->intent.message_len) == QRT_OK &&
+           qrt_sig_verify(library_ctx(), &sig, &digest, &key) == QRT_OK;
+}
