@@ -43,7 +43,6 @@ struct create {
     uint64_t started_us;
     unsigned wait_s;
     struct store_insert insert;
-    struct store_session session;
     struct store_finish finish;
     struct store_forget forget;
 };
@@ -212,14 +211,31 @@ static void wait_for_end(struct create *op)
     await_session(op->s, op->account.session_id, wait_s * 1000, op->account.trace_id, end);
 }
 
-static void session_noted(void *arg, enum db_result result)
+/* What a restart would want to know; nobody waits for it. */
+struct note {
+    struct account_service *s;
+    struct account account;
+    struct store_session session;
+};
+
+static void noted(void *arg, enum db_result result)
 {
-    struct create *op = ((struct store_session *)arg)->owner;
+    struct note *note = ((struct store_session *)arg)->owner;
 
     if (result == DB_FAILED)
-        (void)lookup_database_fault(op->s); /* the coordinator knows the account: resume finds it */
-    lookup_forget(op->s, op->account.account_id);
-    wait_for_end(op);
+        (void)lookup_database_fault(note->s); /* the coordinator knows it: create_resume asks */
+    lookup_forget(note->s, note->account.account_id);
+    free(note);
+}
+
+static void note_session(struct create *op)
+{
+    struct note *note = mem_new(1, sizeof *note);
+
+    note->s = op->s;
+    note->account = op->account;
+    note->session = (struct store_session){.owner = note, .account = &note->account};
+    db_submit(op->s->db, DB_LAZY, store_session, noted, &note->session);
 }
 
 static void forgotten(void *arg, enum db_result result)
@@ -256,8 +272,8 @@ static void session_created(void *arg, const struct rpc_status *status,
         reply_keygen(op, r);
     else if (op->call && op->wait_s == 0)
         reply_account(op);
-    op->session = (struct store_session){.owner = op, .account = &op->account};
-    db_submit(op->s->db, DB_LAZY, store_session, session_noted, &op->session);
+    note_session(op);
+    wait_for_end(op);
 }
 
 static void create_session(struct create *op, Mpc__Session__V1__Member **members, size_t n)
