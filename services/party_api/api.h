@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the parts of server-party-api share: the delegate's front, the shares that wait for their
+ * owners' word, and the calls that wait for a session. One loop, one thread.
+ *
+ * A call is checked, put on the list of waiting calls, and finished once: by what the front tells
+ * of its session, or by time (504 with the session's id; the session goes on). */
+#ifndef SERVICES_PARTY_API_API_H
+#define SERVICES_PARTY_API_API_H
+
+#include "participant/front.h"
+#include "party_api.pb-c.h"
+#include "services/party_api/kept.h"
+#include "system/rpc/server.h"
+
+#include <uv.h>
+
+enum { API_X25519_BYTES = 32, API_WAITING_MAX = 4096, API_SHARE_MAX = 700 << 10 };
+
+enum waiting_kind { WAITING_GENERATE, WAITING_CONFIRM, WAITING_SIGN };
+
+/* Where a call stands: the front's answer to front_ask, the keeper's to a share, the session's
+ * end. */
+enum waiting_step { WAITING_FOR_JOIN, WAITING_FOR_KEEPER, WAITING_FOR_SESSION };
+
+struct waiting {
+    struct waiting *next;
+    struct rpc_call *call;
+    enum waiting_kind kind;
+    enum waiting_step step;
+    char session_id[ID_TEXT_MAX];
+    int64_t until_ms;
+    /* generate: whom the share is sealed to, if the caller said so */
+    bool has_user_key;
+    uint8_t user_key[API_X25519_BYTES];
+    /* sign: the share, sealed to the keeper, until it was lent */
+    uint8_t *share;
+    size_t share_len;
+};
+
+struct api {
+    struct front *front;
+    struct kept_list kept;
+    struct waiting *waiting;
+    size_t waiting_n;
+    /* USER_SHARE_PUBLIC_KEY is set */
+    bool has_default_key;
+    uv_timer_t sweep;
+};
+
+/* A new waiting call, NULL after it was refused because there are too many. */
+struct waiting *api_wait(struct api *api, struct rpc_call *call, enum waiting_kind kind,
+                         const char *session_id, int64_t longest_ms);
+/* The next call of |kind| for the session, in any step; start with NULL. The one after a finished
+ * call must have been asked for before. */
+struct waiting *api_next(struct api *api, struct waiting *after, enum waiting_kind kind,
+                         const char *session_id);
+/* Take it off the list, then finish its call. */
+void api_reply(struct api *api, struct waiting *waiting, const ProtobufCMessage *response);
+void api_fail(struct api *api, struct waiting *waiting, struct rpc_status status);
+
+/* Join its session; the call may be finished inside. */
+void api_ask(struct api *api, struct waiting *waiting, const char *join_token);
+
+/* The session's id in form; false after the call was refused. */
+bool api_session_id(struct rpc_call *call, const char *session_id);
+/* Is this session known here or reachable with a token? False after a 404 or 409. |view->setup| may
+ * be NULL. */
+bool api_look(struct api *api, struct rpc_call *call, const char *session_id, const char *token,
+              struct front_view *view);
+bool api_is_keygen(const char *session_type);
+bool api_is_sign(const char *session_type);
+
+/* generate.c: making the user's share */
+rpc_handler generate_handle, confirm_handle;
+bool generate_holds(struct api *api, const Mpc__Session__V1__Setup *setup);
+void generate_joined(struct api *api, const char *session_id, const struct rpc_status *status,
+                     const Mpc__Session__V1__Setup *setup);
+void generate_share(struct api *api, const Mpc__Keeper__V1__SealedShare *share);
+void generate_answer(struct api *api, const Mpc__Keeper__V1__ShareAnswer *answer);
+void generate_ended(struct api *api, const char *session_id, const char *status,
+                    const char *detail);
+
+/* sign.c: signing with it */
+rpc_handler sign_handle, share_key_handle;
+void sign_joined(struct api *api, const char *session_id, const struct rpc_status *status,
+                 const Mpc__Session__V1__Setup *setup);
+void sign_answer(struct api *api, const Mpc__Keeper__V1__ShareAnswer *answer);
+void sign_outcome(struct api *api, const Mpc__Keeper__V1__Outcome *outcome);
+void sign_ended(struct api *api, const char *session_id, const char *status, const char *detail);
+
+#endif

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* POST /shares/sign and GET /shares/key. The order is: join, lend the share to the keeper, wait for
+ * its word, open the session, wait for the signature. The keeper forgets the share when the session
+ * ends; here it is a sealed box that only the keeper opens. */
+#include "services/party_api/api.h"
+
+#include "quorate/signature.h"
+#include "system/core/buffer.h"
+#include "system/service/library.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SIGN_WAIT_MS = 30000, SCALAR_BYTES = 32, COMPACT_BYTES = 64, SIGNATURE_BYTES = 65 };
+
+void share_key_handle(struct rpc_call *call, const ProtobufCMessage *message, void *service)
+{
+    Mpc__PartyApi__V1__GetShareKeyResponse response =
+        MPC__PARTY_API__V1__GET_SHARE_KEY_RESPONSE__INIT;
+    const struct api *api = service;
+    const uint8_t *key = front_share_key(api->front);
+    char hex[2 * API_X25519_BYTES + 1];
+
+    (void)message;
+    if (!key) {
+        rpc_fail(call, rpc_error(RPC_UNAVAILABLE, "not_ready", "the keeper is not ready yet"));
+        return;
+    }
+    hex_encode(hex, key, API_X25519_BYTES);
+    response.public_key = hex;
+    response.party_id = (char *)front_party(api->front);
+    rpc_reply(call, &response.base);
+}
+
+static uint8_t *decode_share(struct rpc_call *call, const char *base64, size_t *len)
+{
+    size_t cap = strlen(base64) / 4 * 3 + 3;
+    uint8_t *share = mem_new(cap, 1);
+
+    if (*base64 && cap <= API_SHARE_MAX &&
+        sodium_base642bin(share, cap, base64, strlen(base64), NULL, len, NULL,
+                          sodium_base64_VARIANT_ORIGINAL) == 0 &&
+        *len > crypto_box_SEALBYTES)
+        return share;
+    free(share);
+    rpc_fail(call, rpc_error(RPC_INVALID, "invalid_user_share",
+                             "user_share must be base64 of the share, sealed to this party's key"));
+    return NULL;
+}
+
+/* Joined: see that it is a signing session, then lend. */
+static void lend(struct api *api, struct waiting *waiting, const Mpc__Session__V1__Setup *setup)
+{
+    if (!api_is_sign(setup->session_type)) {
+        api_fail(api, waiting,
+                 rpc_error(RPC_STATE, "wrong_session_type", "session %s signs nothing",
+                           setup->session_id));
+        return;
+    }
+    waiting->step = WAITING_FOR_KEEPER;
+    front_lend(api->front, waiting->session_id, waiting->share, waiting->share_len);
+    free(waiting->share);
+    waiting->share = NULL;
+}
+
+void sign_handle(struct rpc_call *call, const ProtobufCMessage *message, void *service)
+{
+    const Mpc__PartyApi__V1__SignWithShareRequest *request =
+        (const Mpc__PartyApi__V1__SignWithShareRequest *)message;
+    struct api *api = service;
+    struct waiting *waiting;
+    struct front_view view;
+    uint8_t *share;
+    size_t len;
+
+    if (!api_session_id(call, request->session_id))
+        return;
+    share = decode_share(call, request->user_share, &len);
+    if (!share)
+        return;
+    waiting = api_look(api, call, request->session_id, request->join_token, &view)
+                  ? api_wait(api, call, WAITING_SIGN, request->session_id, SIGN_WAIT_MS)
+                  : NULL;
+    if (!waiting) {
+        free(share);
+        return;
+    }
+    waiting->share = share;
+    waiting->share_len = len;
+    api_ask(api, waiting, request->join_token);
+}
+
+void sign_joined(struct api *api, const char *session_id, const struct rpc_status *status,
+                 const Mpc__Session__V1__Setup *setup)
+{
+    struct waiting *waiting = api_next(api, NULL, WAITING_SIGN, session_id), *next;
+
+    for (; waiting; waiting = next) {
+        next = api_next(api, waiting, WAITING_SIGN, session_id);
+        if (waiting->step != WAITING_FOR_JOIN)
+            continue;
+        if (status->code != RPC_OK || !setup)
+            api_fail(api, waiting, *status);
+        else
+            lend(api, waiting, setup);
+    }
+}
+
+static struct rpc_status lend_error(const Mpc__Keeper__V1__ShareAnswer *answer)
+{
+    if (!strcmp(answer->code, "NO_SHARE"))
+        return rpc_error(RPC_INVALID, "invalid_user_share", "user_share: %s", answer->text);
+    if (!strcmp(answer->code, "OVERLOADED"))
+        return rpc_error(RPC_EXHAUSTED, "overloaded", "%s", answer->text);
+    return rpc_error(RPC_UNAVAILABLE, "keeper", "%s", answer->text);
+}
+
+/* The keeper answers in order: this is the answer to the first that waits for it. */
+void sign_answer(struct api *api, const Mpc__Keeper__V1__ShareAnswer *answer)
+{
+    struct waiting *waiting = api_next(api, NULL, WAITING_SIGN, answer->session_id);
+
+    while (waiting && waiting->step != WAITING_FOR_KEEPER)
+        waiting = api_next(api, waiting, WAITING_SIGN, answer->session_id);
+    if (!waiting)
+        return;
+    if (*answer->code) {
+        api_fail(api, waiting, lend_error(answer));
+        return;
+    }
+    waiting->step = WAITING_FOR_SESSION;
+    front_release(api->front, answer->session_id, NULL);
+}
+
+/* The five forms of a signature. */
+struct forms {
+    char r[2 * SCALAR_BYTES + 1], s[2 * SCALAR_BYTES + 1], compact[2 * COMPACT_BYTES + 1];
+    char der[2 * QRT_DER_MAX + 1];
+    Mpc__Session__V1__Signature message;
+};
+
+static bool make_forms(struct forms *forms, const ProtobufCBinaryData *b)
+{
+    struct qrt_sig sig;
+    uint8_t der[QRT_DER_MAX];
+    size_t der_len;
+
+    if (b->len != SIGNATURE_BYTES || qrt_sig_parse(&sig, library_ctx(), b->data, b->len) != QRT_OK)
+        return false;
+    qrt_sig_der(der, &der_len, library_ctx(), &sig);
+    hex_encode(forms->r, b->data, SCALAR_BYTES);
+    hex_encode(forms->s, b->data + SCALAR_BYTES, SCALAR_BYTES);
+    hex_encode(forms->compact, b->data, COMPACT_BYTES);
+    hex_encode(forms->der, der, der_len);
+    mpc__session__v1__signature__init(&forms->message);
+    forms->message.r = forms->r;
+    forms->message.s = forms->s;
+    forms->message.recovery_id = b->data[COMPACT_BYTES];
+    forms->message.der = forms->der;
+    forms->message.compact = forms->compact;
+    return true;
+}
+
+static void reply_signed(struct api *api, struct waiting *waiting, struct forms *forms)
+{
+    Mpc__PartyApi__V1__SignWithShareResponse response =
+        MPC__PARTY_API__V1__SIGN_WITH_SHARE_RESPONSE__INIT;
+    char session_id[ID_TEXT_MAX], status[] = "completed";
+
+    memcpy(session_id, waiting->session_id, sizeof session_id);
+    response.session_id = session_id;
+    response.status = status;
+    response.signature = &forms->message;
+    api_reply(api, waiting, &response.base);
+}
+
+/* A failure is not the session's end: the coordinator may try again with others. */
+void sign_outcome(struct api *api, const Mpc__Keeper__V1__Outcome *outcome)
+{
+    struct waiting *waiting = api_next(api, NULL, WAITING_SIGN, outcome->session_id), *next;
+    struct forms forms;
+
+    if (!waiting || outcome->outcome_case != MPC__KEEPER__V1__OUTCOME__OUTCOME_SIGNATURE ||
+        !make_forms(&forms, &outcome->signature->signature))
+        return;
+    for (; waiting; waiting = next) {
+        next = api_next(api, waiting, WAITING_SIGN, outcome->session_id);
+        reply_signed(api, waiting, &forms);
+    }
+}
+
+/* Completed without this party's own result: its quorum was another one. The signature is the
+ * session's result, which the account service gives. */
+void sign_ended(struct api *api, const char *session_id, const char *status, const char *detail)
+{
+    struct waiting *waiting = api_next(api, NULL, WAITING_SIGN, session_id), *next;
+
+    for (; waiting; waiting = next) {
+        next = api_next(api, waiting, WAITING_SIGN, session_id);
+        if (!strcmp(status, "completed"))
+            api_fail(api, waiting,
+                     rpc_error(RPC_STATE, "session_ended",
+                               "the session was completed by others; read its signature there"));
+        else
+            api_fail(api, waiting,
+                     rpc_error(RPC_IMPOSSIBLE, "session_failed", "the session is %s%s%s", status,
+                               *detail ? ": " : "", detail));
+    }
+}

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The list of waiting calls, and the checks that all of them begin with. */
+#include "services/party_api/api.h"
+#include "system/core/buffer.h"
+#include "system/core/clock.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct waiting *api_wait(struct api *api, struct rpc_call *call, enum waiting_kind kind,
+                         const char *session_id, int64_t longest_ms)
+{
+    struct waiting **end = &api->waiting, *waiting;
+    int64_t left_ms = rpc_deadline_ms(call);
+
+    if (api->waiting_n >= API_WAITING_MAX) {
+        struct rpc_status busy =
+            rpc_error(RPC_EXHAUSTED, "too_many_waiting", "too many requests wait at the moment");
+
+        busy.retry_after = 1;
+        rpc_fail(call, busy);
+        return NULL;
+    }
+    waiting = mem_new(1, sizeof *waiting);
+    waiting->call = call;
+    waiting->kind = kind;
+    memcpy(waiting->session_id, session_id, ID_TEXT_MAX);
+    if (left_ms < 0 || left_ms > longest_ms)
+        left_ms = longest_ms;
+    waiting->until_ms = clock_unix_ms() + left_ms;
+    while (*end)
+        end = &(*end)->next;
+    *end = waiting;
+    api->waiting_n++;
+    return waiting;
+}
+
+struct waiting *api_next(struct api *api, struct waiting *after, enum waiting_kind kind,
+                         const char *session_id)
+{
+    struct waiting *waiting = after ? after->next : api->waiting;
+
+    while (waiting && (waiting->kind != kind || strcmp(waiting->session_id, session_id) != 0))
+        waiting = waiting->next;
+    return waiting;
+}
+
+static struct rpc_call *take_off(struct api *api, struct waiting *waiting)
+{
+    struct waiting **at = &api->waiting;
+    struct rpc_call *call = waiting->call;
+
+    while (*at != waiting)
+        at = &(*at)->next;
+    *at = waiting->next;
+    api->waiting_n--;
+    free(waiting->share);
+    free(waiting);
+    return call;
+}
+
+void api_reply(struct api *api, struct waiting *waiting, const ProtobufCMessage *response)
+{
+    rpc_reply(take_off(api, waiting), response);
+}
+
+void api_fail(struct api *api, struct waiting *waiting, struct rpc_status status)
+{
+    rpc_fail(take_off(api, waiting), status);
+}
+
+void api_ask(struct api *api, struct waiting *waiting, const char *join_token)
+{
+    if (!front_ask(api->front, waiting->session_id, join_token))
+        api_fail(api, waiting,
+                 rpc_error(RPC_EXHAUSTED, "too_many_sessions",
+                           "this party knows too many sessions at the moment"));
+}
+
+bool api_session_id(struct rpc_call *call, const char *session_id)
+{
+    uint8_t id[16];
+
+    if (strlen(session_id) == ID_TEXT_MAX - 1 && id_parse(id, session_id))
+        return true;
+    rpc_fail(call, rpc_error(RPC_INVALID, "invalid_session_id", "session_id must be a UUID"));
+    return false;
+}
+
+bool api_look(struct api *api, struct rpc_call *call, const char *session_id, const char *token,
+              struct front_view *view)
+{
+    *view = (struct front_view){0};
+    if (!front_look(api->front, session_id, view)) {
+        if (*token)
+            return true;
+        rpc_fail(call, rpc_error(RPC_NOT_FOUND, "session_not_found",
+                                 "this party was not invited to session %s", session_id));
+        return false;
+    }
+    if (!view->has_ended)
+        return true;
+    rpc_fail(call, rpc_error(RPC_STATE, "session_ended", "the session is %s", view->status));
+    return false;
+}
+
+bool api_is_keygen(const char *session_type)
+{
+    return !strcmp(session_type, "keygen") || !strcmp(session_type, "co_managed_keygen");
+}
+
+bool api_is_sign(const char *session_type)
+{
+    return !strcmp(session_type, "sign") || !strcmp(session_type, "co_managed_sign");
+}
