@@ -1,0 +1,500 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The state machine of a session, tried in all interleavings: every order of every subset of a list
+ * of facts (joins, marks, results, refusals, losses, timers, a cancellation, crashes), some of them
+ * more than once, late, or about an attempt that is over. A crash takes the machine back to what
+ * the log says, with or without the changes that nobody had waited for.
+ *
+ * The search walks states, not orders: two orders that lead to the same state go on as one. */
+#include "services/coordinator/choose.h"
+#include "services/coordinator/session.h"
+
+#include <setjmp.h>
+#include <sodium.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { DEADLINE = 1000, ATTEMPT = 100, FACTS_MAX = 24, SEATS_MAX = 3, STATE_LEN = 96 };
+
+enum kind { JOIN, MARK, SIGNED, MADE, FAILED, LOST, ATTEMPT_TIMER, CANCEL, CRASH, LOSSY_CRASH };
+
+struct fact {
+    enum kind kind;
+    uint8_t seat;
+    /* of the report; for MADE also which result in |flag| */
+    uint32_t attempt;
+    uint8_t flag;
+    /* how often it may come */
+    uint8_t times;
+};
+
+struct model {
+    enum session_type type;
+    uint8_t seats_n, needed;
+    uint32_t attempts;
+    size_t facts_n;
+    struct fact facts[FACTS_MAX];
+};
+
+/* What a log says, kept along with it. */
+struct told {
+    struct session s;
+    uint32_t started, created;
+    uint8_t finals, last_final;
+    uint32_t last_attempt;
+};
+
+struct node {
+    struct session s;
+    /* the whole log; the log as it is on the disk for sure */
+    struct told log, disk;
+    uint8_t left[FACTS_MAX];
+};
+
+/* Hashes of states that were seen: 128 bits, so that no two of some millions are equal. */
+struct seen {
+    size_t n, cap;
+    uint64_t (*keys)[2];
+};
+
+static const struct model *model;
+static struct seen seen;
+
+static size_t slot_of(const struct seen *set, const uint64_t key[2])
+{
+    for (size_t i = (size_t)key[0] & (set->cap - 1);; i = (i + 1) & (set->cap - 1))
+        if (!(set->keys[i][0] | set->keys[i][1]) || memcmp(set->keys[i], key, 16) == 0)
+            return i;
+}
+
+static void seen_grow(void)
+{
+    struct seen bigger = {.n = seen.n, .cap = seen.cap ? seen.cap * 2 : 1 << 12};
+
+    bigger.keys = calloc(bigger.cap, sizeof *bigger.keys);
+    assert_non_null(bigger.keys);
+    for (size_t i = 0; i < seen.cap; i++)
+        if (seen.keys[i][0] | seen.keys[i][1])
+            memcpy(bigger.keys[slot_of(&bigger, seen.keys[i])], seen.keys[i], 16);
+    free(seen.keys);
+    seen = bigger;
+}
+
+static uint8_t *put_session(uint8_t *at, const struct session *s)
+{
+    *at++ = (uint8_t)s->status;
+    *at++ = (uint8_t)(s->is_open | s->has_result << 1 | (s->result[0] & 3) << 2);
+    *at++ = (uint8_t)s->attempts_n;
+    *at++ = s->joined_n;
+    *at++ = s->completed_n;
+    for (size_t i = 0; i < SEATS_MAX; i++) {
+        *at++ = s->seats[i];
+        *at++ = (uint8_t)s->bad_pairs[i];
+    }
+    return at;
+}
+
+static uint8_t *put_told(uint8_t *at, const struct told *t)
+{
+    at = put_session(at, &t->s);
+    *at++ = (uint8_t)t->started;
+    *at++ = (uint8_t)t->created;
+    *at++ = t->finals;
+    return at;
+}
+
+/* True if the state is new. */
+static bool visit(const struct node *node)
+{
+    static const uint8_t hash_key[crypto_shorthash_siphashx24_KEYBYTES];
+    uint8_t state[STATE_LEN] = {0}, *at = state;
+    uint64_t key[2], *slot;
+
+    at = put_session(at, &node->s);
+    at = put_told(at, &node->log);
+    at = put_told(at, &node->disk);
+    memcpy(at, node->left, FACTS_MAX);
+    assert_true(at + FACTS_MAX <= state + STATE_LEN);
+    crypto_shorthash_siphashx24((uint8_t *)key, state, sizeof state, hash_key);
+    if (seen.n * 2 >= seen.cap)
+        seen_grow();
+    slot = seen.keys[slot_of(&seen, key)];
+    if (slot[0] | slot[1])
+        return false;
+    memcpy(slot, key, sizeof key);
+    seen.n++;
+    return true;
+}
+
+static bool is_final_event(enum session_event_type type)
+{
+    return type >= EVENT_COMPLETED && type <= EVENT_CANCELLED;
+}
+
+static void tell(struct told *t, const struct session_event *event, const uint8_t *in, size_t in_n)
+{
+    if (t->finals > 0)
+        assert_int_equal(event->type, EVENT_PARTY_COMPLETED);
+    if (event->type == EVENT_STARTED) {
+        assert_false(t->started >> event->attempt & 1);
+        t->started |= 1U << event->attempt;
+    }
+    if (event->type == EVENT_CREATED && in_n > 0) {
+        assert_false(t->created >> event->attempt & 1);
+        assert_true(t->created == 0 || event->attempt == t->last_attempt + 1);
+        t->created |= 1U << event->attempt;
+        t->last_attempt = event->attempt;
+    }
+    if (is_final_event(event->type))
+        t->finals++;
+    session_replay(&t->s, event, in, in_n);
+}
+
+/* Every present fact of the row is what the log says. */
+static void check_projection(const struct session *s, const struct told *log)
+{
+    assert_int_equal(s->status, log->s.status);
+    assert_int_equal(s->attempts_n, log->s.attempts_n);
+    assert_int_equal(s->joined_n, log->s.joined_n);
+    assert_int_equal(s->completed_n, log->s.completed_n);
+    for (size_t i = 0; i < s->seats_n; i++)
+        assert_int_equal(s->seats[i] & (SEAT_IN | SEAT_JOINED | SEAT_DONE | SEAT_EVER),
+                         log->s.seats[i] & (SEAT_IN | SEAT_JOINED | SEAT_DONE | SEAT_EVER));
+    assert_int_equal(log->finals, session_is_final(s) ? 1 : 0);
+}
+
+static bool choose(uint8_t *seats, const struct session *s)
+{
+    struct candidate candidates[SEATS_MAX] = {0};
+
+    for (size_t i = 0; i < s->seats_n; i++)
+        candidates[i] = (struct candidate){.is_able = !(s->seats[i] & SEAT_REFUSED),
+                                           .is_suspect = s->seats[i] & SEAT_SUSPECT,
+                                           .capacity = 1,
+                                           .turn = i,
+                                           .bad_pairs = s->bad_pairs[i]};
+    return choose_quorum(seats, candidates, s->seats_n, s->needed);
+}
+
+static void log_all(struct node *node, const struct session_out *out, const uint8_t *in,
+                    size_t in_n)
+{
+    bool is_durable = false;
+
+    for (size_t i = 0; i < out->events_n; i++) {
+        tell(&node->log, &out->events[i], in, in_n);
+        is_durable = is_durable || out->events[i].type == EVENT_CREATED ||
+                     is_final_event(out->events[i].type);
+    }
+    if (is_durable)
+        node->disk = node->log;
+}
+
+/* As the service does after an attempt: another one, or the end. */
+static void after(struct node *node, const struct session_out *out)
+{
+    uint8_t seats[QRT_PARTIES_MAX];
+    struct session_out next = {0};
+
+    if (!out->attempt_over)
+        return;
+    assert_false(node->s.is_open);
+    assert_false(session_is_final(&node->s));
+    if (session_wants_attempt(&node->s) && choose(seats, &node->s)) {
+        assert_true(session_attempt(&node->s, &next, seats, ATTEMPT, false));
+        log_all(node, &next, seats, node->s.needed);
+    } else {
+        assert_true(session_fail(&node->s, &next));
+        log_all(node, &next, NULL, 0);
+    }
+}
+
+static void crash(struct node *node, const struct told *log)
+{
+    int64_t attempt_deadline = node->s.attempt_deadline_ms;
+
+    node->log = node->disk = *log;
+    node->s = node->log.s;
+    node->s.attempt_deadline_ms = attempt_deadline;
+}
+
+static void apply(struct node *node, const struct fact *fact)
+{
+    const struct session_failure failure = {fact->attempt, fact->seat, SEAT_NONE, fact->flag};
+    uint8_t result[32] = {fact->flag};
+    struct session_out out = {0};
+    struct session *s = &node->s;
+
+    switch (fact->kind) {
+    case JOIN:
+        session_join(s, &out, fact->seat);
+        break;
+    case MARK:
+        session_mark(s, fact->seat, fact->attempt);
+        break;
+    case SIGNED:
+        session_signed(s, &out, fact->seat, fact->attempt);
+        break;
+    case MADE:
+        session_made(s, &out, fact->seat, fact->attempt, result);
+        break;
+    case FAILED:
+        session_failed(s, &out, &failure);
+        break;
+    case LOST:
+        session_lost(s, &out, fact->seat);
+        break;
+    case ATTEMPT_TIMER:
+        session_timer(s, &out, ATTEMPT);
+        break;
+    case CANCEL:
+        session_cancel(s, &out);
+        break;
+    case CRASH:
+        crash(node, &node->log);
+        break;
+    case LOSSY_CRASH:
+        crash(node, &node->disk);
+        break;
+    }
+    log_all(node, &out, NULL, 0);
+    after(node, &out);
+}
+
+/* Whatever it waits for, the deadline ends it. */
+static void check_deadline(const struct node *node)
+{
+    struct session s = node->s;
+    struct session_out out;
+    bool was_final = session_is_final(&s);
+
+    assert_int_equal(session_timer(&s, &out, DEADLINE), !was_final);
+    assert_true(session_is_final(&s));
+    if (was_final)
+        assert_memory_equal(&s, &node->s, sizeof s);
+    else
+        assert_int_equal(s.status, SESSION_EXPIRED);
+}
+
+static void check_step(const struct node *before, const struct node *after_it,
+                       const struct fact *fact)
+{
+    check_projection(&after_it->s, &after_it->log);
+    assert_true(after_it->s.attempts_n <= model->attempts);
+    assert_true(after_it->s.joined_n <= model->needed);
+    if (session_is_final(&before->s))
+        assert_int_equal(after_it->s.status, before->s.status);
+    if (fact->kind != LOSSY_CRASH)
+        assert_true(after_it->s.attempts_n >= before->s.attempts_n);
+}
+
+static size_t reached[SESSION_STATUSES];
+
+static void walk(const struct node *node)
+{
+    if (!visit(node))
+        return;
+    reached[node->s.status]++;
+    check_deadline(node);
+    for (size_t i = 0; i < model->facts_n; i++) {
+        struct node next;
+
+        if (node->left[i] == 0)
+            continue;
+        next = *node;
+        next.left[i]--;
+        apply(&next, &model->facts[i]);
+        check_step(node, &next, &model->facts[i]);
+        walk(&next);
+    }
+}
+
+static void run(const struct model *m)
+{
+    struct node node = {0};
+    struct session_out out;
+    uint8_t seats[SEATS_MAX] = {0, 1, 2};
+
+    model = m;
+    memset(reached, 0, sizeof reached);
+    session_init(&node.s, m->type, m->seats_n, m->needed, m->attempts, DEADLINE);
+    node.log.s = node.disk.s = node.s;
+    session_create(&node.s, &out);
+    {
+        struct session_out none;
+
+        assert_true(session_attempt(&node.s, &none, seats, ATTEMPT, true));
+        assert_int_equal(none.events_n, 0);
+    }
+    log_all(&node, &out, seats, m->needed);
+    for (size_t i = 0; i < m->facts_n; i++)
+        node.left[i] = m->facts[i].times;
+    walk(&node);
+    print_message("%zu states\n", seen.n);
+    free(seen.keys);
+    seen = (struct seen){0};
+}
+
+static void test_signing_in_all_interleavings(void **state)
+{
+    static const struct model m = {.type = SESSION_SIGN,
+                                   .seats_n = 3,
+                                   .needed = 2,
+                                   .attempts = 3,
+                                   .facts_n = 13,
+                                   .facts = {{JOIN, 0, 0, 0, 2},
+                                             {JOIN, 1, 0, 0, 1},
+                                             {JOIN, 2, 0, 0, 1},
+                                             {SIGNED, 0, 0, 0, 2},
+                                             {SIGNED, 1, 0, 0, 1},
+                                             {SIGNED, 2, 1, 0, 1},
+                                             {FAILED, 0, 0, true, 1},
+                                             {FAILED, 1, 0, false, 1},
+                                             {LOST, 1, 0, 0, 1},
+                                             {ATTEMPT_TIMER, 0, 0, 0, 1},
+                                             {CANCEL, 0, 0, 0, 1},
+                                             {CRASH, 0, 0, 0, 1},
+                                             {LOSSY_CRASH, 0, 0, 0, 1}}};
+
+    (void)state;
+    run(&m);
+    assert_true(reached[SESSION_COMPLETED] && reached[SESSION_FAILED] &&
+                reached[SESSION_CANCELLED] && reached[SESSION_RUNNING] && reached[SESSION_WAITING]);
+}
+
+static void test_keygen_in_all_interleavings(void **state)
+{
+    static const struct model m = {.type = SESSION_KEYGEN,
+                                   .seats_n = 2,
+                                   .needed = 2,
+                                   .attempts = 3,
+                                   .facts_n = 13,
+                                   .facts = {{JOIN, 0, 0, 0, 2},
+                                             {JOIN, 1, 0, 0, 1},
+                                             {MADE, 0, 0, 1, 2},
+                                             {MADE, 1, 0, 1, 1},
+                                             {MADE, 1, 0, 2, 1},
+                                             {MADE, 0, 1, 3, 1},
+                                             {MADE, 1, 1, 3, 1},
+                                             {FAILED, 1, 1, false, 1},
+                                             {LOST, 0, 0, 0, 1},
+                                             {ATTEMPT_TIMER, 0, 0, 0, 1},
+                                             {CANCEL, 0, 0, 0, 1},
+                                             {CRASH, 0, 0, 0, 1},
+                                             {LOSSY_CRASH, 0, 0, 0, 1}}};
+
+    (void)state;
+    run(&m);
+    assert_true(reached[SESSION_COMPLETED] && reached[SESSION_FAILED] &&
+                reached[SESSION_CANCELLED] && reached[SESSION_RUNNING]);
+}
+
+static void test_a_valid_signature_completes_whatever_attempt_it_is_of(void **state)
+{
+    struct session s;
+    struct session_out out;
+    const uint8_t first[] = {0, 1}, second[] = {1, 2};
+    const struct session_failure failure = {0, 1, SEAT_NONE, true};
+
+    (void)state;
+    session_init(&s, SESSION_SIGN, 3, 2, 4, DEADLINE);
+    session_attempt(&s, &out, first, ATTEMPT, true);
+    assert_true(session_failed(&s, &out, &failure));
+    assert_true(out.attempt_over);
+    assert_true(session_attempt(&s, &out, second, ATTEMPT, false));
+    assert_true(session_signed(&s, &out, 0, 0));
+    assert_true(out.ended);
+    assert_int_equal(s.status, SESSION_COMPLETED);
+}
+
+static void test_a_signature_after_a_failure_is_recorded_and_changes_nothing(void **state)
+{
+    struct session s;
+    struct session_out out;
+    const uint8_t seats[] = {0, 1};
+
+    (void)state;
+    session_init(&s, SESSION_SIGN, 3, 2, 4, DEADLINE);
+    session_attempt(&s, &out, seats, ATTEMPT, true);
+    session_timer(&s, &out, DEADLINE);
+    assert_int_equal(s.status, SESSION_EXPIRED);
+    assert_true(session_signed(&s, &out, 0, 0));
+    assert_int_equal(out.events_n, 1);
+    assert_int_equal(out.events[0].type, EVENT_PARTY_COMPLETED);
+    assert_int_equal(s.status, SESSION_EXPIRED);
+    assert_false(session_signed(&s, &out, 0, 0));
+}
+
+static void test_a_stranger_changes_nothing(void **state)
+{
+    struct session s, before;
+    struct session_out out;
+    const uint8_t seats[] = {0, 1};
+    const struct session_failure failure = {0, 2, 0, false};
+    const uint8_t result[32] = {0};
+
+    (void)state;
+    session_init(&s, SESSION_SIGN, 3, 2, 4, DEADLINE);
+    session_attempt(&s, &out, seats, ATTEMPT, true);
+    before = s;
+    for (unsigned seat = 2; seat <= SEAT_NONE; seat += SEAT_NONE - 2) {
+        struct session_failure f = failure;
+
+        f.seat = (uint8_t)seat;
+        assert_false(session_join(&s, &out, (uint8_t)seat));
+        assert_false(session_mark(&s, (uint8_t)seat, 0));
+        assert_false(session_signed(&s, &out, (uint8_t)seat, 0));
+        assert_false(session_made(&s, &out, (uint8_t)seat, 0, result));
+        assert_false(session_failed(&s, &out, &f));
+        assert_false(session_lost(&s, &out, (uint8_t)seat));
+    }
+    assert_false(session_signed(&s, &out, 0, 1));
+    assert_memory_equal(&s, &before, sizeof s);
+}
+
+static void test_silent_parties_are_suspect_and_joined_ones_are_not(void **state)
+{
+    struct session s;
+    struct session_out out;
+    const uint8_t seats[] = {0, 1};
+
+    (void)state;
+    session_init(&s, SESSION_SIGN, 3, 2, 4, DEADLINE);
+    session_attempt(&s, &out, seats, ATTEMPT, true);
+    session_join(&s, &out, 0);
+    assert_false(session_timer(&s, &out, ATTEMPT - 1));
+    assert_true(session_timer(&s, &out, ATTEMPT));
+    assert_true(out.attempt_over);
+    assert_false(s.seats[0] & SEAT_SUSPECT);
+    assert_true(s.seats[1] & SEAT_SUSPECT);
+}
+
+static void test_names(void **state)
+{
+    (void)state;
+    for (int i = 0; i < SESSION_TYPES; i++)
+        assert_int_equal(session_type_of(session_type_name((enum session_type)i)), i);
+    for (int i = 0; i < SESSION_STATUSES; i++)
+        assert_int_equal(session_status_of(session_status_name((enum session_status)i)), i);
+    for (int i = 0; i < EVENT_TYPES; i++)
+        assert_int_equal(session_event_of(session_event_name((enum session_event_type)i)), i);
+    assert_int_equal(session_type_of("signing"), SESSION_TYPES);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_signing_in_all_interleavings),
+        cmocka_unit_test(test_keygen_in_all_interleavings),
+        cmocka_unit_test(test_a_valid_signature_completes_whatever_attempt_it_is_of),
+        cmocka_unit_test(test_a_signature_after_a_failure_is_recorded_and_changes_nothing),
+        cmocka_unit_test(test_a_stranger_changes_nothing),
+        cmocka_unit_test(test_silent_parties_are_suspect_and_joined_ones_are_not),
+        cmocka_unit_test(test_names),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
