@@ -1,0 +1,614 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See front_world.h. Setups are as small as the front needs them: what they say is the keeper's
+ * business. */
+#include "front_world.h"
+
+#include "system/core/clock.h"
+#include "system/core/log.h"
+#include "system/rpc/client.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { HANG_MS = 20000, HEARTBEAT_MS = 20, LIFE_MS = 60000 };
+
+/* The keeper's side. */
+
+static void take_frames(struct world *w)
+{
+    while (w->in.len >= 4) {
+        size_t len = (size_t)w->in.b[0] << 24 | (size_t)w->in.b[1] << 16 | (size_t)w->in.b[2] << 8 |
+                     w->in.b[3];
+
+        if (w->in.len < 4 + len)
+            return;
+        assert_true(w->frames_n < FRAMES_MAX);
+        w->frames[w->frames_n] = mpc__keeper__v1__to_keeper__unpack(NULL, len, w->in.b + 4);
+        assert_non_null(w->frames[w->frames_n++]);
+        buffer_drop(&w->in, 4 + len);
+    }
+}
+
+static void prove(struct world *w, const Mpc__Keeper__V1__ProveRegistration *asked)
+{
+    Mpc__Keeper__V1__FromKeeper frame = MPC__KEEPER__V1__FROM_KEEPER__INIT;
+    Mpc__Keeper__V1__RegistrationProof proof = MPC__KEEPER__V1__REGISTRATION_PROOF__INIT;
+    uint8_t b[64] = {7};
+
+    proof.time_ms = asked->time_ms;
+    proof.nonce = asked->nonce;
+    proof.proof = (ProtobufCBinaryData){sizeof b, b};
+    frame.reply_case = MPC__KEEPER__V1__FROM_KEEPER__REPLY_PROOF;
+    frame.proof = &proof;
+    keeper_say(w, &frame);
+}
+
+static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *out)
+{
+    struct world *w = handle->data;
+
+    (void)suggested;
+    *out = uv_buf_init(w->read, sizeof w->read);
+}
+
+static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *b)
+{
+    struct world *w = stream->data;
+    size_t before = w->frames_n;
+
+    if (n < 0) {
+        w->keeper_is_shut = true;
+        uv_close((uv_handle_t *)stream, NULL);
+        return;
+    }
+    buffer_add(&w->in, b->base, (size_t)n);
+    take_frames(w);
+    for (; before < w->frames_n; before++)
+        if (w->frames[before]->request_case == MPC__KEEPER__V1__TO_KEEPER__REQUEST_PROVE)
+            prove(w, w->frames[before]->prove);
+}
+
+void world_listen(struct world *w)
+{
+    uv_read_start((uv_stream_t *)&w->keeper, on_alloc, on_read);
+}
+
+static void on_written(uv_write_t *request, int status)
+{
+    (void)status;
+    free(request->data);
+    free(request);
+}
+
+void keeper_say(struct world *w, const Mpc__Keeper__V1__FromKeeper *frame)
+{
+    size_t len = mpc__keeper__v1__from_keeper__get_packed_size(frame);
+    uv_write_t *request = calloc(1, sizeof *request);
+    uint8_t *b = malloc(4 + len);
+    uv_buf_t buf = uv_buf_init((char *)b, (unsigned)(4 + len));
+
+    for (int i = 0; i < 4; i++)
+        b[i] = (uint8_t)(len >> (24 - 8 * i));
+    mpc__keeper__v1__from_keeper__pack(frame, b + 4);
+    request->data = b;
+    uv_write(request, (uv_stream_t *)&w->keeper, &buf, 1, on_written);
+}
+
+void keeper_ready(struct world *w, const char *role)
+{
+    Mpc__Keeper__V1__FromKeeper frame = MPC__KEEPER__V1__FROM_KEEPER__INIT;
+    Mpc__Keeper__V1__Ready ready = MPC__KEEPER__V1__READY__INIT;
+    Mpc__Session__V1__PartyCertificate certificate = MPC__SESSION__V1__PARTY_CERTIFICATE__INIT;
+    uint8_t boot[16] = {1};
+
+    ready.party_id = PARTY;
+    ready.role = (char *)role;
+    ready.certificate = &certificate;
+    ready.boot_id = (ProtobufCBinaryData){sizeof boot, boot};
+    ready.capacity = 4;
+    frame.reply_case = MPC__KEEPER__V1__FROM_KEEPER__REPLY_READY;
+    frame.ready = &ready;
+    keeper_say(w, &frame);
+}
+
+void keeper_send(struct world *w, const char *session_id, uint32_t attempt, const char *payload)
+{
+    Mpc__Keeper__V1__FromKeeper frame = MPC__KEEPER__V1__FROM_KEEPER__INIT;
+    Mpc__Keeper__V1__Send send = MPC__KEEPER__V1__SEND__INIT;
+    Mpc__Keeper__V1__Outgoing out = MPC__KEEPER__V1__OUTGOING__INIT, *outs[] = {&out};
+    char peer[] = "server-party-2", *to[] = {peer};
+
+    out.n_to = 1;
+    out.to = to;
+    out.payload = (ProtobufCBinaryData){strlen(payload), (uint8_t *)payload};
+    send.session_id = (char *)session_id;
+    send.attempt = attempt;
+    send.n_messages = 1;
+    send.messages = outs;
+    frame.reply_case = MPC__KEEPER__V1__FROM_KEEPER__REPLY_SEND;
+    frame.send = &send;
+    keeper_say(w, &frame);
+}
+
+void keeper_signed(struct world *w, const char *session_id, uint32_t attempt)
+{
+    Mpc__Keeper__V1__FromKeeper frame = MPC__KEEPER__V1__FROM_KEEPER__INIT;
+    Mpc__Keeper__V1__Outcome outcome = MPC__KEEPER__V1__OUTCOME__INIT;
+    Mpc__Coordinator__V1__SignOutcome sign = MPC__COORDINATOR__V1__SIGN_OUTCOME__INIT;
+    uint8_t b[65] = {9};
+
+    sign.signature = (ProtobufCBinaryData){sizeof b, b};
+    outcome.session_id = (char *)session_id;
+    outcome.attempt = attempt;
+    outcome.outcome_case = MPC__KEEPER__V1__OUTCOME__OUTCOME_SIGNATURE;
+    outcome.signature = &sign;
+    frame.reply_case = MPC__KEEPER__V1__FROM_KEEPER__REPLY_OUTCOME;
+    frame.outcome = &outcome;
+    keeper_say(w, &frame);
+}
+
+const Mpc__Keeper__V1__ToKeeper *
+keeper_frame(const struct world *w, Mpc__Keeper__V1__ToKeeper__RequestCase which, size_t number)
+{
+    for (size_t i = 0; i < w->frames_n; i++)
+        if (w->frames[i]->request_case == which && number-- == 0)
+            return w->frames[i];
+    return NULL;
+}
+
+size_t keeper_got(const struct world *w, Mpc__Keeper__V1__ToKeeper__RequestCase which)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < w->frames_n; i++)
+        n += w->frames[i]->request_case == which;
+    return n;
+}
+
+/* The services' side. True: the desk has dealt with the call. */
+
+static bool dealt_with(struct desk *desk, struct rpc_call *call)
+{
+    desk->came++;
+    if (desk->manner == HOLD) {
+        assert_true(desk->held_n < HELD_MAX);
+        desk->held[desk->held_n++] = call;
+        return true;
+    }
+    if (desk->manner == FAIL) {
+        rpc_fail(call, desk->failure);
+        return true;
+    }
+    return false;
+}
+
+struct rpc_call *take_held(struct desk *desk)
+{
+    assert_true(desk->held_n > 0);
+    return desk->held[--desk->held_n];
+}
+
+static ProtobufCBinaryData boot_of(struct world *w)
+{
+    return (ProtobufCBinaryData){sizeof w->router_boot, w->router_boot};
+}
+
+static void handle_register(struct rpc_call *call, const ProtobufCMessage *request, void *service)
+{
+    Mpc__Router__V1__RegisterPartyResponse answer = MPC__ROUTER__V1__REGISTER_PARTY_RESPONSE__INIT;
+    const Mpc__Router__V1__RegisterPartyRequest *asked =
+        (const Mpc__Router__V1__RegisterPartyRequest *)request;
+    struct world *w = service;
+
+    assert_string_equal(asked->party_id, PARTY);
+    assert_int_equal(asked->proof.len, 64);
+    if (dealt_with(&w->registering, call))
+        return;
+    answer.party_token = "party-token";
+    answer.router_boot_id = boot_of(w);
+    answer.server_time_ms = clock_unix_ms();
+    rpc_reply(call, &answer.base);
+}
+
+static void handle_heartbeat(struct rpc_call *call, const ProtobufCMessage *request, void *service)
+{
+    Mpc__Router__V1__HeartbeatResponse answer = MPC__ROUTER__V1__HEARTBEAT_RESPONSE__INIT;
+    struct world *w = service;
+
+    (void)request;
+    assert_string_equal(rpc_header(call, "authorization"), "Bearer party-token");
+    if (dealt_with(&w->heartbeat, call))
+        return;
+    answer.party_token = "party-token";
+    answer.router_boot_id = boot_of(w);
+    answer.server_time_ms = clock_unix_ms();
+    rpc_reply(call, &answer.base);
+}
+
+static void forget_stream(struct rpc_call *call, void *arg)
+{
+    struct world *w = arg;
+
+    if (w->events == call)
+        w->events = NULL;
+    if (w->messages == call)
+        w->messages = NULL;
+    rpc_end(call);
+}
+
+static void handle_events(struct rpc_call *call, const ProtobufCMessage *request, void *service)
+{
+    struct world *w = service;
+
+    (void)request;
+    w->events = call;
+    w->event_streams++;
+    rpc_on_cancel(call, forget_stream, w);
+}
+
+static void handle_messages(struct rpc_call *call, const ProtobufCMessage *request, void *service)
+{
+    struct world *w = service;
+
+    w->messages = call;
+    w->message_streams++;
+    w->after = ((const Mpc__Router__V1__SubscribeMessagesRequest *)request)->after;
+    rpc_on_cancel(call, forget_stream, w);
+}
+
+static void handle_route(struct rpc_call *call, const ProtobufCMessage *request, void *service)
+{
+    Mpc__Router__V1__RouteMessageResponse answer = MPC__ROUTER__V1__ROUTE_MESSAGE_RESPONSE__INIT;
+    const Mpc__Router__V1__RouteMessageRequest *asked =
+        (const Mpc__Router__V1__RouteMessageRequest *)request;
+    struct world *w = service;
+
+    assert_string_equal(asked->from, PARTY);
+    for (size_t i = 0; i < asked->n_messages && w->routed_n < ROUTED_MAX; i++)
+        buffer_add(&w->routed[w->routed_n++], asked->messages[i]->payload.data,
+                   asked->messages[i]->payload.len);
+    if (dealt_with(&w->route, call))
+        return;
+    answer.router_boot_id = boot_of(w);
+    rpc_reply(call, &answer.base);
+}
+
+static void handle_acknowledge(struct rpc_call *call, const ProtobufCMessage *request,
+                               void *service)
+{
+    Mpc__Router__V1__AcknowledgeMessagesResponse answer =
+        MPC__ROUTER__V1__ACKNOWLEDGE_MESSAGES_RESPONSE__INIT;
+    struct world *w = service;
+
+    if (dealt_with(&w->acknowledge, call))
+        return;
+    w->acknowledged = ((const Mpc__Router__V1__AcknowledgeMessagesRequest *)request)->through;
+    rpc_reply(call, &answer.base);
+}
+
+static void handle_poll(struct rpc_call *call, const ProtobufCMessage *request, void *service)
+{
+    Mpc__Coordinator__V1__ListInvitationsResponse answer =
+        MPC__COORDINATOR__V1__LIST_INVITATIONS_RESPONSE__INIT;
+    struct world *w = service;
+    Mpc__Session__V1__SessionEvent *event = w->polled;
+
+    (void)request;
+    if (dealt_with(&w->poll, call))
+        return;
+    answer.n_events = event ? 1 : 0;
+    answer.events = &event;
+    answer.server_time_ms = clock_unix_ms();
+    rpc_reply(call, &answer.base);
+    if (event)
+        mpc__session__v1__session_event__free_unpacked(event, NULL);
+    w->polled = NULL;
+}
+
+void answer_join(struct world *w, struct rpc_call *call, const char *session_token)
+{
+    Mpc__Coordinator__V1__JoinSessionResponse answer =
+        MPC__COORDINATOR__V1__JOIN_SESSION_RESPONSE__INIT;
+
+    (void)w;
+    answer.session_token = (char *)session_token;
+    rpc_reply(call, &answer.base);
+}
+
+static void handle_join(struct rpc_call *call, const ProtobufCMessage *request, void *service)
+{
+    const Mpc__Coordinator__V1__JoinSessionRequest *asked =
+        (const Mpc__Coordinator__V1__JoinSessionRequest *)request;
+    struct world *w = service;
+
+    assert_string_equal(asked->party_id, PARTY);
+    assert_string_equal(asked->join_token, "join-token");
+    assert_true(strlen(asked->idempotency_key) >= 16);
+    if (!dealt_with(&w->join, call))
+        answer_join(w, call, "session-token");
+}
+
+void answer_report(struct world *w, struct rpc_call *call)
+{
+    Mpc__Coordinator__V1__ReportCompletionResponse answer =
+        MPC__COORDINATOR__V1__REPORT_COMPLETION_RESPONSE__INIT;
+
+    (void)w;
+    answer.status = "completed";
+    rpc_reply(call, &answer.base);
+}
+
+static void handle_report(struct rpc_call *call, const ProtobufCMessage *request, void *service)
+{
+    const Mpc__Coordinator__V1__ReportCompletionRequest *asked =
+        (const Mpc__Coordinator__V1__ReportCompletionRequest *)request;
+    struct world *w = service;
+
+    w->reported_attempt = asked->attempt;
+    snprintf(w->reported_token, sizeof w->reported_token, "%s", asked->session_token);
+    assert_int_equal(asked->outcome_case,
+                     MPC__COORDINATOR__V1__REPORT_COMPLETION_REQUEST__OUTCOME_SIGNATURE);
+    if (!dealt_with(&w->report, call))
+        answer_report(w, call);
+}
+
+static void handle_submit(struct rpc_call *call, const ProtobufCMessage *request, void *service)
+{
+    Mpc__Coordinator__V1__SubmitDelegateShareResponse answer =
+        MPC__COORDINATOR__V1__SUBMIT_DELEGATE_SHARE_RESPONSE__INIT;
+    struct world *w = service;
+
+    (void)request;
+    if (!dealt_with(&w->submit, call))
+        rpc_reply(call, &answer.base);
+}
+
+#define ROW(service, name, in, out, stream, handler)                                               \
+    {                                                                                              \
+        .path = service name, .request = &mpc__##in##__descriptor,                                 \
+        .response = &mpc__##out##__descriptor, .is_stream = stream, .handle = handler              \
+    }
+
+static const struct rpc_method methods[] = {
+    ROW("mpc.router.v1.MessageRouter/", "RegisterParty", router__v1__register_party_request,
+        router__v1__register_party_response, false, handle_register),
+    ROW("mpc.router.v1.MessageRouter/", "Heartbeat", router__v1__heartbeat_request,
+        router__v1__heartbeat_response, false, handle_heartbeat),
+    ROW("mpc.router.v1.MessageRouter/", "SubscribeSessionEvents",
+        router__v1__subscribe_session_events_request, session__v1__session_event, true,
+        handle_events),
+    ROW("mpc.router.v1.MessageRouter/", "SubscribeMessages", router__v1__subscribe_messages_request,
+        router__v1__message_batch, true, handle_messages),
+    ROW("mpc.router.v1.MessageRouter/", "RouteMessage", router__v1__route_message_request,
+        router__v1__route_message_response, false, handle_route),
+    ROW("mpc.router.v1.MessageRouter/", "AcknowledgeMessages",
+        router__v1__acknowledge_messages_request, router__v1__acknowledge_messages_response, false,
+        handle_acknowledge),
+    ROW("mpc.coordinator.v1.SessionCoordinator/", "ListInvitations",
+        coordinator__v1__list_invitations_request, coordinator__v1__list_invitations_response,
+        false, handle_poll),
+    ROW("mpc.coordinator.v1.SessionCoordinator/", "JoinSession",
+        coordinator__v1__join_session_request, coordinator__v1__join_session_response, false,
+        handle_join),
+    ROW("mpc.coordinator.v1.SessionCoordinator/", "ReportCompletion",
+        coordinator__v1__report_completion_request, coordinator__v1__report_completion_response,
+        false, handle_report),
+    ROW("mpc.coordinator.v1.SessionCoordinator/", "SubmitDelegateShare",
+        coordinator__v1__submit_delegate_share_request,
+        coordinator__v1__submit_delegate_share_response, false, handle_submit),
+    {0},
+};
+
+static struct rpc_status allow(struct rpc_call *call, void *arg)
+{
+    (void)call;
+    (void)arg;
+    return rpc_ok();
+}
+
+/* What the services say. */
+
+static void fill_setup(Mpc__Session__V1__Setup *setup, Mpc__Session__V1__Member *member,
+                       const char *session_id, uint32_t attempt)
+{
+    mpc__session__v1__setup__init(setup);
+    mpc__session__v1__member__init(member);
+    member->party_id = PARTY;
+    member->index = 1;
+    setup->session_id = (char *)session_id;
+    setup->session_type = "sign";
+    setup->attempt = attempt;
+    setup->deadline_ms = clock_unix_ms() + LIFE_MS;
+    setup->n_members = 1;
+    setup->trace_id = "0123456789abcdef0123456789abcdef";
+}
+
+static void with_event(struct world *w, const char *type, const char *session_id, uint32_t attempt,
+                       const char *token,
+                       void (*tell)(struct world *w, const Mpc__Session__V1__SessionEvent *event))
+{
+    Mpc__Session__V1__SessionEvent event = MPC__SESSION__V1__SESSION_EVENT__INIT;
+    Mpc__Session__V1__Member member, *members[] = {&member};
+    Mpc__Session__V1__Setup setup;
+
+    fill_setup(&setup, &member, session_id, attempt);
+    setup.members = members;
+    event.event_type = (char *)type;
+    event.session_id = (char *)session_id;
+    event.attempt = attempt;
+    event.setup = &setup;
+    if (token)
+        event.join_token = (char *)token;
+    tell(w, &event);
+}
+
+static void push(struct world *w, const Mpc__Session__V1__SessionEvent *event)
+{
+    assert_non_null(w->events);
+    rpc_send(w->events, &event->base);
+}
+
+void say_invited(struct world *w, const char *type, const char *session_id, uint32_t attempt,
+                 const char *token)
+{
+    with_event(w, type, session_id, attempt, token, push);
+}
+
+static void put_down(struct world *w, const Mpc__Session__V1__SessionEvent *event)
+{
+    size_t len = mpc__session__v1__session_event__get_packed_size(event);
+    uint8_t *b = malloc(len + 1);
+
+    mpc__session__v1__session_event__pack(event, b);
+    w->polled = mpc__session__v1__session_event__unpack(NULL, len, b);
+    free(b);
+}
+
+void poll_invited(struct world *w, const char *session_id, uint32_t attempt, const char *token)
+{
+    with_event(w, "session_created", session_id, attempt, token, put_down);
+}
+
+void say_ended(struct world *w, const char *type, const char *session_id)
+{
+    Mpc__Session__V1__SessionEvent event = MPC__SESSION__V1__SESSION_EVENT__INIT;
+
+    event.event_type = (char *)type;
+    event.session_id = (char *)session_id;
+    push(w, &event);
+}
+
+void say_message(struct world *w, int64_t seq, const char *session_id, uint32_t attempt,
+                 const char *payload)
+{
+    Mpc__Router__V1__MessageBatch batch = MPC__ROUTER__V1__MESSAGE_BATCH__INIT;
+    Mpc__Router__V1__IncomingMessage message = MPC__ROUTER__V1__INCOMING_MESSAGE__INIT;
+    Mpc__Router__V1__IncomingMessage *messages[] = {&message};
+
+    message.seq = seq;
+    message.from = "server-party-2";
+    message.session_id = (char *)session_id;
+    message.attempt = attempt;
+    message.payload = (ProtobufCBinaryData){strlen(payload), (uint8_t *)payload};
+    batch.router_boot_id = boot_of(w);
+    batch.n_messages = 1;
+    batch.messages = messages;
+    assert_non_null(w->messages);
+    rpc_send(w->messages, &batch.base);
+}
+
+/* Life. */
+
+static void on_hang(uv_timer_t *timer)
+{
+    (void)timer;
+    fprintf(stderr, "the test hangs\n");
+    abort();
+}
+
+static void on_fault(void *arg, const char *why)
+{
+    struct world *w = arg;
+
+    w->has_fault = true;
+    snprintf(w->fault, sizeof w->fault, "%s", why);
+}
+
+static struct rpc_channel *dial(struct world *w)
+{
+    const struct rpc_channel_params params = {.target = w->target,
+                                              .retry = {.step_ms = 5, .cap_ms = 20}};
+
+    return rpc_channel_new(&w->loop, &params);
+}
+
+static void start_front(struct world *w, int fd, const struct front_host *host)
+{
+    const struct front_params params = {.loop = &w->loop,
+                                        .keeper_fd = fd,
+                                        .link = {.router = w->router = dial(w),
+                                                 .coordinator = w->coordinator = dial(w),
+                                                 .hangup = rpc_channel_free,
+                                                 .version = "test",
+                                                 .capacity = 4,
+                                                 .heartbeat_ms = HEARTBEAT_MS,
+                                                 .tries = 3},
+                                        .fault = on_fault,
+                                        .fault_arg = w,
+                                        .host = host};
+
+    w->front = front_new(&params);
+}
+
+struct world *world_new(const char *role, const struct front_host *host)
+{
+    struct world *w = mem_new(1, sizeof *w);
+    char error[RPC_TEXT_MAX] = "";
+    int pair[2];
+
+    log_setup("test", LOG_ERROR);
+    uv_loop_init(&w->loop);
+    uv_timer_init(&w->loop, &w->watchdog);
+    uv_timer_start(&w->watchdog, on_hang, HANG_MS, 0);
+    w->router_boot[0] = 1;
+    w->server = rpc_server_new(&w->loop, &(struct rpc_limits){0});
+    rpc_server_guard(w->server, allow, NULL);
+    rpc_server_add(w->server, methods, NULL, w);
+    assert_true(rpc_server_listen(w->server, "127.0.0.1", 0, NULL, error));
+    snprintf(w->target, sizeof w->target, "127.0.0.1:%d", rpc_server_port(w->server));
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+    uv_pipe_init(&w->loop, &w->keeper, 0);
+    uv_pipe_open(&w->keeper, pair[1]);
+    w->keeper.data = w;
+    world_listen(w);
+    start_front(w, pair[0], host);
+    keeper_ready(w, role);
+    return w;
+}
+
+void world_free(struct world *w)
+{
+    front_free(w->front);
+    rpc_server_free(w->server);
+    if (!uv_is_closing((uv_handle_t *)&w->keeper))
+        uv_close((uv_handle_t *)&w->keeper, NULL);
+    uv_close((uv_handle_t *)&w->watchdog, NULL);
+    uv_run(&w->loop, UV_RUN_DEFAULT);
+    assert_int_equal(uv_loop_close(&w->loop), 0);
+    for (size_t i = 0; i < w->frames_n; i++)
+        mpc__keeper__v1__to_keeper__free_unpacked(w->frames[i], NULL);
+    for (size_t i = 0; i < w->routed_n; i++)
+        buffer_free(&w->routed[i]);
+    if (w->polled)
+        mpc__session__v1__session_event__free_unpacked(w->polled, NULL);
+    buffer_free(&w->in);
+    free(w);
+}
+
+void world_until(struct world *w, bool (*is_so)(struct world *w))
+{
+    while (!is_so(w))
+        uv_run(&w->loop, UV_RUN_ONCE);
+}
+
+/* Two heartbeats went round: whatever was on its way before them has arrived. */
+void world_settle(struct world *w)
+{
+    unsigned beats = w->heartbeat.came + 3;
+
+    while (w->heartbeat.came < beats)
+        uv_run(&w->loop, UV_RUN_ONCE);
+}
+
+bool is_ready(struct world *w)
+{
+    return front_is_ready(w->front) && w->events && w->messages;
+}
+
+void world_ready(struct world *w)
+{
+    world_until(w, is_ready);
+}
