@@ -588,6 +588,9 @@ static bool take_frames(struct keepers *k, size_t i, bool (*done)(struct keepers
 
 void keepers_relay(struct keepers *k, bool (*done)(struct keepers *k, void *arg), void *arg)
 {
+    /* An earlier call may have stopped before the last frame it had. */
+    for (size_t i = 0; i < k->n && !is_done(k, done, arg); i++)
+        (void)take_frames(k, i, done, arg);
     while (!is_done(k, done, arg)) {
         struct pollfd fds[KEEPERS_MAX];
 
