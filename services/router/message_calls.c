@@ -121,19 +121,24 @@ static struct rpc_status check_session(struct passage *p, const struct session *
     return roster ? check_roster(p, roster) : check_stray(p);
 }
 
+/* Which of the bounds it was is not told apart: all that apply are named. */
+static struct rpc_status is_full(const struct passage *p, const char *to)
+{
+    long long most = (long long)config_int(p->router->host->config, "MAILBOX_BYTES");
+
+    return rpc_error(RPC_EXHAUSTED, "mailbox_full",
+                     "the mailbox of party %s is full: it holds %lld bytes (MAILBOX_BYTES), of one "
+                     "session %lld bytes and %d messages",
+                     to, most, most < MAIL_GROUP_BYTES ? most : MAIL_GROUP_BYTES, MAIL_GROUP_ITEMS);
+}
+
 static struct rpc_status put(struct passage *p)
 {
     const Mpc__Router__V1__OutgoingMessage *m = p->message;
 
     for (size_t i = 0; i < m->n_to; i++) {
         if (!mail_put(p->router->mail, m->to[i], &p->letter))
-            return refuse(p, REFUSED_FULL,
-                          rpc_error(RPC_EXHAUSTED, "mailbox_full",
-                                    "the mailbox of party %s is full: at most %lld bytes in all "
-                                    "(MAILBOX_BYTES), %d bytes and %d messages of one session",
-                                    m->to[i],
-                                    (long long)config_int(p->router->host->config, "MAILBOX_BYTES"),
-                                    MAIL_GROUP_BYTES, MAIL_GROUP_ITEMS));
+            return refuse(p, REFUSED_FULL, is_full(p, m->to[i]));
         metric_add(p->router->metrics.messages, 1);
         metric_add(p->router->metrics.bytes, (int64_t)m->payload.len);
     }

@@ -5,6 +5,7 @@
 #include "services/router/size_cap.h"
 #include "system/core/clock.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -480,6 +481,43 @@ static void test_a_full_mailbox_names_its_bound_and_takes_more_when_it_is_read(v
     world_free(w);
 }
 
+/* 256 messages to 64 parties each, of a session that nobody told of: all that one sender may have. */
+static void test_strays_of_one_sender_are_bounded(void **state)
+{
+    struct world *w = start();
+    Mpc__Router__V1__RouteMessageRequest request = MPC__ROUTER__V1__ROUTE_MESSAGE_REQUEST__INIT;
+    static Mpc__Router__V1__OutgoingMessage messages[256], *list[256];
+    static char ids[64][8];
+    static char *to[64];
+
+    (void)state;
+    for (size_t i = 0; i < 64; i++) {
+        snprintf(ids[i], sizeof ids[i], "p%zu", i);
+        to[i] = ids[i];
+    }
+    for (size_t i = 0; i < 256; i++) {
+        mpc__router__v1__outgoing_message__init(&messages[i]);
+        messages[i].session_id = (char *)(uintptr_t)SESSION_ONE;
+        messages[i].to = to;
+        messages[i].n_to = 64;
+        messages[i].payload = (ProtobufCBinaryData){1, (uint8_t *)(uintptr_t) "x"};
+        list[i] = &messages[i];
+    }
+    request.from = w->peers[0].id;
+    request.messages = list;
+    request.n_messages = 256;
+    world_call(w, w->peers[0].channel, ROUTER "RouteMessage", &request.base,
+               &mpc__router__v1__route_message_response__descriptor, &w->answer);
+    assert_int_equal(w->answer.status.code, RPC_OK);
+    assert_int_equal(mail_items(w->router->mail), MAIL_STRAY_ITEMS);
+    peer_send(w, 0, SESSION_TWO, "server-party-2", 1, 10);
+    refused(w, 0, RPC_EXHAUSTED, "mailbox_full");
+    assert_int_equal(peer_send(w, 1, SESSION_TWO, "server-party-1", 1, 10), RPC_OK);
+    assert_int_equal(publish(w, SESSION_ONE, "session_created", 2), RPC_OK);
+    assert_int_equal(peer_send(w, 0, SESSION_ONE, "server-party-2", 1, 10), RPC_OK);
+    world_free(w);
+}
+
 /* Far more than a connection takes at once: it comes in bounded batches, whole and in order. */
 static void test_much_mail_flows_at_the_readers_pace(void **state)
 {
@@ -552,6 +590,7 @@ int main(void)
         cmocka_unit_test(test_presence_tells_the_coordinator_at_once),
         cmocka_unit_test(test_only_the_coordinator_publishes_and_watches),
         cmocka_unit_test(test_a_full_mailbox_names_its_bound_and_takes_more_when_it_is_read),
+        cmocka_unit_test(test_strays_of_one_sender_are_bounded),
         cmocka_unit_test(test_much_mail_flows_at_the_readers_pace),
         cmocka_unit_test(test_streams_end_when_the_router_stops),
     };
