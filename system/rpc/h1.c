@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* See h1.h. A head is taken when it is complete, checked by h1_check.h and read by http-parser;
- * bodies go through the parser as they come. The parser stops after each message; the next begins
- * when the answer of this one is written.
+/* See h1.h. A head is taken when it is complete, checked by h1_check.h and read by http-parser,
+ * which sees nothing else: where a body ends is h1_body.h's. The next request begins when the
+ * answer of this one is written.
  *
  * A request whose length two readers could understand differently is refused and the connection
  * closed, as after any head that is not understood. */
@@ -9,6 +9,7 @@
 
 #include "system/rpc/answer.h"
 #include "system/rpc/forms.h"
+#include "system/rpc/h1_body.h"
 #include "system/rpc/h1_check.h"
 #include "system/rpc/ws.h"
 
@@ -22,7 +23,8 @@ enum {
     /* bytes ahead of the request in work, then reading stops */
     AHEAD_MAX = 64 * 1024,
     /* of a refused request: read and dropped, so that the connection can go on */
-    DISCARD_MAX = 64 * 1024
+    DISCARD_MAX = 64 * 1024,
+    LENGTH_DIGITS_MAX = 18
 };
 
 enum h1_state { H1_HEAD, H1_BODY, H1_WAIT };
@@ -30,6 +32,9 @@ enum h1_state { H1_HEAD, H1_BODY, H1_WAIT };
 struct h1 {
     struct conn *conn;
     http_parser parser;
+    struct h1_body body;
+    bool has_chunks;
+    uint64_t length;
     enum h1_state state;
     /* not parsed yet; a whole head was not seen in the first |seen| of it */
     struct buffer in;
@@ -56,9 +61,7 @@ static bool has_no_body(int http)
 /* May the rest of the request be read and dropped? */
 static bool can_discard(const struct h1 *h1)
 {
-    if (h1->is_expecting || h1->parser.flags & F_CHUNKED)
-        return false;
-    return h1->parser.content_length == UINT64_MAX || h1->parser.content_length <= DISCARD_MAX;
+    return !h1->is_expecting && !h1->has_chunks && h1->length <= DISCARD_MAX;
 }
 
 static void h1_head(struct rpc_call *call, int http, const struct rpc_field *field, size_t n,
@@ -179,13 +182,10 @@ static int on_field(http_parser *parser, const char *b, size_t len)
     return 0;
 }
 
-/* Trailers of a chunked body come here as well, after the head: they are dropped. */
 static int on_value(http_parser *parser, const char *b, size_t len)
 {
     struct h1 *h1 = parser->data;
 
-    if (h1->state != H1_HEAD)
-        return 0;
     while (len && (b[len - 1] == ' ' || b[len - 1] == '\t'))
         len--;
     if (!head_add(&h1->call->head, h1->name, h1->name_len, b, len,
@@ -208,7 +208,8 @@ static const char *framing_fault(const struct h1 *h1)
         return "both content-length and transfer-encoding";
     if (coding && (h1->is_1_0 || strcasecmp(coding, "chunked") != 0))
         return "transfer-encoding must be chunked";
-    if (length && (!*length || length[strspn(length, "0123456789")]))
+    if (length &&
+        (!*length || strlen(length) > LENGTH_DIGITS_MAX || length[strspn(length, "0123456789")]))
         return "content-length must be one number";
     if (!h1->is_1_0 && !host)
         return "host is missing";
@@ -232,53 +233,38 @@ static void expect(struct h1 *h1)
     }
 }
 
-static int on_headers_complete(http_parser *parser)
+/* The parser has read the head; it reads nothing more. */
+static void take_head(struct h1 *h1)
 {
-    struct h1 *h1 = parser->data;
     struct rpc_call *call = h1->call;
+    const char *length = head_get(&call->head, "content-length");
     const char *fault;
 
-    h1->is_1_0 = parser->http_minor == 0;
-    h1->keeps_open = http_should_keep_alive(parser) && !h1->is_1_0;
-    /* An upgrade is what we make one. */
-    parser->upgrade = 0;
+    h1->is_1_0 = h1->parser.http_minor == 0;
+    h1->keeps_open = http_should_keep_alive(&h1->parser) && !h1->is_1_0;
+    h1->has_chunks = head_get(&call->head, "transfer-encoding") != NULL;
+    h1->length = length ? strtoull(length, NULL, 10) : 0;
+    h1_body_init(&h1->body, h1->has_chunks, h1->length);
     h1->state = H1_BODY;
-    call->verb = text_copy(http_method_str((enum http_method)parser->method));
-    call->is_head_only = parser->method == HTTP_HEAD;
+    call->verb = text_copy(http_method_str((enum http_method)h1->parser.method));
+    call->is_head_only = h1->parser.method == HTTP_HEAD;
     fault = call->is_head_too_large ? NULL : framing_fault(h1);
-    if (fault) {
+    if (fault)
         refuse(h1, bad_request(fault));
-        return 0;
-    }
-    expect(h1);
+    else
+        expect(h1);
     if (!call->is_answered)
         rpc_call_begin(call);
     if (h1->is_expecting && !call->is_answered) {
         h1->is_expecting = false;
         conn_send(h1->conn, "HTTP/1.1 100 Continue\r\n\r\n", 25);
     }
-    return 0;
 }
 
-static int on_body(http_parser *parser, const char *b, size_t len)
+/* An upgrade is what we make one. */
+static int on_headers_complete(http_parser *parser)
 {
-    struct h1 *h1 = parser->data;
-
-    if (h1->call)
-        rpc_call_data(h1->call, (const uint8_t *)b, len);
-    return 0;
-}
-
-static int on_message_complete(http_parser *parser)
-{
-    struct h1 *h1 = parser->data;
-
-    h1->state = H1_WAIT;
-    h1->conn->head_since_ms = 0;
-    http_parser_pause(parser, 1);
-    if (!h1->call->is_complete)
-        rpc_call_complete(h1->call);
-    conn_touch(h1->conn);
+    parser->upgrade = 0;
     return 0;
 }
 
@@ -287,41 +273,59 @@ static const http_parser_settings settings = {
     .on_header_field = on_field,
     .on_header_value = on_value,
     .on_headers_complete = on_headers_complete,
-    .on_body = on_body,
-    .on_message_complete = on_message_complete,
 };
-
-/* Give |len| of what waits to the parser. */
-static void parse(struct h1 *h1, size_t len)
-{
-    size_t n = http_parser_execute(&h1->parser, &settings, (const char *)h1->in.b, len);
-    enum http_errno e = HTTP_PARSER_ERRNO(&h1->parser);
-
-    buffer_drop(&h1->in, n);
-    if (e == HPE_PAUSED)
-        return;
-    if (e != HPE_OK)
-        refuse(h1, bad_request(e == HPE_CB_url ? "the target must be a path"
-                                               : http_errno_description(e)));
-}
 
 static void begin_request(struct h1 *h1, size_t head_len)
 {
     const char *fault = h1_head_fault(h1->in.b, head_len);
     uint64_t since = h1->conn->head_since_ms;
+    enum http_errno e;
 
     h1->conn->head_since_ms = 0;
     h1->seen = 0;
     h1->has_answered = h1->is_expecting = false;
-    http_parser_init(&h1->parser, HTTP_REQUEST);
-    h1->parser.data = h1;
     if (fault) {
         refuse(h1, bad_request(fault));
         return;
     }
+    http_parser_init(&h1->parser, HTTP_REQUEST);
+    h1->parser.data = h1;
     h1->call = rpc_call_new(h1->conn, &h1_exchange);
     due_set(&h1->conn->server->dues, &h1->call->due, since + h1->conn->server->limits.request_ms);
-    parse(h1, head_len);
+    http_parser_execute(&h1->parser, &settings, (const char *)h1->in.b, head_len);
+    e = HTTP_PARSER_ERRNO(&h1->parser);
+    buffer_drop(&h1->in, head_len);
+    if (e != HPE_OK)
+        refuse(h1, bad_request(e == HPE_CB_url ? "the target must be a path"
+                                               : http_errno_description(e)));
+    else
+        take_head(h1);
+}
+
+/* Give what has arrived of the body to the call, and tell it the end. */
+static void take_body(struct h1 *h1)
+{
+    enum h1_step step = H1_DATA;
+    size_t at = 0;
+
+    while (step == H1_DATA && h1->state == H1_BODY) {
+        const uint8_t *data;
+        size_t used, n;
+
+        step = h1_body_next(&h1->body, h1->in.b + at, h1->in.len - at, &used, &data, &n);
+        at += used;
+        if (step == H1_DATA)
+            rpc_call_data(h1->call, data, n);
+    }
+    buffer_drop(&h1->in, at);
+    if (step == H1_FAULT)
+        refuse(h1, bad_request("the chunked body is malformed"));
+    if (step != H1_DONE)
+        return;
+    h1->state = H1_WAIT;
+    h1->conn->head_since_ms = 0;
+    rpc_call_complete(h1->call);
+    conn_touch(h1->conn);
 }
 
 /* RFC 9112, 2.2: empty lines before a request are overlooked, a few. */
@@ -371,8 +375,8 @@ static void go_on(struct h1 *h1)
         left = h1->in.len;
         if (h1->state == H1_HEAD)
             wait_for_head(h1);
-        else if (h1->state == H1_BODY && h1->in.len)
-            parse(h1, h1->in.len);
+        else if (h1->state == H1_BODY)
+            take_body(h1);
     } while (h1->state != before || h1->in.len != left);
     conn_pause(h1->conn, h1->state == H1_WAIT && h1->in.len > AHEAD_MAX);
 }
@@ -467,8 +471,7 @@ struct rpc_status h1_upgrade(struct rpc_call *call)
     if (status.code != RPC_OK)
         return status;
     h1 = call->conn->session;
-    if (h1->parser.flags & F_CHUNKED ||
-        (h1->parser.content_length && h1->parser.content_length != UINT64_MAX))
+    if (h1->has_chunks || h1->length)
         return bad_request("a WebSocket's handshake has no body");
     answer_add(&answer, "upgrade", "websocket");
     answer_add(&answer, "connection", "upgrade");

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See h1_body.h. */
+#include "system/rpc/h1_body.h"
+
+enum { SIZE_DIGITS_MAX = 8, EXTENSION_MAX = 256, TRAILERS_MAX = 8192 };
+
+enum state {
+    /* data of known length, then the end */
+    LENGTH,
+    SIZE,
+    EXTENSION,
+    SIZE_LF,
+    CHUNK,
+    CHUNK_CR,
+    CHUNK_LF,
+    TRAILER,
+    TRAILER_LF,
+    DONE
+};
+
+void h1_body_init(struct h1_body *body, bool is_chunked, uint64_t length)
+{
+    *body = (struct h1_body){.left = is_chunked ? 0 : length, .state = is_chunked ? SIZE : LENGTH};
+}
+
+static int hex(uint8_t c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+static bool is_text(uint8_t c)
+{
+    return c == '\t' || (c >= ' ' && c != 0x7f);
+}
+
+static bool take_size(struct h1_body *body, uint8_t c)
+{
+    int digit = hex(c);
+
+    if (digit >= 0) {
+        body->left = body->left << 4 | (unsigned)digit;
+        return ++body->digits <= SIZE_DIGITS_MAX;
+    }
+    body->line = 0;
+    body->state = c == '\r' ? SIZE_LF : EXTENSION;
+    return body->digits > 0 && (c == '\r' || c == ';' || c == ' ' || c == '\t');
+}
+
+static bool take_size_end(struct h1_body *body, uint8_t c)
+{
+    body->state = body->left ? CHUNK : TRAILER;
+    body->digits = body->line = 0;
+    return c == '\n';
+}
+
+/* A trailer line that is empty is the end. */
+static bool take_trailer(struct h1_body *body, uint8_t c)
+{
+    if (c == '\r') {
+        body->state = TRAILER_LF;
+        return true;
+    }
+    body->line++;
+    return is_text(c) && ++body->trailers <= TRAILERS_MAX;
+}
+
+/* One byte that is not data. */
+static bool take_byte(struct h1_body *body, uint8_t c)
+{
+    switch ((enum state)body->state) {
+    case SIZE:
+        return take_size(body, c);
+    case EXTENSION:
+        if (c == '\r')
+            body->state = SIZE_LF;
+        return c == '\r' || (is_text(c) && ++body->line <= EXTENSION_MAX);
+    case SIZE_LF:
+        return take_size_end(body, c);
+    case CHUNK_CR:
+        body->state = CHUNK_LF;
+        return c == '\r';
+    case CHUNK_LF:
+        body->state = SIZE;
+        return c == '\n';
+    case TRAILER:
+        return take_trailer(body, c);
+    case TRAILER_LF:
+        body->state = body->line ? TRAILER : DONE;
+        body->line = 0;
+        return c == '\n';
+    default:
+        return false;
+    }
+}
+
+enum h1_step h1_body_next(struct h1_body *body, const uint8_t *b, size_t len, size_t *used,
+                          const uint8_t **data, size_t *n)
+{
+    *used = 0;
+    while (body->state != LENGTH && body->state != CHUNK && body->state != DONE) {
+        if (*used == len)
+            return H1_MORE;
+        if (!take_byte(body, b[(*used)++]))
+            return H1_FAULT;
+    }
+    if (body->state == DONE || (body->state == LENGTH && !body->left))
+        return H1_DONE;
+    if (*used == len)
+        return H1_MORE;
+    *data = b + *used;
+    *n = body->left < len - *used ? (size_t)body->left : len - *used;
+    *used += *n;
+    body->left -= *n;
+    if (body->state == CHUNK && !body->left)
+        body->state = CHUNK_CR;
+    return H1_DATA;
+}
