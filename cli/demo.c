@@ -12,6 +12,7 @@
 #include "library.h"
 #include "option.h"
 #include "report.h"
+#include "signals.h"
 
 #include "quorate/address.h"
 #include "quorate/signature.h"
@@ -26,11 +27,14 @@
 #include <unistd.h>
 
 enum { TX_FILE_MAX = 1 << 20 };
+static const char example[] = "examples/transfer.json";
 
 struct demo {
     const char *dir, *tx_file;
     bool json;
-    char temporary[64];
+    /* stdout takes what it gets; if not, that was said */
+    bool printed;
+    char temporary[PATH_MAX];
     struct eth_tx tx;
     struct buffer unsigned_tx;
     struct demo_system system;
@@ -50,11 +54,11 @@ static double now(void)
 /* Into the report; as text at once, so that a person sees it happen. */
 static void add(struct demo *demo, const char *key, json_t *value)
 {
-    if (!demo->json) {
+    if (!demo->json && demo->printed) {
         json_t *line = json_object();
 
         report_add(line, key, json_incref(value));
-        report_print(line, false);
+        demo->printed = report_print(line, false);
     }
     report_add(demo->report, key, value);
 }
@@ -74,8 +78,7 @@ static bool read_tx(struct demo *demo, struct trouble *trouble)
     bool ok;
 
     if (!demo->tx_file)
-        return eth_tx_read(&demo->tx, "examples/transfer.json", DEMO_TRANSFER,
-                           strlen(DEMO_TRANSFER), trouble);
+        return eth_tx_read(&demo->tx, example, DEMO_TRANSFER, strlen(DEMO_TRANSFER), trouble);
     if (!file_read(&file, demo->tx_file, TX_FILE_MAX, trouble))
         return false;
     ok = eth_tx_read(&demo->tx, demo->tx_file, (const char *)file.b, file.len, trouble);
@@ -165,9 +168,11 @@ static bool sign(struct demo *demo, const json_t *account, struct trouble *troub
 
     if (!answer)
         return false;
-    add_time(demo, "signature_ms");
+    add_time(demo, "signing_ms");
+    add(demo, "signs", json_string(demo->tx_file ? demo->tx_file : example));
     library_open(&library);
     qrt_keccak256(hash.b, demo->unsigned_tx.b, demo->unsigned_tx.len);
+    add(demo, "message_hash", hex_json_0x(hash.b, sizeof hash.b));
     ok = check_signature(&sig, answer, account, &hash, library.ctx);
     library_close(&library);
     if (ok)
@@ -210,45 +215,75 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
 
 static bool enter(struct demo *demo, struct trouble *trouble)
 {
+    const char *place = getenv("TMPDIR");
+    int n;
+
     if (demo->dir)
         return true;
-    snprintf(demo->temporary, sizeof demo->temporary, "/tmp/quorate-demo-XXXXXX");
-    demo->dir = mkdtemp(demo->temporary);
-    return demo->dir ||
-           trouble_set(trouble, "cannot make a directory in /tmp: %s", strerror(errno));
+    if (!place || !place[0])
+        place = "/tmp";
+    n = snprintf(demo->temporary, sizeof demo->temporary, "%s/quorate-demo-XXXXXX", place);
+    if (n > 0 && (size_t)n < sizeof demo->temporary)
+        demo->dir = mkdtemp(demo->temporary);
+    else
+        errno = ENAMETOOLONG;
+    return demo->dir || trouble_set(trouble, "cannot make a temporary directory in %s: %s", place,
+                                    strerror(errno));
+}
+
+/* The system runs from here to demo_system_stop. */
+static bool start_and_act(struct demo *demo, struct trouble *trouble)
+{
+    demo->began = now();
+    if (!demo_system_start(&demo->system, demo->dir, trouble))
+        return false;
+    add_time(demo, "system_start_ms");
+    return act(demo, trouble);
+}
+
+static bool run_system(struct demo *demo, struct trouble *trouble)
+{
+    struct trouble later;
+    bool ok;
+
+    if (!enter(demo, trouble))
+        return false;
+    ok = start_and_act(demo, trouble);
+    api_close(demo->api);
+    if (!demo_system_stop(&demo->system, &later) && ok) {
+        ok = false;
+        *trouble = later;
+    }
+    if (demo->temporary[0])
+        nftw(demo->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    return ok;
 }
 
 static int run(struct demo *demo)
 {
-    struct trouble trouble, later;
-    bool ok;
+    struct trouble trouble;
 
     if (!read_tx(demo, &trouble))
         return refuse("%s", trouble.text);
     eth_tx_unsigned(&demo->unsigned_tx, &demo->tx);
-    demo->began = now();
-    ok = enter(demo, &trouble) && demo_system_start(&demo->system, demo->dir, &trouble);
-    if (ok)
-        add_time(demo, "start_of_the_system_ms");
-    ok = ok && act(demo, &trouble);
-    api_close(demo->api);
-    if (!demo_system_stop(&demo->system, &later) && ok) {
-        ok = false;
-        trouble = later;
+    signals_catch();
+    if (!run_system(demo, &trouble)) {
+        if (signals_came())
+            return refuse("stopped by a signal; nothing of the system is left running");
+        /* quorate up has said why it could not start */
+        return trouble.text[0] ? refuse("%s", trouble.text) : EXIT_REFUSED;
     }
-    if (demo->temporary[0] && demo->dir)
-        nftw(demo->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-    if (!ok)
-        return refuse("%s", trouble.text);
-    return !demo->json || report_print(json_incref(demo->report), true) ? EXIT_DONE : EXIT_REFUSED;
+    if (demo->json)
+        demo->printed = report_print(json_incref(demo->report), true);
+    return demo->printed ? EXIT_DONE : EXIT_REFUSED;
 }
 
 int command_demo(char **argv)
 {
-    struct demo demo = {.report = json_object()};
+    struct demo demo = {.report = json_object(), .printed = true};
     const struct option_row rows[] = {
         {"--dir", "DIR", NULL, &demo.dir,
-         "keep the system there, for quorate up (default: a temporary directory)"},
+         "keep the system there, for quorate up (default: a temporary one)"},
         {"--tx", "FILE", NULL, &demo.tx_file,
          "sign this transaction (default: a built-in copy of examples/transfer.json)"},
         {"--json", NULL, &demo.json, NULL, "answer in JSON"},

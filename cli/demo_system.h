@@ -14,7 +14,8 @@ struct demo_system {
     int out;
 };
 
-/* Start it in |dir| and wait until it is ready. Its sentences go to stderr. */
+/* Start it in |dir| and wait until it is ready. On failure |trouble| is empty if `quorate up` has
+ * said on stderr what is wrong. demo_system_stop is called in every case. */
 bool demo_system_start(struct demo_system *system, const char *dir, struct trouble *trouble);
 /* Ctrl-C for it, and wait for its end. False if that was not in order. */
 bool demo_system_stop(struct demo_system *system, struct trouble *trouble);

@@ -54,6 +54,10 @@ static bool set_value(const struct options *o, const struct option_row *row, con
         say("%s needs a value (%s); see quorate %s --help", row->name, row->arg, o->command);
         return false;
     }
+    if (!value[0]) {
+        say("%s is empty; see quorate %s --help", row->name, o->command);
+        return false;
+    }
     if (*row->value) {
         say("%s is given twice", row->name);
         return false;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reports. In text a key is shown with blanks for underscores, nested objects are indented. */
+/* Reports. In text a key is shown with blanks for underscores, nested objects are indented, and a
+ * duration says its unit behind the number. */
 #include "report.h"
 
 #include "say.h"
@@ -8,6 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { KEY_WIDTH = 20 };
 
 void report_add(json_t *object, const char *key, json_t *value)
 {
@@ -38,13 +41,14 @@ static bool is_scalar(const json_t *value)
     return !json_is_object(value) && !json_is_array(value);
 }
 
-/* "1, 2, 3" if all are scalars. */
+/* "1, 2, 3" if all are scalars, "none" if there are none. */
 static bool put_flat_array(const json_t *array)
 {
     for (size_t i = 0; i < json_array_size(array); i++) {
         if (!is_scalar(json_array_get(array, i)))
             return false;
     }
+    printf("%s", json_array_size(array) ? "" : "none");
     for (size_t i = 0; i < json_array_size(array); i++) {
         printf("%s", i ? ", " : "");
         put_scalar(json_array_get(array, i));
@@ -53,16 +57,41 @@ static bool put_flat_array(const json_t *array)
     return true;
 }
 
-static int put_key(const char *key, int indent, int width)
+/* Is it a duration, such as "signing_ms": 13.4? */
+static bool is_duration(const char *key, const json_t *value)
 {
-    int n = printf("%*s", indent, "");
+    size_t len = strlen(key);
 
-    for (; *key; key++, n++)
-        putchar(*key == '_' ? ' ' : *key);
-    return printf("%*s", width - n > 0 ? width - n : 1, "");
+    return json_is_real(value) && len > 3 && strcmp(key + len - 3, "_ms") == 0;
 }
 
-/* |level| 0 or 1: reports are not nested deeper. */
+static void put_key(const char *key, size_t len, int level)
+{
+    int n = printf("%*s", 2 * level, "");
+
+    for (size_t i = 0; i < len; i++, n++)
+        putchar(key[i] == '_' ? ' ' : key[i]);
+    printf("%*s", KEY_WIDTH - n > 0 ? KEY_WIDTH - n : 1, "");
+}
+
+static void put_object(json_t *object, int level);
+
+/* What has no line of its own; |level| is theirs. */
+static void put_nested(json_t *value, int level)
+{
+    if (json_is_object(value)) {
+        printf("\n");
+        put_object(value, level);
+        return;
+    }
+    if (put_flat_array(value))
+        return;
+    for (size_t i = 0; i < json_array_size(value); i++) {
+        printf("\n");
+        put_object(json_array_get(value, i), level);
+    }
+}
+
 static void put_object(json_t *object, int level)
 {
     const char *key;
@@ -70,19 +99,14 @@ static void put_object(json_t *object, int level)
 
     json_object_foreach(object, key, value)
     {
-        put_key(key, 2 * level, 20);
+        bool unit = is_duration(key, value);
+
+        put_key(key, strlen(key) - (unit ? 3 : 0), level);
         if (is_scalar(value)) {
             put_scalar(value);
-            printf("\n");
-        } else if (json_is_array(value)) {
-            if (put_flat_array(value))
-                continue;
-            printf("\n");
-            for (size_t i = 0; i < json_array_size(value); i++)
-                put_object(json_array_get(value, i), level + 1);
+            printf("%s\n", unit ? " ms" : "");
         } else {
-            printf("\n");
-            put_object(value, level + 1);
+            put_nested(value, level + 1);
         }
     }
 }

@@ -19,7 +19,7 @@
 
 struct up_options {
     const char *dir, *port_base, *parties, *log_level, *services;
-    bool free_ports, json, prepare;
+    bool free_ports, json, quiet, prepare;
 };
 
 static const char help[] =
@@ -78,7 +78,7 @@ static bool lock_dir(const char *dir, struct trouble *trouble)
 struct announcement {
     const struct up_system *system;
     const struct up_access *access;
-    bool json;
+    bool json, quiet;
 };
 
 static bool announce(void *arg)
@@ -91,7 +91,8 @@ static bool announce(void *arg)
     report_add(report, "api_key", json_string(a->access->api_key));
     report_add(report, "dir", json_string(a->system->dir));
     ok = report_print(report, a->json);
-    say("%zu processes are ready; Ctrl-C stops them", a->system->n);
+    if (!a->quiet)
+        say("%zu processes are ready; Ctrl-C stops them", a->system->n);
     return ok;
 }
 
@@ -101,7 +102,7 @@ static int run(struct up_system *system, const struct up_options *o)
     char services[PATH_MAX];
     struct up_access access;
     const struct up_start start = {system, services, o->log_level};
-    struct announcement announcement = {system, &access, o->json};
+    struct announcement announcement = {system, &access, o->json, o->quiet};
     struct up_crew *crew;
     bool ok;
 
@@ -132,6 +133,7 @@ int command_up(char **argv)
         {"--log-level", "LEVEL", NULL, &o.log_level, "debug, info, warn or error"},
         {"--services", "DIR", NULL, &o.services, "where the services' programs are"},
         {"--json", NULL, &o.json, NULL, "print one object: url, api_key, dir"},
+        {"--quiet", NULL, &o.quiet, NULL, "say only what goes wrong"},
     };
     const struct options options = {"up", "", help, rows, sizeof rows / sizeof rows[0]};
     struct up_system system;
