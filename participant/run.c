@@ -171,6 +171,10 @@ static void release(struct run *run)
     run->pending_record = NULL;
     presig_free(run->presig);
     run->presig = NULL;
+}
+
+static void forget_waiting(struct run *run)
+{
     intake_messages_free(run->waiting);
     run->waiting = NULL;
 }
@@ -187,6 +191,7 @@ void run_finish(struct run *run)
         keeper_rest(run->keeper, run);
     } else {
         run->state = RUN_OVER;
+        forget_waiting(run);
         keeper_forget(run->keeper, run);
     }
 }
@@ -348,12 +353,10 @@ static void work(void *arg)
     struct run *run = arg;
 
     while (take_news(run)) {
-        if (run->state == RUN_OVER) {
-            intake_messages_free(run->waiting);
-            run->waiting = NULL;
-        } else {
+        if (run->state == RUN_OVER)
+            forget_waiting(run);
+        else
             step(run);
-        }
     }
     run_unref(run);
 }

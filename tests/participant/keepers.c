@@ -202,12 +202,19 @@ static int reap(struct keeper_seat *seat)
     return status;
 }
 
+static void take(struct keepers *k, size_t who, from_keeper *frame);
+
+/* What it had said before is carried. */
 void keepers_kill(struct keepers *k, size_t i)
 {
     struct keeper_seat *seat = &k->seats[i];
+    from_keeper *frame;
 
-    if (seat->pid > 0)
-        kill(seat->pid, SIGKILL);
+    kill(seat->pid, SIGKILL);
+    while (fill(seat))
+        ;
+    while ((frame = next_frame(seat)))
+        take(k, i, frame);
     (void)reap(seat);
 }
 

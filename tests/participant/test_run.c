@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Runs that are interrupted: a keeper is killed after every message of a key generation and of a
+ * signature that it sent or got. Nothing is half made, and nothing needs a hand. */
+#include "keepers.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static struct keepers *k;
+
+/* Letters that seat 0 sent or got; the relay stops at |stop_at|. */
+static size_t letters, stop_at;
+
+static bool count(struct keepers *keepers, const struct letter *letter, void *arg)
+{
+    (void)keepers;
+    (void)arg;
+    letters += letter->from == 0 || letter->to == 0;
+    return true;
+}
+
+static bool all_members_told(struct keepers *keepers, const struct job *job)
+{
+    for (size_t i = 0; i < job->members_n; i++) {
+        if (!keepers_told(keepers, job->members[i], job->session_id, job->attempt))
+            return false;
+    }
+    return true;
+}
+
+static bool is_time(struct keepers *keepers, void *arg)
+{
+    return letters >= stop_at || all_members_told(keepers, arg);
+}
+
+static bool seat_0_told(struct keepers *keepers, void *arg)
+{
+    const struct job *job = arg;
+
+    return keepers_told(keepers, 0, job->session_id, job->attempt) != NULL;
+}
+
+static void reopen(size_t who, Mpc__Session__V1__Setup *setup)
+{
+    keepers_open(k, who, setup);
+    keepers_open(k, who, setup);
+}
+
+/* Play |job| up to its n-th letter, kill seat 0, start it again and invite it as before. False: the
+ * session was over earlier. */
+static bool interrupt(struct job *job, size_t n)
+{
+    Mpc__Session__V1__Setup *setup = keepers_setup(k, job);
+
+    k->told_n = 0;
+    letters = 0;
+    stop_at = n;
+    for (size_t i = 0; i < job->members_n; i++)
+        keepers_open(k, job->members[i], setup);
+    keepers_relay(k, is_time, job);
+    keepers_kill(k, 0);
+    assert_true(keepers_start(k, 0));
+    reopen(0, setup);
+    mpc__session__v1__setup__free_unpacked(setup, NULL);
+    keepers_relay(k, seat_0_told, job);
+    return letters >= n;
+}
+
+static void expect_same_keys(const struct job *job, uint8_t key_id[32], uint8_t pk[33])
+{
+    keepers_make_key(k, job, key_id, pk);
+}
+
+static void expect_signatures(const struct job *keygen, const uint8_t key_id[32],
+                              const uint8_t pk[33])
+{
+    static const size_t quorums[2][2] = {{0, 1}, {1, 2}};
+
+    for (size_t i = 0; i < 2; i++) {
+        struct job job = keepers_sign(keygen, key_id, quorums[i], 2);
+
+        keepers_open_all(k, &job);
+        keepers_play(k, &job);
+        for (size_t j = 0; j < 2; j++) {
+            const struct told *told = keepers_told(k, quorums[i][j], job.session_id, 0);
+
+            if (!keepers_is_signed(told, &job, pk))
+                fail_msg("keeper %zu: %s: %s", j, told->code, told->text);
+        }
+    }
+}
+
+static void test_a_key_generation_survives_a_kill_after_every_message(void **state)
+{
+    size_t resumed = 0, again = 0;
+    bool goes_on = true;
+
+    (void)state;
+    k->letter = count;
+    for (size_t n = 0; goes_on; n++) {
+        struct job job = keepers_keygen(k, 3, 2);
+        uint8_t key_id[32], pk[33];
+
+        goes_on = interrupt(&job, n);
+        if (keepers_told(k, 0, job.session_id, 0)->kind !=
+            MPC__KEEPER__V1__OUTCOME__OUTCOME_KEY) {
+            assert_string_equal(keepers_told(k, 0, job.session_id, 0)->code, "RESTARTED");
+            assert_true(keepers_told(k, 0, job.session_id, 0)->retry);
+            job.attempt = 1;
+            again++;
+        } else {
+            resumed++;
+        }
+        /* For attempt 0 these opens are repeats. */
+        expect_same_keys(&job, key_id, pk);
+        expect_signatures(&job, key_id, pk);
+    }
+    assert_true(again >= 10);
+    assert_true(resumed >= 4);
+}
+
+static void test_a_signature_survives_a_kill_after_every_message(void **state)
+{
+    static const size_t quorum[] = {0, 1}, other[] = {1, 2};
+    struct job keygen = keepers_keygen(k, 3, 2);
+    uint8_t key_id[32], pk[33];
+    bool goes_on = true;
+
+    (void)state;
+    keepers_make_key(k, &keygen, key_id, pk);
+    for (size_t n = 0; goes_on; n++) {
+        struct job job = keepers_sign(&keygen, key_id, quorum, 2);
+        const struct told *told;
+
+        goes_on = interrupt(&job, n);
+        told = keepers_told(k, 0, job.session_id, 0);
+        if (!keepers_is_signed(told, &job, pk))
+            assert_string_equal(told->code, "RESTARTED");
+        /* The same request, by others. */
+        job.attempt = 1;
+        job.members[0] = other[0];
+        job.members[1] = other[1];
+        keepers_open_all(k, &job);
+        keepers_play(k, &job);
+        assert_true(keepers_is_signed(keepers_told(k, 1, job.session_id, 1), &job, pk));
+        assert_true(keepers_is_signed(keepers_told(k, 2, job.session_id, 1), &job, pk));
+    }
+    expect_signatures(&keygen, key_id, pk);
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_key_generation_survives_a_kill_after_every_message),
+        cmocka_unit_test(test_a_signature_survives_a_kill_after_every_message),
+    };
+    int result;
+
+    if (keepers_main(argc, argv, &result))
+        return result;
+    k = keepers_new(3, NULL);
+    result = cmocka_run_group_tests(tests, NULL, NULL);
+    keepers_free(k);
+    return result;
+}
