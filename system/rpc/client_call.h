@@ -62,8 +62,8 @@ void pending_move(struct rpc_pending *call, struct pending_list *list);
 
 /* A header or trailer of the answer. |name| of the code is set by the channel, which owns it. */
 void pending_header(struct rpc_pending *call, const char *name, const char *value, size_t len);
-/* Bytes of the answer's body. PENDING_FAULT: |status| is settled, the stream must be reset. PENDING_GONE:
- * the call ended inside `each` and must not be touched. */
+/* Bytes of the answer's body. PENDING_FAULT: |status| is settled, the stream must be reset.
+ * PENDING_GONE: the call ended inside `each` and must not be touched. */
 enum pending_took { PENDING_TOOK, PENDING_FAULT, PENDING_GONE };
 enum pending_took pending_data(struct rpc_pending *call, const uint8_t *b, size_t len);
 /* The stream is over, |error| its HTTP/2 error code: settle |status|. */

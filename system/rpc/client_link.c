@@ -305,6 +305,7 @@ static bool push(struct rpc_link *link)
     uv_stream_t *stream = (uv_stream_t *)link->is.tcp;
     uv_buf_t buf = uv_buf_init((char *)link->out.b, (unsigned)link->out.len);
     int n = uv_try_write(stream, &buf, 1);
+    struct buffer spare;
 
     if (n == (int)link->out.len) {
         link->out.len = 0;
@@ -314,9 +315,10 @@ static bool push(struct rpc_link *link)
         fault_soon(link, uv_strerror(n));
         return false;
     }
-    buffer_free(&link->sending);
+    spare = link->sending;
     link->sending = link->out;
-    link->out = (struct buffer){0};
+    link->out = spare;
+    link->out.len = 0;
     n = n < 0 ? 0 : n;
     buf = uv_buf_init((char *)link->sending.b + n, (unsigned)(link->sending.len - (size_t)n));
     link->is_writing = uv_write(&link->write, stream, &buf, 1, on_written) == 0;

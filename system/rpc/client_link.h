@@ -50,7 +50,8 @@ void link_on_down(struct rpc_channel *channel, struct rpc_link *link, const char
 void link_on_over(struct rpc_channel *channel, struct rpc_pending *call, bool refused);
 /* Other waits than 20 s and 10 s for connections made from now on: for tests. */
 void rpc_channel_keepalive(struct rpc_channel *channel, uint64_t idle_ms, uint64_t answer_ms);
-/* x-error-code of a call, ends with a zero byte: a name that lives as long as the channel, or NULL. */
+/* x-error-code of a call, ends with a zero byte: a name that lives as long as the channel, or
+ * NULL. */
 const char *link_on_name(struct rpc_channel *channel, const char *name, size_t len);
 
 #endif

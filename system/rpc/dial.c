@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Exactly one thing of a dial is in libuv's hands at a time, the resolver or a connect; its callback
- * comes in any case, cancelled or not, and goes on or frees the dial. */
+/* Exactly one thing of a dial is in libuv's hands at a time, the resolver or a connect; its
+ * callback comes in any case, cancelled or not, and goes on or frees the dial. */
 #include "system/rpc/dial.h"
 
 #include "system/core/buffer.h"

@@ -247,7 +247,7 @@ static void grow(const struct member *m, size_t more)
 }
 
 /* The next value of a list that has room. It counts before it is filled, so that a fault inside a
- * message frees what is there; text and bytes that were refused are NULL, which frees as nothing. */
+ * message frees what is there; refused text and bytes are NULL, which frees as nothing. */
 static bool add_value(const struct member *m, const json_t *json, struct rpc_status *status)
 {
     size_t *n = quantifier_of(m);
@@ -274,6 +274,15 @@ static bool read_list(struct member *m, const json_t *json, struct rpc_status *s
     return true;
 }
 
+/* One way only to write a whole number, so that a map's keys are different numbers as well. */
+static bool is_whole(const char *text)
+{
+    const char *digits = text + (text[0] == '-');
+
+    return digits[0] != 0 && digits[strspn(digits, "0123456789")] == 0 &&
+           (digits[0] != '0' || strcmp(text, "0") == 0);
+}
+
 /* A value of text as the field has it in JSON. What does not look like one stays text, and reading
  * refuses it in its own words. */
 static json_t *json_of_word(ProtobufCType type, const char *text)
@@ -285,9 +294,17 @@ static json_t *json_of_word(ProtobufCType type, const char *text)
     case PROTOBUF_C_TYPE_BYTES:
     case PROTOBUF_C_TYPE_ENUM:
         break;
+    case PROTOBUF_C_TYPE_BOOL:
+        if (strcmp(text, "true") == 0 || strcmp(text, "false") == 0)
+            json = json_boolean(text[0] == 't');
+        break;
+    case PROTOBUF_C_TYPE_FLOAT:
+    case PROTOBUF_C_TYPE_DOUBLE:
+        if ((text[0] >= '0' && text[0] <= '9') || text[0] == '-')
+            json = json_loads(text, JSON_DECODE_ANY, NULL);
+        break;
     default:
-        if ((text[0] >= '0' && text[0] <= '9') || text[0] == '-' || text[0] == 't' ||
-            text[0] == 'f')
+        if (is_whole(text))
             json = json_loads(text, JSON_DECODE_ANY, NULL);
     }
     if (json == NULL)
