@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* quorate-session-coordinator: what it is made of, and its beginning and end. */
+/* What the service is made of, its beginning and its end. */
 #include "services/coordinator/coordinator.h"
 
 #include "services/coordinator/dispatch.h"
@@ -8,6 +8,7 @@
 #include "services/coordinator/record.h"
 #include "services/coordinator/reload.h"
 #include "services/coordinator/routes.h"
+#include "services/coordinator/service.h"
 #include "services/coordinator/sweep.h"
 #include "services/coordinator/watch.h"
 #include "system/core/buffer.h"
@@ -171,15 +172,10 @@ static void end(void *service)
     uv_close((uv_handle_t *)&c->sweep, closed);
 }
 
-int main(int argc, char **argv)
-{
-    static const struct service_def def = {.name = "session-coordinator",
-                                           .health = "session-coordinator",
-                                           .program = CONFIG_COORDINATOR,
-                                           .start = start,
-                                           .is_ready = is_ready,
-                                           .stop = stop,
-                                           .free = end};
-
-    return service_main(argc, argv, &def);
-}
+const struct service_def coordinator_service = {.name = "session-coordinator",
+                                                .health = "session-coordinator",
+                                                .program = CONFIG_COORDINATOR,
+                                                .start = start,
+                                                .is_ready = is_ready,
+                                                .stop = stop,
+                                                .free = end};

@@ -1,0 +1,472 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See harness.h. */
+#include "harness.h"
+
+#include "services/coordinator/service.h"
+#include "system/access/access.h"
+#include "system/access/identity.h"
+#include "system/core/buffer.h"
+#include "system/core/clock.h"
+#include "system/service/library.h"
+
+#include <secp256k1.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { WATCHDOG_MS = 30000 };
+
+static void publish_event(struct rpc_call *call, const ProtobufCMessage *request, void *service)
+{
+    struct harness *h = service;
+    Mpc__Router__V1__PublishSessionEventResponse m =
+        MPC__ROUTER__V1__PUBLISH_SESSION_EVENT_RESPONSE__INIT;
+    size_t len = protobuf_c_message_get_packed_size(request);
+    uint8_t *b = mem_new(len + 1, 1);
+
+    assert_true(h->published_n < PUBLISHED_MAX);
+    protobuf_c_message_pack(request, b);
+    h->published[h->published_n++] =
+        mpc__router__v1__publish_session_event_request__unpack(NULL, len, b);
+    free(b);
+    rpc_reply(call, &m.base);
+}
+
+static void send_presence(struct harness *h, bool snapshot)
+{
+    Mpc__Router__V1__PresenceBatch m = MPC__ROUTER__V1__PRESENCE_BATCH__INIT;
+    Mpc__Router__V1__Presence presences[PARTIES], *list[PARTIES];
+    Mpc__Router__V1__Party parties[PARTIES];
+
+    m.snapshot = snapshot;
+    m.presences = list;
+    for (size_t i = 0; i < PARTIES; i++) {
+        struct party *p = &h->parties[i];
+
+        if (p->capacity == UINT32_MAX) /* the router does not know it */
+            continue;
+        mpc__router__v1__presence__init(&presences[i]);
+        mpc__router__v1__party__init(&parties[i]);
+        parties[i].party_id = p->id;
+        parties[i].role = (char *)(uintptr_t)p->role;
+        parties[i].capacity = p->capacity;
+        parties[i].load = p->load;
+        parties[i].live = p->is_live;
+        presences[i].party = &parties[i];
+        presences[i].certificate = p->certificate;
+        presences[i].boot_id = (ProtobufCBinaryData){16, p->boot_id};
+        list[m.n_presences++] = &presences[i];
+    }
+    rpc_send(h->presence, &m.base);
+}
+
+static void presence_gone(struct rpc_call *call, void *arg)
+{
+    struct harness *h = arg;
+
+    if (h->presence == call)
+        h->presence = NULL;
+    rpc_end(call);
+}
+
+static void watch_presence(struct rpc_call *call, const ProtobufCMessage *request, void *service)
+{
+    struct harness *h = service;
+
+    (void)request;
+    h->presence = call;
+    rpc_on_cancel(call, presence_gone, h);
+    send_presence(h, true);
+}
+
+static const struct rpc_method router_methods[] = {
+    {.path = "mpc.router.v1.MessageRouter/PublishSessionEvent",
+     .request = &mpc__router__v1__publish_session_event_request__descriptor,
+     .response = &mpc__router__v1__publish_session_event_response__descriptor,
+     .handle = publish_event},
+    {.path = "mpc.router.v1.MessageRouter/WatchPresence",
+     .request = &mpc__router__v1__watch_presence_request__descriptor,
+     .response = &mpc__router__v1__presence_batch__descriptor,
+     .is_stream = true,
+     .handle = watch_presence},
+    {0}};
+static const struct rpc_route no_routes[] = {{0}};
+
+static struct rpc_status allow(struct rpc_call *call, void *arg)
+{
+    (void)call;
+    (void)arg;
+    return rpc_ok();
+}
+
+static void start_router(struct harness *h)
+{
+    char error[RPC_TEXT_MAX];
+
+    h->router = rpc_server_new(&h->loop, NULL);
+    rpc_server_add(h->router, router_methods, no_routes, h);
+    rpc_server_guard(h->router, allow, NULL);
+    if (!rpc_server_listen(h->router, "127.0.0.1", h->router_port, NULL, error))
+        fail_msg("%s", error);
+    h->router_port = rpc_server_port(h->router);
+}
+
+static void set_flag(void *arg)
+{
+    *(bool *)arg = true;
+}
+
+static bool flag_is_set(struct harness *h, const void *arg)
+{
+    (void)h;
+    return *(const bool *)arg;
+}
+
+static void stop_server(struct harness *h, struct rpc_server *server)
+{
+    bool stopped = false;
+
+    rpc_server_stop(server, 0, set_flag, &stopped);
+    harness_run_until(h, flag_is_set, &stopped);
+    rpc_server_free(server);
+}
+
+/* Write a copy, because the configuration is read from a file. */
+static void load_config(struct harness *h, const char *variables)
+{
+    char path[96], error[CONFIG_ERROR_MAX], ca[65], operator[65];
+    FILE *file;
+
+    snprintf(path, sizeof path, "%s/env", h->dir);
+    hex_encode(ca, h->ca + 32, 32);
+    hex_encode(operator, h->operator_pk, 32);
+    file = fopen(path, "w");
+    assert_non_null(file);
+    fprintf(file,
+            "ENVIRONMENT=development\nDATA_DIR=%s\nLISTEN_HOST=127.0.0.1\nTLS=off\n"
+            "JWT_SECRET_KEY=0123456789abcdef0123456789abcdef\nMPC_API_KEY=test-key\n"
+            "ALLOWED_IPS=127.0.0.1\nCA_KEY=%s\nOPERATOR_KEY=%s\nROUTER_ADDR=127.0.0.1:%d\n"
+            "RETRY_MAX=1000\nRETRY_DELAY_MS=10\n%s",
+            h->dir, ca, operator, h->router_port, variables ? variables : "");
+    fclose(file);
+    h->config = config_load(CONFIG_COORDINATOR, path, error);
+    if (!h->config)
+        fail_msg("%s", error);
+}
+
+static bool is_ready(struct harness *h, const void *arg)
+{
+    (void)arg;
+    return coordinator_service.is_ready(h->c);
+}
+
+static void start_coordinator(struct harness *h)
+{
+    char error[RPC_TEXT_MAX], target[32];
+
+    h->access = access_new(h->config, CONFIG_COORDINATOR, error);
+    if (!h->access)
+        fail_msg("%s", error);
+    h->host = (struct service_host){.name = "session-coordinator",
+                                    .loop = &h->loop,
+                                    .config = h->config,
+                                    .server = rpc_server_new(&h->loop, NULL),
+                                    .access = h->access};
+    rpc_server_guard(h->host.server, access_guard, h->access);
+    h->c = coordinator_service.start(&h->host, error);
+    if (!h->c)
+        fail_msg("%s", error);
+    if (!rpc_server_listen(h->host.server, "127.0.0.1", 0, NULL, error))
+        fail_msg("%s", error);
+    snprintf(target, sizeof target, "127.0.0.1:%d", rpc_server_port(h->host.server));
+    h->channel = rpc_channel_new(
+        &h->loop,
+        &(struct rpc_channel_params){.target = target, .retry = {.step_ms = 10, .cap_ms = 50}});
+    harness_be(h, NULL);
+    harness_run_until(h, is_ready, NULL);
+}
+
+static void stop_coordinator(struct harness *h)
+{
+    bool stopped = false;
+
+    coordinator_service.stop(h->c, set_flag, &stopped);
+    harness_run_until(h, flag_is_set, &stopped);
+    rpc_channel_free(h->channel);
+    stop_server(h, h->host.server);
+    coordinator_service.free(h->c);
+    access_free(h->access);
+}
+
+static void make_parties(struct harness *h)
+{
+    static const char *const roles[PARTIES] = {"persistent", "persistent", "persistent",
+                                               "delegate"};
+
+    for (size_t i = 0; i < PARTIES; i++) {
+        struct party *p = &h->parties[i];
+        struct identity identity = {0};
+        uint8_t *packed;
+        size_t len;
+
+        snprintf(p->id, sizeof p->id, "party-%zu", i + 1);
+        p->role = roles[i];
+        p->is_live = true;
+        p->capacity = 64;
+        randombytes_buf(p->boot_id, sizeof p->boot_id);
+        snprintf(identity.party_id, sizeof identity.party_id, "%s", p->id);
+        snprintf(identity.role, sizeof identity.role, "%s", p->role);
+        memcpy(identity.key, p->secret + 32, 32);
+        packed = identity_issue(&len, &identity, h->ca);
+        p->certificate = mpc__session__v1__party_certificate__unpack(NULL, len, packed);
+        free(packed);
+    }
+}
+
+/* What make_key wrote: KEY_FILE. */
+static void read_key(struct harness *h)
+{
+    const char *path = getenv("KEY_FILE");
+    FILE *file = path ? fopen(path, "rb") : NULL;
+    uint8_t pk[32];
+
+    if (!file)
+        fail_msg("KEY_FILE must name a file of make_key");
+    for (size_t i = 0; i < 3; i++)
+        assert_int_equal(fread(h->parties[i].secret, 1, 64, file), 64);
+    crypto_sign_keypair(pk, h->parties[3].secret);
+    h->certificate = mem_new(4096, 1);
+    h->certificate_len = fread(h->certificate, 1, 4096, file);
+    fclose(file);
+}
+
+static void make_public_key(struct harness *h)
+{
+    secp256k1_context *secp = secp256k1_context_create(SECP256K1_CONTEXT_NONE);
+    secp256k1_pubkey point;
+    size_t len = sizeof h->pk.b;
+
+    memset(h->secret_key, 7, sizeof h->secret_key);
+    assert_int_equal(secp256k1_ec_pubkey_create(secp, &point, h->secret_key), 1);
+    secp256k1_ec_pubkey_serialize(secp, h->pk.b, &len, &point, SECP256K1_EC_COMPRESSED);
+    hex_encode(h->pk_text, h->pk.b, sizeof h->pk.b);
+    secp256k1_context_destroy(secp);
+}
+
+struct harness *harness_new(const char *variables)
+{
+    struct harness *h = mem_new(1, sizeof *h);
+    uint8_t ca_pk[32];
+
+    (void)library_ctx();
+    uv_loop_init(&h->loop);
+    snprintf(h->dir, sizeof h->dir, "/tmp/quorate-coordinator-XXXXXX");
+    assert_non_null(mkdtemp(h->dir));
+    crypto_sign_keypair(ca_pk, h->ca);
+    crypto_sign_keypair(h->initiator_pk, h->initiator);
+    crypto_sign_keypair(h->operator_pk, h->operator_key);
+    read_key(h);
+    make_parties(h);
+    make_public_key(h);
+    start_router(h);
+    load_config(h, variables);
+    start_coordinator(h);
+    return h;
+}
+
+void harness_restart(struct harness *h)
+{
+    stop_coordinator(h);
+    start_coordinator(h);
+}
+
+static bool presence_is_back(struct harness *h, const void *arg)
+{
+    (void)arg;
+    return h->presence;
+}
+
+void harness_restart_router(struct harness *h)
+{
+    stop_server(h, h->router);
+    h->presence = NULL;
+    start_router(h);
+    harness_run_until(h, presence_is_back, NULL);
+}
+
+static void remove_files(const char *dir)
+{
+    static const char *const names[] = {"env", "coordinator.db", "coordinator.db-wal",
+                                        "coordinator.db-shm"};
+    char path[128];
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        snprintf(path, sizeof path, "%s/%s", dir, names[i]);
+        unlink(path);
+    }
+    rmdir(dir);
+}
+
+void harness_free(struct harness *h)
+{
+    stop_coordinator(h);
+    stop_server(h, h->router);
+    while (uv_run(&h->loop, UV_RUN_NOWAIT))
+        ;
+    assert_int_equal(uv_loop_close(&h->loop), 0);
+    for (size_t i = 0; i < h->published_n; i++)
+        mpc__router__v1__publish_session_event_request__free_unpacked(h->published[i], NULL);
+    for (size_t i = 0; i < PARTIES; i++)
+        mpc__session__v1__party_certificate__free_unpacked(h->parties[i].certificate, NULL);
+    config_free(h->config);
+    remove_files(h->dir);
+    free(h->certificate);
+    free(h);
+}
+
+static void bark(uv_timer_t *timer)
+{
+    *(bool *)timer->data = true;
+}
+
+void harness_run_until(struct harness *h, bool (*holds)(struct harness *h, const void *arg),
+                       const void *arg)
+{
+    uv_timer_t *watchdog = mem_new(1, sizeof *watchdog);
+    bool is_late = false;
+
+    uv_timer_init(&h->loop, watchdog);
+    watchdog->data = &is_late;
+    uv_timer_start(watchdog, bark, WATCHDOG_MS, 0);
+    while (!holds(h, arg) && !is_late)
+        uv_run(&h->loop, UV_RUN_ONCE);
+    uv_close((uv_handle_t *)watchdog, (uv_close_cb)free);
+    if (is_late)
+        fail_msg("waited in vain");
+}
+
+struct wanted {
+    size_t party;
+};
+
+static bool presence_is_known(struct harness *h, const void *arg)
+{
+    (void)arg;
+    for (size_t i = 0; i < PARTIES; i++) {
+        const struct party *p = &h->parties[i];
+        const struct pool_party *known = pool_find(h->c->pool, p->id);
+
+        if (p->capacity != UINT32_MAX &&
+            (!known || known->is_live != p->is_live || known->load != p->load ||
+             known->capacity != p->capacity || memcmp(known->boot_id, p->boot_id, 16) != 0))
+            return false;
+    }
+    return true;
+}
+
+void harness_tell_presence(struct harness *h)
+{
+    send_presence(h, false);
+    harness_run_until(h, presence_is_known, NULL);
+}
+
+struct answer {
+    bool is_there;
+    struct rpc_status status;
+    const ProtobufCMessageDescriptor *type;
+    ProtobufCMessage *message;
+};
+
+static void answered(void *arg, const struct rpc_status *status, const ProtobufCMessage *response)
+{
+    struct answer *answer = arg;
+
+    answer->is_there = true;
+    answer->status = *status;
+    if (response) {
+        size_t len = protobuf_c_message_get_packed_size(response);
+        uint8_t *b = mem_new(len + 1, 1);
+
+        protobuf_c_message_pack(response, b);
+        answer->message = protobuf_c_message_unpack(answer->type, NULL, len, b);
+        free(b);
+    }
+}
+
+static bool is_answered(struct harness *h, const void *arg)
+{
+    const struct answer *answer = arg;
+
+    (void)h;
+    return answer->is_there;
+}
+
+void *harness_call(struct harness *h, const char *method, const ProtobufCMessage *request,
+                   const ProtobufCMessageDescriptor *response, struct rpc_status *status)
+{
+    struct answer answer = {.type = response};
+    char path[128];
+
+    snprintf(path, sizeof path, "mpc.coordinator.v1.SessionCoordinator/%s", method);
+    rpc_start(h->channel, &(struct rpc_request){.path = path,
+                                                .message = request,
+                                                .response = response,
+                                                .deadline_ms = 20000,
+                                                .done = answered,
+                                                .arg = &answer});
+    harness_run_until(h, is_answered, &answer);
+    *status = answer.status;
+    return answer.message;
+}
+
+void harness_be(struct harness *h, const char *party_id)
+{
+    struct token token = {.kind = TOKEN_PARTY, .expires = clock_unix_ms() / 1000 + 600};
+    char text[TOKEN_TEXT_MAX], header[TOKEN_TEXT_MAX + 8];
+
+    if (!party_id) {
+        rpc_channel_authorize(h->channel, NULL, "test-key");
+        return;
+    }
+    snprintf(token.subject, sizeof token.subject, "%s", party_id);
+    snprintf(token.role, sizeof token.role, "persistent");
+    token_make(text, h->c->tokens, &token);
+    snprintf(header, sizeof header, "Bearer %s", text);
+    rpc_channel_authorize(h->channel, header, NULL);
+}
+
+struct sought {
+    const char *event_type, *session_id;
+    size_t n;
+};
+
+static const Mpc__Router__V1__PublishSessionEventRequest *seek(const struct harness *h,
+                                                               const struct sought *sought)
+{
+    size_t n = sought->n;
+
+    for (size_t i = 0; i < h->published_n; i++) {
+        const Mpc__Session__V1__SessionEvent *event = h->published[i]->event;
+
+        if (strcmp(event->event_type, sought->event_type) == 0 &&
+            strcmp(event->session_id, sought->session_id) == 0 && n-- == 0)
+            return h->published[i];
+    }
+    return NULL;
+}
+
+static bool is_published(struct harness *h, const void *arg)
+{
+    return seek(h, arg);
+}
+
+const Mpc__Router__V1__PublishSessionEventRequest *
+harness_published(struct harness *h, const char *event_type, const char *session_id, size_t n)
+{
+    const struct sought sought = {event_type, session_id, n};
+
+    harness_run_until(h, is_published, &sought);
+    return seek(h, &sought);
+}
