@@ -2,66 +2,17 @@
 """What the interop tests share: certificates, servers as processes, npm packages, and the cases of
 a stock gRPC library both ways (Peer)."""
 import os
-import re
-import shutil
 import subprocess
-import sys
 import tempfile
 import unittest
 
+from npm import MODULES, install_npm, skip  # noqa: F401: for the tests that import this
+
 HERE = os.path.dirname(os.path.abspath(__file__))
-BUILD = os.environ["INTEROP_BUILD"]
 SERVER = os.environ["INTEROP_SERVER"]
 CLIENT = os.environ["INTEROP_CLIENT"]
 PROTO = os.path.join(HERE, "interop.proto")
-PLACE = os.path.join(BUILD, "npm")
-MODULES = os.path.join(PLACE, "node_modules")
 LIMIT = 300
-SKIP = 77
-NO_NETWORK = r"ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|ENETWORK"
-LOCKED = ("package.json", "package-lock.json", ".npmrc")
-
-
-def skip(why):
-    print("skipped: " + why)
-    sys.exit(SKIP)
-
-
-def is_installed():
-    if not os.path.exists(os.path.join(PLACE, "complete")):
-        return False
-    with open(os.path.join(PLACE, "package-lock.json"), "rb") as a, \
-            open(os.path.join(HERE, "package-lock.json"), "rb") as b:
-        return a.read() == b.read()
-
-
-def install_npm():
-    """The packages of package-lock.json, once, for all tests; they may start at the same time."""
-    if not shutil.which("node") or not shutil.which("npm"):
-        skip("node and npm are needed")
-    if is_installed():
-        return
-    fresh = tempfile.mkdtemp(dir=BUILD)
-    for name in LOCKED:
-        shutil.copy(os.path.join(HERE, name), fresh)
-    try:
-        p = subprocess.run(["npm", "ci"], cwd=fresh, stdin=subprocess.DEVNULL, capture_output=True,
-                           text=True, check=False, timeout=LIMIT)
-    except subprocess.TimeoutExpired:
-        skip("the npm registry does not answer")
-    if p.returncode != 0:
-        if re.search(NO_NETWORK, p.stderr):
-            skip("the npm registry cannot be reached")
-        sys.exit("npm ci failed:\n" + p.stderr)
-    with open(os.path.join(fresh, "complete"), "w", encoding="ascii"):
-        pass
-    try:
-        shutil.rmtree(PLACE, ignore_errors=True)
-        os.rename(fresh, PLACE)
-    except OSError:
-        shutil.rmtree(fresh)
-        if not is_installed():
-            raise
 
 
 def openssl(*args):

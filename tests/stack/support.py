@@ -14,7 +14,9 @@ import re
 import select
 import shutil
 import signal
+import sqlite3
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -23,9 +25,13 @@ import urllib.parse
 import uuid
 
 QUORATE = os.environ["QUORATE"]
-SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+HERE = os.path.dirname(os.path.abspath(__file__))
+SOURCE = os.path.dirname(os.path.dirname(HERE))
+LONG = "STACK_LONG" in os.environ  # the tests of the suite "long", too
 LIMIT = 300  # seconds: nothing may hang, however loaded the machine is
 HASH = "11" * 32
+
+sys.path.append(os.path.join(SOURCE, "tests", "interop"))  # npm.py
 
 Answer = collections.namedtuple("Answer", "status body headers")
 
@@ -171,6 +177,29 @@ class Stack:
                  if line and not line.startswith("#"))
         return {k: float(v) for k, v in pairs}
 
+    # --- what is stored ---
+
+    def rows(self, process, database, sql, *values):
+        """Of a process's database, as it is on disk now."""
+        path = os.path.join(self.env(process)["DATA_DIR"], database)
+        with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True,
+                                                timeout=LIMIT)) as db:
+            return db.execute(sql, values).fetchall()
+
+    def sessions(self, sql="1", *values):
+        return self.rows("session-coordinator", "coordinator.db",
+                         "SELECT session_id, type, status, error FROM sessions WHERE " + sql,
+                         *values)
+
+    def burned(self):
+        """Burned pairs at any party."""
+        return [row for name in self.parties()
+                for row in self.rows(name, "party.db", "SELECT own, peer FROM tombstones")]
+
+    def parties(self):
+        return sorted(f[:-4] for f in os.listdir(self.dir)
+                      if f.startswith("party-") and f.endswith(".env"))
+
     # --- the API ---
 
     def call(self, method, path, body=None, key=True, url=None, headers=None):
@@ -231,10 +260,10 @@ def curl(stack, method, path, *args, body=None, key=True):
     if key:
         words += ["-H", "X-API-Key: " + (stack.key if key is True else key)]
     if body is not None:
-        words += ["-H", "Content-Type: application/json", "--data-binary",
-                  body if isinstance(body, str) else json.dumps(body)]
+        words += ["-H", "Content-Type: application/json", "--data-binary", "@-"]
+    text = body if isinstance(body, str) or body is None else json.dumps(body)
     p = subprocess.run([*words, *args, stack.url + path if path.startswith("/") else path],
-                       capture_output=True, text=True, timeout=LIMIT, check=False)
+                       input=text or "", capture_output=True, text=True, timeout=LIMIT, check=False)
     assert p.returncode == 0, p.stderr
     text, status = p.stdout.rsplit("\n", 1)
     try:
@@ -264,24 +293,104 @@ def together(n, work):
     return results
 
 
-def signature_is_valid(answer):
-    """An independent check, by a library that nobody here wrote."""
-    from cryptography.exceptions import InvalidSignature
-    from cryptography.hazmat.primitives import hashes
-    from cryptography.hazmat.primitives.asymmetric import ec, utils
+SPKI = "3036301006072a8648ce3d020106052b8104000a032200"  # secp256k1, a compressed point follows
+ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 
-    key = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256K1(),
-                                                       bytes.fromhex(answer["public_key"]))
+
+def signature_is_valid(answer):
+    """An independent check: by OpenSSL."""
     sig = answer["signature"]
-    try:
-        key.verify(bytes.fromhex(sig["der"]), bytes.fromhex(answer["message_hash"]),
-                   ec.ECDSA(utils.Prehashed(hashes.SHA256())))
-    except InvalidSignature:
-        return False
     s = int(sig["s"], 16)
-    order = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
-    return (sig["compact"] == sig["r"] + sig["s"] and 0 < s <= order // 2 and
-            re.fullmatch("[0-9a-f]{128}", sig["compact"]) is not None)
+    if (sig["compact"] != sig["r"] + sig["s"] or not 0 < s <= ORDER // 2 or
+            not re.fullmatch("[0-9a-f]{128}", sig["compact"])):
+        return False
+    with tempfile.TemporaryDirectory() as place:
+        paths = [os.path.join(place, name) for name in ("key", "signature", "hash")]
+        for path, text in zip(paths, (SPKI + answer["public_key"], sig["der"],
+                                      answer["message_hash"])):
+            with open(path, "wb") as f:
+                f.write(bytes.fromhex(text))
+        p = subprocess.run(["openssl", "pkeyutl", "-verify", "-pubin", "-keyform", "DER", "-inkey",
+                            paths[0], "-sigfile", paths[1], "-in", paths[2]],
+                           capture_output=True, timeout=LIMIT, check=False)
+    return p.returncode == 0
+
+
+class Proxy:
+    """proxy.mjs before the router or the coordinator (|which|) of a prepared directory, where the
+    parties find it instead."""
+    names = {"router": ("message-router", "ROUTER_ADDR"),
+             "coordinator": ("session-coordinator", "COORDINATOR_ADDR")}
+
+    def __init__(self, which, directory):
+        import npm
+
+        process, variable = self.names[which]
+        upstream = "127.0.0.1:" + read_env(os.path.join(directory, process + ".env"))["GRPC_PORT"]
+        self.process = subprocess.Popen(
+            ["node", os.path.join(HERE, "proxy.mjs"), npm.MODULES,
+             os.path.join(SOURCE, "proto"), which, upstream],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        ports = json.loads(self.process.stdout.readline())
+        self.control = ports["control"]
+        for name in [f[:-4] for f in os.listdir(directory) if f.endswith(".env")]:
+            if name.startswith("party-") or name == "server-party-api":
+                change_env(directory, name, **{variable: f"127.0.0.1:{ports['grpc']}"})
+
+    def ask(self, method, path, body=None):
+        c = http.client.HTTPConnection("127.0.0.1", self.control, timeout=LIMIT)
+        try:
+            c.request(method, path, json.dumps(body) if body is not None else None)
+            r = c.getresponse()
+            assert r.status == 200, r.status
+            return json.loads(r.read())
+        finally:
+            c.close()
+
+    def rules(self, *rules, seed=1):
+        self.ask("POST", "/rules", {"rules": rules, "seed": seed})
+
+    def held(self, n=0):
+        """What is held, once it is |n| or more."""
+        return self.ask("GET", f"/held?n={n}")
+
+    def release(self, reverse=False):
+        """Let go what is held and hold nothing more."""
+        self.rules()
+        self.ask("POST", "/release", {"reverse": reverse})
+
+    def cut(self):
+        self.ask("POST", "/cut", {})
+
+    def seen(self):
+        return self.ask("GET", "/seen")
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.stdout.close()
+        self.process.wait(LIMIT)
+
+
+class Request(threading.Thread):
+    """Something that takes its time, begun now; get() waits for its result."""
+
+    def __init__(self, work):
+        super().__init__(daemon=True)
+        self.work, self.result, self.fault = work, None, None
+        self.start()
+
+    def run(self):
+        try:
+            self.result = self.work()
+        except BaseException as e:  # told by get
+            self.fault = e
+
+    def get(self):
+        self.join(LIMIT)
+        assert not self.is_alive(), "a request has not ended"
+        if self.fault:
+            raise self.fault
+        return self.result
 
 
 class TestCase(unittest.TestCase):

@@ -28,8 +28,8 @@ class Contract(TestCase):
     def test_health_needs_no_key_and_names_the_service(self):
         self.assertEqual(self.ask("GET", "/health", key=False),
                          (200, {"service": "account", "status": "healthy"}))
-        names = {"coordinator": "session-coordinator", "router": "message-router",
-                 "party-api": "server-party-api", "party-1": "server-party"}
+        names = {"session-coordinator": "session-coordinator", "message-router": "message-router",
+                 "server-party-api": "server-party-api", "party-1": "server-party"}
         for process, service in names.items():
             with self.subTest(process):
                 self.assertEqual(
