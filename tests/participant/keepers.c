@@ -68,6 +68,19 @@ static void add_hex(struct buffer *text, const char *name, const uint8_t *b, siz
     buffer_printf(text, "%s=%s\n", name, hex);
 }
 
+/* The test's own lines; @DIR@ is the directory of all. */
+static void add_settings(struct buffer *text, const struct keepers *k)
+{
+    const char *rest = k->options.settings ? k->options.settings : "", *mark;
+
+    while ((mark = strstr(rest, "@DIR@"))) {
+        buffer_add(text, rest, (size_t)(mark - rest));
+        buffer_text(text, k->directory);
+        rest = mark + 5;
+    }
+    buffer_text(text, rest);
+}
+
 static void write_settings(struct keepers *k, const struct keeper_seat *seat)
 {
     struct buffer text = {0};
@@ -81,8 +94,7 @@ static void write_settings(struct keepers *k, const struct keeper_seat *seat)
     add_hex(&text, "INITIATOR_KEYS", k->initiator_key, 32);
     add_hex(&text, "CALLER_KEYS", k->caller_key, 32);
     add_hex(&text, "OPERATOR_KEY", k->operator_key, 32);
-    if (k->options.settings)
-        buffer_text(&text, k->options.settings);
+    add_settings(&text, k);
     write_file(seat->directory, "env", text.b, text.len);
     buffer_free(&text);
 }

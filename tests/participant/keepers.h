@@ -51,7 +51,7 @@ struct told {
 };
 
 struct keepers_options {
-    /* extra lines of every env file, or NULL */
+    /* extra lines of every env file, or NULL; @DIR@ becomes the directory of all */
     const char *settings;
     /* the last one has role delegate */
     bool with_delegate;

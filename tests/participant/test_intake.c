@@ -196,8 +196,8 @@ static void test_early_messages_keep_their_order(void **state)
 
     (void)state;
     for (uint8_t i = 0; i < 3; i++)
-        assert_int_equal(
-            intake_deliver(in, session_a, intake_message_new(i == 1, &i, 1), 0), INTAKE_KEPT);
+        assert_int_equal(intake_deliver(in, session_a, intake_message_new(i == 1, &i, 1), 0),
+                         INTAKE_KEPT);
     assert_int_equal(open_it(in, &start, session_a, 0, 1), INTAKE_START);
     m = start.kept;
     assert_int_equal(m->b[0], 0);

@@ -105,8 +105,7 @@ static void test_a_key_generation_survives_a_kill_after_every_message(void **sta
         uint8_t key_id[32], pk[33];
 
         goes_on = interrupt(&job, n);
-        if (keepers_told(k, 0, job.session_id, 0)->kind !=
-            MPC__KEEPER__V1__OUTCOME__OUTCOME_KEY) {
+        if (keepers_told(k, 0, job.session_id, 0)->kind != MPC__KEEPER__V1__OUTCOME__OUTCOME_KEY) {
             assert_string_equal(keepers_told(k, 0, job.session_id, 0)->code, "RESTARTED");
             assert_true(keepers_told(k, 0, job.session_id, 0)->retry);
             job.attempt = 1;

@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A user's share: made by a delegate, sealed to its owner, forgotten; lent back, used for one
+ * session, forgotten. The delegate is seat 2; the owner is this test. */
+#include "keepers.h"
+
+#include "participant/store.h"
+#include "party_api.pb-c.h"
+#include "quorate/share.h"
+#include "system/service/library.h"
+
+#include <setjmp.h>
+#include <sodium.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { DELEGATE = 2 };
+
+static struct keepers *k;
+static uint8_t user_key[32], user_secret[32];
+static const size_t with_user[] = {1, 2};
+
+struct made {
+    struct job keygen;
+    uint8_t key_id[32], pk[33];
+    /* the plain message */
+    uint8_t share[65536];
+    size_t share_len;
+};
+static struct made made;
+
+static void make(struct made *m)
+{
+    const ProtobufCBinaryData *sealed;
+
+    m->keygen = keepers_keygen(k, 3, 2);
+    m->keygen.has_user_key = true;
+    memcpy(m->keygen.user_key, user_key, 32);
+    keepers_make_key(k, &m->keygen, m->key_id, m->pk);
+    assert_non_null(k->last_sealed);
+    assert_string_equal(k->last_sealed->sealed_share->session_id, m->keygen.session_id);
+    assert_memory_equal(k->last_sealed->sealed_share->public_key.data, m->pk, 33);
+    sealed = &k->last_sealed->sealed_share->sealed;
+    m->share_len = sealed->len - crypto_box_SEALBYTES;
+    assert_true(m->share_len <= sizeof m->share);
+    assert_int_equal(
+        crypto_box_seal_open(m->share, sealed->data, sealed->len, user_key, user_secret), 0);
+}
+
+static size_t shares_at_delegate(void)
+{
+    keepers_sync(k, DELEGATE);
+    return k->last_stats->stats->shares;
+}
+
+/* The code of the answer. */
+static const char *confirm(const char *session_id)
+{
+    Mpc__Keeper__V1__ToKeeper frame = MPC__KEEPER__V1__TO_KEEPER__INIT;
+    Mpc__Keeper__V1__ConfirmShare request = MPC__KEEPER__V1__CONFIRM_SHARE__INIT;
+
+    request.session_id = (char *)session_id;
+    frame.request_case = MPC__KEEPER__V1__TO_KEEPER__REQUEST_CONFIRM_SHARE;
+    frame.confirm_share = &request;
+    keepers_send(k, DELEGATE, &frame);
+    keepers_sync(k, DELEGATE);
+    return k->last_answer->share_answer->code;
+}
+
+static void seal_to_keeper(size_t who, const uint8_t *plain, size_t len, uint8_t *out)
+{
+    Mpc__Keeper__V1__ToKeeper frame = MPC__KEEPER__V1__TO_KEEPER__INIT;
+    Mpc__Keeper__V1__GetShareKey get = MPC__KEEPER__V1__GET_SHARE_KEY__INIT;
+
+    frame.request_case = MPC__KEEPER__V1__TO_KEEPER__REQUEST_GET_SHARE_KEY;
+    frame.get_share_key = &get;
+    keepers_send(k, who, &frame);
+    keepers_sync(k, who);
+    assert_int_equal(
+        crypto_box_seal(out, plain, len, k->last_share_key->share_key->public_key.data), 0);
+}
+
+static const char *lend_sealed(const char *session_id, uint8_t *sealed, size_t len)
+{
+    Mpc__Keeper__V1__ToKeeper frame = MPC__KEEPER__V1__TO_KEEPER__INIT;
+    Mpc__Keeper__V1__LendShare lend = MPC__KEEPER__V1__LEND_SHARE__INIT;
+
+    lend.session_id = (char *)session_id;
+    lend.sealed = (ProtobufCBinaryData){len, sealed};
+    frame.request_case = MPC__KEEPER__V1__TO_KEEPER__REQUEST_LEND_SHARE;
+    frame.lend_share = &lend;
+    keepers_send(k, DELEGATE, &frame);
+    keepers_sync(k, DELEGATE);
+    return k->last_answer->share_answer->code;
+}
+
+static const char *lend(const char *session_id, const uint8_t *plain, size_t len)
+{
+    static uint8_t sealed[70000];
+
+    seal_to_keeper(DELEGATE, plain, len, sealed);
+    return lend_sealed(session_id, sealed, len + crypto_box_SEALBYTES);
+}
+
+static void expect_signed(const struct job *job)
+{
+    keepers_play(k, job);
+    for (size_t i = 0; i < job->members_n; i++) {
+        const struct told *told = keepers_told(k, job->members[i], job->session_id, job->attempt);
+
+        if (!keepers_is_signed(told, job, made.pk))
+            fail_msg("keeper %zu: %s: %s", job->members[i], told->code, told->text);
+    }
+}
+
+static void test_the_share_is_sealed_to_its_owner_and_forgotten_when_confirmed(void **state)
+{
+    Mpc__PartyApi__V1__UserShare *message;
+
+    (void)state;
+    make(&made);
+    message = mpc__party_api__v1__user_share__unpack(NULL, made.share_len, made.share);
+    assert_non_null(message);
+    assert_int_equal(message->version, 1);
+    assert_int_equal(message->purpose, QRT_PURPOSE_TRANSACTION);
+    assert_string_equal(message->party_id, "party-3");
+    assert_int_equal(message->n_roster, 3);
+    mpc__party_api__v1__user_share__free_unpacked(message, NULL);
+    assert_int_equal(shares_at_delegate(), 1);
+    assert_string_equal(confirm(made.keygen.session_id), "");
+    assert_int_equal(shares_at_delegate(), 0);
+    assert_string_equal(confirm(made.keygen.session_id), "NO_SHARE");
+}
+
+static void test_an_unconfirmed_share_is_given_again_after_a_kill(void **state)
+{
+    struct made again = {0};
+    Mpc__Session__V1__Setup *setup;
+    struct job alone;
+
+    (void)state;
+    make(&again);
+    setup = keepers_setup(k, &again.keygen);
+    keepers_kill(k, DELEGATE);
+    assert_true(keepers_start(k, DELEGATE));
+    mpc__keeper__v1__from_keeper__free_unpacked(k->last_sealed, NULL);
+    k->last_sealed = NULL;
+    k->told_n = 0;
+    keepers_open(k, DELEGATE, setup);
+    mpc__session__v1__setup__free_unpacked(setup, NULL);
+    alone = again.keygen;
+    alone.members_n = 1;
+    alone.members[0] = DELEGATE;
+    keepers_play(k, &alone);
+    assert_non_null(k->last_sealed);
+    assert_string_equal(confirm(again.keygen.session_id), "");
+}
+
+static void test_without_a_key_nothing_begins(void **state)
+{
+    struct job job = keepers_keygen(k, 3, 2);
+
+    (void)state;
+    keepers_open_all(k, &job);
+    job.members_n = 1;
+    job.members[0] = DELEGATE;
+    keepers_play(k, &job);
+    assert_string_equal(keepers_told(k, DELEGATE, job.session_id, 0)->code, "NO_USER_KEY");
+    job = keepers_keygen(k, 3, 2);
+    job.has_user_key = true; /* all zero: of small order */
+    keepers_open_all(k, &job);
+    job.members_n = 1;
+    job.members[0] = DELEGATE;
+    keepers_play(k, &job);
+    assert_string_equal(keepers_told(k, DELEGATE, job.session_id, 0)->code, "NO_USER_KEY");
+}
+
+static void test_a_lent_share_signs_one_session_before_or_after_the_invitation(void **state)
+{
+    (void)state;
+    for (int after = 0; after < 2; after++) {
+        struct job job = keepers_sign(&made.keygen, made.key_id, with_user, 2);
+
+        if (after)
+            keepers_open_all(k, &job);
+        assert_string_equal(lend(job.session_id, made.share, made.share_len), "");
+        if (!after)
+            keepers_open_all(k, &job);
+        expect_signed(&job);
+        keepers_close(k, DELEGATE, job.session_id);
+    }
+    assert_int_equal(shares_at_delegate(), 0);
+}
+
+static void test_a_share_is_lent_to_its_session_alone(void **state)
+{
+    struct job job = keepers_sign(&made.keygen, made.key_id, with_user, 2), other = job;
+
+    (void)state;
+    assert_string_equal(lend(other.session_id, made.share, made.share_len), "");
+    keepers_close(k, DELEGATE, other.session_id);
+    job = keepers_sign(&made.keygen, made.key_id, with_user, 2);
+    job.attempt_deadline_ms = keepers_now() + 200;
+    keepers_open_all(k, &job);
+    job.members_n = 1;
+    job.members[0] = DELEGATE;
+    keepers_play(k, &job);
+    assert_string_equal(keepers_told(k, DELEGATE, job.session_id, 0)->code, "NO_SHARE");
+}
+
+static void test_what_is_not_that_share_is_refused(void **state)
+{
+    static uint8_t changed[65536], sealed[70000];
+    struct job job = keepers_sign(&made.keygen, made.key_id, with_user, 2);
+    size_t len = made.share_len;
+
+    (void)state;
+    memcpy(changed, made.share, len);
+    changed[len / 3] ^= 1;
+    assert_string_equal(lend(job.session_id, changed, len), "NO_SHARE");
+    assert_string_equal(lend(job.session_id, made.share, len - 1), "NO_SHARE");
+    assert_string_equal(lend("no session", made.share, len), "INTENT_FIELD");
+    seal_to_keeper(1, made.share, len, sealed);
+    assert_string_equal(lend_sealed(job.session_id, sealed, len + crypto_box_SEALBYTES),
+                        "NO_SHARE");
+    assert_string_equal(lend_sealed(job.session_id, sealed, 3), "NO_SHARE");
+}
+
+/* As a burn during an earlier loan leaves it. */
+static void bury(uint16_t peer)
+{
+    Mpc__PartyApi__V1__UserShare *message =
+        mpc__party_api__v1__user_share__unpack(NULL, made.share_len, made.share);
+    struct qrt_share share;
+    struct store_burn burn;
+    char error[STORE_ERROR_MAX];
+    struct store *store;
+
+    assert_int_equal(
+        qrt_share_open(&share, library_ctx(), message->record.data, message->record.len), QRT_OK);
+    burn = (struct store_burn){.epoch = share.epoch, .own = share.own, .peer = peer};
+    memcpy(burn.kgid, share.kgid, 32);
+    mpc__party_api__v1__user_share__free_unpacked(message, NULL);
+    assert_int_equal(keepers_stop(k, DELEGATE), 0);
+    store = store_open(k->seats[DELEGATE].directory, error);
+    assert_non_null(store);
+    assert_int_equal(store_put_burn(store, NULL, &burn), STORE_OK);
+    store_close(store);
+    assert_true(keepers_start(k, DELEGATE));
+}
+
+static void test_a_tombstone_refuses_its_pair_only(void **state)
+{
+    static const size_t others[] = {0, 2};
+    struct job job;
+
+    (void)state;
+    bury(2);
+    job = keepers_sign(&made.keygen, made.key_id, with_user, 2);
+    assert_string_equal(lend(job.session_id, made.share, made.share_len), "");
+    keepers_open_all(k, &job);
+    job.members_n = 1;
+    job.members[0] = DELEGATE;
+    keepers_play(k, &job);
+    assert_string_equal(keepers_told(k, DELEGATE, job.session_id, 0)->code, "BURNED");
+    job = keepers_sign(&made.keygen, made.key_id, others, 2);
+    assert_string_equal(lend(job.session_id, made.share, made.share_len), "");
+    keepers_open_all(k, &job);
+    expect_signed(&job);
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_the_share_is_sealed_to_its_owner_and_forgotten_when_confirmed),
+        cmocka_unit_test(test_an_unconfirmed_share_is_given_again_after_a_kill),
+        cmocka_unit_test(test_without_a_key_nothing_begins),
+        cmocka_unit_test(test_a_lent_share_signs_one_session_before_or_after_the_invitation),
+        cmocka_unit_test(test_a_share_is_lent_to_its_session_alone),
+        cmocka_unit_test(test_what_is_not_that_share_is_refused),
+        cmocka_unit_test(test_a_tombstone_refuses_its_pair_only),
+    };
+    const struct keepers_options options = {.with_delegate = true};
+    int result;
+
+    if (keepers_main(argc, argv, &result))
+        return result;
+    if (sodium_init() < 0)
+        return 1;
+    crypto_box_keypair(user_key, user_secret);
+    k = keepers_new(3, &options);
+    result = cmocka_run_group_tests(tests, NULL, NULL);
+    keepers_free(k);
+    return result;
+}

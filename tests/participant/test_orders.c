@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The operator's freeze: obeyed by a keeper whatever the front asks, across restarts, by serial. */
+#include "keepers.h"
+
+#include "system/access/identity.h"
+#include "system/core/ids.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static struct keepers *k;
+static struct job keygen;
+static uint8_t key_id[32], pk[33];
+static const size_t quorum[] = {0, 1};
+
+static void order(size_t who, const char *action, const char *account, uint64_t serial,
+                  const uint8_t secret[64])
+{
+    Mpc__Keeper__V1__ToKeeper frame = MPC__KEEPER__V1__TO_KEEPER__INIT;
+    Mpc__Session__V1__OrderBody body = MPC__SESSION__V1__ORDER_BODY__INIT;
+    Mpc__Session__V1__Order signed_one = MPC__SESSION__V1__ORDER__INIT;
+    uint8_t b[512], signature[64];
+
+    body.action = (char *)action;
+    body.account_id = (char *)account;
+    body.serial = serial;
+    signed_one.body = (ProtobufCBinaryData){mpc__session__v1__order_body__pack(&body, b), b};
+    order_sign(signature, b, signed_one.body.len, secret);
+    signed_one.signature = (ProtobufCBinaryData){64, signature};
+    frame.request_case = MPC__KEEPER__V1__TO_KEEPER__REQUEST_ORDER;
+    frame.order = &signed_one;
+    keepers_send(k, who, &frame);
+}
+
+/* NULL: it signs. */
+static void expect(const char *code)
+{
+    struct job job = keepers_sign(&keygen, key_id, quorum, 2);
+    Mpc__Session__V1__Setup *setup = keepers_setup(k, &job);
+    struct job alone = job;
+
+    keepers_open(k, 0, setup);
+    if (!code)
+        keepers_open(k, 1, setup);
+    mpc__session__v1__setup__free_unpacked(setup, NULL);
+    alone.members_n = 1;
+    keepers_play(k, &alone);
+    if (code)
+        assert_string_equal(keepers_told(k, 0, job.session_id, 0)->code, code);
+    else
+        assert_true(keepers_is_signed(keepers_told(k, 0, job.session_id, 0), &job, pk));
+}
+
+static void test_only_the_operator_freezes(void **state)
+{
+    (void)state;
+    order(0, "freeze", "", 1, k->initiator_secret);
+    expect(NULL);
+    order(0, "melt", "", 1, k->operator_secret);
+    expect(NULL);
+    order(0, "freeze", "not an account", 1, k->operator_secret);
+    expect(NULL);
+}
+
+static void test_an_account_is_frozen_and_others_are_not(void **state)
+{
+    char account[37], other[37];
+
+    (void)state;
+    id_text(account, keygen.intent.account);
+    id_new(other);
+    order(0, "freeze", other, 5, k->operator_secret);
+    expect(NULL);
+    order(0, "freeze", account, 5, k->operator_secret);
+    expect("FROZEN");
+    order(0, "unfreeze", account, 5, k->operator_secret);
+    order(0, "unfreeze", account, 4, k->operator_secret);
+    expect("FROZEN");
+    order(0, "unfreeze", account, 6, k->operator_secret);
+    expect(NULL);
+    order(0, "freeze", account, 5, k->operator_secret);
+    expect(NULL);
+}
+
+static void test_a_freeze_of_the_system_outlives_a_kill(void **state)
+{
+    (void)state;
+    order(0, "freeze", "", 1, k->operator_secret);
+    expect("FROZEN");
+    keepers_kill(k, 0);
+    assert_true(keepers_start(k, 0));
+    expect("FROZEN");
+    order(0, "unfreeze", "", 2, k->operator_secret);
+    expect(NULL);
+}
+
+static void test_a_freeze_ends_what_runs(void **state)
+{
+    struct job job = keepers_sign(&keygen, key_id, quorum, 2);
+    Mpc__Session__V1__Setup *setup = keepers_setup(k, &job);
+
+    (void)state;
+    keepers_open(k, 0, setup);
+    mpc__session__v1__setup__free_unpacked(setup, NULL);
+    keepers_sync(k, 0);
+    order(0, "freeze", "", 3, k->operator_secret);
+    job.members_n = 1;
+    keepers_play(k, &job);
+    assert_string_equal(keepers_told(k, 0, job.session_id, 0)->code, "FROZEN");
+    order(0, "unfreeze", "", 4, k->operator_secret);
+    expect(NULL);
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_only_the_operator_freezes),
+        cmocka_unit_test(test_an_account_is_frozen_and_others_are_not),
+        cmocka_unit_test(test_a_freeze_of_the_system_outlives_a_kill),
+        cmocka_unit_test(test_a_freeze_ends_what_runs),
+    };
+    int result;
+
+    if (keepers_main(argc, argv, &result))
+        return result;
+    k = keepers_new(3, NULL);
+    keygen = keepers_keygen(k, 3, 2);
+    keepers_make_key(k, &keygen, key_id, pk);
+    result = cmocka_run_group_tests(tests, NULL, NULL);
+    keepers_free(k);
+    return result;
+}
