@@ -31,7 +31,8 @@ LONG = "STACK_LONG" in os.environ  # the tests of the suite "long", too
 LIMIT = 300  # seconds: nothing may hang, however loaded the machine is
 HASH = "11" * 32
 
-sys.path.append(os.path.join(SOURCE, "tests", "interop"))  # npm.py
+sys.path.append(os.path.join(SOURCE, "tests", "interop"))
+from npm import MODULES, install_npm  # noqa: E402,F401: also for the tests that import this
 
 Answer = collections.namedtuple("Answer", "status body headers")
 
@@ -323,12 +324,10 @@ class Proxy:
              "coordinator": ("session-coordinator", "COORDINATOR_ADDR")}
 
     def __init__(self, which, directory):
-        import npm
-
         process, variable = self.names[which]
         upstream = "127.0.0.1:" + read_env(os.path.join(directory, process + ".env"))["GRPC_PORT"]
         self.process = subprocess.Popen(
-            ["node", os.path.join(HERE, "proxy.mjs"), npm.MODULES,
+            ["node", os.path.join(HERE, "proxy.mjs"), MODULES,
              os.path.join(SOURCE, "proto"), which, upstream],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         ports = json.loads(self.process.stdout.readline())
