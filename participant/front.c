@@ -323,6 +323,9 @@ static bool visit_sweep(void *arg, struct front_entry *entry)
 
     if (entry->core.has_ended)
         return now < entry->forget_ms;
+    /* a caller's token that led nowhere leaves no trace */
+    if (!entry->core.is_known)
+        return now < entry->deadline_ms;
     if (now >= entry->deadline_ms + GRACE_MS)
         front_close(front, entry, "expired", "its deadline is over");
     return true;
@@ -475,7 +478,7 @@ bool front_look(const struct front *front, const char *session_id, struct front_
 {
     const struct front_entry *entry = front_table_find(&front->table, session_id);
 
-    if (!entry)
+    if (!entry || (!entry->core.is_known && !entry->core.has_ended))
         return false;
     *out = (struct front_view){.setup = entry->setup,
                                .is_open = entry->core.is_open,

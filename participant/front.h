@@ -61,12 +61,13 @@ bool front_is_ready(const struct front *front);
 
 /* What is known of a session; lent until the next turn of the loop. */
 struct front_view {
-    /* NULL while only a token is known */
+    /* NULL after the end */
     const Mpc__Session__V1__Setup *setup;
     bool is_open, has_ended, has_token;
     /* after the end */
     const char *status, *detail;
 };
+/* False: neither an invitation nor an end was heard. */
 bool front_look(const struct front *front, const char *session_id, struct front_view *out);
 /* Join a held session with |join_token|, or (NULL, "") the invited event's; the answer comes by
  * host->joined, at once if it was joined before. False: no such session and no token. */

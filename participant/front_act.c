@@ -57,11 +57,13 @@ static const char *trace_of(const struct front_entry *entry)
     return entry->trace[0] ? entry->trace : NULL;
 }
 
-static void tell(enum log_level level, const char *message, const struct front_entry *entry,
-                 uint32_t attempt, const char *error)
+/* Wrong state is everyday: the others were faster and the session is over. */
+static void tell_refusal(const char *message, const struct front_entry *entry, uint32_t attempt,
+                         const struct rpc_status *status)
 {
-    log_event(level, message, LOG_S("session", entry->id), LOG_S("trace", entry->trace),
-              LOG_I("attempt", attempt), LOG_S("error", error));
+    log_event(status->code == RPC_STATE ? LOG_DEBUG : LOG_WARN, message,
+              LOG_S("session", entry->id), LOG_S("trace", entry->trace), LOG_I("attempt", attempt),
+              LOG_S("error", status->text));
 }
 
 void front_to_keeper(struct front *front, Mpc__Keeper__V1__ToKeeper__RequestCase which,
@@ -129,10 +131,12 @@ static void on_joined(void *arg, enum front_answer answer, const struct rpc_stat
     if (answer == FRONT_ANSWER_OK)
         take_join_reply(front, entry, (const Mpc__Coordinator__V1__JoinSessionResponse *)response);
     if (answer == FRONT_ANSWER_REFUSED)
-        tell(LOG_WARN, "joining was refused", entry, attempt, status->text);
+        tell_refusal("joining was refused", entry, attempt, status);
     if (answer != FRONT_ANSWER_LOST)
         retry_success(&entry->retry);
     front_act(front, entry, front_session_joined(&entry->core, answer));
+    if (answer == FRONT_ANSWER_REFUSED && !entry->core.is_known)
+        entry->deadline_ms = 0;
     if (answer != FRONT_ANSWER_LOST && !entry->core.has_ended)
         tell_host_joined(front, entry, &said);
 }
@@ -175,7 +179,7 @@ static void on_reported(void *arg, enum front_answer answer, const struct rpc_st
     if (!entry)
         return;
     if (answer == FRONT_ANSWER_REFUSED)
-        tell(LOG_WARN, "the report was refused", entry, attempt, status->text);
+        tell_refusal("the report was refused", entry, attempt, status);
     if (answer != FRONT_ANSWER_LOST)
         retry_success(&entry->retry);
     metric_add(answer == FRONT_ANSWER_REFUSED ? front->metrics.refused : front->metrics.reports,
@@ -253,7 +257,7 @@ static void on_submitted(void *arg, enum front_answer answer, const struct rpc_s
     if (!entry)
         return;
     if (answer == FRONT_ANSWER_REFUSED)
-        tell(LOG_WARN, "the sealed share was refused", entry, attempt, status->text);
+        tell_refusal("the sealed share was refused", entry, attempt, status);
     if (answer != FRONT_ANSWER_LOST)
         retry_success(&entry->retry);
     front_act(front, entry, front_session_submitted(&entry->core, answer));

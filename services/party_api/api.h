@@ -47,6 +47,13 @@ struct api {
     uv_timer_t sweep;
 };
 
+/* Registers its methods and routes; |front| is set by the caller, who made it with api_host. */
+struct api *api_new(uv_loop_t *loop, struct rpc_server *server, bool has_default_key);
+struct front_host api_host(struct api *api);
+/* Calls that wait are finished; memory goes on the loop's next turn. The front was freed before. */
+void api_stop(struct api *api);
+void api_free(struct api *api);
+
 /* A new waiting call, NULL after it was refused because there are too many. */
 struct waiting *api_wait(struct api *api, struct rpc_call *call, enum waiting_kind kind,
                          const char *session_id, int64_t longest_ms);
@@ -63,8 +70,10 @@ void api_ask(struct api *api, struct waiting *waiting, const char *join_token);
 
 /* The session's id in form; false after the call was refused. */
 bool api_session_id(struct rpc_call *call, const char *session_id);
-/* Is this session known here or reachable with a token? False after a 404 or 409. |view->setup| may
- * be NULL. */
+/* What a caller is told when the coordinator refuses to let this party join. */
+struct rpc_status api_join_error(const struct rpc_status *refused);
+/* Is this session known here or reachable with a token? False after a 404 or 409. |view->setup| is
+ * NULL if only a token leads there. */
 bool api_look(struct api *api, struct rpc_call *call, const char *session_id, const char *token,
               struct front_view *view);
 bool api_is_keygen(const char *session_type);

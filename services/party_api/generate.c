@@ -144,7 +144,7 @@ void generate_joined(struct api *api, const char *session_id, const struct rpc_s
         if (waiting->step != WAITING_FOR_JOIN)
             continue;
         if (status->code != RPC_OK || !setup)
-            api_fail(api, waiting, *status);
+            api_fail(api, waiting, api_join_error(status));
         else if (front_look(api->front, session_id, &view) && view.setup)
             start(api, waiting, &view);
     }

@@ -101,7 +101,7 @@ void sign_joined(struct api *api, const char *session_id, const struct rpc_statu
         if (waiting->step != WAITING_FOR_JOIN)
             continue;
         if (status->code != RPC_OK || !setup)
-            api_fail(api, waiting, *status);
+            api_fail(api, waiting, api_join_error(status));
         else
             lend(api, waiting, setup);
     }

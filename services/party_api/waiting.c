@@ -87,6 +87,16 @@ bool api_session_id(struct rpc_call *call, const char *session_id)
     return false;
 }
 
+/* 401 is about API keys: a bad token is a bad field. */
+struct rpc_status api_join_error(const struct rpc_status *refused)
+{
+    if (refused->code == RPC_UNAUTHENTICATED || refused->code == RPC_DENIED)
+        return rpc_error(RPC_INVALID, "invalid_join_token", "join_token: %s", refused->text);
+    if (refused->code == RPC_OK)
+        return rpc_error(RPC_STATE, "session_ended", "the session is over");
+    return *refused;
+}
+
 bool api_look(struct api *api, struct rpc_call *call, const char *session_id, const char *token,
               struct front_view *view)
 {

@@ -15,159 +15,6 @@
 
 enum { HANG_MS = 20000, HEARTBEAT_MS = 20, LIFE_MS = 60000 };
 
-/* The keeper's side. */
-
-static void take_frames(struct world *w)
-{
-    while (w->in.len >= 4) {
-        size_t len = (size_t)w->in.b[0] << 24 | (size_t)w->in.b[1] << 16 | (size_t)w->in.b[2] << 8 |
-                     w->in.b[3];
-
-        if (w->in.len < 4 + len)
-            return;
-        assert_true(w->frames_n < FRAMES_MAX);
-        w->frames[w->frames_n] = mpc__keeper__v1__to_keeper__unpack(NULL, len, w->in.b + 4);
-        assert_non_null(w->frames[w->frames_n++]);
-        buffer_drop(&w->in, 4 + len);
-    }
-}
-
-static void prove(struct world *w, const Mpc__Keeper__V1__ProveRegistration *asked)
-{
-    Mpc__Keeper__V1__FromKeeper frame = MPC__KEEPER__V1__FROM_KEEPER__INIT;
-    Mpc__Keeper__V1__RegistrationProof proof = MPC__KEEPER__V1__REGISTRATION_PROOF__INIT;
-    uint8_t b[64] = {7};
-
-    proof.time_ms = asked->time_ms;
-    proof.nonce = asked->nonce;
-    proof.proof = (ProtobufCBinaryData){sizeof b, b};
-    frame.reply_case = MPC__KEEPER__V1__FROM_KEEPER__REPLY_PROOF;
-    frame.proof = &proof;
-    keeper_say(w, &frame);
-}
-
-static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *out)
-{
-    struct world *w = handle->data;
-
-    (void)suggested;
-    *out = uv_buf_init(w->read, sizeof w->read);
-}
-
-static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *b)
-{
-    struct world *w = stream->data;
-    size_t before = w->frames_n;
-
-    if (n < 0) {
-        w->keeper_is_shut = true;
-        uv_close((uv_handle_t *)stream, NULL);
-        return;
-    }
-    buffer_add(&w->in, b->base, (size_t)n);
-    take_frames(w);
-    for (; before < w->frames_n; before++)
-        if (w->frames[before]->request_case == MPC__KEEPER__V1__TO_KEEPER__REQUEST_PROVE)
-            prove(w, w->frames[before]->prove);
-}
-
-void world_listen(struct world *w)
-{
-    uv_read_start((uv_stream_t *)&w->keeper, on_alloc, on_read);
-}
-
-static void on_written(uv_write_t *request, int status)
-{
-    (void)status;
-    free(request->data);
-    free(request);
-}
-
-void keeper_say(struct world *w, const Mpc__Keeper__V1__FromKeeper *frame)
-{
-    size_t len = mpc__keeper__v1__from_keeper__get_packed_size(frame);
-    uv_write_t *request = calloc(1, sizeof *request);
-    uint8_t *b = malloc(4 + len);
-    uv_buf_t buf = uv_buf_init((char *)b, (unsigned)(4 + len));
-
-    for (int i = 0; i < 4; i++)
-        b[i] = (uint8_t)(len >> (24 - 8 * i));
-    mpc__keeper__v1__from_keeper__pack(frame, b + 4);
-    request->data = b;
-    uv_write(request, (uv_stream_t *)&w->keeper, &buf, 1, on_written);
-}
-
-void keeper_ready(struct world *w, const char *role)
-{
-    Mpc__Keeper__V1__FromKeeper frame = MPC__KEEPER__V1__FROM_KEEPER__INIT;
-    Mpc__Keeper__V1__Ready ready = MPC__KEEPER__V1__READY__INIT;
-    Mpc__Session__V1__PartyCertificate certificate = MPC__SESSION__V1__PARTY_CERTIFICATE__INIT;
-    uint8_t boot[16] = {1};
-
-    ready.party_id = PARTY;
-    ready.role = (char *)role;
-    ready.certificate = &certificate;
-    ready.boot_id = (ProtobufCBinaryData){sizeof boot, boot};
-    ready.capacity = 4;
-    frame.reply_case = MPC__KEEPER__V1__FROM_KEEPER__REPLY_READY;
-    frame.ready = &ready;
-    keeper_say(w, &frame);
-}
-
-void keeper_send(struct world *w, const char *session_id, uint32_t attempt, const char *payload)
-{
-    Mpc__Keeper__V1__FromKeeper frame = MPC__KEEPER__V1__FROM_KEEPER__INIT;
-    Mpc__Keeper__V1__Send send = MPC__KEEPER__V1__SEND__INIT;
-    Mpc__Keeper__V1__Outgoing out = MPC__KEEPER__V1__OUTGOING__INIT, *outs[] = {&out};
-    char peer[] = "server-party-2", *to[] = {peer};
-
-    out.n_to = 1;
-    out.to = to;
-    out.payload = (ProtobufCBinaryData){strlen(payload), (uint8_t *)payload};
-    send.session_id = (char *)session_id;
-    send.attempt = attempt;
-    send.n_messages = 1;
-    send.messages = outs;
-    frame.reply_case = MPC__KEEPER__V1__FROM_KEEPER__REPLY_SEND;
-    frame.send = &send;
-    keeper_say(w, &frame);
-}
-
-void keeper_signed(struct world *w, const char *session_id, uint32_t attempt)
-{
-    Mpc__Keeper__V1__FromKeeper frame = MPC__KEEPER__V1__FROM_KEEPER__INIT;
-    Mpc__Keeper__V1__Outcome outcome = MPC__KEEPER__V1__OUTCOME__INIT;
-    Mpc__Coordinator__V1__SignOutcome sign = MPC__COORDINATOR__V1__SIGN_OUTCOME__INIT;
-    uint8_t b[65] = {9};
-
-    sign.signature = (ProtobufCBinaryData){sizeof b, b};
-    outcome.session_id = (char *)session_id;
-    outcome.attempt = attempt;
-    outcome.outcome_case = MPC__KEEPER__V1__OUTCOME__OUTCOME_SIGNATURE;
-    outcome.signature = &sign;
-    frame.reply_case = MPC__KEEPER__V1__FROM_KEEPER__REPLY_OUTCOME;
-    frame.outcome = &outcome;
-    keeper_say(w, &frame);
-}
-
-const Mpc__Keeper__V1__ToKeeper *
-keeper_frame(const struct world *w, Mpc__Keeper__V1__ToKeeper__RequestCase which, size_t number)
-{
-    for (size_t i = 0; i < w->frames_n; i++)
-        if (w->frames[i]->request_case == which && number-- == 0)
-            return w->frames[i];
-    return NULL;
-}
-
-size_t keeper_got(const struct world *w, Mpc__Keeper__V1__ToKeeper__RequestCase which)
-{
-    size_t n = 0;
-
-    for (size_t i = 0; i < w->frames_n; i++)
-        n += w->frames[i]->request_case == which;
-    return n;
-}
-
 /* The services' side. True: the desk has dealt with the call. */
 
 static bool dealt_with(struct desk *desk, struct rpc_call *call)
@@ -308,12 +155,30 @@ static void handle_poll(struct rpc_call *call, const ProtobufCMessage *request, 
     w->polled = NULL;
 }
 
+static void fill_setup(const struct world *w, Mpc__Session__V1__Setup *setup,
+                       Mpc__Session__V1__Member *member, const char *session_id)
+{
+    mpc__session__v1__setup__init(setup);
+    mpc__session__v1__member__init(member);
+    member->party_id = PARTY;
+    member->index = 1;
+    setup->session_id = (char *)session_id;
+    setup->session_type = (char *)w->session_type;
+    setup->deadline_ms = clock_unix_ms() + LIFE_MS;
+    setup->n_members = 1;
+    setup->trace_id = "0123456789abcdef0123456789abcdef";
+}
+
 void answer_join(struct world *w, struct rpc_call *call, const char *session_token)
 {
     Mpc__Coordinator__V1__JoinSessionResponse answer =
         MPC__COORDINATOR__V1__JOIN_SESSION_RESPONSE__INIT;
+    Mpc__Session__V1__Member member, *members[] = {&member};
+    Mpc__Session__V1__Setup setup;
 
-    (void)w;
+    fill_setup(w, &setup, &member, w->joined);
+    setup.members = members;
+    answer.setup = &setup;
     answer.session_token = (char *)session_token;
     rpc_reply(call, &answer.base);
 }
@@ -327,6 +192,7 @@ static void handle_join(struct rpc_call *call, const ProtobufCMessage *request, 
     assert_string_equal(asked->party_id, PARTY);
     assert_string_equal(asked->join_token, "join-token");
     assert_true(strlen(asked->idempotency_key) >= 16);
+    snprintf(w->joined, sizeof w->joined, "%s", asked->session_id);
     if (!dealt_with(&w->join, call))
         answer_join(w, call, "session-token");
 }
@@ -349,8 +215,7 @@ static void handle_report(struct rpc_call *call, const ProtobufCMessage *request
 
     w->reported_attempt = asked->attempt;
     snprintf(w->reported_token, sizeof w->reported_token, "%s", asked->session_token);
-    assert_int_equal(asked->outcome_case,
-                     MPC__COORDINATOR__V1__REPORT_COMPLETION_REQUEST__OUTCOME_SIGNATURE);
+    assert_int_not_equal(asked->outcome_case, 0);
     if (!dealt_with(&w->report, call))
         answer_report(w, call);
 }
@@ -361,7 +226,8 @@ static void handle_submit(struct rpc_call *call, const ProtobufCMessage *request
         MPC__COORDINATOR__V1__SUBMIT_DELEGATE_SHARE_RESPONSE__INIT;
     struct world *w = service;
 
-    (void)request;
+    assert_true(
+        ((const Mpc__Coordinator__V1__SubmitDelegateShareRequest *)request)->sealed_share.len > 0);
     if (!dealt_with(&w->submit, call))
         rpc_reply(call, &answer.base);
 }
@@ -411,21 +277,6 @@ static struct rpc_status allow(struct rpc_call *call, void *arg)
 
 /* What the services say. */
 
-static void fill_setup(Mpc__Session__V1__Setup *setup, Mpc__Session__V1__Member *member,
-                       const char *session_id, uint32_t attempt)
-{
-    mpc__session__v1__setup__init(setup);
-    mpc__session__v1__member__init(member);
-    member->party_id = PARTY;
-    member->index = 1;
-    setup->session_id = (char *)session_id;
-    setup->session_type = "sign";
-    setup->attempt = attempt;
-    setup->deadline_ms = clock_unix_ms() + LIFE_MS;
-    setup->n_members = 1;
-    setup->trace_id = "0123456789abcdef0123456789abcdef";
-}
-
 static void with_event(struct world *w, const char *type, const char *session_id, uint32_t attempt,
                        const char *token,
                        void (*tell)(struct world *w, const Mpc__Session__V1__SessionEvent *event))
@@ -434,7 +285,8 @@ static void with_event(struct world *w, const char *type, const char *session_id
     Mpc__Session__V1__Member member, *members[] = {&member};
     Mpc__Session__V1__Setup setup;
 
-    fill_setup(&setup, &member, session_id, attempt);
+    fill_setup(w, &setup, &member, session_id);
+    setup.attempt = attempt;
     setup.members = members;
     event.event_type = (char *)type;
     event.session_id = (char *)session_id;
@@ -517,7 +369,7 @@ static void on_fault(void *arg, const char *why)
     snprintf(w->fault, sizeof w->fault, "%s", why);
 }
 
-static struct rpc_channel *dial(struct world *w)
+struct rpc_channel *world_dial(struct world *w)
 {
     const struct rpc_channel_params params = {.target = w->target,
                                               .retry = {.step_ms = 5, .cap_ms = 20}};
@@ -525,12 +377,13 @@ static struct rpc_channel *dial(struct world *w)
     return rpc_channel_new(&w->loop, &params);
 }
 
-static void start_front(struct world *w, int fd, const struct front_host *host)
+static void start_front(struct world *w, int fd, world_host *make_host)
 {
+    const struct front_host host = make_host ? make_host(w) : (struct front_host){0};
     const struct front_params params = {.loop = &w->loop,
                                         .keeper_fd = fd,
-                                        .link = {.router = w->router = dial(w),
-                                                 .coordinator = w->coordinator = dial(w),
+                                        .link = {.router = w->router = world_dial(w),
+                                                 .coordinator = w->coordinator = world_dial(w),
                                                  .hangup = rpc_channel_free,
                                                  .version = "test",
                                                  .capacity = 4,
@@ -538,12 +391,12 @@ static void start_front(struct world *w, int fd, const struct front_host *host)
                                                  .tries = 3},
                                         .fault = on_fault,
                                         .fault_arg = w,
-                                        .host = host};
+                                        .host = &host};
 
     w->front = front_new(&params);
 }
 
-struct world *world_new(const char *role, const struct front_host *host)
+struct world *world_new(const char *role, world_host *make_host)
 {
     struct world *w = mem_new(1, sizeof *w);
     char error[RPC_TEXT_MAX] = "";
@@ -554,6 +407,7 @@ struct world *world_new(const char *role, const struct front_host *host)
     uv_timer_init(&w->loop, &w->watchdog);
     uv_timer_start(&w->watchdog, on_hang, HANG_MS, 0);
     w->router_boot[0] = 1;
+    w->session_type = "sign";
     w->server = rpc_server_new(&w->loop, &(struct rpc_limits){0});
     rpc_server_guard(w->server, allow, NULL);
     rpc_server_add(w->server, methods, NULL, w);
@@ -564,7 +418,7 @@ struct world *world_new(const char *role, const struct front_host *host)
     uv_pipe_open(&w->keeper, pair[1]);
     w->keeper.data = w;
     world_listen(w);
-    start_front(w, pair[0], host);
+    start_front(w, pair[0], make_host);
     keeper_ready(w, role);
     return w;
 }

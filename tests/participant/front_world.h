@@ -54,6 +54,10 @@ struct world {
     /* the services' side */
     uint8_t router_boot[16];
     struct desk registering, heartbeat, join, report, submit, route, acknowledge, poll;
+    /* of the setups that events and replies carry */
+    const char *session_type;
+    /* the session that was joined last */
+    char joined[64];
     struct rpc_call *events, *messages;
     unsigned event_streams, message_streams;
     int64_t after;
@@ -68,8 +72,14 @@ struct world {
     char fault[256];
 };
 
-struct world *world_new(const char *role, const struct front_host *host);
+/* What hears of the front's sessions, once loop and server are there. */
+typedef struct front_host world_host(struct world *w);
+
+/* |make_host| NULL: a server party. */
+struct world *world_new(const char *role, world_host *make_host);
 void world_free(struct world *w);
+/* A channel to the server that plays the services. */
+struct rpc_channel *world_dial(struct world *w);
 /* Run the loop until |is_so|; a hang ends the program. */
 void world_until(struct world *w, bool (*is_so)(struct world *w));
 /* Turns of the loop until nothing is at once ready to happen. */
@@ -82,6 +92,11 @@ bool is_ready(struct world *w);
 void keeper_say(struct world *w, const Mpc__Keeper__V1__FromKeeper *frame);
 void keeper_ready(struct world *w, const char *role);
 void keeper_send(struct world *w, const char *session_id, uint32_t attempt, const char *payload);
+void keeper_share(struct world *w, const char *session_id, const char *sealed);
+void keeper_share_key(struct world *w);
+/* |code| empty: done. */
+void keeper_answer(struct world *w, const char *session_id, const char *code);
+void keeper_made_key(struct world *w, const char *session_id);
 void keeper_signed(struct world *w, const char *session_id, uint32_t attempt);
 /* The keeper reads again, after uv_read_stop. */
 void world_listen(struct world *w);

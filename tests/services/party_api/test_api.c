@@ -1,0 +1,515 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The delegate's interface over a real connection, with the keeper and the services played by the
+ * test. Statuses are gRPC's; rpc_http_status says which HTTP status each is. */
+#include "services/party_api/api.h"
+
+#include "front_world.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SHARES "mpc.party_api.v1.ShareService/"
+#define TOKEN "join-token"
+#define OPEN MPC__KEEPER__V1__TO_KEEPER__REQUEST_OPEN
+#define LEND MPC__KEEPER__V1__TO_KEEPER__REQUEST_LEND_SHARE
+#define CONFIRM MPC__KEEPER__V1__TO_KEEPER__REQUEST_CONFIRM_SHARE
+#define KEY "1111111111111111111111111111111111111111111111111111111111111111"
+#define OTHER_KEY "2222222222222222222222222222222222222222222222222222222222222222"
+/* 60 bytes that look sealed */
+#define SHARE "QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFB"
+
+/* How a call ended; |text| is the field that matters of its response. */
+struct answer {
+    bool is_done;
+    struct rpc_status status;
+    char text[512];
+};
+
+static struct world *w;
+static struct api *api;
+static struct rpc_channel *caller;
+static bool default_key;
+
+static struct front_host make_host(struct world *at)
+{
+    api = api_new(&at->loop, at->server, default_key);
+    return api_host(api);
+}
+
+static int start(bool has_default_key)
+{
+    default_key = has_default_key;
+    w = world_new("delegate", make_host);
+    api->front = w->front;
+    world_ready(w);
+    caller = world_dial(w);
+    return 0;
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    return start(false);
+}
+
+static int setup_with_key(void **state)
+{
+    (void)state;
+    return start(true);
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    rpc_channel_free(caller);
+    api_free(api);
+    world_free(w);
+    return 0;
+}
+
+static void on_done(void *arg, const struct rpc_status *status, const ProtobufCMessage *response)
+{
+    struct answer *answer = arg;
+
+    answer->is_done = true;
+    answer->status = *status;
+    if (status->code != RPC_OK)
+        return;
+    if (response->descriptor == &mpc__party_api__v1__generate_share_response__descriptor)
+        snprintf(answer->text, sizeof answer->text, "%s",
+                 ((const Mpc__PartyApi__V1__GenerateShareResponse *)response)->user_share);
+    else if (response->descriptor == &mpc__party_api__v1__confirm_share_response__descriptor)
+        snprintf(answer->text, sizeof answer->text, "%s",
+                 ((const Mpc__PartyApi__V1__ConfirmShareResponse *)response)->status);
+    else if (response->descriptor == &mpc__party_api__v1__sign_with_share_response__descriptor)
+        snprintf(answer->text, sizeof answer->text, "%s",
+                 ((const Mpc__PartyApi__V1__SignWithShareResponse *)response)->signature->compact);
+    else
+        snprintf(answer->text, sizeof answer->text, "%s",
+                 ((const Mpc__PartyApi__V1__GetShareKeyResponse *)response)->public_key);
+}
+
+static void begin(struct answer *answer, const char *path, const ProtobufCMessage *message,
+                  const ProtobufCMessageDescriptor *response)
+{
+    const struct rpc_request request = {.path = path,
+                                        .message = message,
+                                        .response = response,
+                                        .deadline_ms = 20000,
+                                        .done = on_done,
+                                        .arg = answer};
+
+    *answer = (struct answer){0};
+    rpc_start(caller, &request);
+}
+
+static void generate(struct answer *answer, const char *session_id, const char *token,
+                     const char *key)
+{
+    Mpc__PartyApi__V1__GenerateShareRequest m = MPC__PARTY_API__V1__GENERATE_SHARE_REQUEST__INIT;
+
+    m.session_id = (char *)session_id;
+    m.join_token = (char *)token;
+    m.user_public_key = (char *)key;
+    begin(answer, SHARES "GenerateShare", &m.base,
+          &mpc__party_api__v1__generate_share_response__descriptor);
+}
+
+static void confirm(struct answer *answer, const char *session_id)
+{
+    Mpc__PartyApi__V1__ConfirmShareRequest m = MPC__PARTY_API__V1__CONFIRM_SHARE_REQUEST__INIT;
+
+    m.session_id = (char *)session_id;
+    begin(answer, SHARES "ConfirmShare", &m.base,
+          &mpc__party_api__v1__confirm_share_response__descriptor);
+}
+
+static void sign(struct answer *answer, const char *session_id, const char *token,
+                 const char *share)
+{
+    Mpc__PartyApi__V1__SignWithShareRequest m = MPC__PARTY_API__V1__SIGN_WITH_SHARE_REQUEST__INIT;
+
+    m.session_id = (char *)session_id;
+    m.join_token = (char *)token;
+    m.user_share = (char *)share;
+    begin(answer, SHARES "SignWithShare", &m.base,
+          &mpc__party_api__v1__sign_with_share_response__descriptor);
+}
+
+static void finish(struct answer *answer)
+{
+    while (!answer->is_done)
+        uv_run(&w->loop, UV_RUN_ONCE);
+}
+
+static void assert_refused(struct answer *answer, int http, const char *says)
+{
+    finish(answer);
+    assert_int_equal(rpc_http_status(&answer->status), http);
+    if (!strstr(answer->status.text, says))
+        fail_msg("\"%s\" does not say \"%s\"", answer->status.text, says);
+}
+
+static void until_keeper_got(Mpc__Keeper__V1__ToKeeper__RequestCase which, size_t n)
+{
+    while (keeper_got(w, which) < n)
+        uv_run(&w->loop, UV_RUN_ONCE);
+}
+
+/* A key is made: share, outcome, its report, the end. */
+static void make_key(const char *session_id)
+{
+    unsigned reports = w->report.came;
+
+    keeper_share(w, session_id, "sealed");
+    keeper_made_key(w, session_id);
+    while (w->report.came == reports)
+        uv_run(&w->loop, UV_RUN_ONCE);
+    assert_int_equal(w->submit.came, 1);
+    say_ended(w, "session_completed", session_id);
+}
+
+static void test_the_share_key_comes_from_the_keeper(void **state)
+{
+    Mpc__PartyApi__V1__GetShareKeyRequest m = MPC__PARTY_API__V1__GET_SHARE_KEY_REQUEST__INIT;
+    struct answer answer;
+
+    (void)state;
+    begin(&answer, SHARES "GetShareKey", &m.base,
+          &mpc__party_api__v1__get_share_key_response__descriptor);
+    assert_refused(&answer, 503, "not ready");
+    keeper_share_key(w);
+    world_settle(w);
+    begin(&answer, SHARES "GetShareKey", &m.base,
+          &mpc__party_api__v1__get_share_key_response__descriptor);
+    finish(&answer);
+    assert_memory_equal(answer.text, "ab00", 4);
+    assert_int_equal(strlen(answer.text), 64);
+}
+
+static void test_malformed_fields_are_named(void **state)
+{
+    struct answer answer;
+
+    (void)state;
+    generate(&answer, "nonsense", "", KEY);
+    assert_refused(&answer, 400, "session_id");
+    generate(&answer, SESSION_ONE, TOKEN, "11");
+    assert_refused(&answer, 400, "user_public_key");
+    confirm(&answer, "");
+    assert_refused(&answer, 400, "session_id");
+    sign(&answer, "x", "", SHARE);
+    assert_refused(&answer, 400, "session_id");
+    sign(&answer, SESSION_ONE, TOKEN, "");
+    assert_refused(&answer, 400, "user_share");
+    sign(&answer, SESSION_ONE, TOKEN, "!!!!");
+    assert_refused(&answer, 400, "user_share");
+    assert_int_equal(w->join.came, 0);
+}
+
+static void test_unknown_sessions_are_not_found(void **state)
+{
+    struct answer answer;
+
+    (void)state;
+    generate(&answer, SESSION_ONE, "", KEY);
+    assert_refused(&answer, 404, SESSION_ONE);
+    sign(&answer, SESSION_ONE, "", SHARE);
+    assert_refused(&answer, 404, SESSION_ONE);
+    confirm(&answer, SESSION_ONE);
+    until_keeper_got(CONFIRM, 1);
+    keeper_answer(w, SESSION_ONE, "NO_SHARE");
+    assert_refused(&answer, 404, SESSION_ONE);
+}
+
+static void test_a_keygen_without_a_key_waits_for_the_caller(void **state)
+{
+    struct answer answer, again;
+    const Mpc__Session__V1__Setup *opened;
+
+    (void)state;
+    w->session_type = "keygen";
+    say_invited(w, "session_created", SESSION_ONE, 0, TOKEN);
+    world_settle(w);
+    assert_int_equal(keeper_got(w, OPEN), 0);
+    generate(&answer, SESSION_ONE, "", "");
+    assert_refused(&answer, 400, "user_public_key");
+    assert_int_equal(keeper_got(w, OPEN), 0);
+    generate(&answer, SESSION_ONE, "", KEY);
+    until_keeper_got(OPEN, 1);
+    opened = keeper_frame(w, OPEN, 0)->open->setup;
+    assert_int_equal(opened->user_public_key.len, 32);
+    assert_int_equal(opened->user_public_key.data[31], 0x11);
+    generate(&again, SESSION_ONE, "", OTHER_KEY);
+    assert_refused(&again, 409, "another user_public_key");
+    make_key(SESSION_ONE);
+    finish(&answer);
+    assert_string_equal(answer.text, "c2VhbGVk");
+    assert_int_equal(w->join.came, 1);
+}
+
+static void test_a_keygen_with_a_configured_key_starts_by_itself(void **state)
+{
+    struct answer answer;
+
+    (void)state;
+    w->session_type = "keygen";
+    say_invited(w, "session_created", SESSION_ONE, 0, TOKEN);
+    until_keeper_got(OPEN, 1);
+    make_key(SESSION_ONE);
+    world_settle(w);
+    generate(&answer, SESSION_ONE, "", "");
+    finish(&answer);
+    assert_string_equal(answer.text, "c2VhbGVk");
+}
+
+static void test_the_same_share_until_it_is_confirmed(void **state)
+{
+    struct answer answer;
+
+    test_a_keygen_with_a_configured_key_starts_by_itself(state);
+    generate(&answer, SESSION_ONE, "", "");
+    finish(&answer);
+    assert_string_equal(answer.text, "c2VhbGVk");
+    confirm(&answer, SESSION_ONE);
+    until_keeper_got(CONFIRM, 1);
+    keeper_answer(w, SESSION_ONE, "");
+    finish(&answer);
+    assert_string_equal(answer.text, "confirmed");
+    confirm(&answer, SESSION_ONE);
+    finish(&answer);
+    assert_string_equal(answer.text, "confirmed");
+    assert_int_equal(keeper_got(w, CONFIRM), 1);
+    generate(&answer, SESSION_ONE, "", "");
+    assert_refused(&answer, 409, "confirmed");
+}
+
+static void test_a_share_is_neither_given_nor_confirmed_before_the_key_is_made(void **state)
+{
+    struct answer answer, early;
+
+    (void)state;
+    w->session_type = "keygen";
+    say_invited(w, "session_created", SESSION_ONE, 0, TOKEN);
+    until_keeper_got(OPEN, 1);
+    keeper_share(w, SESSION_ONE, "sealed");
+    generate(&answer, SESSION_ONE, "", "");
+    world_settle(w);
+    assert_false(answer.is_done);
+    confirm(&early, SESSION_ONE);
+    assert_refused(&early, 409, "has not ended");
+    say_ended(w, "session_failed", SESSION_ONE);
+    assert_refused(&answer, 422, "failed");
+    generate(&answer, SESSION_ONE, "", "");
+    assert_refused(&answer, 409, "failed");
+}
+
+/* The caller's token is there before the event: one join, one start, with the caller's key. */
+static void test_a_token_may_come_before_the_event(void **state)
+{
+    struct answer answer;
+
+    (void)state;
+    w->session_type = "keygen";
+    w->join.manner = HOLD;
+    generate(&answer, SESSION_ONE, TOKEN, KEY);
+    while (!w->join.held_n)
+        uv_run(&w->loop, UV_RUN_ONCE);
+    say_invited(w, "session_created", SESSION_ONE, 0, TOKEN);
+    world_settle(w);
+    assert_int_equal(keeper_got(w, OPEN), 0);
+    answer_join(w, take_held(&w->join), "session-token");
+    until_keeper_got(OPEN, 1);
+    assert_int_equal(keeper_frame(w, OPEN, 0)->open->setup->user_public_key.data[0], 0x11);
+    make_key(SESSION_ONE);
+    finish(&answer);
+    assert_string_equal(answer.text, "c2VhbGVk");
+    assert_int_equal(w->join.came, 1);
+    assert_int_equal(keeper_got(w, OPEN), 1);
+}
+
+static void test_a_token_alone_is_enough(void **state)
+{
+    struct answer answer;
+
+    (void)state;
+    w->session_type = "keygen";
+    generate(&answer, SESSION_ONE, TOKEN, KEY);
+    until_keeper_got(OPEN, 1);
+    say_invited(w, "session_created", SESSION_ONE, 0, TOKEN);
+    make_key(SESSION_ONE);
+    finish(&answer);
+    assert_string_equal(answer.text, "c2VhbGVk");
+    assert_int_equal(w->join.came, 1);
+    assert_int_equal(keeper_got(w, OPEN), 1);
+}
+
+static void test_a_refused_token_is_told_and_leaves_no_trace(void **state)
+{
+    struct answer answer;
+
+    (void)state;
+    w->join.manner = FAIL;
+    w->join.failure = rpc_error(RPC_UNAUTHENTICATED, "token", "the token has expired");
+    generate(&answer, SESSION_ONE, TOKEN, KEY);
+    assert_refused(&answer, 400, "the token has expired");
+    generate(&answer, SESSION_ONE, "", KEY);
+    assert_refused(&answer, 404, SESSION_ONE);
+    w->join.manner = ANSWER;
+    w->session_type = "keygen";
+    generate(&answer, SESSION_ONE, TOKEN, KEY);
+    until_keeper_got(OPEN, 1);
+    make_key(SESSION_ONE);
+    finish(&answer);
+    assert_string_equal(answer.text, "c2VhbGVk");
+}
+
+static void test_signing_waits_for_the_share(void **state)
+{
+    struct answer answer;
+
+    (void)state;
+    say_invited(w, "session_created", SESSION_ONE, 0, TOKEN);
+    world_settle(w);
+    assert_int_equal(w->join.came, 0);
+    sign(&answer, SESSION_ONE, "", SHARE);
+    until_keeper_got(LEND, 1);
+    world_settle(w);
+    assert_int_equal(keeper_got(w, OPEN), 0);
+    keeper_answer(w, SESSION_ONE, "");
+    until_keeper_got(OPEN, 1);
+    keeper_signed(w, SESSION_ONE, 0);
+    finish(&answer);
+    assert_int_equal(answer.status.code, RPC_OK);
+    assert_int_equal(strlen(answer.text), 128);
+    assert_int_equal(w->join.came, 1);
+    assert_int_equal(keeper_got(w, LEND), 1);
+}
+
+static void test_a_share_that_does_not_open_is_the_callers_fault(void **state)
+{
+    struct answer answer;
+
+    (void)state;
+    say_invited(w, "session_created", SESSION_ONE, 0, TOKEN);
+    world_settle(w);
+    sign(&answer, SESSION_ONE, "", SHARE);
+    until_keeper_got(LEND, 1);
+    keeper_answer(w, SESSION_ONE, "NO_SHARE");
+    assert_refused(&answer, 400, "user_share");
+    assert_int_equal(keeper_got(w, OPEN), 0);
+    sign(&answer, SESSION_ONE, "", SHARE);
+    until_keeper_got(LEND, 2);
+    keeper_answer(w, SESSION_ONE, "");
+    until_keeper_got(OPEN, 1);
+    keeper_signed(w, SESSION_ONE, 0);
+    finish(&answer);
+    assert_int_equal(answer.status.code, RPC_OK);
+}
+
+/* The second attempt of a session that a share was lent for needs no second call. */
+static void test_a_lent_share_serves_every_attempt_of_its_session(void **state)
+{
+    struct answer answer;
+
+    (void)state;
+    say_invited(w, "session_created", SESSION_ONE, 0, TOKEN);
+    world_settle(w);
+    sign(&answer, SESSION_ONE, "", SHARE);
+    until_keeper_got(LEND, 1);
+    keeper_answer(w, SESSION_ONE, "");
+    until_keeper_got(OPEN, 1);
+    say_invited(w, "session_created", SESSION_ONE, 1, TOKEN);
+    until_keeper_got(OPEN, 2);
+    keeper_signed(w, SESSION_ONE, 1);
+    finish(&answer);
+    assert_int_equal(answer.status.code, RPC_OK);
+    assert_int_equal(w->join.came, 2);
+}
+
+static void test_a_session_of_another_kind_is_a_wrong_state(void **state)
+{
+    struct answer answer;
+
+    (void)state;
+    say_invited(w, "session_created", SESSION_ONE, 0, TOKEN);
+    world_settle(w);
+    generate(&answer, SESSION_ONE, "", KEY);
+    assert_refused(&answer, 409, "no keygen");
+    w->session_type = "presign";
+    say_invited(w, "session_created", SESSION_TWO, 0, TOKEN);
+    world_settle(w);
+    sign(&answer, SESSION_TWO, "", SHARE);
+    assert_refused(&answer, 409, "signs nothing");
+    assert_int_equal(keeper_got(w, OPEN), 0);
+}
+
+static void test_a_session_that_fails_ends_the_wait(void **state)
+{
+    struct answer answer;
+
+    (void)state;
+    say_invited(w, "session_created", SESSION_ONE, 0, TOKEN);
+    world_settle(w);
+    sign(&answer, SESSION_ONE, "", SHARE);
+    until_keeper_got(LEND, 1);
+    say_ended(w, "session_cancelled", SESSION_ONE);
+    assert_refused(&answer, 422, "cancelled");
+    sign(&answer, SESSION_ONE, "", SHARE);
+    assert_refused(&answer, 409, "cancelled");
+}
+
+static void test_calls_that_wait_are_told_when_the_service_stops(void **state)
+{
+    struct answer answer;
+
+    (void)state;
+    say_invited(w, "session_created", SESSION_ONE, 0, TOKEN);
+    world_settle(w);
+    sign(&answer, SESSION_ONE, "", SHARE);
+    until_keeper_got(LEND, 1);
+    api_stop(api);
+    assert_refused(&answer, 503, "stops");
+}
+
+static void test_a_wait_that_runs_out_names_the_session(void **state)
+{
+    struct answer answer;
+
+    (void)state;
+    say_invited(w, "session_created", SESSION_ONE, 0, TOKEN);
+    world_settle(w);
+    sign(&answer, SESSION_ONE, "", SHARE);
+    until_keeper_got(LEND, 1);
+    api->waiting->until_ms = 0;
+    assert_refused(&answer, 504, "goes on");
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST_WITH_KEY(name) cmocka_unit_test_setup_teardown(name, setup_with_key, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_the_share_key_comes_from_the_keeper),
+        TEST(test_malformed_fields_are_named),
+        TEST(test_unknown_sessions_are_not_found),
+        TEST(test_a_keygen_without_a_key_waits_for_the_caller),
+        TEST_WITH_KEY(test_a_keygen_with_a_configured_key_starts_by_itself),
+        TEST_WITH_KEY(test_the_same_share_until_it_is_confirmed),
+        TEST_WITH_KEY(test_a_share_is_neither_given_nor_confirmed_before_the_key_is_made),
+        TEST(test_a_token_may_come_before_the_event),
+        TEST(test_a_token_alone_is_enough),
+        TEST(test_a_refused_token_is_told_and_leaves_no_trace),
+        TEST(test_signing_waits_for_the_share),
+        TEST(test_a_share_that_does_not_open_is_the_callers_fault),
+        TEST(test_a_lent_share_serves_every_attempt_of_its_session),
+        TEST(test_a_session_of_another_kind_is_a_wrong_state),
+        TEST(test_a_session_that_fails_ends_the_wait),
+        TEST(test_calls_that_wait_are_told_when_the_service_stops),
+        TEST(test_a_wait_that_runs_out_names_the_session),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
