@@ -42,13 +42,17 @@ static void on_resume(struct due *due)
     resume((struct listener *)(void *)((char *)due - offsetof(struct listener, resume)));
 }
 
-/* Room for one more: the connection that is without calls for longest has to go, if there is one
- * that had its time. */
+static bool is_full(const struct rpc_server *server)
+{
+    return server->conns_n >= server->limits.connections_max;
+}
+
+/* Room for one more: the connection that is without calls for longest has to go. */
 static bool has_room(struct rpc_server *server)
 {
     struct conn *oldest = NULL;
 
-    if (server->conns_n < server->limits.connections_max)
+    if (!is_full(server))
         return true;
     for (struct conn *conn = server->conns; conn; conn = conn->next) {
         if (!conn->calls_n && !conn->is_closing && !conn->is_doomed &&
@@ -90,11 +94,12 @@ static void on_ready(uv_poll_t *poll, int status, int events)
         pause_for(listener, PAUSE_MS);
         return;
     }
-    for (int i = 0; i < ACCEPTS_MAX; i++) {
-        if (!has_room(listener->server)) {
-            pause_for(listener, PAUSE_MS);
-            return;
-        }
+    /* Somebody waits, that much is known; of the next ones it is not. */
+    if (!has_room(listener->server)) {
+        pause_for(listener, PAUSE_MS);
+        return;
+    }
+    for (int i = 0; i < ACCEPTS_MAX && !is_full(listener->server); i++) {
         if (!accept_one(listener))
             return;
     }

@@ -146,8 +146,9 @@ static void input(struct conn *conn, const uint8_t *b, size_t len)
 
     ws->in = b;
     ws->in_len = len;
+    /* A fault of the peer: wslay has queued the close frame that says so. */
     if (wslay_event_recv(ws->context) != 0)
-        conn_abort(conn, "WebSocket fault");
+        ws->is_closing = true;
     ws->in = NULL;
     ws->in_len = 0;
     conn_touch(conn);
@@ -169,18 +170,29 @@ static void let_go(struct ws *ws)
     }
 }
 
+/* wslay sends a close frame before messages that wait: a farewell is queued behind them. */
+static int send_all(struct ws *ws)
+{
+    int e = wslay_event_send(ws->context);
+
+    if (e != 0 || !ws->is_draining || ws->conn->calls_n || ws->is_closing ||
+        wslay_event_want_write(ws->context))
+        return e;
+    ws_close(ws, WSLAY_CODE_GOING_AWAY, "the server stops");
+    return wslay_event_send(ws->context);
+}
+
 static void output(struct conn *conn)
 {
     struct ws *ws = conn->session;
 
     let_go(ws);
-    if (ws->is_draining && !conn->calls_n)
-        ws_close(ws, WSLAY_CODE_GOING_AWAY, "the server stops");
-    if (wslay_event_send(ws->context) != 0)
+    if (send_all(ws) != 0)
         conn_abort(conn, "WebSocket fault");
     else if (wslay_event_get_queued_msg_count(ws->context) > QUEUE_MAX + conn->calls_n)
         conn_abort(conn, "too many frames wait for a peer that does not read");
-    else if (wslay_event_get_close_sent(ws->context) && !wslay_event_want_write(ws->context))
+    else if (!wslay_event_want_write(ws->context) &&
+             (ws->is_closing || wslay_event_get_close_sent(ws->context)))
         conn_end(conn);
 }
 

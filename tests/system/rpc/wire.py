@@ -23,9 +23,12 @@ class Server:
 
     def __init__(self, **options):
         args = [f"{name}={value}" for name, value in options.items()]
+        # With AddressSanitizer freed memory would be kept back, and look like a leak.
+        asan = os.environ.get("ASAN_OPTIONS", "") + ":quarantine_size_mb=1"
         self.p = subprocess.Popen([os.environ["ECHO_SERVER"], *args], stdout=subprocess.PIPE,
-                                  stderr=subprocess.PIPE)
+                                  stderr=subprocess.PIPE, env={**os.environ, "ASAN_OPTIONS": asan})
         self.sockets = []
+        self.is_stopping = False
         ports = self.p.stdout.readline().split()
         self.port = int(ports[0])
         self.tls_port = int(ports[1]) if len(ports) > 1 else None
@@ -62,8 +65,14 @@ class Server:
         c.close()
         return answer
 
-    def stop(self):
+    def terminate(self):
+        self.is_stopping = True
         self.p.send_signal(signal.SIGTERM)
+
+    def stop(self):
+        """Ends it, unless that has begun."""
+        if not self.is_stopping:
+            self.terminate()
         self.hang_up()
         err = self.p.communicate(timeout=LIMIT)[1].decode()
         return self.p.returncode, err
