@@ -3,6 +3,7 @@
 #include "services/coordinator/coordinator.h"
 
 #include "services/coordinator/dispatch.h"
+#include "services/coordinator/measure.h"
 #include "services/coordinator/orders.h"
 #include "services/coordinator/publish.h"
 #include "services/coordinator/record.h"
@@ -18,46 +19,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static const char *const final_names[] = {[SESSION_COMPLETED] = "completed",
-                                          [SESSION_FAILED] = "failed",
-                                          [SESSION_EXPIRED] = "expired",
-                                          [SESSION_CANCELLED] = "cancelled"};
-
-/* Labels live as long as the process. */
-static const char *label(const char *type, const char *status)
-{
-    struct buffer text = {0};
-
-    buffer_printf(&text, "type=\"%s\"", type);
-    if (status)
-        buffer_printf(&text, ",status=\"%s\"", status);
-    return (const char *)text.b;
-}
-
-static void make_metrics(struct coordinator *c)
-{
-    for (int t = 0; t < SESSION_TYPES; t++) {
-        const char *type = session_type_name((enum session_type)t);
-
-        c->created[t] = metric_new(METRIC_COUNTER, "quorate_sessions_created_total",
-                                   label(type, NULL), "Sessions created.");
-        for (int s = SESSION_COMPLETED; s < SESSION_STATUSES; s++)
-            c->ended_by[t][s] = metric_new(METRIC_COUNTER, "quorate_sessions_ended_total",
-                                           label(type, final_names[s]), "Sessions that ended.");
-    }
-    c->running_now =
-        metric_new(METRIC_GAUGE, "quorate_sessions_running", NULL, "Sessions that run.");
-    c->waiting_now = metric_new(METRIC_GAUGE, "quorate_sessions_waiting", NULL,
-                                "Sessions that wait for their turn or for parties.");
-    c->attempts =
-        metric_new(METRIC_COUNTER, "quorate_session_attempts_total", NULL, "Attempts begun.");
-    c->parties_live = metric_new(METRIC_GAUGE, "quorate_parties_live", NULL, "Parties alive.");
-    c->duration[CLASS_SIGN] = metric_new(METRIC_HISTOGRAM, "quorate_session_seconds",
-                                         "class=\"sign\"", "From creation to the end.");
-    c->duration[CLASS_KEYGEN] = metric_new(METRIC_HISTOGRAM, "quorate_session_seconds",
-                                           "class=\"keygen\"", "From creation to the end.");
-}
 
 static void configure(struct coordinator *c, const struct config *config)
 {
@@ -100,7 +61,7 @@ static void begin(struct coordinator *c, const struct store_load *load)
     c->sessions = map_new();
     c->pool = pool_new(c->ca_key, dispatch_lost, c);
     c->orders = orders_new(config_key(host->config, "OPERATOR_KEY", 32), load);
-    make_metrics(c);
+    measure_init(c);
     reload(c, load);
     sweep_start(c);
     c->router = service_dial(host, "ROUTER_ADDR", true);

@@ -6,6 +6,7 @@
 
 #include "services/coordinator/dispatch.h"
 #include "services/coordinator/orders.h"
+#include "services/coordinator/quorum.h"
 #include "services/coordinator/record.h"
 #include "services/coordinator/request.h"
 #include "services/coordinator/sweep.h"
@@ -25,7 +26,15 @@ struct tokens {
     char text[QRT_PARTIES_MAX][TOKEN_TEXT_MAX];
 };
 
-/* For a session that has begun; one that waits has no parties yet. A keygen's are known. */
+/* Who is certain to be asked: the parties of the attempt, or, before there is one, all of a keygen
+ * and those that the request names. */
+static bool gets_token(const struct record *r, uint8_t seat)
+{
+    if (r->state.attempts_n > 0)
+        return r->state.seats[seat] & SEAT_IN;
+    return session_type_is_keygen(r->state.type) || quorum_is_preferred(r, record_party(r, seat));
+}
+
 static void add_tokens(struct tokens *tokens, Mpc__Coordinator__V1__CreateSessionResponse *m,
                        const struct coordinator *c, const struct record *r)
 {
@@ -34,7 +43,7 @@ static void add_tokens(struct tokens *tokens, Mpc__Coordinator__V1__CreateSessio
         Mpc__Coordinator__V1__CreateSessionResponse__JoinTokensEntry *entry =
             &tokens->entries[m->n_join_tokens];
 
-        if (!(r->state.seats[i] & SEAT_IN) && !session_type_is_keygen(r->state.type))
+        if (!gets_token(r, i))
             continue;
         mpc__coordinator__v1__create_session_response__join_tokens_entry__init(entry);
         view_join_token(tokens->text[i], c->tokens, r, i);

@@ -127,13 +127,8 @@ static bool check_body(const struct orders *orders, const Mpc__Session__V1__Orde
                        struct rpc_status *status)
 {
     const struct subject *subject = map_get(orders->subjects, body->account_id);
-    uint8_t raw[16];
 
-    if (strcmp(body->action, "freeze") != 0 && strcmp(body->action, "unfreeze") != 0)
-        *status = rpc_error(RPC_INVALID, "invalid_field", "action must be freeze or unfreeze");
-    else if (body->account_id[0] && !id_parse(raw, body->account_id))
-        *status = rpc_error(RPC_INVALID, "invalid_field", "account_id must be a UUIDv4 or absent");
-    else if (body->serial > INT64_MAX)
+    if (body->serial > INT64_MAX)
         *status = rpc_error(RPC_INVALID, "invalid_field", "serial must be below 2^63");
     else if (subject && body->serial <= subject->serial)
         *status = rpc_error(RPC_STATE, "order_too_old",

@@ -9,6 +9,7 @@
 #include "services/coordinator/store_read.h"
 #include "services/coordinator/view.h"
 #include "services/coordinator/watch.h"
+#include "system/access/identity.h"
 #include "system/core/buffer.h"
 
 #include <sodium.h>
@@ -17,7 +18,7 @@
 #include <string.h>
 
 /* A key shorter than this may be another party's by chance. */
-enum { JOIN_KEY_MIN = 16, SHARE_MAX = 1 << 20 };
+enum { JOIN_KEY_MIN = 16, SHARE_MAX = 4 << 20 };
 
 static struct rpc_status check_token(const struct coordinator *c, enum token_kind kind,
                                      struct token *out, const char *text, const char *session_id,
@@ -225,11 +226,15 @@ static void share_stored(void *arg, struct flow *flow, enum db_result result)
         rpc_fail(arg, flow_database_fault());
 }
 
+/* By its certificate: the router may not have listed the party yet. */
 static bool is_delegate(const struct coordinator *c, const struct record *r, uint8_t seat)
 {
-    const struct pool_party *party = pool_find(c->pool, record_party(r, seat));
+    const Mpc__Session__V1__PartyCertificate *certificate = r->request->members[seat]->certificate;
+    struct identity identity;
 
-    return session_type_is_keygen(r->state.type) && party && strcmp(party->role, "delegate") == 0;
+    return session_type_is_keygen(r->state.type) && certificate &&
+           identity_verify(&identity, certificate, c->ca_key) &&
+           strcmp(identity.role, "delegate") == 0;
 }
 
 /* Durable before it is acknowledged: the key may be complete a moment later. */
@@ -244,7 +249,7 @@ static void take_share(struct coordinator *c, struct rpc_call *call, struct reco
         status = rpc_error(RPC_DENIED, "not_a_delegate",
                            "only the delegate of a keygen hands in a share");
     if (status.code == RPC_OK && (in->sealed_share.len == 0 || in->sealed_share.len > SHARE_MAX))
-        status = rpc_error(RPC_INVALID, "invalid_field", "sealed_share must be 1 byte to 1 MiB");
+        status = rpc_error(RPC_INVALID, "invalid_field", "sealed_share must be 1 byte to 4 MiB");
     if (status.code != RPC_OK) {
         rpc_fail(call, status);
         return;

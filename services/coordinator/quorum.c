@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool is_preferred(const struct record *r, const char *party_id)
+bool quorum_is_preferred(const struct record *r, const char *party_id)
 {
     for (size_t i = 0; i < r->request->n_preferred; i++)
         if (strcmp(r->request->preferred[i], party_id) == 0)
@@ -39,7 +39,7 @@ static bool is_wanted(const struct coordinator *c, const struct record *r, uint8
     if (session_type_is_keygen(r->state.type))
         return true;
     if (r->request->n_preferred > 0)
-        return is_preferred(r, party_id);
+        return quorum_is_preferred(r, party_id);
     return !party || strcmp(party->role, "persistent") == 0;
 }
 

@@ -14,4 +14,7 @@ bool quorum_may_come(const struct coordinator *c, const struct record *r, int64_
 void quorum_explain(char *out, size_t size, const struct coordinator *c, const struct record *r,
                     int64_t now_ms);
 
+/* The request names the party. */
+bool quorum_is_preferred(const struct record *r, const char *party_id);
+
 #endif

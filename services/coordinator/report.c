@@ -68,6 +68,21 @@ static void over(struct report *report, const char *code, const char *reason)
         dispatch_attempt_over(report->flow, code, reason);
 }
 
+/* Whom the party waited for in vain. */
+static uint64_t waited_for(const struct record *r,
+                           const Mpc__Coordinator__V1__FailureOutcome *failure)
+{
+    uint64_t seats = 0;
+
+    for (size_t i = 0; i < failure->n_waiting_for; i++) {
+        uint8_t seat = record_seat_of_index(r, failure->waiting_for[i]);
+
+        if (seat != SEAT_NONE)
+            seats |= UINT64_C(1) << seat;
+    }
+    return seats;
+}
+
 static void take_failure(struct report *report)
 {
     const Mpc__Coordinator__V1__FailureOutcome *f = report->in->failure;
@@ -75,6 +90,7 @@ static void take_failure(struct report *report)
     struct session_failure failure = {.attempt = report->in->attempt,
                                       .seat = report->seat,
                                       .culprit = record_seat_of_index(report->r, f->culprit),
+                                      .waited = waited_for(report->r, f),
                                       .retry = f->retry};
     char reason[ERROR_TEXT_MAX];
 

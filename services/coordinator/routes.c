@@ -33,7 +33,7 @@ const struct rpc_method coordinator_methods[] = {
      .access = PROVEN},
     {PATH("CancelSession"), TYPES(cancel_session), .handle = cancel_session, .access = CALLERS},
     {PATH("SubmitDelegateShare"), TYPES(submit_delegate_share), .handle = submit_delegate_share,
-     .access = PROVEN},
+     .access = PROVEN, .request_max = 6 << 20},
     {PATH("ListSessionEvents"), TYPES(list_session_events), .handle = list_session_events,
      .access = READERS},
     {PATH("WatchSession"), TYPES(watch_session), .is_stream = true, .handle = watch_session,

@@ -250,6 +250,9 @@ bool session_failed(struct session *s, struct session_out *out,
         !(s->seats[failure->seat] & SEAT_EVER) || failure->attempt >= s->attempts_n)
         return false;
     /* advice counts also if it comes late */
+    for (uint8_t i = 0; i < s->seats_n; i++)
+        if (failure->waited >> i & 1)
+            s->seats[i] |= SEAT_SUSPECT;
     session_recall(s, failure->seat, failure->culprit, failure->retry);
     if (!s->is_open || failure->attempt != present(s) || !is_in(s, failure->seat))
         return false;

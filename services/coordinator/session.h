@@ -127,6 +127,8 @@ struct session_failure {
     uint8_t seat;
     /* who a check accused; SEAT_NONE: nobody */
     uint8_t culprit;
+    /* seats, a bit each, whose messages did not come */
+    uint64_t waited;
     /* may be asked again */
     bool retry;
 };

@@ -200,29 +200,43 @@ static void stop_coordinator(struct harness *h)
     access_free(h->access);
 }
 
+static void certify(struct harness *h, struct party *p)
+{
+    struct identity identity = {0};
+    uint8_t *packed;
+    size_t len;
+
+    snprintf(identity.party_id, sizeof identity.party_id, "%s", p->id);
+    snprintf(identity.role, sizeof identity.role, "%s", p->role);
+    memcpy(identity.key, p->secret + 32, 32);
+    packed = identity_issue(&len, &identity, h->ca);
+    p->certificate = mpc__session__v1__party_certificate__unpack(NULL, len, packed);
+    free(packed);
+}
+
 static void make_parties(struct harness *h)
 {
-    static const char *const roles[PARTIES] = {"persistent", "persistent", "persistent",
-                                               "delegate"};
-
     for (size_t i = 0; i < PARTIES; i++) {
         struct party *p = &h->parties[i];
-        struct identity identity = {0};
-        uint8_t *packed;
-        size_t len;
 
         snprintf(p->id, sizeof p->id, "party-%zu", i + 1);
-        p->role = roles[i];
+        p->role = i == 3 ? "delegate" : "persistent";
         p->is_live = true;
         p->capacity = 64;
         randombytes_buf(p->boot_id, sizeof p->boot_id);
-        snprintf(identity.party_id, sizeof identity.party_id, "%s", p->id);
-        snprintf(identity.role, sizeof identity.role, "%s", p->role);
-        memcpy(identity.key, p->secret + 32, 32);
-        packed = identity_issue(&len, &identity, h->ca);
-        p->certificate = mpc__session__v1__party_certificate__unpack(NULL, len, packed);
-        free(packed);
+        certify(h, p);
     }
+}
+
+void harness_make_delegate(struct harness *h, size_t i)
+{
+    struct party *p = &h->parties[i];
+
+    mpc__session__v1__party_certificate__free_unpacked(p->certificate, NULL);
+    p->role = "delegate";
+    certify(h, p);
+    p->load++; /* so that it is seen when the change is known */
+    harness_tell_presence(h);
 }
 
 /* What make_key wrote: KEY_FILE. */
@@ -346,10 +360,6 @@ void harness_run_until(struct harness *h, bool (*holds)(struct harness *h, const
     if (is_late)
         fail_msg("waited in vain");
 }
-
-struct wanted {
-    size_t party;
-};
 
 static bool presence_is_known(struct harness *h, const void *arg)
 {

@@ -64,6 +64,9 @@ void harness_run_until(struct harness *h, bool (*holds)(struct harness *h, const
 /* Tell the coordinator what |h->parties| say now, and wait until it knows. */
 void harness_tell_presence(struct harness *h);
 
+/* Party |i| has a delegate's certificate from now on. */
+void harness_make_delegate(struct harness *h, size_t i);
+
 /* One call with the API key; the message is the caller's, NULL if |status| is not RPC_OK. */
 void *harness_call(struct harness *h, const char *method, const ProtobufCMessage *request,
                    const ProtobufCMessageDescriptor *response, struct rpc_status *status);

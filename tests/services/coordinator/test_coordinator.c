@@ -356,6 +356,82 @@ static void test_a_keygen_needs_every_party(void **state)
     harness_free(h);
 }
 
+static void test_a_delegate_hands_in_its_share(void **state)
+{
+    struct harness *h = harness_new(NULL);
+    Mpc__Coordinator__V1__SubmitDelegateShareRequest q =
+        MPC__COORDINATOR__V1__SUBMIT_DELEGATE_SHARE_REQUEST__INIT;
+    Mpc__Coordinator__V1__GetSessionStatusResponse *r;
+    Mpc__Coordinator__V1__SubmitDelegateShareResponse *accepted;
+    char id[ID_TEXT_MAX], tokens[3][2048];
+    struct rpc_status status;
+
+    (void)state;
+    harness_make_delegate(h, 2);
+    scene_keygen(h, id, 60000);
+    for (size_t i = 0; i < 3; i++)
+        assert_int_equal(scene_join(h, id, h->parties[i].id, 0, KEY_A, tokens[i]).code, RPC_OK);
+    q.session_id = id;
+    q.sealed_share = (ProtobufCBinaryData){6, (uint8_t *)(uintptr_t) "sealed"};
+    q.party_id = "party-1";
+    q.session_token = tokens[0];
+    assert_null(
+        harness_call(h, "SubmitDelegateShare", &q.base, RESPONSE(submit_delegate_share), &status));
+    assert_int_equal(status.code, RPC_DENIED);
+    q.party_id = "party-3";
+    q.session_token = tokens[2];
+    accepted =
+        harness_call(h, "SubmitDelegateShare", &q.base, RESPONSE(submit_delegate_share), &status);
+    assert_non_null(accepted);
+    mpc__coordinator__v1__submit_delegate_share_response__free_unpacked(accepted, NULL);
+    r = scene_status(h, id, 0);
+    assert_int_equal(r->delegate_share.len, 0);
+    mpc__coordinator__v1__get_session_status_response__free_unpacked(r, NULL);
+    harness_restart(h);
+    for (size_t i = 0; i < 3; i++)
+        assert_int_equal(scene_report_key(h, id, h->parties[i].id, tokens[i]).code, RPC_OK);
+    r = scene_status(h, id, 0);
+    assert_string_equal(r->session->status, "completed");
+    assert_int_equal(r->delegate_share.len, 6);
+    mpc__coordinator__v1__get_session_status_response__free_unpacked(r, NULL);
+    harness_free(h);
+}
+
+static void test_who_was_waited_for_is_asked_last(void **state)
+{
+    struct harness *h = harness_new(NULL);
+    Mpc__Coordinator__V1__ReportCompletionRequest q =
+        MPC__COORDINATOR__V1__REPORT_COMPLETION_REQUEST__INIT;
+    Mpc__Coordinator__V1__FailureOutcome outcome = MPC__COORDINATOR__V1__FAILURE_OUTCOME__INIT;
+    Mpc__Coordinator__V1__ReportCompletionResponse *r;
+    char id[ID_TEXT_MAX], token[2048];
+    const char *first[2], *second[2];
+    struct rpc_status status;
+    uint32_t index;
+
+    (void)state;
+    scene_begin(h, id, &plain);
+    quorum_of(h, id, 0, first);
+    scene_join(h, id, first[0], 0, KEY_A, token);
+    index = (uint32_t)(first[1][strlen("party-")] - '0');
+    outcome.code = "SILENT";
+    outcome.text = "waited in vain";
+    outcome.waiting_for = &index;
+    outcome.n_waiting_for = 1;
+    outcome.retry = true;
+    q.session_id = id;
+    q.party_id = (char *)(uintptr_t)first[0];
+    q.session_token = token;
+    q.outcome_case = MPC__COORDINATOR__V1__REPORT_COMPLETION_REQUEST__OUTCOME_FAILURE;
+    q.failure = &outcome;
+    r = harness_call(h, "ReportCompletion", &q.base, RESPONSE(report_completion), &status);
+    mpc__coordinator__v1__report_completion_response__free_unpacked(r, NULL);
+    quorum_of(h, id, 1, second);
+    assert_string_not_equal(second[0], first[1]);
+    assert_string_not_equal(second[1], first[1]);
+    harness_free(h);
+}
+
 static void test_a_certificate_of_others_is_refused(void **state)
 {
     struct harness *h = harness_new("KEYGEN_ATTEMPT_MS=60000\n");
@@ -733,6 +809,8 @@ int main(void)
         cmocka_unit_test(test_join_tokens_are_used_once),
         cmocka_unit_test(test_a_restart_goes_on_with_running_sessions),
         cmocka_unit_test(test_a_keygen_needs_every_party),
+        cmocka_unit_test(test_a_delegate_hands_in_its_share),
+        cmocka_unit_test(test_who_was_waited_for_is_asked_last),
         cmocka_unit_test(test_a_certificate_of_others_is_refused),
         cmocka_unit_test(test_deadlines_end_whatever_waits),
         cmocka_unit_test(test_the_queue_is_fair_and_bounded),

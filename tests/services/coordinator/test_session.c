@@ -223,7 +223,7 @@ static void crash(struct node *node, const struct told *log)
 
 static void apply(struct node *node, const struct fact *fact)
 {
-    const struct session_failure failure = {fact->attempt, fact->seat, SEAT_NONE, fact->flag};
+    const struct session_failure failure = {fact->attempt, fact->seat, SEAT_NONE, 0, fact->flag};
     uint8_t result[32] = {fact->flag};
     struct session_out out = {0};
     struct session *s = &node->s;
@@ -397,7 +397,7 @@ static void test_a_valid_signature_completes_whatever_attempt_it_is_of(void **st
     struct session s;
     struct session_out out;
     const uint8_t first[] = {0, 1}, second[] = {1, 2};
-    const struct session_failure failure = {0, 1, SEAT_NONE, true};
+    const struct session_failure failure = {0, 1, SEAT_NONE, 0, true};
 
     (void)state;
     session_init(&s, SESSION_SIGN, 3, 2, 4, DEADLINE);
@@ -433,7 +433,7 @@ static void test_a_stranger_changes_nothing(void **state)
     struct session s, before;
     struct session_out out;
     const uint8_t seats[] = {0, 1};
-    const struct session_failure failure = {0, 2, 0, false};
+    const struct session_failure failure = {0, 2, 0, 0, false};
     const uint8_t result[32] = {0};
 
     (void)state;
