@@ -32,6 +32,7 @@ static void become_keeper(int fd, pid_t front, char *const argv[])
     flags = fcntl(KEEPER_FD, F_GETFD);
     if (flags < 0 || fcntl(KEEPER_FD, F_SETFD, flags & ~FD_CLOEXEC) < 0)
         _exit(127);
+    close_range(KEEPER_FD + 1, ~0U, 0);
     execv("/proc/self/exe", argv);
     _exit(127);
 }
