@@ -213,12 +213,15 @@ static void test_a_share_is_lent_to_its_session_alone(void **state)
 static void test_what_is_not_that_share_is_refused(void **state)
 {
     static uint8_t changed[65536], sealed[70000];
+    Mpc__PartyApi__V1__UserShare *message;
     struct job job = keepers_sign(&made.keygen, made.key_id, with_user, 2);
     size_t len = made.share_len;
 
     (void)state;
-    memcpy(changed, made.share, len);
-    changed[len / 3] ^= 1;
+    message = mpc__party_api__v1__user_share__unpack(NULL, len, made.share);
+    message->record.data[180] ^= 1; /* in the share itself */
+    mpc__party_api__v1__user_share__pack(message, changed);
+    mpc__party_api__v1__user_share__free_unpacked(message, NULL);
     assert_string_equal(lend(job.session_id, changed, len), "NO_SHARE");
     assert_string_equal(lend(job.session_id, made.share, len - 1), "NO_SHARE");
     assert_string_equal(lend("no session", made.share, len), "INTENT_FIELD");

@@ -67,10 +67,10 @@ static void *other_thread(void *arg)
     return NULL;
 }
 
-static void use_other_thread(pthread_mutex_t *lock)
+static void use_other_thread(pthread_mutex_t *lock, pthread_t thread)
 {
     pthread_mutex_unlock(lock);
-    pause();
+    pthread_join(thread, NULL);
 }
 
 /* The status of a child that does |what| in the sandbox; NULL: by a thread that was there before. */
@@ -93,7 +93,7 @@ static int inside(void (*what)(void))
         if (what)
             what();
         else
-            use_other_thread(&lock);
+            use_other_thread(&lock, thread);
         _exit(0);
     }
     assert_int_equal(waitpid(pid, &status, 0), pid);

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A party's database: what a row may become, what is erased when, and that it is really gone. */
+#include "participant/store.h"
+
+#include "system/core/buffer.h"
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define DAY_MS 86400000LL
+
+static char directory[] = "/tmp/quorate-store-XXXXXX";
+static struct store *store;
+static const char account[] = "aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa";
+static const char session[] = "bbbbbbbb-bbbb-4bbb-8bbb-bbbbbbbbbbbb";
+static const char other[] = "cccccccc-cccc-4ccc-8ccc-cccccccccccc";
+
+static void reopen(void)
+{
+    char error[STORE_ERROR_MAX];
+
+    store_close(store);
+    store = store_open(directory, error);
+    if (!store)
+        fail_msg("%s", error);
+}
+
+static struct store_share share_of(uint8_t number, const char *text)
+{
+    struct store_share s = {.attempt = number, .own = 2, .purpose = 1, .deadline_ms = 1000};
+
+    strcpy(s.account_id, account);
+    strcpy(s.session_id, session);
+    memset(s.kgid, number, 32);
+    memset(s.key_id, number, 32);
+    s.roster = text_copy("a b c");
+    s.sealed = mem_copy(text, strlen(text));
+    s.sealed_len = strlen(text);
+    return s;
+}
+
+static void expect_key(uint8_t number, const char *text)
+{
+    struct store_share found;
+    uint8_t key_id[32];
+    enum store_result result;
+
+    memset(key_id, number, 32);
+    result = store_get_key(store, &found, account, key_id);
+    if (!text) {
+        assert_int_equal(result, STORE_NONE);
+        return;
+    }
+    assert_int_equal(result, STORE_OK);
+    assert_int_equal(found.sealed_len, strlen(text));
+    assert_memory_equal(found.sealed, text, found.sealed_len);
+    assert_string_equal(found.roster, "a b c");
+    assert_int_equal(found.status, STORE_ACTIVE);
+    store_share_free(&found);
+}
+
+static void put(uint8_t number, const char *text)
+{
+    struct store_share s = share_of(number, text);
+
+    assert_int_equal(store_put_pending(store, &s), STORE_OK);
+    store_share_free(&s);
+}
+
+static enum store_result activate(uint8_t number, const char *text,
+                                  const struct store_sealed *given)
+{
+    struct store_share s = share_of(number, text);
+    enum store_result result = store_activate(store, &s, given);
+
+    store_share_free(&s);
+    return result;
+}
+
+static void test_a_pending_share_is_no_key_and_becomes_one_once(void **state)
+{
+    struct store_share found;
+
+    (void)state;
+    put(1, "pending one");
+    reopen();
+    expect_key(1, NULL);
+    assert_int_equal(store_count(store), 0);
+    assert_int_equal(store_get_made(store, &found, session, 1), STORE_OK);
+    assert_int_equal(found.status, STORE_PENDING);
+    store_share_free(&found);
+    assert_int_equal(store_has_account(store, account, other), STORE_NONE);
+    assert_int_equal(activate(1, "active one", NULL), STORE_OK);
+    assert_int_equal(activate(1, "active two", NULL), STORE_NONE);
+    assert_int_equal(activate(9, "never pending", NULL), STORE_NONE);
+    reopen();
+    expect_key(1, "active one");
+    assert_int_equal(store_has_account(store, account, other), STORE_OK);
+    assert_int_equal(store_has_account(store, account, session), STORE_NONE);
+}
+
+static void test_a_record_is_never_put_over_another(void **state)
+{
+    struct store_share s = share_of(1, "again");
+
+    (void)state;
+    assert_int_equal(store_put_pending(store, &s), STORE_FAILED);
+    store_share_free(&s);
+    expect_key(1, "active one");
+}
+
+static void test_a_burn_is_row_and_tombstone_or_neither(void **state)
+{
+    struct store_share s = share_of(1, "burned one"), unknown = share_of(8, "unknown");
+    struct store_burn burn = {.own = 2, .peer = 3}, another = {.own = 2, .peer = 4};
+
+    (void)state;
+    memset(burn.kgid, 1, 32);
+    assert_int_equal(store_is_burned(store, &burn), STORE_NONE);
+    assert_int_equal(store_put_burn(store, &s, &burn), STORE_OK);
+    assert_int_equal(store_put_burn(store, &s, &burn), STORE_OK);
+    assert_int_equal(store_put_burn(store, &unknown, &another), STORE_NONE);
+    reopen();
+    assert_int_equal(store_is_burned(store, &burn), STORE_OK);
+    assert_int_equal(store_is_burned(store, &another), STORE_NONE);
+    expect_key(1, "burned one");
+    store_share_free(&s);
+    store_share_free(&unknown);
+}
+
+static void note(void *arg, const char *subject, uint64_t serial, bool frozen)
+{
+    snprintf(arg, 64, "%s %llu %d", subject, (unsigned long long)serial, frozen);
+}
+
+static void test_the_higher_order_counts(void **state)
+{
+    char seen[64] = "";
+
+    (void)state;
+    assert_int_equal(store_put_order(store, "x", 5, true), STORE_OK);
+    assert_int_equal(store_put_order(store, "x", 5, false), STORE_NONE);
+    assert_int_equal(store_put_order(store, "x", 4, false), STORE_NONE);
+    reopen();
+    store_each_order(store, note, seen);
+    assert_string_equal(seen, "x 5 1");
+    assert_int_equal(store_put_order(store, "x", 6, false), STORE_OK);
+    store_each_order(store, note, seen);
+    assert_string_equal(seen, "x 6 0");
+}
+
+static void test_a_fact_is_settled_once(void **state)
+{
+    uint8_t out[4];
+
+    (void)state;
+    assert_true(store_settle(store, "f", (const uint8_t *)"abcd", 4, out));
+    assert_memory_equal(out, "abcd", 4);
+    reopen();
+    assert_true(store_settle(store, "f", (const uint8_t *)"wxyz", 4, out));
+    assert_memory_equal(out, "abcd", 4);
+}
+
+static struct store_sealed sealed_of(const char *text, int64_t expires_ms)
+{
+    struct store_sealed g = {.expires_ms = expires_ms};
+
+    strcpy(g.session_id, session);
+    g.public_key[0] = 2;
+    g.sealed = mem_copy(text, strlen(text));
+    g.sealed_len = strlen(text);
+    return g;
+}
+
+/* Anywhere in the files of the closed database. */
+static bool is_in_files(const char *text)
+{
+    char command[256];
+
+    snprintf(command, sizeof command, "grep -aqr '%s' %s", text, directory);
+    return system(command) == 0;
+}
+
+static void test_what_was_given_is_erased_for_good(void **state)
+{
+    struct store_sealed g = sealed_of("sealed-to-owner", 5000), found;
+
+    (void)state;
+    put(4, "delegates-pending");
+    assert_int_equal(activate(4, "delegates-active", &g), STORE_OK);
+    store_sealed_free(&g);
+    reopen();
+    assert_int_equal(store_get_sealed(store, &found, session), STORE_OK);
+    assert_memory_equal(found.sealed, "sealed-to-owner", found.sealed_len);
+    assert_int_equal(found.public_key[0], 2);
+    store_sealed_free(&found);
+    assert_int_equal(store_forget_given(store, other), STORE_NONE);
+    assert_int_equal(store_forget_given(store, session), STORE_OK);
+    assert_int_equal(store_forget_given(store, session), STORE_NONE);
+    expect_key(4, NULL);
+    store_close(store);
+    store = NULL;
+    assert_true(is_in_files("CREATE TABLE"));
+    assert_false(is_in_files("sealed-to-owner"));
+    assert_false(is_in_files("delegates-"));
+    reopen();
+}
+
+static void test_time_erases_what_waited_too_long(void **state)
+{
+    struct store_sealed g = sealed_of("given", 5000), found;
+    struct store_share row;
+
+    (void)state;
+    put(5, "five");
+    assert_int_equal(activate(5, "five", &g), STORE_OK);
+    store_sealed_free(&g);
+    put(6, "six");
+    assert_true(store_expire(store, 4999));
+    expect_key(5, "five");
+    assert_true(store_expire(store, 5000));
+    expect_key(5, NULL);
+    assert_int_equal(store_get_sealed(store, &found, session), STORE_NONE);
+    assert_true(store_expire(store, 1000 + 30 * DAY_MS));
+    assert_int_equal(store_get_made(store, &row, session, 6), STORE_OK);
+    store_share_free(&row);
+    assert_true(store_expire(store, 1001 + 30 * DAY_MS));
+    assert_int_equal(store_get_made(store, &row, session, 6), STORE_NONE);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_pending_share_is_no_key_and_becomes_one_once),
+        cmocka_unit_test(test_a_record_is_never_put_over_another),
+        cmocka_unit_test(test_a_burn_is_row_and_tombstone_or_neither),
+        cmocka_unit_test(test_the_higher_order_counts),
+        cmocka_unit_test(test_a_fact_is_settled_once),
+        cmocka_unit_test(test_what_was_given_is_erased_for_good),
+        cmocka_unit_test(test_time_erases_what_waited_too_long),
+    };
+    char command[64];
+    int result;
+
+    if (!mkdtemp(directory))
+        return 1;
+    reopen();
+    result = cmocka_run_group_tests(tests, NULL, NULL);
+    store_close(store);
+    snprintf(command, sizeof command, "rm -rf %s", directory);
+    return system(command) != 0 ? 1 : result;
+}

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Threads: signing goes on while all others are busy, key generation goes before presigning, and
+ * nothing starts after the stop. */
+#include "participant/workers.h"
+
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t wake = PTHREAD_COND_INITIALIZER;
+static bool released;
+static unsigned blocked, done_n;
+static int order[16];
+
+static void block(void *arg)
+{
+    (void)arg;
+    pthread_mutex_lock(&lock);
+    blocked++;
+    pthread_cond_broadcast(&wake);
+    while (!released)
+        pthread_cond_wait(&wake, &lock);
+    pthread_mutex_unlock(&lock);
+}
+
+static void note(void *arg)
+{
+    pthread_mutex_lock(&lock);
+    order[done_n++] = *(int *)arg;
+    pthread_cond_broadcast(&wake);
+    pthread_mutex_unlock(&lock);
+}
+
+static void wait_for(const unsigned *what, unsigned n)
+{
+    pthread_mutex_lock(&lock);
+    while (*what < n)
+        pthread_cond_wait(&wake, &lock);
+    pthread_mutex_unlock(&lock);
+}
+
+static void release(void)
+{
+    pthread_mutex_lock(&lock);
+    released = true;
+    pthread_cond_broadcast(&wake);
+    pthread_mutex_unlock(&lock);
+}
+
+static int reset(void **state)
+{
+    (void)state;
+    released = false;
+    blocked = done_n = 0;
+    return 0;
+}
+
+static void test_key_generations_keep_no_signature_waiting(void **state)
+{
+    struct workers *workers = workers_new(2);
+    struct task slow[4] = {0}, sign = {0};
+    int one = 1;
+
+    (void)state;
+    for (size_t i = 0; i < 4; i++) {
+        slow[i].work = block;
+        workers_submit(workers, i % 2 ? WORK_PRESIGN : WORK_KEYGEN, &slow[i]);
+    }
+    wait_for(&blocked, 1);
+    sign = (struct task){.work = note, .arg = &one};
+    workers_submit(workers, WORK_SIGN, &sign);
+    wait_for(&done_n, 1);
+    assert_int_equal(blocked, 1);
+    release();
+    wait_for(&blocked, 4);
+    workers_free(workers);
+}
+
+static void test_key_generation_goes_before_presigning_in_order(void **state)
+{
+    static int names[] = {3, 4, 1, 2};
+    struct workers *workers = workers_new(1);
+    struct task first = {.work = block}, tasks[4] = {0};
+
+    (void)state;
+    workers_submit(workers, WORK_KEYGEN, &first);
+    wait_for(&blocked, 1);
+    for (size_t i = 0; i < 4; i++) {
+        tasks[i] = (struct task){.work = note, .arg = &names[i]};
+        workers_submit(workers, i < 2 ? WORK_PRESIGN : WORK_KEYGEN, &tasks[i]);
+    }
+    release();
+    wait_for(&done_n, 4);
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(order[i], i + 1);
+    workers_free(workers);
+}
+
+static void test_nothing_starts_after_the_stop(void **state)
+{
+    struct workers *workers = workers_new(3);
+    struct task task = {.work = note, .arg = order};
+
+    (void)state;
+    workers_stop(workers);
+    workers_submit(workers, WORK_SIGN, &task);
+    workers_stop(workers);
+    workers_free(workers);
+    assert_int_equal(done_n, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(test_key_generations_keep_no_signature_waiting, reset),
+        cmocka_unit_test_setup(test_key_generation_goes_before_presigning_in_order, reset),
+        cmocka_unit_test_setup(test_nothing_starts_after_the_stop, reset),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
