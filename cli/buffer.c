@@ -38,12 +38,6 @@ void buffer_put_byte(struct buffer *buffer, uint8_t byte)
     buffer_put(buffer, &byte, 1);
 }
 
-void buffer_drop(struct buffer *buffer, size_t len)
-{
-    memmove(buffer->b, buffer->b + len, buffer->len - len);
-    buffer->len -= len;
-}
-
 void buffer_free(struct buffer *buffer)
 {
     free(buffer->b);

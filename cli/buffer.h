@@ -17,8 +17,6 @@ void *need(size_t len);
 
 void buffer_put(struct buffer *buffer, const void *b, size_t len);
 void buffer_put_byte(struct buffer *buffer, uint8_t byte);
-/* Forget the first |len| bytes. */
-void buffer_drop(struct buffer *buffer, size_t len);
 void buffer_free(struct buffer *buffer);
 
 #endif

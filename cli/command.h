@@ -9,7 +9,7 @@
 struct command {
     const char *name;
     int (*run)(char **argv);
-    const char *help; /* NULL: internal, not shown */
+    const char *help;
 };
 
 extern const struct command commands[];

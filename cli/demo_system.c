@@ -72,7 +72,7 @@ bool demo_system_start(struct demo_system *system, const char *dir, struct troub
     *system = (struct demo_system){.dir = dir, .out = -1};
     if (pipe(ends) != 0)
         return trouble_set(trouble, "cannot make a pipe: %s", strerror(errno));
-    system->pid = fork();
+    system->pid = signals_fork();
     if (system->pid == 0) {
         close(ends[0]);
         become_up(dir, ends[1], self);

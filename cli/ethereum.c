@@ -224,7 +224,7 @@ static bool check_meaning(const struct eth_tx *tx, const char *name, struct trou
     return true;
 }
 
-bool eth_tx_parse(struct eth_tx *out, const char *name, const json_t *json, struct trouble *trouble)
+static bool parse(struct eth_tx *out, const char *name, const json_t *json, struct trouble *trouble)
 {
     const char *key;
     json_t *value;
@@ -297,7 +297,7 @@ bool eth_tx_read(struct eth_tx *out, const char *name, const char *text, size_t 
     json = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
     if (!json)
         return explain_json(name, &error, trouble);
-    ok = eth_tx_parse(out, name, json, trouble);
+    ok = parse(out, name, json, trouble);
     json_decref(json);
     return ok;
 }

@@ -19,10 +19,7 @@ struct eth_tx {
 
 /* Fields chainId, nonce, to, value, maxFeePerGas, maxPriorityFeePerGas, gasLimit; data and
  * accessList (empty) may be left out, type may be 2. Anything else, and any value out of range, is
- * refused by name. |name| is what the sentence calls the file. */
-bool eth_tx_parse(struct eth_tx *out, const char *name, const json_t *json,
-                  struct trouble *trouble);
-/* Parse the text of a file. */
+ * refused by name. |name| is what the sentence calls the file, |text| what stands in it. */
 bool eth_tx_read(struct eth_tx *out, const char *name, const char *text, size_t len,
                  struct trouble *trouble);
 void eth_tx_free(struct eth_tx *tx);

@@ -142,7 +142,7 @@ static bool write_with(const char *path, const uint8_t *b, size_t len,
                        int (*give_name)(const char *, const char *), struct trouble *trouble)
 {
     char temporary[PATH_MAX];
-    int n = snprintf(temporary, sizeof temporary, "%s" FILE_TEMPORARY_SUFFIX, path);
+    int n = snprintf(temporary, sizeof temporary, "%s.tmp", path);
 
     if (n < 0 || (size_t)n >= sizeof temporary)
         return trouble_set(trouble, "the file name %s is too long", path);
@@ -168,11 +168,4 @@ bool file_write_new(const char *path, const uint8_t *b, size_t len, struct troub
 bool file_replace(const char *path, const uint8_t *b, size_t len, struct trouble *trouble)
 {
     return write_with(path, b, len, rename, trouble);
-}
-
-bool file_remove(const char *path, struct trouble *trouble)
-{
-    if (unlink(path) != 0 || !sync_directory_of(path))
-        return trouble_set(trouble, "cannot remove %s: %s", path, strerror(errno));
-    return true;
 }

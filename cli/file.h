@@ -23,10 +23,5 @@ bool file_exists(const char *path);
 bool file_write_new(const char *path, const uint8_t *b, size_t len, struct trouble *trouble);
 /* The same, over an existing file, which stays whole until the new one is. */
 bool file_replace(const char *path, const uint8_t *b, size_t len, struct trouble *trouble);
-/* Remove, and sync the directory. */
-bool file_remove(const char *path, struct trouble *trouble);
-
-/* Where the temporary form of |path| is, for whoever cleans up. */
-#define FILE_TEMPORARY_SUFFIX ".tmp"
 
 #endif

@@ -16,7 +16,7 @@ static int help_of(const char *name)
     const struct command *command = command_find(name);
     char *argv[] = {flag, flag, NULL};
 
-    if (!command || !command->help)
+    if (!command)
         return refuse_usage("there is no command %s; quorate help lists them", name);
     return command->run(argv);
 }
@@ -25,10 +25,8 @@ static void print_page(void)
 {
     printf("usage: quorate COMMAND [options]\n\n"
            "Threshold ECDSA: keys that never exist in one place.\n\ncommands:\n");
-    for (size_t i = 0; i < commands_n; i++) {
-        if (commands[i].help)
-            printf("  %-10s %s\n", commands[i].name, commands[i].help);
-    }
+    for (size_t i = 0; i < commands_n; i++)
+        printf("  %-10s %s\n", commands[i].name, commands[i].help);
     printf("\nquorate help COMMAND shows the options of a command. All take --json.\n"
            "Exit codes: 0 done, 1 refused or failed, 2 wrong usage.\n");
 }
@@ -37,11 +35,9 @@ static json_t *page_json(void)
 {
     json_t *list = json_array(), *page = json_object();
 
-    for (size_t i = 0; i < commands_n; i++) {
-        if (commands[i].help)
-            json_array_append_new(list, json_pack("{s:s,s:s}", "command", commands[i].name, "help",
-                                                  commands[i].help));
-    }
+    for (size_t i = 0; i < commands_n; i++)
+        json_array_append_new(
+            list, json_pack("{s:s,s:s}", "command", commands[i].name, "help", commands[i].help));
     report_add(page, "commands", list);
     return page;
 }

@@ -22,10 +22,8 @@ static void help(const struct options *o)
 {
     printf("usage: quorate %s [options]%s%s\n\n%s\n\noptions:\n", o->command, o->rest[0] ? " " : "",
            o->rest, o->help);
-    for (size_t i = 0; i < o->rows_n; i++) {
-        if (o->rows[i].help)
-            help_row(&o->rows[i]);
-    }
+    for (size_t i = 0; i < o->rows_n; i++)
+        help_row(&o->rows[i]);
     printf("  %-26s %s\n", "--help", "this page");
 }
 
@@ -137,38 +135,4 @@ bool option_number(long *out, const char *text, long min, long max)
     errno = 0;
     *out = strtol(text, &end, 10);
     return text[0] >= '0' && text[0] <= '9' && !*end && !errno && *out >= min && *out <= max;
-}
-
-static bool insert(unsigned short *out, size_t n, unsigned short x)
-{
-    size_t i = n;
-
-    for (; i > 0 && out[i - 1] >= x; i--) {
-        if (out[i - 1] == x)
-            return false;
-    }
-    memmove(out + i + 1, out + i, (n - i) * sizeof *out);
-    out[i] = x;
-    return true;
-}
-
-size_t option_indices(unsigned short *out, size_t max, const char *text)
-{
-    size_t n = 0;
-
-    for (;;) {
-        char *end;
-        unsigned long x = strtoul(text, &end, 10);
-
-        if (text[0] < '0' || text[0] > '9' || x < 1 || x > 65534 || n == max)
-            return 0;
-        if (!insert(out, n, (unsigned short)x))
-            return 0;
-        n++;
-        if (!*end)
-            return n;
-        if (*end != ',')
-            return 0;
-        text = end + 1;
-    }
 }

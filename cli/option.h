@@ -11,7 +11,7 @@ struct option_row {
     const char *arg;    /* what the help page calls its value; NULL: a flag */
     bool *flag;         /* set for a flag */
     const char **value; /* set for a value */
-    const char *help;   /* NULL: not shown */
+    const char *help;
 };
 
 struct options {
@@ -34,9 +34,5 @@ int options_code(enum options_answer answer);
 
 /* A decimal number in [min, max]. */
 bool option_number(long *out, const char *text, long min, long max);
-
-/* "1,3" into at most |max| different numbers from 1 to 65534, sorted upward; 0 if it is no such
- * list. */
-size_t option_indices(unsigned short *out, size_t max, const char *text);
 
 #endif

@@ -111,24 +111,11 @@ static void put_object(json_t *object, int level)
     }
 }
 
-bool report_print(json_t *report, bool as_json)
-{
-    if (as_json) {
-        json_dumpf(report, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
-        report_note();
-        printf("\n");
-    } else {
-        put_object(report, 0);
-    }
-    report_note();
-    json_decref(report);
-    return report_flush();
-}
-
 /* Why stdout failed first; 0: it did not. */
 static int stdout_error;
 
-void report_note(void)
+/* So that the reason of a write error is known at the end, after printf. */
+static void note(void)
 {
     int why = errno;
 
@@ -136,10 +123,24 @@ void report_note(void)
         stdout_error = why ? why : EIO;
 }
 
+bool report_print(json_t *report, bool as_json)
+{
+    if (as_json) {
+        json_dumpf(report, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
+        note();
+        printf("\n");
+    } else {
+        put_object(report, 0);
+    }
+    note();
+    json_decref(report);
+    return report_flush();
+}
+
 bool report_flush(void)
 {
     (void)fflush(stdout);
-    report_note();
+    note();
     if (!stdout_error)
         return true;
     say("cannot write to stdout: %s", strerror(stdout_error));

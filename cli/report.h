@@ -9,9 +9,6 @@
 /* Takes |report|. False if stdout could not take it, which was said. */
 bool report_print(json_t *report, bool as_json);
 
-/* So that the reason of a write error is known at the end, after printf. */
-void report_note(void);
-
 /* After the last printf: false if stdout could not take everything, which was said. */
 bool report_flush(void);
 

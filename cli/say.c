@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Talk on stderr. Every line leaves in one write, so lines of several processes do not mix. The
- * state here (is a progress line shown, is tracing on) is the terminal's, one per process. */
+ * state here (is a progress line shown) is the terminal's, one per process. */
 #include "say.h"
 
 #include "quorate/error.h"
@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 static bool progress_shown;
-static bool tracing;
 
 static void tame(char *text)
 {
@@ -117,22 +116,6 @@ void say_progress_end(void)
     if (progress_shown)
         put("\r\033[K", 4);
     progress_shown = false;
-}
-
-void say_trace(const char *format, ...)
-{
-    va_list args;
-
-    if (!tracing)
-        return;
-    va_start(args, format);
-    put_line("trace: ", format, args);
-    va_end(args);
-}
-
-void say_trace_on(void)
-{
-    tracing = true;
 }
 
 /* The library's hook for bugs. */

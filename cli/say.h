@@ -35,8 +35,4 @@ void say_progress(const char *format, ...) __attribute__((format(printf, 1, 2)))
 /* Before anything else is written to the terminal. */
 void say_progress_end(void);
 
-/* A line "trace: ..." if tracing is on. */
-void say_trace(const char *format, ...) __attribute__((format(printf, 1, 2)));
-void say_trace_on(void);
-
 #endif

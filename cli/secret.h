@@ -15,19 +15,4 @@ void secret_harden(void);
 void *secret_alloc(size_t len);
 void secret_free(void *p);
 
-#define PASSPHRASE_MAX 1024
-
-struct passphrase {
-    size_t len;
-    char b[PASSPHRASE_MAX + 1];
-};
-
-/* Read until the end of |fd|, close it, and drop one line end. |out| is from secret_alloc. False
- * if it is empty, too long or cannot be read, or a signal came (signals.h). */
-bool passphrase_read(struct passphrase *out, int fd, struct trouble *trouble);
-/* 32 random bytes as hex: for a key that nobody has to remember. */
-void passphrase_make(struct passphrase *out);
-/* All of it into |fd|, which is closed. */
-bool passphrase_write(const struct passphrase *passphrase, int fd);
-
 #endif

@@ -166,13 +166,13 @@ void share_kdf_new(struct share_kdf *out)
     randombytes_buf(out->salt, sizeof out->salt);
 }
 
-bool share_key_derive(struct share_key *out, const struct share_kdf *kdf,
-                      const struct passphrase *passphrase, struct trouble *trouble)
+bool share_key_derive(struct share_key *out, const struct share_kdf *kdf, const char *passphrase,
+                      size_t len, struct trouble *trouble)
 {
     uint8_t *both = secret_alloc(sizeof out->key + sizeof out->check);
-    int failed = crypto_pwhash(both, sizeof out->key + sizeof out->check, passphrase->b,
-                               passphrase->len, kdf->salt, kdf->passes,
-                               (size_t)kdf->memory_kib * 1024, crypto_pwhash_ALG_ARGON2ID13);
+    int failed =
+        crypto_pwhash(both, sizeof out->key + sizeof out->check, passphrase, len, kdf->salt,
+                      kdf->passes, (size_t)kdf->memory_kib * 1024, crypto_pwhash_ALG_ARGON2ID13);
 
     out->kdf = *kdf;
     memcpy(out->key, both, sizeof out->key);
@@ -273,20 +273,6 @@ void share_facts_of(struct share_facts *out, const struct qrt_share *share,
     memcpy(out->kgid, share->kgid, 32);
     memcpy(out->pk.b, share->pk, 33);
     memcpy(out->identity, identity_pk, 32);
-}
-
-bool share_facts_equal(const struct share_facts *a, const struct share_facts *b)
-{
-    return share_facts_same_key(a, b) && a->pending == b->pending && a->flags == b->flags &&
-           a->profile == b->profile && a->own == b->own && a->created == b->created &&
-           memcmp(a->identity, b->identity, 32) == 0;
-}
-
-bool share_facts_same_key(const struct share_facts *a, const struct share_facts *b)
-{
-    return a->suite == b->suite && a->n == b->n && a->t == b->t && a->epoch == b->epoch &&
-           memcmp(a->keyid, b->keyid, 32) == 0 && memcmp(a->kgid, b->kgid, 32) == 0 &&
-           memcmp(a->pk.b, b->pk.b, 33) == 0;
 }
 
 json_t *share_facts_json(const struct share_facts *f)

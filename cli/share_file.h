@@ -61,8 +61,8 @@ bool share_file_parse(struct share_file *out, const uint8_t *b, size_t len, cons
 
 /* Fresh salt, today's cost (64 MiB, 3 passes). */
 void share_kdf_new(struct share_kdf *out);
-bool share_key_derive(struct share_key *out, const struct share_kdf *kdf,
-                      const struct passphrase *passphrase, struct trouble *trouble);
+bool share_key_derive(struct share_key *out, const struct share_kdf *kdf, const char *passphrase,
+                      size_t len, struct trouble *trouble);
 
 /* |out| is public: a whole file, free it with file_free. */
 struct file;
@@ -75,9 +75,6 @@ void share_content_free(struct share_content *content);
 /* The facts of an opened record. */
 void share_facts_of(struct share_facts *out, const struct qrt_share *share,
                     const uint8_t identity_pk[32]);
-bool share_facts_equal(const struct share_facts *a, const struct share_facts *b);
-/* True if both are shares of one key and epoch, made by the same run. */
-bool share_facts_same_key(const struct share_facts *a, const struct share_facts *b);
 json_t *share_facts_json(const struct share_facts *facts);
 
 #endif

@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stddef.h>
 #include <time.h>
+#include <unistd.h>
 
 static volatile sig_atomic_t came;
 
@@ -27,6 +28,31 @@ void signals_catch(void)
     sigaction(SIGHUP, &catching, NULL);
 }
 
+static void ending_signals(sigset_t *set)
+{
+    sigemptyset(set);
+    sigaddset(set, SIGINT);
+    sigaddset(set, SIGTERM);
+    sigaddset(set, SIGHUP);
+}
+
+pid_t signals_fork(void)
+{
+    sigset_t ending, before;
+    pid_t pid;
+
+    ending_signals(&ending);
+    sigprocmask(SIG_BLOCK, &ending, &before);
+    pid = fork();
+    if (pid == 0) {
+        signal(SIGINT, SIG_DFL);
+        signal(SIGTERM, SIG_DFL);
+        signal(SIGHUP, SIG_DFL);
+    }
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    return pid;
+}
+
 bool signals_came(void)
 {
     return came != 0;
@@ -38,10 +64,7 @@ int signals_poll(struct pollfd *fds, nfds_t n, int timeout_ms)
     sigset_t ending, before;
     int ready, why;
 
-    sigemptyset(&ending);
-    sigaddset(&ending, SIGINT);
-    sigaddset(&ending, SIGTERM);
-    sigaddset(&ending, SIGHUP);
+    ending_signals(&ending);
     sigprocmask(SIG_BLOCK, &ending, &before);
     errno = EINTR;
     ready = came ? -1 : ppoll(fds, n, timeout_ms < 0 ? NULL : &timeout, &before);

@@ -6,10 +6,15 @@
 
 #include <poll.h>
 #include <stdbool.h>
+#include <sys/types.h>
 
 /* From now on the signals are only noted. */
 void signals_catch(void);
 bool signals_came(void);
+
+/* fork(2). In the child the signals end the process again, from its first instruction on: none is
+ * noted there and lost by exec. */
+pid_t signals_fork(void);
 
 /* poll(2). If a signal came, before or during the wait, -1 with errno EINTR. */
 int signals_poll(struct pollfd *fds, nfds_t n, int timeout_ms);

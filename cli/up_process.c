@@ -260,7 +260,7 @@ static bool start(struct up_crew *crew, struct child *c, struct trouble *trouble
     c->is_ready = false;
     crew->ask_ms = ASK_FIRST_MS;
     crew->ask_at_ms = c->started_ms + crew->ask_ms;
-    c->pid = fork();
+    c->pid = signals_fork();
     if (c->pid == 0)
         become(c, crew->start->log_level, parent);
     if (c->pid > 0)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A stock library parses the signed raw transactions and recovers the sender, for all three pairs.
+"""A stock library parses the signed raw transaction and recovers the sender.
 
 ethers is installed once into the build directory, exactly the version and hashes of
 package-lock.json. Without npm, or without a way to the registry, the test is skipped."""
@@ -55,20 +55,19 @@ def install():
 
 
 class Ethers(TestCase):
-    def check(self, fields, *args):
+    def check(self, fields):
         path = self.write("tx.json", json.dumps(fields))
-        r = run("demo", "--json", "--tx", path, *args)
+        r = run("demo", "--json", "--tx", path)
         self.assertEqual((r.code, r.err), (0, ""))
         module = os.path.join(PLACE, "node_modules", "ethers", "lib.esm", "index.js")
         p = subprocess.run(["node", os.path.join(HERE, "check_with_ethers.mjs"), module],
                            input=json.dumps({"report": json.loads(r.out), "fields": fields}),
                            capture_output=True, text=True, check=False, timeout=LIMIT)
-        self.assertEqual(p.returncode, 0, p.stderr)
-        return p.stdout
+        self.assertEqual((p.returncode, p.stdout), (0, "the signature is right\n"), p.stderr)
 
-    def test_the_example_signed_by_every_pair(self):
+    def test_the_example(self):
         with open(EXAMPLE, encoding="utf-8") as f:
-            self.assertEqual(self.check(json.load(f)), "3 signatures are right\n")
+            self.check(json.load(f))
 
     def test_other_transactions(self):
         with open(EXAMPLE, encoding="utf-8") as f:
@@ -78,7 +77,7 @@ class Ethers(TestCase):
         for change in ([zero, {"value": str(2**256 - 1), "nonce": str(2**53 - 1)}] +
                        [{"data": "0x" + "7f" * n} for n in (1, 55, 56, 255, 256, 32768)] +
                        [{"data": "0x80"}, {"data": "0x00"}]):
-            self.check({**good, **change}, "--signers", "1,3")
+            self.check({**good, **change})
 
 
 if __name__ == "__main__":
