@@ -17,6 +17,7 @@ struct rpc_call *rpc_call_new(struct conn *conn, const struct exchange *exchange
 
     call->exchange = exchange;
     call->is_carried = true;
+    call->head.max = conn->server->limits.header_max;
     call->due.fire = on_due;
     call->started_us = clock_steady_us();
     memcpy(call->peer, conn->peer, sizeof call->peer);

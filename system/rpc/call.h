@@ -112,7 +112,7 @@ void rpc_call_begin(struct rpc_call *call);
 void rpc_call_data(struct rpc_call *call, const uint8_t *b, size_t len);
 void rpc_call_complete(struct rpc_call *call);
 
-/* Set the trace from x-request-id and the deadline from grpc-timeout. False: the call has failed. */
+/* Set the trace from x-request-id and the deadline from grpc-timeout. False: it has failed. */
 bool rpc_call_identify(struct rpc_call *call);
 /* May it go on? False: the call has failed. */
 bool rpc_call_is_admitted(struct rpc_call *call);

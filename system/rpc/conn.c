@@ -484,6 +484,7 @@ static void keep_alive(struct conn *conn, uint64_t now, uint64_t *next)
         conn->pinged_ms = now;
         conn->protocol->ping(conn);
         is_over(now, CONN_STALL_MS, now, next);
+        is_over(now, limits->ping_ms, now, next);
     }
     if (conn->is_draining && is_over(conn->drain_ms, CONN_DRAIN_MS, now, next))
         conn->protocol->drain(conn);

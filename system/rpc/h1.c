@@ -188,8 +188,7 @@ static int on_value(http_parser *parser, const char *b, size_t len)
 
     while (len && (b[len - 1] == ' ' || b[len - 1] == '\t'))
         len--;
-    if (!head_add(&h1->call->head, h1->name, h1->name_len, b, len,
-                  h1->conn->server->limits.header_max))
+    if (!head_add(&h1->call->head, h1->name, h1->name_len, b, len))
         h1->call->is_head_too_large = true;
     return 0;
 }
@@ -309,13 +308,12 @@ static void take_body(struct h1 *h1)
     size_t at = 0;
 
     while (step == H1_DATA && h1->state == H1_BODY) {
-        const uint8_t *data;
-        size_t used, n;
+        struct h1_piece piece;
 
-        step = h1_body_next(&h1->body, h1->in.b + at, h1->in.len - at, &used, &data, &n);
-        at += used;
+        step = h1_body_next(&h1->body, &piece, h1->in.b + at, h1->in.len - at);
+        at += piece.used;
         if (step == H1_DATA)
-            rpc_call_data(h1->call, data, n);
+            rpc_call_data(h1->call, piece.b, piece.n);
     }
     buffer_drop(&h1->in, at);
     if (step == H1_FAULT)

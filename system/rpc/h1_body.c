@@ -97,24 +97,24 @@ static bool take_byte(struct h1_body *body, uint8_t c)
     }
 }
 
-enum h1_step h1_body_next(struct h1_body *body, const uint8_t *b, size_t len, size_t *used,
-                          const uint8_t **data, size_t *n)
+enum h1_step h1_body_next(struct h1_body *body, struct h1_piece *piece, const uint8_t *b,
+                          size_t len)
 {
-    *used = 0;
+    *piece = (struct h1_piece){.used = 0};
     while (body->state != LENGTH && body->state != CHUNK && body->state != DONE) {
-        if (*used == len)
+        if (piece->used == len)
             return H1_MORE;
-        if (!take_byte(body, b[(*used)++]))
+        if (!take_byte(body, b[piece->used++]))
             return H1_FAULT;
     }
     if (body->state == DONE || (body->state == LENGTH && !body->left))
         return H1_DONE;
-    if (*used == len)
+    if (piece->used == len)
         return H1_MORE;
-    *data = b + *used;
-    *n = body->left < len - *used ? (size_t)body->left : len - *used;
-    *used += *n;
-    body->left -= *n;
+    piece->b = b + piece->used;
+    piece->n = body->left < len - piece->used ? (size_t)body->left : len - piece->used;
+    piece->used += piece->n;
+    body->left -= piece->n;
     if (body->state == CHUNK && !body->left)
         body->state = CHUNK_CR;
     return H1_DATA;

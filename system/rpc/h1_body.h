@@ -21,9 +21,16 @@ struct h1_body {
 };
 
 void h1_body_init(struct h1_body *body, bool is_chunked, uint64_t length);
-/* One step over |b|: |*used| bytes are read. H1_DATA: |*data| of |*n| bytes of the body, lent from
- * |b|, n > 0. H1_MORE: all is read, more is needed. H1_FAULT is final. */
-enum h1_step h1_body_next(struct h1_body *body, const uint8_t *b, size_t len, size_t *used,
-                          const uint8_t **data, size_t *n);
+/* What a step found: bytes read, and of these at the end the body's own, lent. */
+struct h1_piece {
+    size_t used;
+    const uint8_t *b;
+    size_t n;
+};
+
+/* One step over |b|. H1_DATA: a piece of the body, n > 0. H1_MORE: all is read, more is needed.
+ * H1_FAULT is final. */
+enum h1_step h1_body_next(struct h1_body *body, struct h1_piece *piece, const uint8_t *b,
+                          size_t len);
 
 #endif

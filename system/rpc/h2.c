@@ -210,19 +210,18 @@ static bool take_pseudo(struct rpc_call *call, const char *name, const uint8_t *
     return true;
 }
 
-static void take_field(struct h2 *h2, struct rpc_call *call, const char *name, size_t name_len,
-                       const uint8_t *value, size_t len)
+static void take_field(struct h2 *h2, struct rpc_call *call, const char *name, const uint8_t *value,
+                       size_t len)
 {
     size_t max = h2->conn->server->limits.header_max;
 
     if (strcmp(name, ":authority") == 0)
         name = "host";
-    name_len = strlen(name);
     if (*name == ':' ? take_pseudo(call, name, value, len, max)
-                     : head_add(&call->head, name, name_len, (const char *)value, len, max))
+                     : head_add(&call->head, name, strlen(name), (const char *)value, len))
         return;
     call->is_head_too_large = true;
-    h2->excess += name_len + len;
+    h2->excess += strlen(name) + len;
     if (h2->excess > EXCESS_TIMES * max)
         give_up(h2);
 }
@@ -233,13 +232,14 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
 {
     struct rpc_call *call;
 
+    (void)name_len;
     (void)flags;
     /* Trailers of requests are dropped. */
     if (frame->hd.type != NGHTTP2_HEADERS || frame->headers.cat != NGHTTP2_HCAT_REQUEST)
         return 0;
     call = call_of(session, frame->hd.stream_id);
     if (call)
-        take_field(arg, call, (const char *)name, name_len, value, value_len);
+        take_field(arg, call, (const char *)name, value, value_len);
     return 0;
 }
 

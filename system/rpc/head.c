@@ -32,12 +32,12 @@ static size_t add_text(struct head *head, const char *text, size_t len)
 }
 
 /* The joined value is a fresh one: the room of the old is not used again, and counts. */
-static bool join(struct head *head, struct place *place, const char *value, size_t len, size_t max)
+static bool join(struct head *head, struct place *place, const char *value, size_t len)
 {
     size_t old = strlen((const char *)head->text.b + place->value);
     struct buffer both = {0};
 
-    if (head->text.len + old + len + 3 > max)
+    if (head->text.len + old + len + 3 > head->max)
         return false;
     buffer_add(&both, head->text.b + place->value, old);
     buffer_add(&both, ", ", 2);
@@ -48,7 +48,7 @@ static bool join(struct head *head, struct place *place, const char *value, size
 }
 
 bool head_add(struct head *head, const char *name, size_t name_len, const char *value,
-              size_t value_len, size_t max)
+              size_t value_len)
 {
     struct place *have = place_of(head, name, name_len);
     struct place place;
@@ -56,8 +56,8 @@ bool head_add(struct head *head, const char *name, size_t name_len, const char *
     if ((value_len && memchr(value, 0, value_len)) || (name_len && memchr(name, 0, name_len)))
         return false;
     if (have)
-        return join(head, have, value, value_len, max);
-    if (head->text.len + name_len + value_len + 2 > max ||
+        return join(head, have, value, value_len);
+    if (head->text.len + name_len + value_len + 2 > head->max ||
         head->places.len / sizeof place >= HEAD_FIELDS_MAX)
         return false;
     place.name = add_text(head, name, name_len);

@@ -16,18 +16,20 @@ struct rpc_field {
     const char *name, *value;
 };
 
-/* All zero is empty. */
+/* Empty if it is all zero but |max|. */
 struct head {
     /* names and values, each with its zero byte */
     struct buffer text;
     /* pairs of offsets into |text| */
     struct buffer places;
+    /* bytes allowed in |text| */
+    size_t max;
 };
 
-/* False, and nothing added, when it would be more than |max| bytes or HEAD_FIELDS_MAX fields, or
- * the value holds a zero byte. */
+/* False, and nothing added, when it would be more than head->max bytes or HEAD_FIELDS_MAX fields,
+ * or there is a zero byte in it. */
 bool head_add(struct head *head, const char *name, size_t name_len, const char *value,
-              size_t value_len, size_t max);
+              size_t value_len);
 /* NULL if it is missing. Lent until the next head_add. */
 const char *head_get(const struct head *head, const char *name);
 void head_free(struct head *head);

@@ -55,14 +55,13 @@ static void take(struct rpc_call *call, const uint8_t *b, size_t len)
 static ProtobufCMessage *decode(struct rpc_call *call, const json_t *body,
                                 struct rpc_status *status)
 {
+    const struct route_source from = {call->path, call->query, body};
     ProtobufCMessage *message = message_of_json(call->offer->method->request, body, status);
 
-    if (message &&
-        !route_fill(call->route->route, call->path, call->query, body, message, status)) {
-        protobuf_c_message_free_unpacked(message, NULL);
-        return NULL;
-    }
-    return message;
+    if (!message || route_fill(call->route->route, &from, message, status))
+        return message;
+    protobuf_c_message_free_unpacked(message, NULL);
+    return NULL;
 }
 
 static void complete(struct rpc_call *call)

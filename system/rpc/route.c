@@ -265,103 +265,106 @@ static char *unescape(const char *text, size_t len, bool is_query)
     return out;
 }
 
-static bool set_field(ProtobufCMessage *message, const char *name, char *value,
-                      struct rpc_status *status)
-{
-    bool is_set = false;
+/* One request that is being filled. */
+struct fill {
+    const char *pattern;
+    const json_t *body;
+    ProtobufCMessage *message;
+    struct rpc_status *status;
+    /* "&name=&name=" of the parameters before */
+    struct buffer seen;
+};
 
-    if (value)
-        is_set = message_set_text(message, name, value, status);
-    else
-        *status = rpc_error(RPC_INVALID, "invalid_field", "%.100s: broken percent-encoding", name);
+static bool refuse(struct fill *fill, const char *name, const char *what)
+{
+    *fill->status = rpc_error(RPC_INVALID, "invalid_field", "%.100s %s", name, what);
+    return false;
+}
+
+/* |value| is taken. */
+static bool set_field(struct fill *fill, const char *name, char *value)
+{
+    bool is_set = value ? message_set_text(fill->message, name, value, fill->status)
+                        : refuse(fill, name, "has broken percent-encoding");
+
     free(value);
     return is_set;
 }
 
-static bool fill_path(const char *pattern, const char *path, const json_t *body,
-                      ProtobufCMessage *message, struct rpc_status *status)
+static bool fill_path(struct fill *fill, const char *path)
 {
+    const char *pattern = fill->pattern;
+
     while (*pattern == '/' && *path == '/') {
         char name[FIELD_NAME_MAX];
-        size_t path_len = strcspn(++path, "/");
+        size_t len = strcspn(++path, "/");
 
         if (brace_name(++pattern, name, sizeof name)) {
-            if (json_object_get(body, name)) {
-                *status = rpc_error(RPC_INVALID, "invalid_field",
-                                    "%s is in the path and must not be in the body", name);
-                return false;
-            }
-            if (!set_field(message, name, unescape(path, path_len, false), status))
+            if (json_object_get(fill->body, name))
+                return refuse(fill, name, "is in the path and must not be in the body");
+            if (!set_field(fill, name, unescape(path, len, false)))
                 return false;
         }
         pattern += strcspn(pattern, "/");
-        path += path_len;
+        path += len;
     }
     return true;
 }
 
 /* A parameter may come once, unless it is a list, and not beside the same field of path or body. */
-static bool is_free_for(const char *name, const char *pattern, const json_t *body, const char *seen,
-                        const ProtobufCMessage *message, struct rpc_status *status)
+static bool is_given_twice(const struct fill *fill, const char *name)
 {
     const ProtobufCFieldDescriptor *field =
-        protobuf_c_message_descriptor_get_field_by_name(message->descriptor, name);
+        protobuf_c_message_descriptor_get_field_by_name(fill->message->descriptor, name);
     char brace[FIELD_NAME_MAX + 3], word[FIELD_NAME_MAX + 3];
 
     if (strlen(name) >= FIELD_NAME_MAX || (field && field->label == PROTOBUF_C_LABEL_REPEATED))
-        return true;
+        return false;
     snprintf(brace, sizeof brace, "{%s}", name);
     snprintf(word, sizeof word, "&%s=", name);
-    if (!strstr(pattern, brace) && !json_object_get(body, name) && !strstr(seen, word))
-        return true;
-    *status = rpc_error(RPC_INVALID, "invalid_field", "%s is given twice", name);
-    return false;
+    return strstr(fill->pattern, brace) || json_object_get(fill->body, name) ||
+           strstr((const char *)fill->seen.b, word);
 }
 
-static bool fill_parameter(const char *text, size_t len, const char *pattern, const json_t *body,
-                           struct buffer *seen, ProtobufCMessage *message,
-                           struct rpc_status *status)
+static bool fill_parameter(struct fill *fill, const char *text, size_t len)
 {
     const char *equals = memchr(text, '=', len);
     size_t name_len = equals ? (size_t)(equals - text) : len;
     char *name = unescape(text, name_len, true);
     bool is_set;
 
-    if (!name) {
-        *status =
-            rpc_error(RPC_INVALID, "invalid_field", "a parameter has broken percent-encoding");
-        return false;
-    }
-    is_set =
-        is_free_for(name, pattern, body, (const char *)seen->b, message, status) &&
-        set_field(message, name,
-                  equals ? unescape(equals + 1, len - name_len - 1, true) : text_copy(""), status);
-    buffer_printf(seen, "%s=&", name);
+    if (!name)
+        return refuse(fill, "a parameter's name", "has broken percent-encoding");
+    if (is_given_twice(fill, name))
+        is_set = refuse(fill, name, "is given twice");
+    else
+        is_set = set_field(fill, name,
+                           equals ? unescape(equals + 1, len - name_len - 1, true) : text_copy(""));
+    buffer_printf(&fill->seen, "%s=&", name);
     free(name);
     return is_set;
 }
 
-static bool fill_query(const char *query, const char *pattern, const json_t *body,
-                       ProtobufCMessage *message, struct rpc_status *status)
+static bool fill_query(struct fill *fill, const char *query)
 {
-    struct buffer seen = {0};
     bool is_good = true;
 
-    buffer_text(&seen, "&");
+    buffer_text(&fill->seen, "&");
     while (is_good && *query) {
         size_t len = strcspn(query, "&");
 
         if (len)
-            is_good = fill_parameter(query, len, pattern, body, &seen, message, status);
+            is_good = fill_parameter(fill, query, len);
         query += len + (query[len] == '&');
     }
-    buffer_free(&seen);
+    buffer_free(&fill->seen);
     return is_good;
 }
 
-bool route_fill(const struct rpc_route *route, const char *path, const char *query,
-                const json_t *body, ProtobufCMessage *message, struct rpc_status *status)
+bool route_fill(const struct rpc_route *route, const struct route_source *from,
+                ProtobufCMessage *message, struct rpc_status *status)
 {
-    return fill_path(route->pattern, path, body, message, status) &&
-           (!query || fill_query(query, route->pattern, body, message, status));
+    struct fill fill = {route->pattern, from->body, message, status, {0}};
+
+    return fill_path(&fill, from->path) && (!from->query || fill_query(&fill, from->query));
 }

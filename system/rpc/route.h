@@ -57,9 +57,16 @@ enum { ROUTE_ALLOW_MAX = 64 };
 const struct json_route *routes_json(const struct routes *routes, const char *verb,
                                      const char *path, char allow[ROUTE_ALLOW_MAX]);
 
-/* Set the fields that the braces of |route| name from |path|, then those of |query|. |body| must
- * not have a member that is in the path. */
-bool route_fill(const struct rpc_route *route, const char *path, const char *query,
-                const json_t *body, ProtobufCMessage *message, struct rpc_status *status);
+/* Where a request's fields come from: path, query (NULL: none), members of the body (NULL: none).
+ */
+struct route_source {
+    const char *path, *query;
+    const json_t *body;
+};
+
+/* Set the fields that the braces of |route| name, then those of the query. The body's are set
+ * already; it must not have a member that is in the path or in the query. */
+bool route_fill(const struct rpc_route *route, const struct route_source *from,
+                ProtobufCMessage *message, struct rpc_status *status);
 
 #endif

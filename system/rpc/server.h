@@ -120,7 +120,8 @@ void rpc_on_cancel(struct rpc_call *call, void (*cancel)(struct rpc_call *call, 
                    void *arg);
 bool rpc_is_cancelled(const struct rpc_call *call);
 
-/* Readers. A header's name is lower case; NULL if it is missing. Lent until the call is finished. */
+/* Readers, lent until the call is finished. A header's name is lower case; NULL if it is missing.
+ */
 const char *rpc_header(const struct rpc_call *call, const char *name);
 /* The peer's address in text, without port; of the connection, not of X-Forwarded-For. */
 const char *rpc_peer(const struct rpc_call *call);

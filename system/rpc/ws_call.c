@@ -83,8 +83,7 @@ static void cancel(struct ws *ws, json_int_t id)
 
 static bool add(struct rpc_call *call, const char *name, const char *value)
 {
-    return head_add(&call->head, name, strlen(name), value, strlen(value),
-                    call->conn->server->limits.header_max);
+    return head_add(&call->head, name, strlen(name), value, strlen(value));
 }
 
 static bool is_metadata_name(const char *name)
