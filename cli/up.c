@@ -107,7 +107,7 @@ static int run(struct up_system *system, const struct up_options *o)
     bool ok;
 
     if (!up_services(services, o->services, &trouble) || !up_ports_are_free(system, &trouble) ||
-        !up_access(&access, system, &trouble))
+        !up_identities(system, &trouble) || !up_access(&access, system, &trouble))
         return refuse("%s", trouble.text);
     crew = up_crew_new(&start);
     ok = up_crew_run(crew, announce, &announcement, &trouble);

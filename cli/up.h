@@ -3,6 +3,7 @@
  *
  *   DIR/up.json            the plan: directory, ports, members
  *   DIR/client.json        url and api_key, for the other commands
+ *   DIR/identities.json    {party id: identity key}, as the certificates say: for `account verify`
  *   DIR/keys/              the operator's authority, order key, the initiator's key, shared secrets
  *   DIR/<name>.env         the variables of one process; what stands there counts
  *   DIR/<name>/            its database; a party's identity key and certificate
@@ -10,7 +11,8 @@
  *
  * Files are made when they are missing and never written again: a party's env file holds the key of
  * its shares. The plan is written first, so that a first start that was cut short goes on where it
- * was. client.json alone follows the account service's env file. */
+ * was. client.json alone follows the account service's env file, identities.json the certificates
+ * that the parties' env files name. */
 #ifndef QUORATE_CLI_UP_H
 #define QUORATE_CLI_UP_H
 
@@ -75,6 +77,8 @@ struct up_party {
     const char *dir, *party_id, *role;
 };
 bool up_identity(const struct up_party *party, const uint8_t ca_seed[32], struct trouble *trouble);
+/* identities.json is brought up to date. */
+bool up_identities(const struct up_system *system, struct trouble *trouble);
 /* The seed in the file, made if it is missing. |seed| from secret_alloc. */
 bool up_seed(uint8_t seed[32], const char *path, struct trouble *trouble);
 
@@ -125,5 +129,8 @@ void up_asker_free(struct up_asker *asker);
 
 /* up_env.c: the value of |name| in the text of an env file, into |out|; false if there is none. */
 bool up_env_value(char *out, size_t cap, const char *text, const char *name);
+/* The text of a member's env file, from secret_alloc. NULL with |trouble|. |path| gets its name. */
+char *up_env_text(char path[PATH_MAX], const struct up_system *system, const struct up_member *m,
+                  struct trouble *trouble);
 
 #endif

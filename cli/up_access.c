@@ -8,24 +8,17 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { FILE_MAX = 1 << 20, KEY_MAX = 1024 };
+enum { KEY_MAX = 1024 };
 
 static bool read_env(struct up_access *access, const struct up_system *system,
                      struct trouble *trouble)
 {
     const struct up_member *account = up_find(system, UP_ACCOUNT);
-    char name[UP_NAME_MAX + 8], path[PATH_MAX];
-    struct file file;
-    char *text;
+    char path[PATH_MAX], *text = up_env_text(path, system, account, trouble);
     bool ok;
 
-    snprintf(name, sizeof name, "%s.env", account->name);
-    up_path(path, system, name, NULL);
-    if (!file_read(&file, path, FILE_MAX, trouble))
+    if (!text)
         return false;
-    text = secret_alloc(file.len + 1);
-    memcpy(text, file.b, file.len);
-    file_free(&file);
     ok = up_env_value(access->api_key, KEY_MAX, text, "MPC_API_KEY");
     secret_free(text);
     /* the first of two, while keys are exchanged */

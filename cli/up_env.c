@@ -3,7 +3,13 @@
  * value may stand in quotes, "export " may come first. */
 #include "up.h"
 
+#include "file.h"
+#include "secret.h"
+
+#include <stdio.h>
 #include <string.h>
+
+enum { ENV_MAX = 1 << 20 };
 
 /* Does the line say |name|? Then what follows the equals sign. */
 static const char *value_of(const char *line, const char *name)
@@ -48,4 +54,21 @@ bool up_env_value(char *out, size_t cap, const char *text, const char *name)
             return copy_trimmed(out, cap, value);
     }
     return false;
+}
+
+char *up_env_text(char path[PATH_MAX], const struct up_system *system, const struct up_member *m,
+                  struct trouble *trouble)
+{
+    char name[UP_NAME_MAX + 8];
+    struct file file;
+    char *text;
+
+    snprintf(name, sizeof name, "%s.env", m->name);
+    up_path(path, system, name, NULL);
+    if (!file_read(&file, path, ENV_MAX, trouble))
+        return NULL;
+    text = secret_alloc(file.len + 1);
+    memcpy(text, file.b, file.len);
+    file_free(&file);
+    return text;
 }

@@ -175,17 +175,13 @@ static bool port_of(int *port, const char *text, const char *name)
 }
 
 /* An owner may have changed the ports. */
-static bool read_ports(struct up_member *m, const char *path, struct trouble *trouble)
+static bool read_ports(const struct up_system *system, struct up_member *m, struct trouble *trouble)
 {
-    struct file file;
-    char *text;
+    char path[PATH_MAX], *text = up_env_text(path, system, m, trouble);
     bool ok;
 
-    if (!file_read(&file, path, ENV_MAX, trouble))
+    if (!text)
         return false;
-    text = secret_alloc(file.len + 1);
-    memcpy(text, file.b, file.len);
-    file_free(&file);
     ok = port_of(&m->http, text, "HTTP_PORT") && port_of(&m->grpc, text, "GRPC_PORT");
     secret_free(text);
     return ok || trouble_set(trouble, "%s must set HTTP_PORT and GRPC_PORT, 1 to 65535", path);
@@ -207,7 +203,7 @@ static bool make_member(const struct up_system *system, struct up_member *m,
     up_path(path, system, name, NULL);
     if (!file_exists(path) && !make_env(system, m, keys, path, trouble))
         return false;
-    return read_ports(m, path, trouble);
+    return read_ports(system, m, trouble);
 }
 
 bool up_files(struct up_system *system, struct trouble *trouble)

@@ -251,6 +251,27 @@ class Up(unittest.TestCase):
             identity = public(name, "identity.key")
             self.assertEqual(fields(certificate[1]), {1: party_id, 2: identity, 3: role})
 
+    def test_identities_follow_the_certificates(self):
+        self.prepare("--free-ports")
+        right = {}
+        for party_id, name in (("party-1", "party-1"), ("party-2", "party-2"),
+                               ("party-3", "party-3"), ("delegate-1", "server-party-api")):
+            with open(self.path(name, "identity.key"), encoding="ascii") as f:
+                key = Ed25519PrivateKey.from_private_bytes(bytes.fromhex(f.read())).public_key()
+            right[party_id] = key.public_bytes(Encoding.Raw, PublicFormat.Raw).hex()
+        for before in (None, "", json.dumps({**right, "party-1": "00" * 32})):
+            if before is not None:
+                with open(self.path("identities.json"), "w", encoding="utf-8") as f:
+                    f.write(before)
+            p, _ = self.up()
+            self.stop(p)
+            with open(self.path("identities.json"), encoding="utf-8") as f:
+                self.assertEqual(json.load(f), right)
+        certificate = self.path("party-2", "party.cert")
+        with open(certificate, "wb") as f:
+            f.write(b"no certificate")
+        self.assertIn(f"{certificate} is damaged", self.refused())
+
     def test_later_starts_change_nothing(self):
         p, said = self.up()
         self.stop(p)
