@@ -92,6 +92,17 @@ static void note_attempt(struct flow *flow)
     flow->change->has_attempt = flow->has_begun = true;
 }
 
+static void log_quorum(const struct record *r)
+{
+    struct store_row row;
+
+    record_project(&row, r);
+    log_event(LOG_INFO, "attempt begun", LOG_S("session", r->row.session_id),
+              LOG_S("trace", r->row.trace_id), LOG_I("attempt", r->state.attempts_n - 1),
+              LOG_S("parties", row.parties));
+    store_row_free(&row);
+}
+
 /* |is_said|: the event that speaks of it is in the flow already. */
 static void attempt_begin(struct flow *flow, const uint8_t *seats, bool is_said)
 {
@@ -110,6 +121,7 @@ static void attempt_begin(struct flow *flow, const uint8_t *seats, bool is_said)
     take_place(c, r);
     give_parties(c, r);
     metric_add(c->attempts, 1);
+    log_quorum(r);
 }
 
 enum dispatch_result dispatch_new(struct flow *flow, char error[ERROR_TEXT_MAX])

@@ -48,14 +48,27 @@ void flow_set_error(struct record *r, const char *code, const char *text)
     snprintf(r->row.error, sizeof r->row.error, "%s", text);
 }
 
-/* One line per event that matters. */
+/* Beginnings and ends are told; what is between them is for whoever looks closer. */
+static enum log_level level_of(enum session_event_type type)
+{
+    if (type == EVENT_FAILED || type == EVENT_EXPIRED)
+        return LOG_WARN;
+    return type == EVENT_CREATED || type == EVENT_COMPLETED || type == EVENT_CANCELLED ? LOG_INFO
+                                                                                       : LOG_DEBUG;
+}
+
 static void log_one(const struct record *r, const struct store_event *event)
 {
-    log_event(event->type == EVENT_FAILED || event->type == EVENT_EXPIRED ? LOG_WARN : LOG_INFO,
-              session_event_name(event->type), LOG_S("session", r->row.session_id),
-              LOG_S("trace", r->row.trace_id), LOG_S("type", session_type_name(r->state.type)),
-              LOG_I("attempt", event->attempt), LOG_S("party", event->party_id),
-              LOG_S("detail", event->detail));
+    struct log_field fields[6] = {
+        LOG_S("session", r->row.session_id), LOG_S("trace", r->row.trace_id),
+        LOG_S("type", session_type_name(r->state.type)), LOG_I("attempt", event->attempt)};
+    size_t n = 4;
+
+    if (event->party_id[0])
+        fields[n++] = LOG_S("party", event->party_id);
+    if (event->detail[0])
+        fields[n++] = LOG_S("detail", event->detail);
+    log_fields(level_of(event->type), session_event_name(event->type), fields, n);
 }
 
 static void note_event(struct flow *flow, const struct store_event *event)
