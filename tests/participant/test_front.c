@@ -311,17 +311,23 @@ static void test_messages_of_what_is_over_are_acknowledged_and_dropped(void **st
     assert_int_equal(keeper_got(w, DELIVER), 1);
 }
 
+static char *big_payload(void)
+{
+    static char big[400 * 1024];
+
+    memset(big, 'x', sizeof big - 1);
+    return big;
+}
+
 /* What the keeper has not read fills the socket, then the front, and then the stream stops. */
 static void test_a_keeper_that_does_not_read_stops_the_stream(void **state)
 {
-    static char big[400 * 1024];
     int64_t seq = 0;
 
     (void)state;
-    memset(big, 'x', sizeof big - 1);
     uv_read_stop((uv_stream_t *)&w->keeper);
     while (w->messages && seq < 200) {
-        say_message(w, ++seq, SESSION_ONE, 0, big);
+        say_message(w, ++seq, SESSION_ONE, 0, big_payload());
         world_settle(w);
     }
     assert_null(w->messages);
@@ -332,6 +338,74 @@ static void test_a_keeper_that_does_not_read_stops_the_stream(void **state)
         uv_run(&w->loop, UV_RUN_ONCE);
     assert_true(w->after < seq);
     assert_int_equal(keeper_got(w, DELIVER) >= (size_t)w->after - 2, true);
+}
+
+/* The keeper takes the old router's message only after the new one counts from one. */
+static void test_an_old_routers_message_is_not_acknowledged_to_the_new_one(void **state)
+{
+    (void)state;
+    uv_read_stop((uv_stream_t *)&w->keeper);
+    say_message(w, 7, SESSION_ONE, 0, big_payload());
+    world_settle(w);
+    w->router_boot[0]++;
+    say_message(w, 1, SESSION_ONE, 0, "one");
+    world_settle(w);
+    assert_int_equal(w->acknowledged, 0);
+    world_listen(w);
+    while (keeper_got(w, DELIVER) < 2 || !w->acknowledged)
+        uv_run(&w->loop, UV_RUN_ONCE);
+    world_settle(w);
+    assert_int_equal(w->acknowledged, 1);
+}
+
+/* Acknowledgements are cumulative: one that was dropped must not speak for one on its way. */
+static void test_what_is_dropped_is_acknowledged_behind_what_is_under_way(void **state)
+{
+    (void)state;
+    say_ended(w, "session_expired", SESSION_ONE);
+    world_until(w, has_closed);
+    uv_read_stop((uv_stream_t *)&w->keeper);
+    say_message(w, 1, SESSION_TWO, 0, big_payload());
+    say_message(w, 2, SESSION_ONE, 0, "late");
+    world_settle(w);
+    assert_int_equal(w->acknowledged, 0);
+    world_listen(w);
+    while (w->acknowledged < 2)
+        uv_run(&w->loop, UV_RUN_ONCE);
+}
+
+static void test_a_lower_attempt_speaks_no_more(void **state)
+{
+    (void)state;
+    run_signature();
+    say_invited(w, "session_created", SESSION_ONE, 1, TOKEN);
+    while (keeper_got(w, OPEN) < 2)
+        uv_run(&w->loop, UV_RUN_ONCE);
+    keeper_send(w, SESSION_ONE, 0, "of the lower");
+    keeper_send(w, SESSION_ONE, 1, "of the higher");
+    while (!w->routed_n)
+        uv_run(&w->loop, UV_RUN_ONCE);
+    world_settle(w);
+    assert_int_equal(w->routed_n, 1);
+    assert_string_equal(w->routed[0].b, "of the higher");
+}
+
+static void test_an_end_before_its_beginning_is_remembered(void **state)
+{
+    size_t sweeps;
+
+    (void)state;
+    say_ended(w, "session_failed", SESSION_ONE);
+    world_until(w, has_closed);
+    sweeps = keeper_got(w, MPC__KEEPER__V1__TO_KEEPER__REQUEST_GET_STATS);
+    while (keeper_got(w, MPC__KEEPER__V1__TO_KEEPER__REQUEST_GET_STATS) == sweeps)
+        uv_run(&w->loop, UV_RUN_ONCE);
+    say_invited(w, "session_created", SESSION_ONE, 0, TOKEN);
+    say_invited(w, "session_created", SESSION_TWO, 0, TOKEN);
+    world_until(w, has_opened);
+    world_settle(w);
+    assert_int_equal(keeper_got(w, OPEN), 1);
+    assert_string_equal(keeper_frame(w, OPEN, 0)->open->setup->session_id, SESSION_TWO);
 }
 
 static void test_who_is_not_registered_registers_again(void **state)
@@ -412,6 +486,10 @@ int main(void)
         TEST(test_a_new_router_counts_from_one_again),
         TEST(test_messages_of_what_is_over_are_acknowledged_and_dropped),
         TEST(test_a_keeper_that_does_not_read_stops_the_stream),
+        TEST(test_an_old_routers_message_is_not_acknowledged_to_the_new_one),
+        TEST(test_what_is_dropped_is_acknowledged_behind_what_is_under_way),
+        TEST(test_a_lower_attempt_speaks_no_more),
+        TEST(test_an_end_before_its_beginning_is_remembered),
         TEST(test_who_is_not_registered_registers_again),
         TEST(test_the_keepers_death_is_the_fronts),
         TEST(test_the_fronts_end_is_the_keepers),
