@@ -175,12 +175,13 @@ const char *record_party(const struct record *r, uint8_t seat)
     return seat < r->request->n_members ? r->request->members[seat]->party_id : "";
 }
 
-static char *list_parties(const struct record *r)
+/* Names of the seats with any of |bits|. */
+static char *list_parties(const struct record *r, unsigned bits)
 {
     struct buffer text = {0};
 
     for (uint8_t i = 0; i < r->state.seats_n; i++)
-        if (r->state.seats[i] & SEAT_IN)
+        if (r->state.seats[i] & bits)
             buffer_printf(&text, "%s%s", text.len ? "," : "", record_party(r, i));
     return text.b ? (char *)text.b : text_copy("");
 }
@@ -193,7 +194,8 @@ void record_project(struct store_row *out, const struct record *r)
     out->total = r->state.needed;
     out->joined = r->state.joined_n;
     out->completed = r->state.completed_n;
-    out->parties = list_parties(r);
+    out->parties = list_parties(r, SEAT_IN);
+    out->everybody = list_parties(r, SEAT_EVER);
 }
 
 /* At most one of each kind for a party and an attempt: a repeat that is worse changes nothing. */

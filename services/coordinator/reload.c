@@ -4,7 +4,7 @@
  * need the coordinator until they report.
  *
  * Events that nobody waited for may have been told and then lost with the process. Each start
- * therefore numbers from the next block on: a number that was told is never given twice. */
+ * therefore leaves a block of numbers out: a number that was told is never given twice. */
 #include "services/coordinator/reload.h"
 
 #include "services/coordinator/dispatch.h"
@@ -113,7 +113,7 @@ struct record *reload_record(const struct store_session *s)
 
 void reload(struct coordinator *c, const struct store_load *load)
 {
-    c->seq = c->committed_seq = c->ends_floor = (load->seq / SEQ_BLOCK + 1) * SEQ_BLOCK;
+    c->seq = c->committed_seq = c->ends_floor = (load->seq / SEQ_BLOCK + 2) * SEQ_BLOCK;
     for (size_t i = 0; i < load->sessions_n; i++) {
         struct record *r = reload_record(&load->sessions[i]);
 

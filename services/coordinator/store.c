@@ -20,7 +20,7 @@ const char *const store_migrations[] = {
     " attempts_n INTEGER NOT NULL, total INTEGER NOT NULL, joined INTEGER NOT NULL,"
     " completed INTEGER NOT NULL, signature BYTEA, error_code TEXT NOT NULL, error TEXT NOT NULL,"
     " created_ms BIGINT NOT NULL, deadline_ms BIGINT NOT NULL, end_seq BIGINT NOT NULL,"
-    " ended_ms BIGINT NOT NULL, parties TEXT NOT NULL);"
+    " ended_ms BIGINT NOT NULL, parties TEXT NOT NULL, everybody TEXT NOT NULL);"
     "CREATE INDEX sessions_by_account ON sessions (account_id, created_ms);"
     "CREATE INDEX sessions_by_time ON sessions (created_ms, session_id);"
     "CREATE INDEX sessions_by_end ON sessions (end_seq);"
@@ -30,16 +30,13 @@ const char *const store_migrations[] = {
     " binding BYTEA NOT NULL, PRIMARY KEY (caller, request_key));"
     "CREATE INDEX idempotency_by_session ON idempotency (session_id);"
     "CREATE TABLE session_events ("
-    " seq BIGINT PRIMARY KEY, session_id TEXT NOT NULL, type TEXT NOT NULL,"
+    " seq BIGINT NOT NULL, session_id TEXT NOT NULL, type TEXT NOT NULL,"
     " attempt INTEGER NOT NULL, party_id TEXT NOT NULL, detail TEXT NOT NULL,"
-    " at_ms BIGINT NOT NULL);"
-    "CREATE INDEX session_events_by_session ON session_events (session_id, seq);"
+    " at_ms BIGINT NOT NULL, token_id TEXT, key_hash BYTEA, result BYTEA,"
+    " PRIMARY KEY (session_id, seq));"
     "CREATE TABLE attempts ("
     " session_id TEXT NOT NULL, attempt INTEGER NOT NULL, seq BIGINT NOT NULL,"
     " deadline_ms BIGINT NOT NULL, members BYTEA NOT NULL, PRIMARY KEY (session_id, attempt));"
-    "CREATE TABLE session_parties ("
-    " party_id TEXT NOT NULL, session_id TEXT NOT NULL, PRIMARY KEY (party_id, session_id));"
-    "CREATE INDEX session_parties_by_session ON session_parties (session_id);"
     "CREATE TABLE reports ("
     " session_id TEXT NOT NULL, party_id TEXT NOT NULL, attempt INTEGER NOT NULL,"
     " code TEXT NOT NULL, detail TEXT NOT NULL, culprit INTEGER NOT NULL, retry INTEGER NOT NULL,"
@@ -66,12 +63,14 @@ void store_row_copy(struct store_row *out, const struct store_row *row)
 {
     *out = *row;
     out->parties = text_copy(row->parties ? row->parties : "");
+    out->everybody = text_copy(row->everybody ? row->everybody : "");
 }
 
 void store_row_free(struct store_row *row)
 {
     free(row->parties);
-    row->parties = NULL;
+    free(row->everybody);
+    row->parties = row->everybody = NULL;
 }
 
 void change_free(struct change *change)
@@ -106,15 +105,17 @@ static enum db_result insert_row(struct db_tx *tx, const struct store_row *r)
                                  db_int(r->total),
                                  db_int(r->created_ms),
                                  db_int(r->deadline_ms),
-                                 db_text(r->parties)};
+                                 db_text(r->parties),
+                                 db_text(r->everybody)};
 
-    return db_exec(tx,
-                   "INSERT INTO sessions (session_id, type, status, t, n, account_id, trace_id,"
-                   " keygen_session_id, public_key, message_hash, attempts_n, total, created_ms,"
-                   " deadline_ms, parties, joined, completed, error_code, error, end_seq, ended_ms)"
-                   " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,"
-                   " 0, 0, '', '', 0, 0)",
-                   v, COUNT(v), NULL);
+    return db_exec(
+        tx,
+        "INSERT INTO sessions (session_id, type, status, t, n, account_id, trace_id,"
+        " keygen_session_id, public_key, message_hash, attempts_n, total, created_ms,"
+        " deadline_ms, parties, everybody, joined, completed, error_code, error, end_seq, ended_ms)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,"
+        " $16, 0, 0, '', '', 0, 0)",
+        v, COUNT(v), NULL);
 }
 
 static enum db_result update_row(struct db_tx *tx, const struct store_row *r)
@@ -134,12 +135,14 @@ static enum db_result update_row(struct db_tx *tx, const struct store_row *r)
         db_int(r->ended_ms),
         db_text(r->parties),
         db_text(r->public_key),
+        db_text(r->everybody),
     };
 
     return db_exec(tx,
                    "UPDATE sessions SET status = $2, attempts_n = $3, total = $4, joined = $5,"
                    " completed = $6, signature = $7, error_code = $8, error = $9, end_seq = $10,"
-                   " ended_ms = $11, parties = $12, public_key = $13 WHERE session_id = $1",
+                   " ended_ms = $11, parties = $12, public_key = $13,"
+                   " everybody = $14 WHERE session_id = $1",
                    v, COUNT(v), NULL);
 }
 
@@ -188,37 +191,30 @@ static enum db_result insert_request(struct db_tx *tx, const struct change *c)
                    NULL);
 }
 
-static enum db_result insert_event(struct db_tx *tx, const char *session_id,
+/* With what belongs to it: a joining its token, a success its result. */
+static enum db_result insert_event(struct db_tx *tx, const struct change *c,
                                    const struct store_event *e)
 {
-    const struct db_value v[] = {
-        db_int(e->seq),     db_text(session_id),  db_text(session_event_name(e->type)),
-        db_int(e->attempt), db_text(e->party_id), db_text(e->detail),
-        db_int(e->at_ms)};
+    const struct db_value none = {.type = DB_NULL};
+    bool joins = e->type == EVENT_JOINED && c->has_join;
+    bool has_result = e->type == EVENT_PARTY_COMPLETED && c->report.has_result;
+    const struct db_value v[] = {db_int(e->seq),
+                                 db_text(c->row.session_id),
+                                 db_text(session_event_name(e->type)),
+                                 db_int(e->attempt),
+                                 db_text(e->party_id),
+                                 db_text(e->detail),
+                                 db_int(e->at_ms),
+                                 joins ? db_text(c->join.token_id) : none,
+                                 joins ? db_blob(c->join.key_hash, sizeof c->join.key_hash) : none,
+                                 has_result ? db_blob(c->report.result, sizeof c->report.result)
+                                            : none};
 
     return db_exec(tx,
                    "INSERT INTO session_events (seq, session_id, type, attempt, party_id, detail,"
-                   " at_ms) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+                   " at_ms, token_id, key_hash, result)"
+                   " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
                    v, COUNT(v), NULL);
-}
-
-/* One row for each party of the attempt: who has to hear of the end. */
-static enum db_result insert_parties(struct db_tx *tx, const struct store_row *row)
-{
-    char *list = text_copy(row->parties), *rest = list, *party;
-    enum db_result result = DB_OK;
-
-    while (result == DB_OK && (party = strsep(&rest, ",")) != NULL) {
-        const struct db_value v[] = {db_text(party), db_text(row->session_id)};
-
-        if (party[0])
-            result = db_exec(tx,
-                             "INSERT INTO session_parties (party_id, session_id) VALUES ($1, $2)"
-                             " ON CONFLICT (party_id, session_id) DO NOTHING",
-                             v, COUNT(v), NULL);
-    }
-    free(list);
-    return result;
 }
 
 static enum db_result insert_attempt(struct db_tx *tx, const struct change *c)
@@ -226,13 +222,11 @@ static enum db_result insert_attempt(struct db_tx *tx, const struct change *c)
     const struct store_attempt *a = &c->attempt;
     const struct db_value v[] = {db_text(c->row.session_id), db_int(a->attempt), db_int(a->seq),
                                  db_int(a->deadline_ms), bytes_value(&a->members)};
-    enum db_result result =
-        db_exec(tx,
-                "INSERT INTO attempts (session_id, attempt, seq, deadline_ms, members)"
-                " VALUES ($1, $2, $3, $4, $5)",
-                v, COUNT(v), NULL);
 
-    return result == DB_OK ? insert_parties(tx, &c->row) : result;
+    return db_exec(tx,
+                   "INSERT INTO attempts (session_id, attempt, seq, deadline_ms, members)"
+                   " VALUES ($1, $2, $3, $4, $5)",
+                   v, COUNT(v), NULL);
 }
 
 /* The first word of a party about an attempt counts. */
@@ -296,18 +290,26 @@ static enum db_result write_session(struct db_tx *tx, struct change *c)
     return result == DB_OK ? insert_request(tx, c) : result;
 }
 
+static bool has_event(const struct change *c, enum session_event_type type)
+{
+    for (size_t i = 0; i < c->events_n; i++)
+        if (c->events[i].type == type)
+            return true;
+    return false;
+}
+
 static enum db_result write_parts(struct db_tx *tx, const struct change *c)
 {
     enum db_result result = DB_OK;
 
     for (size_t i = 0; result == DB_OK && i < c->events_n; i++)
-        result = insert_event(tx, c->row.session_id, &c->events[i]);
+        result = insert_event(tx, c, &c->events[i]);
     if (result == DB_OK && c->has_attempt)
         result = insert_attempt(tx, c);
-    if (result == DB_OK && c->has_report)
+    if (result == DB_OK && c->has_report && !has_event(c, EVENT_PARTY_COMPLETED))
         result =
             insert_report(tx, c->row.session_id, &c->report, c->events_n ? c->events[0].at_ms : 0);
-    if (result == DB_OK && c->has_join)
+    if (result == DB_OK && c->has_join && !has_event(c, EVENT_JOINED))
         result = insert_join(tx, c);
     if (result == DB_OK && (c->certificate.b || c->delegate_share.b))
         result = put_result(tx, c);
@@ -353,7 +355,6 @@ enum db_result store_sweep(struct db_tx *tx, void *arg)
         "DELETE FROM idempotency WHERE session_id IN " OLD,
         "DELETE FROM session_events WHERE session_id IN " OLD,
         "DELETE FROM attempts WHERE session_id IN " OLD,
-        "DELETE FROM session_parties WHERE session_id IN " OLD,
         "DELETE FROM reports WHERE session_id IN " OLD,
         "DELETE FROM used_tokens WHERE session_id IN " OLD,
         "DELETE FROM results WHERE session_id IN " OLD,

@@ -46,8 +46,8 @@ struct store_row {
     int64_t created_ms, deadline_ms;
     /* 0: has not ended; otherwise the number of the final event */
     int64_t end_seq, ended_ms;
-    /* parties of the present attempt, comma separated; heap */
-    char *parties;
+    /* parties of the present attempt, and of all attempts, comma separated; heap */
+    char *parties, *everybody;
 };
 /* A deep copy, and its end. */
 void store_row_copy(struct store_row *out, const struct store_row *row);
@@ -61,6 +61,10 @@ struct store_event {
     char detail[ERROR_TEXT_MAX];
     int64_t at_ms;
 };
+
+/* How many index entries a signature costs is most of what it costs here: the join token is kept
+ * with the event of its joining, a success with the event that tells it, and only what has no event
+ * has a row elsewhere. */
 
 /* Bytes of the change's own, heap; NULL: none. */
 struct store_bytes {

@@ -16,7 +16,8 @@
 #define ROW_COLUMNS                                                                                \
     "s.session_id, s.type, s.status, s.t, s.n, s.account_id, s.trace_id, s.keygen_session_id,"     \
     " s.public_key, s.message_hash, s.attempts_n, s.total, s.joined, s.completed, s.signature,"    \
-    " s.error_code, s.error, s.created_ms, s.deadline_ms, s.end_seq, s.ended_ms, s.parties"
+    " s.error_code, s.error, s.created_ms, s.deadline_ms, s.end_seq, s.ended_ms, s.parties,"       \
+    " s.everybody"
 
 /* One more zeroed element of a list. */
 static void *grow(void *list, size_t *n, size_t size)
@@ -72,6 +73,7 @@ static void take_row(struct store_row *out, const struct db_row *row)
     out->end_seq = db_get_int(row, 19);
     out->ended_ms = db_get_int(row, 20);
     out->parties = text_copy(db_get_text(row, 21));
+    out->everybody = text_copy(db_get_text(row, 22));
 }
 
 static bool take_event(const struct db_row *row, void *arg)
@@ -193,12 +195,16 @@ static enum db_result read_session(struct db_tx *tx, struct store_session *s)
     if (result == DB_OK)
         result = db_query(tx,
                           "SELECT party_id, attempt, code, detail, culprit, retry, result"
-                          " FROM reports WHERE session_id = $1",
+                          " FROM reports WHERE session_id = $1 UNION ALL"
+                          " SELECT party_id, attempt, '', '', 0, 0, result FROM session_events"
+                          " WHERE session_id = $1 AND type = 'party_completed'",
                           v, 1, take_report, s);
     if (result == DB_OK)
         result = db_query(tx,
                           "SELECT party_id, token_id, key_hash FROM used_tokens"
-                          " WHERE session_id = $1",
+                          " WHERE session_id = $1 UNION ALL"
+                          " SELECT party_id, token_id, key_hash FROM session_events"
+                          " WHERE session_id = $1 AND token_id IS NOT NULL",
                           v, 1, take_join, s);
     return result;
 }
@@ -235,15 +241,22 @@ static bool take_number(const struct db_row *row, void *arg)
     return false;
 }
 
+/* The highest number is that of an end or, looked for by the caller, of an open session. */
 static enum db_result read_numbers(struct db_tx *tx, struct store_load *load)
 {
-    enum db_result result = db_query(tx, "SELECT COALESCE(MAX(seq), 0) FROM session_events", NULL,
-                                     0, take_number, &load->seq);
+    enum db_result result = db_query(tx, "SELECT COALESCE(MAX(end_seq), 0) FROM sessions", NULL, 0,
+                                     take_number, &load->seq);
 
     if (result != DB_OK)
         return result;
     return db_query(tx, "SELECT COALESCE(MAX(seq), 0) FROM orders", NULL, 0, take_number,
                     &load->order_seq);
+}
+
+static void count_seq(struct store_load *load, const struct store_session *s)
+{
+    if (s->events_n > 0 && s->events[s->events_n - 1].seq > load->seq)
+        load->seq = s->events[s->events_n - 1].seq;
 }
 
 enum db_result store_load(struct db_tx *tx, void *arg)
@@ -258,6 +271,8 @@ enum db_result store_load(struct db_tx *tx, void *arg)
                           NULL, 0, take_open, load);
     for (size_t i = 0; result == DB_OK && i < load->sessions_n; i++)
         result = read_session(tx, &load->sessions[i]);
+    for (size_t i = 0; i < load->sessions_n; i++)
+        count_seq(load, &load->sessions[i]);
     if (result != DB_OK)
         return result;
     return db_query(tx,
@@ -292,9 +307,9 @@ static bool take_get(const struct db_row *row, void *arg)
     struct store_get *get = arg;
 
     take_row(&get->row, row);
-    get->request = take_bytes(row, 22);
-    get->certificate = take_bytes(row, 23);
-    get->delegate_share = take_bytes(row, 24);
+    get->request = take_bytes(row, 23);
+    get->certificate = take_bytes(row, 24);
+    get->delegate_share = take_bytes(row, 25);
     get->found = true;
     return false;
 }
@@ -414,8 +429,10 @@ static enum db_result read_ends(struct db_tx *tx, struct store_missed *missed)
 
     return db_query(tx,
                     "SELECT " ROW_COLUMNS " FROM sessions s"
-                    " JOIN session_parties p ON p.session_id = s.session_id AND p.party_id = $1"
-                    " WHERE s.end_seq > $2 AND s.ended_ms >= $3 ORDER BY s.end_seq LIMIT $4",
+                    " WHERE s.end_seq > $2 AND s.ended_ms >= $3"
+                    " AND replace(',' || s.everybody || ',', ',' || $1 || ',', '')"
+                    " <> ',' || s.everybody || ','"
+                    " ORDER BY s.end_seq LIMIT $4",
                     v, COUNT(v), take_missed, missed);
 }
 

@@ -19,7 +19,7 @@ struct store_session {
 };
 void store_session_free(struct store_session *session);
 
-/* Every session that has not ended, oldest first; the highest numbers in use; the orders in force.
+/* Every session that has not ended, oldest first; numbers that only late reports exceed; the orders in force.
  */
 struct store_load {
     size_t sessions_n;

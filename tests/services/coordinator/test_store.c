@@ -73,6 +73,7 @@ static struct change *new_session(struct store *s, int n)
     c->row.created_ms = 1000 + n;
     c->row.deadline_ms = 9000;
     c->row.parties = text_copy("party-1,party-2");
+    c->row.everybody = text_copy("party-1,party-2");
     c->is_new = c->has_attempt = true;
     c->request.b = store_bytes_copy("request", 7);
     snprintf(c->request.caller, sizeof c->request.caller, "caller");
@@ -225,6 +226,8 @@ static void test_an_end_is_kept_and_its_parties_hear_of_it(void **state)
     assert_int_equal(missed_by(s, "party-1", 0), 1);
     assert_int_equal(missed_by(s, "party-1", s->seq), 0);
     assert_int_equal(missed_by(s, "party-3", 0), 0);
+    assert_int_equal(missed_by(s, "party", 0), 0);
+    assert_int_equal(missed_by(s, "party_1", 0), 0);
     change_free(a);
     change_free(end);
 }
@@ -304,7 +307,7 @@ static void test_a_change_that_fails_leaves_nothing(void **state)
     struct change *a = new_session(s, 1), *b = new_session(s, 2);
     char last[ID_TEXT_MAX] = "";
 
-    b->events[0].seq = a->events[0].seq; /* a number that was given */
+    strcpy(b->row.session_id, a->row.session_id);
     write_change(s, a);
     assert_int_equal(db_run(s->db, DB_DURABLE, store_change, b), DB_CONFLICT);
     assert_int_equal(count_rows(s, "", "", 10, last), 1);
