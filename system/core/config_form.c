@@ -23,7 +23,8 @@ bool config_form_number(int64_t *out, const char *text)
 
 bool config_form_is_list(enum config_form form)
 {
-    return form == CONFIG_FORM_LIST || form == CONFIG_FORM_KEYS || form == CONFIG_FORM_ADDRESSES;
+    return form == CONFIG_FORM_LIST || form == CONFIG_FORM_KEYS || form == CONFIG_FORM_ADDRESSES ||
+           form == CONFIG_FORM_ORIGINS;
 }
 
 size_t config_form_split(char *text)
@@ -105,6 +106,17 @@ static bool is_target(const char *text)
     return inet_pton(AF_INET6, host, b) == 1;
 }
 
+/* scheme://host or scheme://host:port, and no more: a browser sends no path. */
+static bool is_origin(const char *text)
+{
+    const char *host = strstr(text, "://");
+
+    if (strcmp(text, "*") == 0)
+        return true;
+    return host && host > text && host[3] && strcspn(host + 3, "/?#@ ") == strlen(host + 3) &&
+           is_printable(text);
+}
+
 static bool is_word(const char *words, const char *text)
 {
     size_t len = strcspn(text, "|");
@@ -123,6 +135,8 @@ static bool item_fits(const struct config_row *row, const char *item)
         return is_hex(item, (size_t)row->min);
     if (row->form == CONFIG_FORM_ADDRESSES)
         return is_address(item);
+    if (row->form == CONFIG_FORM_ORIGINS)
+        return is_origin(item);
     return *item && is_printable(item);
 }
 
@@ -167,6 +181,7 @@ bool config_form_fits(const struct config_row *row, const char *text, size_t n)
     case CONFIG_FORM_LIST:
     case CONFIG_FORM_KEYS:
     case CONFIG_FORM_ADDRESSES:
+    case CONFIG_FORM_ORIGINS:
         return list_fits(row, text, n);
     }
     return false;
@@ -231,6 +246,9 @@ void config_form_text(char out[CONFIG_FORM_TEXT_MAX], const struct config_row *r
         break;
     case CONFIG_FORM_ADDRESSES:
         snprintf(out, CONFIG_FORM_TEXT_MAX, "IP addresses or CIDR ranges, comma separated");
+        break;
+    case CONFIG_FORM_ORIGINS:
+        snprintf(out, CONFIG_FORM_TEXT_MAX, "origins like https://admin.example, comma separated");
         break;
     case CONFIG_FORM_TARGET:
         snprintf(out, CONFIG_FORM_TEXT_MAX, "host:port");

@@ -44,6 +44,8 @@ const struct config_row config_rows[] = {
       "PEM file: key of GRPC_TLS_CERT.", NULL },
     { "GRPC_TLS_CA", NETWORK, CONFIG_FORM_TEXT, 0, NULL, 0, 0, NULL,
       "PEM file: the authority whose certificates gRPC peers must show.", NULL },
+    { "ALLOWED_ORIGINS", NETWORK, CONFIG_FORM_ORIGINS, 0, NULL, 0, 0, NULL,
+      "Origins whose pages browsers may let call this program; * for all.", NULL },
     { "RETRY_MAX", NETWORK, CONFIG_FORM_INT, 0, "10", 1, 1000, NULL,
       "Tries to connect before giving up.", NULL },
     { "RETRY_DELAY_MS", NETWORK, CONFIG_FORM_INT, 0, "2000", 1, MINUTE_MS, NULL,

@@ -26,7 +26,9 @@ enum config_form {
     /* addresses or CIDR ranges, comma separated */
     CONFIG_FORM_ADDRESSES,
     /* host:port */
-    CONFIG_FORM_TARGET
+    CONFIG_FORM_TARGET,
+    /* origins as browsers tell them, comma separated; or * */
+    CONFIG_FORM_ORIGINS
 };
 
 /* CONFIG_EXAMPLE: the placeholder may be the real value too, as a path may. */

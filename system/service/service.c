@@ -6,6 +6,7 @@
  * freed and the loop runs out of handles. A timer over all of it ends the process if it hangs. */
 #include "system/service/service.h"
 
+#include "system/core/buffer.h"
 #include "system/core/log.h"
 #include "system/core/secret.h"
 #include "system/service/health.h"
@@ -155,6 +156,17 @@ static void init_handles(struct service *s)
     uv_unref((uv_handle_t *)&s->hang);
 }
 
+static void allow_origins(struct rpc_server *server, const struct config *config)
+{
+    size_t n = config_list_n(config, "ALLOWED_ORIGINS");
+    const char **origins = mem_new(n + 1, sizeof *origins);
+
+    for (size_t i = 0; i < n; i++)
+        origins[i] = config_list_item(config, "ALLOWED_ORIGINS", i);
+    rpc_server_origins(server, origins, n);
+    free(origins);
+}
+
 static void make_server(struct service *s)
 {
     const struct rpc_limits defaults = {0};
@@ -168,6 +180,7 @@ static void make_server(struct service *s)
     s->host.loop = &s->loop;
     s->host.server = rpc_server_new(&s->loop, &defaults);
     rpc_server_guard(s->host.server, access_guard, s->host.access);
+    allow_origins(s->host.server, s->host.config);
     s->health = health_new(&s->loop, s->host.server, &params);
 }
 

@@ -36,6 +36,19 @@ static void test_guard_stands_before_methods(void **state)
     assert_null(strstr(child.said, "key-of-the-tests"));
 }
 
+static void test_pages_of_allowed_origins_may_read(void **state)
+{
+    (void)state;
+    setenv("ALLOWED_ORIGINS", "https://one.example, https://two.example:8443", 1);
+    tiny_start();
+    assert_int_equal(get(child.http, "/health", "Origin: https://two.example:8443\r\n"), 200);
+    assert_non_null(strstr(answer.head, "access-control-allow-origin: https://two.example:8443"));
+    assert_int_equal(get(child.http, "/health", "Origin: https://three.example\r\n"), 200);
+    assert_null(strstr(answer.head, "access-control-allow-origin"));
+    tiny_stop();
+    unsetenv("ALLOWED_ORIGINS");
+}
+
 static void test_fault_ends_it_with_one_line(void **state)
 {
     (void)state;
@@ -112,6 +125,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup(name, tiny_setup)
     const struct CMUnitTest tests[] = {
         TEST(test_guard_stands_before_methods),
+        TEST(test_pages_of_allowed_origins_may_read),
         TEST(test_fault_ends_it_with_one_line),
         TEST(test_start_that_fails_is_told),
         TEST(test_port_in_use_is_named),
