@@ -67,8 +67,7 @@ static void ask_again(uv_timer_t *timer)
     ask(timer->data);
 }
 
-/* Faults of the way are worth another try; answers are not. */
-static bool is_passing(enum rpc_code code)
+bool await_is_passing(enum rpc_code code)
 {
     return code == RPC_UNAVAILABLE || code == RPC_CANCELLED || code == RPC_DEADLINE ||
            code == RPC_UNKNOWN || code == RPC_INTERNAL;
@@ -90,7 +89,7 @@ static void answered(void *arg, const struct rpc_status *status, const ProtobufC
         return;
     }
     await->fault = *status;
-    if (!is_passing(status->code) || left == 0 || !retry_next(&await->retry, &wait)) {
+    if (!await_is_passing(status->code) || left == 0 || !retry_next(&await->retry, &wait)) {
         finish(await, NULL, &await->fault);
         return;
     }

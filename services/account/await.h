@@ -23,4 +23,7 @@ void await_session(struct account_service *s, const char *session_id, unsigned w
 /* completed, failed, expired, cancelled. */
 bool await_is_final(const char *status);
 
+/* Faults of the way are worth another try; answers are not. */
+bool await_is_passing(enum rpc_code code);
+
 #endif

@@ -18,12 +18,11 @@
 #include "system/core/clock.h"
 #include "system/core/log.h"
 
-#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { COORDINATOR_MS = 10000 };
+enum { COORDINATOR_MS = 10000, TRIES_MAX = 3 };
 
 struct create {
     struct account_service *s;
@@ -40,6 +39,9 @@ struct create {
     struct qrt_intent own_intent;
     uint8_t *certificate, *user_share;
     size_t certificate_len, user_share_len;
+    /* who takes part, while CreateSession may have to be called again */
+    Mpc__Coordinator__V1__SelectPartiesResponse *selected;
+    unsigned tries;
     uint64_t started_us;
     unsigned wait_s;
     struct store_insert insert;
@@ -52,6 +54,8 @@ static void create_free(struct create *op)
     op->s->in_flight--;
     metric_set(op->s->waiting, (int64_t)op->s->in_flight);
     signed_intent_free(&op->intent);
+    if (op->selected)
+        mpc__coordinator__v1__select_parties_response__free_unpacked(op->selected, NULL);
     free(op->certificate);
     free(op->user_share);
     free(op->idempotency_key);
@@ -170,6 +174,13 @@ static bool take_key(struct create *op, const Mpc__Coordinator__V1__GetSessionSt
     return true;
 }
 
+/* Nobody knows how it ends: the row stays, and create_resume goes on. */
+static void leave_pending(struct create *op, struct rpc_status fault)
+{
+    memcpy(fault.session_id, op->account.session_id, sizeof op->account.session_id);
+    fail_and_free(op, fault);
+}
+
 static void wait_for_end(struct create *op);
 
 static void waited(void *arg, const Mpc__Coordinator__V1__GetSessionStatusResponse *r,
@@ -182,7 +193,7 @@ static void waited(void *arg, const Mpc__Coordinator__V1__GetSessionStatusRespon
         if (status->code == RPC_NOT_FOUND)
             finish_failed(op, "session_lost", "the keygen session is not known any more");
         else
-            fail_and_free(op, *status); /* the row stays pending: create_resume goes on */
+            leave_pending(op, *status);
         return;
     }
     end = session_end(r->session);
@@ -255,12 +266,22 @@ static void give_up(struct create *op, struct rpc_status status)
     db_submit(op->s->db, DB_LAZY, store_forget, forgotten, &op->forget);
 }
 
+static void create_session(struct create *op);
+
+/* The coordinator knows the request by the account's id. */
 static void session_created(void *arg, const struct rpc_status *status,
                             const ProtobufCMessage *response)
 {
     struct create *op = arg;
     const Mpc__Coordinator__V1__CreateSessionResponse *r = (const void *)response;
 
+    if (await_is_passing(status->code)) {
+        if (++op->tries < TRIES_MAX)
+            create_session(op);
+        else
+            leave_pending(op, *status);
+        return;
+    }
     if (status->code != RPC_OK || !r->session) {
         give_up(op, status->code != RPC_OK ? *status
                                            : rpc_error(RPC_INTERNAL, "internal",
@@ -276,7 +297,7 @@ static void session_created(void *arg, const struct rpc_status *status,
     wait_for_end(op);
 }
 
-static void create_session(struct create *op, Mpc__Session__V1__Member **members, size_t n)
+static void create_session(struct create *op)
 {
     Mpc__Coordinator__V1__CreateSessionRequest q =
         MPC__COORDINATOR__V1__CREATE_SESSION_REQUEST__INIT;
@@ -293,8 +314,8 @@ static void create_session(struct create *op, Mpc__Session__V1__Member **members
     q.intent = (ProtobufCBinaryData){op->intent.len, op->intent.b};
     q.intent_signature = (ProtobufCBinaryData){64, op->intent.signature};
     q.initiator_key = (ProtobufCBinaryData){32, op->intent.initiator};
-    q.members = members;
-    q.n_members = n;
+    q.members = op->selected->members;
+    q.n_members = op->selected->n_members;
     q.idempotency_key = op->account.account_id;
     q.deadline_ms = op->intent.deadline_ms;
     q.trace_id = op->account.trace_id;
@@ -312,6 +333,18 @@ static bool seats_members(const struct qrt_intent *intent, const struct intent_m
             memcmp(intent->idk[i], members[i].idk, 32) != 0)
             return false;
     return true;
+}
+
+static void keep_selected(struct create *op, const ProtobufCMessage *response)
+{
+    size_t len = protobuf_c_message_get_packed_size(response);
+    uint8_t *b = mem_new(len + 1, 1);
+
+    protobuf_c_message_pack(response, b);
+    op->selected = mpc__coordinator__v1__select_parties_response__unpack(NULL, len, b);
+    free(b);
+    if (!op->selected)
+        qrt_panic(__FILE__, __LINE__);
 }
 
 static void selected(void *arg, const struct rpc_status *status, const ProtobufCMessage *response)
@@ -337,7 +370,8 @@ static void selected(void *arg, const struct rpc_status *status, const ProtobufC
                               " hash of its identity key"));
         return;
     }
-    create_session(op, r->members, r->n_members);
+    keep_selected(op, response);
+    create_session(op);
 }
 
 static void select_parties(struct create *op)
@@ -414,28 +448,6 @@ static void inserted(void *arg, enum db_result result)
     }
 }
 
-static void add_text(crypto_hash_sha256_state *hash, const char *text)
-{
-    crypto_hash_sha256_update(hash, (const uint8_t *)text, strlen(text) + 1);
-}
-
-/* Two requests are the same if this is. */
-static void hash_request(uint8_t out[32], const struct create *op)
-{
-    const struct request_create *req = &op->req;
-    const uint16_t numbers[] = {req->t, req->n, req->delegate};
-    crypto_hash_sha256_state hash;
-
-    crypto_hash_sha256_init(&hash);
-    add_text(&hash, req->user_id);
-    crypto_hash_sha256_update(&hash, (const uint8_t *)numbers, sizeof numbers);
-    crypto_hash_sha256_update(&hash, req->user_key, sizeof req->user_key);
-    for (size_t i = 0; i < req->parties_n; i++)
-        add_text(&hash, req->parties[i]);
-    crypto_hash_sha256_update(&hash, op->intent.b, op->intent.len);
-    crypto_hash_sha256_final(&hash, out);
-}
-
 static void begin(struct create *op)
 {
     struct account *account = &op->account;
@@ -452,7 +464,7 @@ static void begin(struct create *op)
     account->created_ms = clock_unix_ms();
     op->insert = (struct store_insert){
         .owner = op, .account = *account, .idempotency_key = op->idempotency_key};
-    hash_request(op->insert.request_hash, op);
+    request_create_hash(op->insert.request_hash, &op->req, op->intent.b, op->intent.len);
     db_submit(op->s->db, DB_DURABLE, store_insert, inserted, &op->insert);
 }
 

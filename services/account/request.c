@@ -278,3 +278,24 @@ bool request_sign_session(struct request_sign *out, const Mpc__Account__V1__Sign
            take_idempotency(&out->idempotency_key, in->idempotency_key, status) &&
            take_wait(&out->wait_s, in->wait_given_case != 0, in->wait, wait_s, status);
 }
+
+static void add_text(crypto_hash_sha256_state *hash, const char *text)
+{
+    crypto_hash_sha256_update(hash, (const uint8_t *)text, strlen(text) + 1);
+}
+
+void request_create_hash(uint8_t out[32], const struct request_create *req, const uint8_t *intent,
+                         size_t intent_len)
+{
+    const uint16_t numbers[] = {req->t, req->n, req->delegate};
+    crypto_hash_sha256_state hash;
+
+    crypto_hash_sha256_init(&hash);
+    add_text(&hash, req->user_id);
+    crypto_hash_sha256_update(&hash, (const uint8_t *)numbers, sizeof numbers);
+    crypto_hash_sha256_update(&hash, req->user_key, sizeof req->user_key);
+    for (size_t i = 0; i < req->parties_n; i++)
+        add_text(&hash, req->parties[i]);
+    crypto_hash_sha256_update(&hash, intent, intent_len);
+    crypto_hash_sha256_final(&hash, out);
+}

@@ -30,6 +30,9 @@ struct request_create {
 };
 bool request_create(struct request_create *out, const Mpc__Account__V1__CreateAccountRequest *in,
                     unsigned wait_s, struct rpc_status *status);
+/* Two requests are the same if this is; |intent| is the caller's own, if any. */
+void request_create_hash(uint8_t out[32], const struct request_create *req, const uint8_t *intent,
+                         size_t intent_len);
 bool request_keygen(struct request_create *out, const Mpc__Account__V1__KeygenRequest *in,
                     struct rpc_status *status);
 

@@ -20,7 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { COORDINATOR_MS = 10000 };
+enum { COORDINATOR_MS = 10000, TRIES_MAX = 3 };
 
 struct sign {
     struct account_service *s;
@@ -34,6 +34,10 @@ struct sign {
     struct qrt_child key;
     struct qrt_hash hash;
     char public_key[67], message_hash[65];
+    /* what the coordinator knows the request by: the caller's key, or one of our own, so that
+     * CreateSession may be called again when nobody knows what became of it */
+    char request_key[2 * ID_TEXT_MAX + KEY_MAX];
+    unsigned tries;
     char session_id[ID_TEXT_MAX];
     char trace[TRACE_TEXT_MAX];
     uint64_t started_us;
@@ -175,6 +179,8 @@ static void waited(void *arg, const Mpc__Coordinator__V1__GetSessionStatusRespon
     }
 }
 
+static void create_session(struct sign *op);
+
 static void session_created(void *arg, const struct rpc_status *status,
                             const ProtobufCMessage *response)
 {
@@ -182,6 +188,10 @@ static void session_created(void *arg, const struct rpc_status *status,
     const Mpc__Coordinator__V1__CreateSessionResponse *r = (const void *)response;
     const struct await_end end = {waited, op};
 
+    if (await_is_passing(status->code) && ++op->tries < TRIES_MAX) {
+        create_session(op);
+        return;
+    }
     if (status->code != RPC_OK || !r->session) {
         fail(op, status->code != RPC_OK ? *status
                                         : rpc_error(RPC_INTERNAL, "internal",
@@ -212,6 +222,19 @@ static size_t list_members(Mpc__Session__V1__Member *out, Mpc__Session__V1__Memb
     return account->parties_n;
 }
 
+/* The two kinds of keys never meet: account ids have one length. */
+static void choose_request_key(struct sign *op)
+{
+    char own[ID_TEXT_MAX];
+
+    id_new(own);
+    if (op->req.idempotency_key[0])
+        snprintf(op->request_key, sizeof op->request_key, "%s:%s", op->account.account_id,
+                 op->req.idempotency_key);
+    else
+        snprintf(op->request_key, sizeof op->request_key, "%s/%s", op->account.account_id, own);
+}
+
 /* Who should sign: the request's participants, else the account's signing parties, else anybody. */
 static size_t list_preferred(char **out, struct sign *op)
 {
@@ -239,9 +262,7 @@ static void create_session(struct sign *op)
                                   .trace = op->trace,
                                   .done = session_created,
                                   .arg = op};
-    char key[ID_TEXT_MAX + KEY_MAX];
 
-    snprintf(key, sizeof key, "%s:%s", op->account.account_id, op->req.idempotency_key);
     q.session_type = "sign";
     q.intent = (ProtobufCBinaryData){op->intent.len, op->intent.b};
     q.intent_signature = (ProtobufCBinaryData){64, op->intent.signature};
@@ -253,8 +274,7 @@ static void create_session(struct sign *op)
     q.public_key = op->public_key;
     q.message_hash = op->message_hash;
     q.keygen_session_id = op->account.session_id;
-    if (op->req.idempotency_key[0])
-        q.idempotency_key = key;
+    q.idempotency_key = op->request_key;
     q.deadline_ms = op->intent.deadline_ms;
     q.trace_id = op->trace;
     q.want_tokens = op->is_session_form && op->req.parties_n > 0;
@@ -348,10 +368,12 @@ static void account_found(void *arg, const struct account *account, const struct
         op->account = *account;
     else if (op->is_session_form && fault.code == RPC_NOT_FOUND)
         fault = rpc_error(RPC_NOT_FOUND, "account_not_found", "invalid account ID");
-    if (account && prepare(op, &fault))
-        create_session(op);
-    else
+    if (!account || !prepare(op, &fault)) {
         fail(op, fault);
+        return;
+    }
+    choose_request_key(op);
+    create_session(op);
 }
 
 static struct sign *sign_new(struct account_service *s, struct rpc_call *call)
