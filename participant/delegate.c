@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The sealed box is made and opened here and nowhere else; the plain message lives in guarded memory
- * and is written by hand-over to protobuf-c only while it is packed (its buffers are wiped). The
- * keeper's own X25519 key comes from the identity's seed under a label of its own. */
+/* The sealed box is made and opened here and nowhere else; the plain message lives in guarded
+ * memory and is written by hand-over to protobuf-c only while it is packed (its buffers are
+ * wiped). The keeper's own X25519 key comes from the identity's seed under a label of its own. */
 #include "participant/delegate.h"
 
 #include "party_api.pb-c.h"

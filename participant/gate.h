@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The gate of protocol.md D.8: one lock per key and ordered pair, across all concurrent sessions.
  *
- * A run joins the pairs of its signers before its first message. What passed the extension check is
- * released inside gate_enter .. gate_leave; a burn is made durable inside as well, so that after the
- * first failed check no answer for that pair leaves, from any session. A pair that was burned stays
- * burned here for the process's life, whatever view of the share a run has. */
+ * A run joins the pairs of its signers before its first message. What passed the extension
+ * check is released inside gate_enter .. gate_leave; a burn is made durable inside as well, so
+ * that after the first failed check no answer for that pair leaves, from any session. A pair
+ * that was burned stays burned here for the process's life, whatever view of the share a run
+ * has. */
 #ifndef PARTICIPANT_GATE_H
 #define PARTICIPANT_GATE_H
 

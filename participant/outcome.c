@@ -113,12 +113,24 @@ static void emit_failure(struct keeper *keeper, outcome_message *outcome, failur
     emit(keeper, outcome);
 }
 
-static void log_end(const struct run *run, const char *what, const char *code, const char *text)
+static int64_t ms_since_begin(const struct run *run)
 {
-    log_event(code ? LOG_WARN : LOG_INFO, what, LOG_S("session", run->setup->session_id),
+    return (int64_t)(clock_steady_us() - run->began_us) / 1000;
+}
+
+static void log_failure(const struct run *run, const char *what, const char *code, const char *text)
+{
+    log_event(LOG_WARN, what, LOG_S("session", run->setup->session_id),
               LOG_S("trace", run->setup->trace_id), LOG_I("attempt", run->setup->attempt),
               LOG_S("type", run->setup->session_type), LOG_S("code", code), LOG_S("text", text),
-              LOG_I("ms", (clock_steady_us() - run->began_us) / 1000));
+              LOG_I("ms", ms_since_begin(run)));
+}
+
+static void log_success(const struct run *run, const char *what)
+{
+    log_event(LOG_INFO, what, LOG_S("session", run->setup->session_id),
+              LOG_S("trace", run->setup->trace_id), LOG_I("attempt", run->setup->attempt),
+              LOG_I("ms", ms_since_begin(run)));
 }
 
 void outcome_refused(struct keeper *keeper, const char *session_id, uint32_t attempt,
@@ -138,7 +150,7 @@ void outcome_refused(struct keeper *keeper, const char *session_id, uint32_t att
 static void fail_by_host(struct run *run)
 {
     outcome_refused(run->keeper, run->setup->session_id, run->setup->attempt, &run->refusal);
-    log_end(run, "run refused", run->refusal.code, run->refusal.text);
+    log_failure(run, "run refused", run->refusal.code, run->refusal.text);
 }
 
 /* A run of the protocol that failed, or did not end in time. */
@@ -149,7 +161,7 @@ static void fail_by_protocol(struct run *run, failure_message *failure, const ch
     failure->text = (char *)text;
     failure->retry = true;
     emit_failure(run->keeper, &outcome, failure);
-    log_end(run, "run failed", failure->code, text);
+    log_failure(run, "run failed", failure->code, text);
 }
 
 static void fail_silent(struct run *run)
@@ -253,7 +265,7 @@ void outcome_key(struct run *run, const struct qrt_share *share)
         emit(run->keeper, &outcome);
         memcpy(run->key_id, share->keyid, 32);
         run->has_key = true;
-        log_end(run, "key made", NULL, NULL);
+        log_success(run, "key made");
     }
     free(out.b);
 }
@@ -294,7 +306,7 @@ static void made_signature(struct run *run)
     outcome.signature = &signature;
     atomic_fetch_add(&run->keeper->counts.signatures, 1);
     emit(run->keeper, &outcome);
-    log_end(run, "signed", NULL, NULL);
+    log_success(run, "signed");
 }
 
 static void made_presignature(struct run *run)
@@ -311,7 +323,7 @@ static void made_presignature(struct run *run)
     outcome.outcome_case = MPC__KEEPER__V1__OUTCOME__OUTCOME_PRESIGNATURE;
     outcome.presignature = &made;
     emit(run->keeper, &outcome);
-    log_end(run, "presignature made", NULL, NULL);
+    log_success(run, "presignature made");
 }
 
 static void done(struct run *run)

@@ -17,7 +17,6 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 enum { HELPER_FD = 3, SOCKET_BYTES = 1 << 20, ANSWER_MAX = 64 };
@@ -95,14 +94,13 @@ struct policy *policy_start(const struct policy_params *params, char error[REFUS
     return NULL;
 }
 
-/* The end of the socket is the helper's order to end. */
+/* The end of the socket is the helper's order to end; whatever it still asks ends with the keeper,
+ * whose death it gets as a signal. */
 void policy_stop(struct policy *policy)
 {
     if (!policy)
         return;
     close(policy->fd);
-    if (policy->helper > 0)
-        (void)waitpid(policy->helper, NULL, 0);
     free(policy);
 }
 

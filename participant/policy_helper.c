@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The helper process of policy.h: a few threads, each of which takes a request off the socket, asks,
- * and answers. It holds no secret and no share; what it runs is the operator's own.
+/* The helper process of policy.h: a few threads, each of which takes a request off the socket,
+ * asks, and answers. It holds no secret and no share; what it runs is the operator's own.
  *
- * A program gets the request on stdin and says APPROVE, REJECT or RETRY as the first word on stdout,
- * with exit status 0; a URL gets it by POST and says so in the body of a 200. All else is RETRY. */
+ * A program gets the request on stdin and says APPROVE, REJECT or RETRY as the first word on
+ * stdout, with exit status 0; a URL gets it by POST and says so in the body of a 200. All else
+ * is RETRY. */
 #include "participant/policy.h"
 
 #include "system/core/clock.h"

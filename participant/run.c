@@ -14,6 +14,10 @@
 /* More than all rounds of the largest session need; a flood above it is dropped. */
 enum { INBOX_BYTES_MAX = 16 << 20 };
 
+/* An attempt whose time seems to be over when its invitation comes was made by a clock that is
+ * behind this one; it gets this much. The coordinator ends it earlier if it wants to. */
+enum { LATE_MS = 100, GRACE_MS = 5000 };
+
 static void work(void *arg);
 
 static enum work_kind kind_of(const struct permit *permit)
@@ -21,6 +25,14 @@ static enum work_kind kind_of(const struct permit *permit)
     if (permit->intent.operation == QRT_OP_KEYGEN)
         return WORK_KEYGEN;
     return permit->intent.operation == QRT_OP_SIGN ? WORK_SIGN : WORK_PRESIGN;
+}
+
+static int64_t deadline_of(const Mpc__Session__V1__Setup *setup)
+{
+    int64_t now_ms = clock_unix_ms();
+    bool is_over = setup->attempt_deadline_ms < now_ms + LATE_MS;
+
+    return is_over ? now_ms + GRACE_MS : setup->attempt_deadline_ms;
 }
 
 struct run *run_new(struct keeper *keeper, Mpc__Keeper__V1__ToKeeper *frame,
@@ -36,7 +48,7 @@ struct run *run_new(struct keeper *keeper, Mpc__Keeper__V1__ToKeeper *frame,
     run->setup = frame->open->setup;
     run->permit = *permit;
     run->kind = kind_of(permit);
-    run->deadline_ms = run->setup->attempt_deadline_ms;
+    run->deadline_ms = deadline_of(run->setup);
     run->seat.run = run;
     run->began_us = clock_steady_us();
     run->inbox_end = &run->inbox;

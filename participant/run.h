@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One attempt of a session at this party: an actor. Anybody hands it messages and reasons to end;
- * one worker at a time drives it. It starts once, says its outcome once, and wipes its memory in the
- * same step. Order within a step: take a message, store what the library wants stored, send what it
- * gives, tell the outcome.
+ * one worker at a time drives it. It starts once, says its outcome once, and wipes its memory in
+ * the same step. Order within a step: take a message, store what the library wants stored, send
+ * what it gives, tell the outcome.
  *
  *   run.c          the actor: inbox, steps, end
  *   run_begin.c    from an invitation to a running peer: permission, share, policy, start
  *   run_record.c   what has to be durable, and the gate
  *   run_resume.c   a key generation that a restart interrupted
- *   outcome.c      what is said to the front
- */
+ *   outcome.c      what is said to the front */
 #ifndef PARTICIPANT_RUN_H
 #define PARTICIPANT_RUN_H
 
@@ -127,7 +126,8 @@ void run_give_confirmations(struct run *run, const struct qrt_share *share, cons
 void run_hear_confirmation(struct run *run, const struct intake_message *message);
 /* Of a finished presigning: into the pool. */
 bool run_keep_presignature(struct run *run, uint8_t id[32]);
-/* Tell the outcome, if one is owed, and wipe; leave the table unless there is a key to help with. */
+/* Tell the outcome, if one is owed, and wipe; leave the table unless there is a key to help
+ * with. */
 void run_finish(struct run *run);
 const char *run_party_of(const struct run *run, uint16_t index);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From an invitation to a running peer. What could be checked without this party's state was checked
- * when the invitation came (permit_intent); the rest is here, the policy last, before anything of
- * the protocol exists. */
+/* From an invitation to a running peer. What could be checked without this party's state was
+ * checked when the invitation came (permit_intent); the rest is here, the policy last, before
+ * anything of the protocol exists. */
 #include "participant/outcome.h"
 #include "participant/run.h"
 
@@ -53,8 +53,8 @@ static size_t other_signers(const struct run *run, uint16_t out[QRT_PARTIES_MAX]
     return n;
 }
 
-/* The pairs of this quorum, none of them burned; by its bits in the share, by this process's memory,
- * or, for a lent share, by tombstones. */
+/* The pairs of this quorum, none of them burned; by its bits in the share, by this process's
+ * memory, or, for a lent share, by tombstones. */
 static bool join_gate(struct run *run)
 {
     struct keeper *keeper = run->keeper;

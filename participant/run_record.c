@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What has to be durable before anything else leaves, and the gate (include/quorate/run.h, protocol.md
- * D.8, F.7, G.8). A record that cannot be stored is refused: the run then fails and says why. */
+/* What has to be durable before anything else leaves, and the gate (include/quorate/run.h,
+ * protocol.md D.8, F.7, G.8). A record that cannot be stored is refused: the run then fails and
+ * says why. */
 #include "participant/run.h"
 
 #include "participant/outcome.h"
@@ -225,7 +226,8 @@ static bool store_record(struct run *run, const struct qrt_record *record)
     case QRT_RECORD_BURN:
         return burn(run, record);
     case QRT_RECORD_CONSUMED:
-        /* Its only copy was this run's, in memory: it cannot be used again, after a crash neither. */
+        /* Its only copy was this run's, in memory: it cannot be used again, after a crash
+         * neither. */
         return true;
     case QRT_RECORD_GATE:
         break;

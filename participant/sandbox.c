@@ -86,7 +86,6 @@ static const int allowed[] = {
     SCMP_SYS(rt_sigreturn),
     SCMP_SYS(sigaltstack),
     SCMP_SYS(restart_syscall),
-    SCMP_SYS(wait4),
     SCMP_SYS(exit),
     SCMP_SYS(exit_group),
 };

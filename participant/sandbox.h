@@ -11,9 +11,9 @@ enum { SANDBOX_ERROR_MAX = 160 };
 /* Files below |directory| and no others, where the kernel can (Landlock). Holds for threads and
  * processes started afterwards: call it while there is one thread. */
 void sandbox_files(const char *directory);
-/* The system calls that threads, guarded memory, two sockets that are open already, and SQLite need;
- * for all threads. Opening sockets, starting programs, and looking into other processes end the
- * process, everything else is refused. False with one line in |error|. */
+/* The system calls that threads, guarded memory, two sockets that are open already, and SQLite
+ * need; for all threads. Opening sockets, starting programs, and looking into other processes
+ * end the process, everything else is refused. False with one line in |error|. */
 bool sandbox_calls(char error[SANDBOX_ERROR_MAX]);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A party's own database: its shares (sealed before they come here), the pairs it burned, the
- * operator's orders, delegate shares that wait for their owner. Every write is durable when the call
- * returns. Calls block; any thread but a loop's.
+ * operator's orders, delegate shares that wait for their owner. Every write is durable when the
+ * call returns. Calls block; any thread but a loop's.
  *
  * A pending share is deleted by nothing but store_expire, 30 days after its session's deadline
  * (protocol.md F.7). What is deleted is overwritten in the file. */

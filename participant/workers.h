@@ -21,7 +21,8 @@ struct task {
 /* |n| threads for signing; 0: as many as there are cores. */
 struct workers *workers_new(size_t n);
 void workers_submit(struct workers *workers, enum work_kind kind, struct task *task);
-/* No task starts any more; returns when the running ones have ended. What is queued stays undone. */
+/* No task starts any more; returns when the running ones have ended. What is queued stays
+ * undone. */
 void workers_stop(struct workers *workers);
 void workers_free(struct workers *workers);
 

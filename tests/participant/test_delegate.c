@@ -6,6 +6,7 @@
 #include "participant/store.h"
 #include "party_api.pb-c.h"
 #include "quorate/share.h"
+#include "system/core/ids.h"
 #include "system/service/library.h"
 
 #include <setjmp.h>
@@ -158,11 +159,23 @@ static void test_an_unconfirmed_share_is_given_again_after_a_kill(void **state)
     assert_string_equal(confirm(again.keygen.session_id), "");
 }
 
+static size_t letters;
+
+static bool count(struct keepers *keepers, const struct letter *letter, void *arg)
+{
+    (void)keepers;
+    (void)arg;
+    letters += letter->from == DELEGATE;
+    return true;
+}
+
 static void test_without_a_key_nothing_begins(void **state)
 {
     struct job job = keepers_keygen(k, 3, 2);
 
     (void)state;
+    k->letter = count;
+    letters = 0;
     keepers_open_all(k, &job);
     job.members_n = 1;
     job.members[0] = DELEGATE;
@@ -175,6 +188,8 @@ static void test_without_a_key_nothing_begins(void **state)
     job.members[0] = DELEGATE;
     keepers_play(k, &job);
     assert_string_equal(keepers_told(k, DELEGATE, job.session_id, 0)->code, "NO_USER_KEY");
+    assert_int_equal(letters, 0);
+    k->letter = NULL;
 }
 
 static void test_a_lent_share_signs_one_session_before_or_after_the_invitation(void **state)
@@ -208,6 +223,22 @@ static void test_a_share_is_lent_to_its_session_alone(void **state)
     job.members[0] = DELEGATE;
     keepers_play(k, &job);
     assert_string_equal(keepers_told(k, DELEGATE, job.session_id, 0)->code, "NO_SHARE");
+}
+
+/* More loans than are held at a time, if each is forgotten with its session. */
+static void test_a_loan_ends_with_its_session(void **state)
+{
+    static uint8_t sealed[70000];
+
+    (void)state;
+    seal_to_keeper(DELEGATE, made.share, made.share_len, sealed);
+    for (int i = 0; i < 300; i++) {
+        char id[37];
+
+        id_new(id);
+        assert_string_equal(lend_sealed(id, sealed, made.share_len + crypto_box_SEALBYTES), "");
+        keepers_close(k, DELEGATE, id);
+    }
 }
 
 static void test_what_is_not_that_share_is_refused(void **state)
@@ -282,6 +313,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_without_a_key_nothing_begins),
         cmocka_unit_test(test_a_lent_share_signs_one_session_before_or_after_the_invitation),
         cmocka_unit_test(test_a_share_is_lent_to_its_session_alone),
+        cmocka_unit_test(test_a_loan_ends_with_its_session),
         cmocka_unit_test(test_what_is_not_that_share_is_refused),
         cmocka_unit_test(test_a_tombstone_refuses_its_pair_only),
     };

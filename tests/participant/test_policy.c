@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The policy's hook, as a program and as a URL: only a clear APPROVE approves, and it is asked before
- * anything of the protocol leaves. The program of these tests answers by the message it is shown. */
+/* The policy's hook, as a program and as a URL: only a clear APPROVE approves, and it is asked
+ * before anything of the protocol leaves. The program of these tests answers by the message it
+ * is shown. */
 #include "keepers.h"
 
 #include "system/core/ids.h"

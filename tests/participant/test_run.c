@@ -3,6 +3,8 @@
  * signature that it sent or got. Nothing is half made, and nothing needs a hand. */
 #include "keepers.h"
 
+#include "quorate/share.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
@@ -121,6 +123,47 @@ static void test_a_key_generation_survives_a_kill_after_every_message(void **sta
     assert_true(resumed >= 4);
 }
 
+/* Confirmations from and to seat 0 are lost with its first life. */
+static size_t lost;
+
+static bool lose_confirmations(struct keepers *keepers, const struct letter *letter, void *arg)
+{
+    (void)keepers;
+    (void)arg;
+    if (letter->len != QRT_CONFIRMATION_BYTES || (letter->from != 0 && letter->to != 0))
+        return true;
+    lost++;
+    return false;
+}
+
+static bool all_are_lost(struct keepers *keepers, void *arg)
+{
+    (void)keepers;
+    (void)arg;
+    return lost == 4;
+}
+
+static void test_confirmations_that_were_lost_are_asked_for(void **state)
+{
+    struct job job = keepers_keygen(k, 3, 2);
+    Mpc__Session__V1__Setup *setup = keepers_setup(k, &job);
+    uint8_t key_id[32], pk[33];
+
+    (void)state;
+    k->told_n = 0;
+    k->letter = lose_confirmations;
+    for (size_t i = 0; i < 3; i++)
+        keepers_open(k, i, setup);
+    keepers_relay(k, all_are_lost, NULL);
+    keepers_kill(k, 0);
+    k->letter = NULL;
+    assert_true(keepers_start(k, 0));
+    keepers_open(k, 0, setup);
+    mpc__session__v1__setup__free_unpacked(setup, NULL);
+    expect_same_keys(&job, key_id, pk);
+    expect_signatures(&job, key_id, pk);
+}
+
 static void test_a_signature_survives_a_kill_after_every_message(void **state)
 {
     static const size_t quorum[] = {0, 1}, other[] = {1, 2};
@@ -154,6 +197,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_key_generation_survives_a_kill_after_every_message),
+        cmocka_unit_test(test_confirmations_that_were_lost_are_asked_for),
         cmocka_unit_test(test_a_signature_survives_a_kill_after_every_message),
     };
     int result;

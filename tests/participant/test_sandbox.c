@@ -73,7 +73,8 @@ static void use_other_thread(pthread_mutex_t *lock, pthread_t thread)
     pthread_join(thread, NULL);
 }
 
-/* The status of a child that does |what| in the sandbox; NULL: by a thread that was there before. */
+/* The status of a child that does |what| in the sandbox; NULL: by a thread that was there
+ * before. */
 static int inside(void (*what)(void))
 {
     int status = -1;

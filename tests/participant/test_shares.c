@@ -50,6 +50,8 @@ static void test_a_cached_share_is_the_same_until_it_is_dropped(void **state)
     (void)state;
     assert_non_null(a);
     assert_ptr_equal(a, b);
+    assert_null(shares_get(shares, accounts[0], key_ids[1], &refusal));
+    assert_string_equal(refusal.code, "NO_SHARE");
     assert_string_equal(a->roster[2], "party-3");
     for (size_t i = 0; i < 3; i++)
         assert_memory_equal(a->keys[i].idpk, k->seats[i].key, 32);
