@@ -9,7 +9,7 @@
 #include "services/account/create.h"
 
 #include "services/account/await.h"
-#include "services/account/intents.h"
+#include "services/account/create_op.h"
 #include "services/account/lookup.h"
 #include "services/account/roster.h"
 #include "services/account/session_end.h"
@@ -22,34 +22,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { COORDINATOR_MS = 10000, TRIES_MAX = 3 };
+enum { TRIES_MAX = 3 };
 
-struct create {
-    struct account_service *s;
-    /* NULL once the caller has his answer */
-    struct rpc_call *call;
-    bool is_keygen_form;
-    struct request_create req;
-    char *idempotency_key;
-    char caller[PARTY_ID_MAX];
-    struct account account;
-    struct signed_intent intent;
-    /* the caller signed |intent| himself; this is what it says */
-    bool is_own_intent;
-    struct qrt_intent own_intent;
-    uint8_t *certificate, *user_share;
-    size_t certificate_len, user_share_len;
-    /* who takes part, while CreateSession may have to be called again */
-    Mpc__Coordinator__V1__SelectPartiesResponse *selected;
-    unsigned tries;
-    uint64_t started_us;
-    unsigned wait_s;
-    struct store_insert insert;
-    struct store_finish finish;
-    struct store_forget forget;
-};
-
-static void create_free(struct create *op)
+void create_free(struct create *op)
 {
     op->s->in_flight--;
     metric_set(op->s->waiting, (int64_t)op->s->in_flight);
@@ -69,27 +44,13 @@ static void fail(struct create *op, struct rpc_status status)
     op->call = NULL;
 }
 
-static void fail_and_free(struct create *op, struct rpc_status status)
+void create_end(struct create *op, struct rpc_status status)
 {
     fail(op, status);
     create_free(op);
 }
 
-static void reply_account(struct create *op)
-{
-    struct view_account view;
-    char *share = NULL;
-
-    if (!op->call)
-        return;
-    view_account(&view, op->s->ctx, &op->account);
-    if (op->user_share_len)
-        view.message.encrypted_user_share = share = view_base64(op->user_share, op->user_share_len);
-    rpc_reply(op->call, &view.message.base);
-    op->call = NULL;
-    free(share);
-}
-
+/* |session| NULL: the repeat of a request, whose tokens were given out already. */
 static void reply_keygen(struct create *op,
                          const Mpc__Coordinator__V1__CreateSessionResponse *session)
 {
@@ -102,9 +63,9 @@ static void reply_keygen(struct create *op,
     r.session_type = "keygen";
     r.threshold_n = op->account.n;
     r.threshold_t = op->account.t;
-    r.status = session->session ? session->session->status : "waiting";
+    r.status = session && session->session ? session->session->status : "waiting";
     r.join_tokens = list;
-    for (size_t i = 0; i < session->n_join_tokens && i < QRT_PARTIES_MAX; i++) {
+    for (size_t i = 0; session && i < session->n_join_tokens && i < QRT_PARTIES_MAX; i++) {
         mpc__account__v1__keygen_response__join_tokens_entry__init(&tokens[i]);
         tokens[i].key = session->join_tokens[i]->key;
         tokens[i].value = session->join_tokens[i]->value;
@@ -112,6 +73,25 @@ static void reply_keygen(struct create *op,
     }
     rpc_reply(op->call, &r.base);
     op->call = NULL;
+}
+
+void create_reply(struct create *op)
+{
+    struct view_account view;
+    char *share = NULL;
+
+    if (!op->call)
+        return;
+    if (op->is_keygen_form) {
+        reply_keygen(op, NULL);
+        return;
+    }
+    view_account(&view, op->s->ctx, &op->account);
+    if (op->user_share_len)
+        view.message.encrypted_user_share = share = view_base64(op->user_share, op->user_share_len);
+    rpc_reply(op->call, &view.message.base);
+    op->call = NULL;
+    free(share);
 }
 
 /* The last step: the row says how it ended. */
@@ -123,7 +103,7 @@ static void stored(void *arg, enum db_result result)
 
     lookup_forget(s, account->account_id);
     if (result == DB_FAILED) {
-        fail_and_free(op, lookup_database_fault(s));
+        create_end(op, lookup_database_fault(s));
         return;
     }
     log_event(LOG_INFO, "account finished", LOG_S("account", account->account_id),
@@ -133,7 +113,7 @@ static void stored(void *arg, enum db_result result)
     metric_add(account->status == ACCOUNT_ACTIVE ? s->keygens : s->keygens_failed, 1);
     metric_observe_us(s->keygen_time, clock_steady_us() - op->started_us);
     if (account->status == ACCOUNT_ACTIVE)
-        reply_account(op);
+        create_reply(op);
     else
         fail(op, rpc_error(RPC_IMPOSSIBLE, "keygen_failed", "%s", account->error));
     create_free(op);
@@ -151,7 +131,7 @@ static void finish(struct create *op)
     db_submit(op->s->db, DB_DURABLE, store_finish, stored, &op->finish);
 }
 
-static void finish_failed(struct create *op, const char *code, const char *text)
+void create_fail(struct create *op, const char *code, const char *text)
 {
     op->account.status = ACCOUNT_FAILED;
     snprintf(op->account.error_code, sizeof op->account.error_code, "%s", code);
@@ -178,10 +158,8 @@ static bool take_key(struct create *op, const Mpc__Coordinator__V1__GetSessionSt
 static void leave_pending(struct create *op, struct rpc_status fault)
 {
     memcpy(fault.session_id, op->account.session_id, sizeof op->account.session_id);
-    fail_and_free(op, fault);
+    create_end(op, fault);
 }
-
-static void wait_for_end(struct create *op);
 
 static void waited(void *arg, const Mpc__Coordinator__V1__GetSessionStatusResponse *r,
                    const struct rpc_status *status)
@@ -191,7 +169,7 @@ static void waited(void *arg, const Mpc__Coordinator__V1__GetSessionStatusRespon
 
     if (!r || !r->session) {
         if (status->code == RPC_NOT_FOUND)
-            finish_failed(op, "session_lost", "the keygen session is not known any more");
+            create_fail(op, "session_lost", "the keygen session is not known any more");
         else
             leave_pending(op, *status);
         return;
@@ -203,18 +181,18 @@ static void waited(void *arg, const Mpc__Coordinator__V1__GetSessionStatusRespon
         log_event(LOG_ERROR, "the certificate of a finished keygen does not verify",
                   LOG_S("account", op->account.account_id),
                   LOG_S("session", op->account.session_id), LOG_S("trace", op->account.trace_id));
-        finish_failed(op, "certificate_invalid",
-                      "the parties' certificate of this key does not verify");
+        create_fail(op, "certificate_invalid",
+                    "the parties' certificate of this key does not verify");
     } else if (await_is_final(r->session->status)) {
-        finish_failed(op, end.name, end.text);
+        create_fail(op, end.name, end.text);
     } else {
         fail(op, end);
-        wait_for_end(op);
+        create_wait(op);
     }
 }
 
 /* For the caller first, then on until the session's own deadline has passed. */
-static void wait_for_end(struct create *op)
+void create_wait(struct create *op)
 {
     unsigned wait_s = op->call ? op->wait_s : op->s->keygen_wait_s + 5;
     const struct await_end end = {waited, op};
@@ -292,9 +270,9 @@ static void session_created(void *arg, const struct rpc_status *status,
     if (op->call && op->is_keygen_form)
         reply_keygen(op, r);
     else if (op->call && op->wait_s == 0)
-        reply_account(op);
+        create_reply(op);
     note_session(op);
-    wait_for_end(op);
+    create_wait(op);
 }
 
 static void create_session(struct create *op)
@@ -395,54 +373,21 @@ static void select_parties(struct create *op)
     rpc_start(op->s->coordinator, &request);
 }
 
-/* A repeat of a request: the same answer, waited for if need be. */
-static void answer_again(struct create *op)
-{
-    struct account *account = &op->account;
-
-    if (account->status == ACCOUNT_FAILED) {
-        fail_and_free(op, rpc_error(RPC_IMPOSSIBLE, "keygen_failed", "%s", account->error));
-    } else if (account->status == ACCOUNT_PENDING && account->session_id[0] && op->wait_s) {
-        wait_for_end(op);
-    } else {
-        reply_account(op);
-        create_free(op);
-    }
-}
-
-static void again_with_share(void *arg, enum db_result result)
-{
-    struct store_get *get = arg;
-    struct create *op = get->owner;
-
-    if (result == DB_OK) {
-        op->user_share = get->user_share;
-        op->user_share_len = get->user_share_len;
-    }
-    free(get->certificate);
-    free(get);
-    answer_again(op);
-}
-
 static void inserted(void *arg, enum db_result result)
 {
     struct create *op = ((struct store_insert *)arg)->owner;
 
     if (result == DB_CONFLICT) {
-        fail_and_free(op, rpc_error(RPC_EXISTS, "account_exists",
-                                    "the intent's account exists already: choose a fresh id"));
+        create_end(op, rpc_error(RPC_EXISTS, "account_exists",
+                                 "the intent's account exists already: choose a fresh id"));
     } else if (result == DB_REFUSED) {
-        fail_and_free(op, rpc_error(RPC_EXISTS, "idempotency_conflict",
-                                    "idempotency_key was used for another request"));
+        create_end(op, rpc_error(RPC_EXISTS, "idempotency_conflict",
+                                 "idempotency_key was used for another request"));
     } else if (result != DB_OK) {
-        fail_and_free(op, lookup_database_fault(op->s));
+        create_end(op, lookup_database_fault(op->s));
     } else if (op->insert.existed) {
-        struct store_get *get = mem_new(1, sizeof *get);
-
         op->account = op->insert.account;
-        *get = (struct store_get){.owner = op, .want_blobs = true};
-        memcpy(get->account_id, op->account.account_id, sizeof get->account_id);
-        db_submit(op->s->db, DB_READ, store_get, again_with_share, get);
+        create_again(op);
     } else {
         select_parties(op);
     }
@@ -468,7 +413,7 @@ static void begin(struct create *op)
     db_submit(op->s->db, DB_DURABLE, store_insert, inserted, &op->insert);
 }
 
-static struct create *create_new(struct account_service *s, struct rpc_call *call)
+struct create *create_new(struct account_service *s, struct rpc_call *call)
 {
     struct create *op = mem_new(1, sizeof *op);
 
@@ -533,7 +478,7 @@ void create_account(struct rpc_call *call, const ProtobufCMessage *request, void
     op->idempotency_key = text_copy(req.idempotency_key);
     op->is_own_intent = in->intent[0] != 0;
     if (op->is_own_intent && !take_own_intent(op, in, &status))
-        fail_and_free(op, status);
+        create_end(op, status);
     else
         begin(op);
 }
@@ -556,43 +501,4 @@ void create_keygen(struct rpc_call *call, const ProtobufCMessage *request, void 
     op->is_keygen_form = true;
     op->idempotency_key = text_copy(req.idempotency_key);
     begin(op);
-}
-
-static void adopted(void *arg, const struct rpc_status *status, const ProtobufCMessage *response)
-{
-    struct create *op = arg;
-    const Mpc__Coordinator__V1__ListSessionsResponse *r = (const void *)response;
-
-    if (status->code != RPC_OK) {
-        create_free(op); /* asked again at the next round */
-    } else if (r->n_sessions == 0) {
-        finish_failed(op, "never_started", "the service stopped before the keygen began");
-    } else {
-        snprintf(op->account.session_id, sizeof op->account.session_id, "%s",
-                 r->sessions[0]->session_id);
-        wait_for_end(op);
-    }
-}
-
-void create_resume(struct account_service *s, const struct account *account)
-{
-    struct create *op = create_new(s, NULL);
-    Mpc__Coordinator__V1__ListSessionsRequest q = MPC__COORDINATOR__V1__LIST_SESSIONS_REQUEST__INIT;
-    struct rpc_request request = {.path = "mpc.coordinator.v1.SessionCoordinator/ListSessions",
-                                  .message = &q.base,
-                                  .response =
-                                      &mpc__coordinator__v1__list_sessions_response__descriptor,
-                                  .deadline_ms = COORDINATOR_MS,
-                                  .trace = account->trace_id,
-                                  .done = adopted,
-                                  .arg = op};
-
-    op->account = *account;
-    if (account->session_id[0]) {
-        wait_for_end(op);
-        return;
-    }
-    q.account_id = op->account.account_id;
-    q.limit = 1;
-    rpc_start(s->coordinator, &request);
 }

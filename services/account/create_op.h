@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* An account creation in progress: what create.c and create_resume.c share. */
+#ifndef ACCOUNT_CREATE_OP_H
+#define ACCOUNT_CREATE_OP_H
+
+#include "services/account/account.h"
+#include "services/account/intents.h"
+#include "services/account/request.h"
+
+/* A call to the coordinator that answers at once. */
+enum { COORDINATOR_MS = 10000 };
+
+struct create {
+    struct account_service *s;
+    /* NULL once the caller has his answer */
+    struct rpc_call *call;
+    bool is_keygen_form;
+    struct request_create req;
+    char *idempotency_key;
+    char caller[PARTY_ID_MAX];
+    struct account account;
+    struct signed_intent intent;
+    /* the caller signed |intent| himself; this is what it says */
+    bool is_own_intent;
+    struct qrt_intent own_intent;
+    uint8_t *certificate, *user_share;
+    size_t certificate_len, user_share_len;
+    /* who takes part, while CreateSession may have to be called again */
+    Mpc__Coordinator__V1__SelectPartiesResponse *selected;
+    unsigned tries;
+    uint64_t started_us;
+    unsigned wait_s;
+    struct store_insert insert;
+    struct store_finish finish;
+    struct store_forget forget;
+};
+
+/* |call| NULL: nobody waits. */
+struct create *create_new(struct account_service *s, struct rpc_call *call);
+void create_free(struct create *op);
+/* Refuse the caller and end the operation. */
+void create_end(struct create *op, struct rpc_status status);
+/* The account as it is, for the caller, if he still waits. */
+void create_reply(struct create *op);
+/* Wait for the account's session and finish the account as it ends. */
+void create_wait(struct create *op);
+/* The row says that it failed, and why; the caller hears it. */
+void create_fail(struct create *op, const char *code, const char *text);
+
+/* The request is a repeat and op->account is the row that stands for it: the same answer, waited
+ * for if it is not there yet. */
+void create_again(struct create *op);
+
+#endif

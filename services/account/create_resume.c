@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Accounts that exist already when somebody comes to make them: repeats of a request, and what a
+ * restart left pending. Both find the session that makes the key and wait for its end. */
+#include "services/account/await.h"
+#include "services/account/create.h"
+#include "services/account/create_op.h"
+#include "system/core/buffer.h"
+#include "system/core/clock.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Between two looks for a session that is just being made. */
+enum { LOOK_MS = 100 };
+
+static void find_session(struct create *op);
+
+struct look {
+    struct create *op;
+    uv_timer_t timer;
+};
+
+static void look_closed(uv_handle_t *handle)
+{
+    free(handle->data);
+}
+
+static void look_again(uv_timer_t *timer)
+{
+    struct look *look = timer->data;
+
+    find_session(look->op);
+    uv_close((uv_handle_t *)timer, look_closed);
+}
+
+static bool has_time(const struct create *op)
+{
+    return op->call && clock_steady_us() - op->started_us < (uint64_t)op->wait_s * 1000000;
+}
+
+/* No session yet. A caller waits for the request that is making it; without one, there is none. */
+static void not_found(struct create *op)
+{
+    struct look *look;
+
+    if (!op->call) {
+        create_fail(op, "never_started", "the service stopped before the keygen began");
+    } else if (!has_time(op)) {
+        create_reply(op);
+        create_free(op);
+    } else {
+        look = mem_new(1, sizeof *look);
+        look->op = op;
+        uv_timer_init(op->s->host->loop, &look->timer);
+        look->timer.data = look;
+        uv_timer_start(&look->timer, look_again, LOOK_MS, 0);
+    }
+}
+
+static void found(void *arg, const struct rpc_status *status, const ProtobufCMessage *response)
+{
+    struct create *op = arg;
+    const Mpc__Coordinator__V1__ListSessionsResponse *r = (const void *)response;
+
+    if (status->code != RPC_OK) {
+        create_end(op, *status); /* a restart's accounts are looked at again in the next round */
+    } else if (r->n_sessions == 0) {
+        not_found(op);
+    } else {
+        snprintf(op->account.session_id, sizeof op->account.session_id, "%s",
+                 r->sessions[0]->session_id);
+        create_wait(op);
+    }
+}
+
+static void find_session(struct create *op)
+{
+    Mpc__Coordinator__V1__ListSessionsRequest q = MPC__COORDINATOR__V1__LIST_SESSIONS_REQUEST__INIT;
+    struct rpc_request request = {.path = "mpc.coordinator.v1.SessionCoordinator/ListSessions",
+                                  .message = &q.base,
+                                  .response =
+                                      &mpc__coordinator__v1__list_sessions_response__descriptor,
+                                  .deadline_ms = COORDINATOR_MS,
+                                  .trace = op->account.trace_id,
+                                  .done = found,
+                                  .arg = op};
+
+    q.account_id = op->account.account_id;
+    q.limit = 1;
+    rpc_start(op->s->coordinator, &request);
+}
+
+static void go_on(struct create *op)
+{
+    const struct account *account = &op->account;
+
+    if (account->status == ACCOUNT_FAILED) {
+        create_end(op, rpc_error(RPC_IMPOSSIBLE, "keygen_failed", "%s", account->error));
+    } else if (account->status == ACCOUNT_ACTIVE || (op->call && op->wait_s == 0)) {
+        create_reply(op);
+        create_free(op);
+    } else if (account->session_id[0]) {
+        create_wait(op);
+    } else {
+        find_session(op);
+    }
+}
+
+static void read_again(void *arg, enum db_result result)
+{
+    struct store_get *get = arg;
+    struct create *op = get->owner;
+
+    if (result == DB_OK) {
+        op->user_share = get->user_share;
+        op->user_share_len = get->user_share_len;
+    }
+    free(get->certificate);
+    free(get);
+    go_on(op);
+}
+
+void create_again(struct create *op)
+{
+    struct store_get *get = mem_new(1, sizeof *get);
+
+    *get = (struct store_get){.owner = op, .want_blobs = true};
+    memcpy(get->account_id, op->account.account_id, sizeof get->account_id);
+    db_submit(op->s->db, DB_READ, store_get, read_again, get);
+}
+
+void create_resume(struct account_service *s, const struct account *account)
+{
+    struct create *op = create_new(s, NULL);
+
+    op->account = *account;
+    go_on(op);
+}
