@@ -27,9 +27,9 @@ struct front_link_watch {
     void (*prove)(void *arg, int64_t time_ms, const uint8_t nonce[16]);
     void (*event)(void *arg, const Mpc__Session__V1__SessionEvent *event);
     void (*order)(void *arg, const Mpc__Session__V1__Order *order);
-    /* the next message of this party's mailbox, each once for one boot of the router; |mark| goes to
-     * front_link_handed when it is in the party's memory. False: the party is full; the message comes
-     * again after front_link_resume */
+    /* the next message of this party's mailbox, each once for one boot of the router; |mark| goes
+     * to front_link_handed when it is in the party's memory. False: the party is full; the message
+     * comes again after front_link_resume */
     bool (*message)(void *arg, const Mpc__Router__V1__IncomingMessage *message, int64_t mark);
     /* registered (again): calls can be made */
     void (*up)(void *arg);
@@ -74,7 +74,8 @@ void front_link_resume(struct front_link *link);
 /* Every message up to the one of |mark| is in the party's memory: the router is told soon. */
 void front_link_handed(struct front_link *link, int64_t mark);
 
-/* A unary call. |done| once, never inside front_link_call, or inside front_link_free. |response| is lent. */
+/* A unary call. |done| once, never inside front_link_call, perhaps inside front_link_free; |response|
+ * is lent. */
 struct front_link_call {
     /* path tells where: mpc.router... or mpc.coordinator... */
     const char *path;

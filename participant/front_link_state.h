@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What front_link.c (registration, heartbeat, calls) and front_link_stream.c (events, messages, polls) share.
- * Nobody else includes it. */
+/* What front_link.c (registration, heartbeat, calls) and front_link_stream.c (events, messages,
+ * polls) share. Nobody else includes it. */
 #ifndef PARTICIPANT_FRONT_LINK_STATE_H
 #define PARTICIPANT_FRONT_LINK_STATE_H
 

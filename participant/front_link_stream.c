@@ -3,7 +3,8 @@
  * reconnect) the question what it missed. Events are hints; the answers to polls are the truth.
  *
  * A message counts as taken when the watcher accepted it, as handed when it says so; the router is
- * told the latter, and may then forget it. A stream that starts again asks for what is not taken. */
+ * told the latter, and may then forget it. A stream that starts again asks for what is not
+ * taken. */
 #include "participant/front_link_state.h"
 
 #include "coordinator.pb-c.h"

@@ -39,7 +39,7 @@ struct front_pipe_watch {
 struct front_pipe *front_pipe_new(uv_loop_t *loop, int fd, const struct front_pipe_watch *watch);
 /* No callback afterwards; memory goes on the loop's next turn. NULL is nothing. */
 void front_pipe_free(struct front_pipe *pipe);
-/* Encoded inside the call. |mark| above 0 is told by |written|. Sending after the end is nothing. */
+/* Encoded inside the call. |mark| above 0 is told by |written|. After the end it is nothing. */
 void front_pipe_send(struct front_pipe *pipe, const Mpc__Keeper__V1__ToKeeper *frame, int64_t mark);
 /* Asked before what can wait; a yes promises |drained|. */
 bool front_pipe_is_full(struct front_pipe *pipe);

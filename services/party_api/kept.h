@@ -32,7 +32,8 @@ struct kept_list {
 };
 
 struct kept *kept_find(const struct kept_list *list, const char *session_id);
-/* A share of a session, instead of an earlier one. False: too many are kept, or it was confirmed. */
+/* A share of a session, instead of an earlier one. False: too many are kept, or it was
+ * confirmed. */
 bool kept_put(struct kept_list *list, const char *session_id, const uint8_t *sealed, size_t len,
               const uint8_t public_key[KEPT_KEY_BYTES], int64_t now_ms);
 void kept_confirm(struct kept *kept);

@@ -329,6 +329,12 @@ static void test_a_token_may_come_before_the_event(void **state)
     assert_int_equal(keeper_got(w, OPEN), 1);
 }
 
+/* Also where the keygen could start by itself: the caller's key counts, not the configured one. */
+static void test_a_callers_key_goes_before_the_configured_one(void **state)
+{
+    test_a_token_may_come_before_the_event(state);
+}
+
 static void test_a_token_alone_is_enough(void **state)
 {
     struct answer answer;
@@ -385,6 +391,33 @@ static void test_signing_waits_for_the_share(void **state)
     assert_int_equal(strlen(answer.text), 128);
     assert_int_equal(w->join.came, 1);
     assert_int_equal(keeper_got(w, LEND), 1);
+}
+
+/* A configured key is for keygens: it lets no signing session start by itself. */
+static void test_signing_waits_for_the_share_whatever_is_configured(void **state)
+{
+    test_signing_waits_for_the_share(state);
+}
+
+static void test_the_keepers_word_goes_to_the_call_that_waits_for_it(void **state)
+{
+    struct answer first, second;
+
+    (void)state;
+    say_invited(w, "session_created", SESSION_ONE, 0, TOKEN);
+    world_settle(w);
+    sign(&first, SESSION_ONE, "", SHARE);
+    until_keeper_got(LEND, 1);
+    keeper_answer(w, SESSION_ONE, "");
+    until_keeper_got(OPEN, 1);
+    sign(&second, SESSION_ONE, "", SHARE);
+    until_keeper_got(LEND, 2);
+    keeper_answer(w, SESSION_ONE, "NO_SHARE");
+    assert_refused(&second, 400, "user_share");
+    assert_false(first.is_done);
+    keeper_signed(w, SESSION_ONE, 0);
+    finish(&first);
+    assert_int_equal(first.status.code, RPC_OK);
 }
 
 static void test_a_share_that_does_not_open_is_the_callers_fault(void **state)
@@ -500,6 +533,9 @@ int main(void)
         TEST_WITH_KEY(test_the_same_share_until_it_is_confirmed),
         TEST_WITH_KEY(test_a_share_is_neither_given_nor_confirmed_before_the_key_is_made),
         TEST(test_a_token_may_come_before_the_event),
+        TEST_WITH_KEY(test_a_callers_key_goes_before_the_configured_one),
+        TEST_WITH_KEY(test_signing_waits_for_the_share_whatever_is_configured),
+        TEST(test_the_keepers_word_goes_to_the_call_that_waits_for_it),
         TEST(test_a_token_alone_is_enough),
         TEST(test_a_refused_token_is_told_and_leaves_no_trace),
         TEST(test_signing_waits_for_the_share),
