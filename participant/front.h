@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The front of a party: between the network (front_link.h) and the keeper (front_pipe.h),
- * without shares and without keys. It learns of sessions by events and polls, hands each attempt to the keeper
- * once, joins, carries messages both ways, reports outcomes, and forgets a session when it ends.
+/* The front of a party: between the network (front_link.h) and the keeper (front_pipe.h), without
+ * shares and without keys. It learns of sessions by events and polls, hands each attempt to the
+ * keeper once, joins, carries messages both ways, reports outcomes, and forgets a session when it
+ * ends.
  * What to do for a session is front_session.h's; this does it.
  *
  * It believes nothing that it carries: the keeper checks intents and messages. The keeper's death

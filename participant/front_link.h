@@ -74,8 +74,8 @@ void front_link_resume(struct front_link *link);
 /* Every message up to the one of |mark| is in the party's memory: the router is told soon. */
 void front_link_handed(struct front_link *link, int64_t mark);
 
-/* A unary call. |done| once, never inside front_link_call, perhaps inside front_link_free; |response|
- * is lent. */
+/* A unary call. |done| once, never inside front_link_call, perhaps inside front_link_free;
+ * |response| is lent. */
 struct front_link_call {
     /* path tells where: mpc.router... or mpc.coordinator... */
     const char *path;
