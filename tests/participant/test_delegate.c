@@ -3,10 +3,12 @@
  * session, forgotten. The delegate is seat 2; the owner is this test. */
 #include "keepers.h"
 
+#include "participant/shares.h"
 #include "participant/store.h"
 #include "party_api.pb-c.h"
 #include "quorate/share.h"
 #include "system/core/ids.h"
+#include "system/core/secret.h"
 #include "system/service/library.h"
 
 #include <setjmp.h>
@@ -262,6 +264,53 @@ static void test_what_is_not_that_share_is_refused(void **state)
     assert_string_equal(lend_sealed(job.session_id, sealed, 3), "NO_SHARE");
 }
 
+/* The record of seat 0's share of the same key, as its keeper reads it. */
+static uint8_t *record_of_seat_0(size_t *len)
+{
+    uint8_t *master = secret_new(32), *record;
+    char error[STORE_ERROR_MAX], account[37];
+    struct shares_params params = {library_ctx(), NULL, NULL, k->seats[0].party_id, 1};
+    struct store_share row;
+    struct vault *vault;
+    struct shares *shares;
+
+    master[0] = 7;
+    params.vault = vault = vault_new(master);
+    assert_int_equal(keepers_stop(k, 0), 0);
+    params.store = store_open(k->seats[0].directory, error);
+    assert_non_null(params.store);
+    shares = shares_new(&params);
+    id_text(account, made.keygen.intent.account);
+    assert_int_equal(store_get_key(params.store, &row, account, made.key_id), STORE_OK);
+    record = shares_unseal(shares, &row, len);
+    assert_non_null(record);
+    store_share_free(&row);
+    shares_free(shares);
+    store_close(params.store);
+    vault_free(vault);
+    secret_free(master);
+    assert_true(keepers_start(k, 0));
+    return record;
+}
+
+static void test_the_share_of_another_party_is_refused(void **state)
+{
+    static uint8_t changed[65536];
+    struct job job = keepers_sign(&made.keygen, made.key_id, with_user, 2);
+    Mpc__PartyApi__V1__UserShare *message =
+        mpc__party_api__v1__user_share__unpack(NULL, made.share_len, made.share);
+    ProtobufCBinaryData own = message->record;
+    size_t len;
+
+    (void)state;
+    message->record.data = record_of_seat_0(&message->record.len);
+    len = mpc__party_api__v1__user_share__pack(message, changed);
+    secret_free(message->record.data);
+    message->record = own;
+    mpc__party_api__v1__user_share__free_unpacked(message, NULL);
+    assert_string_equal(lend(job.session_id, changed, len), "NO_SHARE");
+}
+
 /* As a burn during an earlier loan leaves it. */
 static void bury(uint16_t peer)
 {
@@ -315,6 +364,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_a_share_is_lent_to_its_session_alone),
         cmocka_unit_test(test_a_loan_ends_with_its_session),
         cmocka_unit_test(test_what_is_not_that_share_is_refused),
+        cmocka_unit_test(test_the_share_of_another_party_is_refused),
         cmocka_unit_test(test_a_tombstone_refuses_its_pair_only),
     };
     const struct keepers_options options = {.with_delegate = true};
