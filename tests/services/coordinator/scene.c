@@ -76,6 +76,7 @@ scene_sign(struct harness *h, const struct sign_request *request, struct rpc_sta
     intent.message = &request->message;
     intent.message_len = 1;
     hash_of(hash, request->message);
+    hash[0] ^= request->wrong_hash;
     hex_encode(hash_text, hash, 32);
     list_members(members, list, h);
     q.session_type = "sign";

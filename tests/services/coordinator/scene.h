@@ -14,6 +14,8 @@ struct sign_request {
     /* 0: a minute */
     int64_t life_ms;
     const char *preferred[2];
+    /* the message_hash told is not the message's */
+    bool wrong_hash;
     bool want_tokens;
 };
 

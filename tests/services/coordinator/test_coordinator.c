@@ -282,8 +282,8 @@ static void test_join_tokens_are_used_once(void **state)
     assert_int_equal(status.code, RPC_EXISTS);
     assert_int_equal(scene_join(h, id, "party-2", 0, "short", token).code, RPC_INVALID);
     harness_restart(h);
-    assert_int_equal(scene_join(h, id, "party-1", 0, KEY_A, token).code, RPC_OK);
     assert_int_equal(scene_join(h, id, "party-1", 0, KEY_B, token).code, RPC_EXISTS);
+    assert_int_equal(scene_join(h, id, "party-1", 0, KEY_A, token).code, RPC_OK);
     /* another party's token, no token, a token of another kind */
     q.session_id = id;
     q.party_id = "party-2";
@@ -443,6 +443,21 @@ static void test_a_certificate_of_others_is_refused(void **state)
     h->certificate[h->certificate_len - 1] ^= 1;
     assert_int_equal(scene_report_key(h, id, "party-1", token).code, RPC_INVALID);
     scene_expect(h, id, "failed", "invalid_result");
+    harness_free(h);
+}
+
+static void test_a_certificate_with_other_identities_is_refused(void **state)
+{
+    struct harness *h = harness_new(NULL);
+    char id[ID_TEXT_MAX], token[2048];
+    uint8_t pk[32];
+
+    (void)state;
+    crypto_sign_keypair(pk, h->parties[2].secret); /* the key was made by the one before */
+    harness_make_delegate(h, 2);
+    scene_keygen(h, id, 60000);
+    assert_int_equal(scene_join(h, id, "party-1", 0, KEY_A, token).code, RPC_OK);
+    assert_int_equal(scene_report_key(h, id, "party-1", token).code, RPC_INVALID);
     harness_free(h);
 }
 
@@ -777,6 +792,7 @@ static void test_requests_that_are_not_in_form(void **state)
     Mpc__Coordinator__V1__CreateSessionRequest q =
         MPC__COORDINATOR__V1__CREATE_SESSION_REQUEST__INIT;
     const struct sign_request late = {.message = 1, .life_ms = -1000};
+    const struct sign_request other_hash = {.message = 1, .wrong_hash = true};
     struct rpc_status status;
 
     (void)state;
@@ -788,6 +804,8 @@ static void test_requests_that_are_not_in_form(void **state)
     assert_int_equal(status.code, RPC_INVALID);
     assert_null(scene_sign(h, &late, &status));
     assert_string_equal(status.name, "deadline_passed");
+    assert_null(scene_sign(h, &other_hash, &status));
+    assert_string_equal(status.name, "invalid_intent");
     h->initiator_pk[0] ^= 1;
     assert_null(scene_sign(h, &plain, &status));
     assert_string_equal(status.name, "invalid_intent");
@@ -812,6 +830,7 @@ int main(void)
         cmocka_unit_test(test_a_delegate_hands_in_its_share),
         cmocka_unit_test(test_who_was_waited_for_is_asked_last),
         cmocka_unit_test(test_a_certificate_of_others_is_refused),
+        cmocka_unit_test(test_a_certificate_with_other_identities_is_refused),
         cmocka_unit_test(test_deadlines_end_whatever_waits),
         cmocka_unit_test(test_the_queue_is_fair_and_bounded),
         cmocka_unit_test(test_parties_read_what_they_missed),

@@ -428,6 +428,27 @@ static void test_a_signature_after_a_failure_is_recorded_and_changes_nothing(voi
     assert_false(session_signed(&s, &out, 0, 0));
 }
 
+static void test_results_that_differ_end_the_attempt(void **state)
+{
+    struct session s;
+    struct session_out out;
+    const uint8_t seats[] = {0, 1}, one[32] = {1}, two[32] = {2};
+
+    (void)state;
+    session_init(&s, SESSION_KEYGEN, 2, 2, 4, DEADLINE);
+    session_attempt(&s, &out, seats, ATTEMPT, true);
+    assert_true(session_made(&s, &out, 0, 0, one));
+    assert_true(session_made(&s, &out, 1, 0, two));
+    assert_true(out.attempt_over);
+    assert_int_equal(out.events_n, 0);
+    assert_int_equal(s.status, SESSION_WAITING);
+    /* what was said of that attempt does not count for the next one */
+    session_attempt(&s, &out, seats, ATTEMPT, false);
+    assert_true(session_made(&s, &out, 0, 1, two));
+    assert_true(session_made(&s, &out, 1, 1, two));
+    assert_int_equal(s.status, SESSION_COMPLETED);
+}
+
 static void test_a_stranger_changes_nothing(void **state)
 {
     struct session s, before;
@@ -491,6 +512,7 @@ int main(void)
         cmocka_unit_test(test_keygen_in_all_interleavings),
         cmocka_unit_test(test_a_valid_signature_completes_whatever_attempt_it_is_of),
         cmocka_unit_test(test_a_signature_after_a_failure_is_recorded_and_changes_nothing),
+        cmocka_unit_test(test_results_that_differ_end_the_attempt),
         cmocka_unit_test(test_a_stranger_changes_nothing),
         cmocka_unit_test(test_silent_parties_are_suspect_and_joined_ones_are_not),
         cmocka_unit_test(test_names),
