@@ -500,13 +500,6 @@ static bool is_late_at(struct run *run, const void *arg)
     return run_policy_is_late(run, *(const int64_t *)arg);
 }
 
-void keeper_policy_gone(struct keeper *keeper)
-{
-    int64_t for_ever = INT64_MAX;
-
-    for_each(keeper, is_late_at, &for_ever, retry);
-}
-
 /* Time */
 
 static bool is_over(struct run *run, const void *arg)

@@ -325,6 +325,7 @@ static void hear_policy(struct process *p)
 
     while ((answer = policy_read(p->keeper.policy, &number, &gone)) != POLICY_NONE)
         keeper_policy_answer(&p->keeper, number, answer);
+    /* Without it nothing would be approved; whoever started this keeper starts both again. */
     if (gone)
         (void)fault(p, "the policy's helper has ended");
 }

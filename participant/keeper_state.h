@@ -68,8 +68,6 @@ void keeper_end(struct keeper *keeper);
 /* One request; takes the frame over. */
 void keeper_take(struct keeper *keeper, Mpc__Keeper__V1__ToKeeper *frame);
 void keeper_policy_answer(struct keeper *keeper, uint64_t number, enum policy_answer answer);
-/* The policy's helper is gone: what waits for it is told RETRY. */
-void keeper_policy_gone(struct keeper *keeper);
 /* End what is past its time. Returns how many milliseconds may pass until the next call. */
 int keeper_tick(struct keeper *keeper, int64_t now_ms);
 
