@@ -185,7 +185,9 @@ json_t *api_try(struct api *api, const struct api_call *call, struct trouble *tr
     if (signals_came())
         trouble_set(trouble, "stopped by a signal; what was asked for may still be done");
     else
-        trouble_set(trouble, "cannot ask %s: %s", api->url, curl_easy_strerror(code));
+        trouble_set(trouble,
+                    "the system at %s does not answer (%s); is it running? quorate up starts it",
+                    api->url, curl_easy_strerror(code));
     return NULL;
 }
 

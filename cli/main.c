@@ -15,6 +15,8 @@ const struct command commands[] = {
     {"session", command_session, "show a session, its events, or cancel it"},
     {"parties", command_parties, "show the parties of the pool"},
     {"status", command_status, "is the system ready?"},
+    {"freeze", command_freeze, "order the parties to sign nothing, for an account or anybody"},
+    {"unfreeze", command_unfreeze, "end a freeze"},
     {"verify", command_verify, "check a signature"},
     {"address", command_address, "show the addresses of a public key"},
     {"inspect", command_inspect, "show everything public in a file"},

@@ -18,11 +18,18 @@ void report_add(json_t *object, const char *key, json_t *value)
         exit(refuse("out of memory"));
 }
 
+/* Whoever made the text must not write on the terminal by it. */
+static void put_text(const char *text)
+{
+    for (; *text; text++)
+        putchar((unsigned char)*text < 0x20 || *text == 0x7f ? '?' : *text);
+}
+
 static void put_scalar(const json_t *value)
 {
     switch (json_typeof(value)) {
     case JSON_STRING:
-        printf("%s", json_string_value(value));
+        put_text(json_string_value(value));
         return;
     case JSON_INTEGER:
         printf("%" JSON_INTEGER_FORMAT, json_integer_value(value));
@@ -41,20 +48,25 @@ static bool is_scalar(const json_t *value)
     return !json_is_object(value) && !json_is_array(value);
 }
 
-/* "1, 2, 3" if all are scalars, "none" if there are none. */
-static bool put_flat_array(const json_t *array)
+/* Does it fit on its key's line? */
+static bool is_flat(const json_t *value)
 {
-    for (size_t i = 0; i < json_array_size(array); i++) {
-        if (!is_scalar(json_array_get(array, i)))
+    for (size_t i = 0; i < json_array_size(value); i++) {
+        if (!is_scalar(json_array_get(value, i)))
             return false;
     }
+    return !json_is_object(value);
+}
+
+/* "1, 2, 3", or "none". */
+static void put_flat_array(const json_t *array)
+{
     printf("%s", json_array_size(array) ? "" : "none");
     for (size_t i = 0; i < json_array_size(array); i++) {
         printf("%s", i ? ", " : "");
         put_scalar(json_array_get(array, i));
     }
     printf("\n");
-    return true;
 }
 
 /* Is it a duration, such as "signing_ms": 13.4? */
@@ -65,29 +77,30 @@ static bool is_duration(const char *key, const json_t *value)
     return json_is_real(value) && len > 3 && strcmp(key + len - 3, "_ms") == 0;
 }
 
-static void put_key(const char *key, size_t len, int level)
+/* The number of columns that it took. */
+static int put_key(const char *key, size_t len, int level)
 {
-    int n = printf("%*s", 2 * level, "");
-
-    for (size_t i = 0; i < len; i++, n++)
+    printf("%*s", 2 * level, "");
+    for (size_t i = 0; i < len; i++)
         putchar(key[i] == '_' ? ' ' : key[i]);
-    printf("%*s", KEY_WIDTH - n > 0 ? KEY_WIDTH - n : 1, "");
+    return 2 * level + (int)len;
+}
+
+static void put_blanks(int column)
+{
+    printf("%*s", KEY_WIDTH - column > 0 ? KEY_WIDTH - column : 1, "");
 }
 
 static void put_object(json_t *object, int level);
 
-/* What has no line of its own; |level| is theirs. */
+/* What takes more lines; |level| is theirs. */
 static void put_nested(json_t *value, int level)
 {
-    if (json_is_object(value)) {
-        printf("\n");
+    printf("\n");
+    if (json_is_object(value))
         put_object(value, level);
-        return;
-    }
-    if (put_flat_array(value))
-        return;
     for (size_t i = 0; i < json_array_size(value); i++) {
-        printf("\n");
+        printf("%s", i ? "\n" : "");
         put_object(json_array_get(value, i), level);
     }
 }
@@ -100,13 +113,18 @@ static void put_object(json_t *object, int level)
     json_object_foreach(object, key, value)
     {
         bool unit = is_duration(key, value);
+        int column = put_key(key, strlen(key) - (unit ? 3 : 0), level);
 
-        put_key(key, strlen(key) - (unit ? 3 : 0), level);
-        if (is_scalar(value)) {
+        if (!is_flat(value)) {
+            put_nested(value, level + 1);
+            continue;
+        }
+        put_blanks(column);
+        if (json_is_array(value)) {
+            put_flat_array(value);
+        } else {
             put_scalar(value);
             printf("%s\n", unit ? " ms" : "");
-        } else {
-            put_nested(value, level + 1);
         }
     }
 }

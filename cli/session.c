@@ -97,7 +97,7 @@ static int show_status(const struct api_options *options)
     answer = ready ? api_ask(api, &(struct api_call){"GET", "/api/v1/parties", NULL, NULL}) : NULL;
     api_close(api);
     if (!ready)
-        say("not ready: %s", trouble.text);
+        say("%s", trouble.text);
     json_decref(ready);
     if (!answer)
         return EXIT_REFUSED;

@@ -7,8 +7,10 @@
 #include "library.h"
 #include "report.h"
 
+#include "quorate/address.h"
 #include "quorate/signature.h"
 
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,18 +21,38 @@ struct sign {
     struct api_options api;
     const char *account, *message_hash, *message, *hash, *path, *parties, *key, *wait;
     const char *intent, *intent_signature;
+    /* what is to be signed; not known if the service has to refuse the request */
+    uint8_t digest[32];
+    bool has_digest;
 };
 
-static json_t *hex_of_file(const char *path, struct trouble *trouble)
+/* The file's bytes in hex, and what the parties have to make of them. */
+static json_t *take_message(struct sign *s, struct trouble *trouble)
 {
     struct file file;
     json_t *text;
 
-    if (!file_read(&file, path, QRT_MESSAGE_MAX, trouble))
+    if (!file_read(&file, s->message, QRT_MESSAGE_MAX, trouble))
         return NULL;
+    s->has_digest = true;
+    if (strcmp(s->hash, "sha256") == 0)
+        crypto_hash_sha256(s->digest, file.b, file.len);
+    else
+        qrt_keccak256(s->digest, file.b, file.len);
     text = hex_json(file.b, file.len);
     file_free(&file);
     return text;
+}
+
+static json_t *take_hash(struct sign *s)
+{
+    s->has_digest = hex_decode_exact(s->digest, sizeof s->digest, s->message_hash);
+    return json_string(s->message_hash);
+}
+
+static bool hash_is_known(const char *name)
+{
+    return strcmp(name, "sha256") == 0 || strcmp(name, "keccak256") == 0;
 }
 
 static int check_usage(const struct sign *s)
@@ -41,7 +63,7 @@ static int check_usage(const struct sign *s)
         return refuse_usage("--account is missing or no account id; see quorate sign --help");
     if (!s->message_hash == !s->message)
         return refuse_usage("give one of --message-hash and --message");
-    if (s->message && !s->hash)
+    if (s->message && (!s->hash || !hash_is_known(s->hash)))
         return refuse_usage("--message needs --hash keccak256 or --hash sha256");
     if (s->message_hash && s->hash)
         return refuse_usage("--hash goes with --message; a --message-hash is taken as it is");
@@ -58,10 +80,10 @@ static void add_text(json_t *body, const char *key, const char *text)
         report_add(body, key, json_string(text));
 }
 
-static json_t *make_body(const struct sign *s, struct trouble *trouble)
+static json_t *make_body(struct sign *s, struct trouble *trouble)
 {
     json_t *body = json_object();
-    json_t *message = s->message ? hex_of_file(s->message, trouble) : json_string(s->message_hash);
+    json_t *message = s->message ? take_message(s, trouble) : take_hash(s);
 
     if (!message) {
         json_decref(body);
@@ -78,7 +100,15 @@ static json_t *make_body(const struct sign *s, struct trouble *trouble)
     return body;
 }
 
-/* What came back verifies under the key that came with it. */
+static bool is_what_was_asked(const struct sign *s, const json_t *answer)
+{
+    uint8_t hash[32];
+
+    return s->has_digest && hex_from_json(hash, sizeof hash, answer, "message_hash") &&
+           memcmp(s->digest, hash, sizeof hash) == 0;
+}
+
+/* It verifies under the key that came with it. */
 static bool signature_verifies(const json_t *answer)
 {
     struct library library;
@@ -96,6 +126,15 @@ static bool signature_verifies(const json_t *answer)
          qrt_sig_verify(library.ctx, &sig, &hash, &pk) == QRT_OK;
     library_close(&library);
     return ok;
+}
+
+static bool check_answer(const struct sign *s, const json_t *answer, struct trouble *trouble)
+{
+    if (!is_what_was_asked(s, answer))
+        return trouble_set(trouble,
+                           "the service gave a signature of another message: do not use it");
+    return signature_verifies(answer) ||
+           trouble_set(trouble, "the service gave a signature that does not verify: do not use it");
 }
 
 static int run(struct sign *s)
@@ -118,9 +157,9 @@ static int run(struct sign *s)
     api_close(api);
     if (!answer)
         return EXIT_REFUSED;
-    if (json_object_get(answer, "signature") && !signature_verifies(answer)) {
+    if (json_object_get(answer, "signature") && !check_answer(s, answer, &trouble)) {
         json_decref(answer);
-        return refuse("the service gave a signature that does not verify: do not use it");
+        return refuse("%s", trouble.text);
     }
     return report_print(answer, s->api.json) ? EXIT_DONE : EXIT_REFUSED;
 }

@@ -79,8 +79,6 @@ struct up_party {
 bool up_identity(const struct up_party *party, const uint8_t ca_seed[32], struct trouble *trouble);
 /* identities.json is brought up to date. */
 bool up_identities(const struct up_system *system, struct trouble *trouble);
-/* The seed in the file, made if it is missing. |seed| from secret_alloc. */
-bool up_seed(uint8_t seed[32], const char *path, struct trouble *trouble);
 
 /* up_access.c: what the owner gets. Lent until up_access_free; the key is in guarded memory. */
 struct up_access {

@@ -5,6 +5,7 @@
 
 #include "file.h"
 #include "secret.h"
+#include "seed.h"
 
 #include <errno.h>
 #include <sodium.h>
@@ -46,17 +47,15 @@ static bool one_key(uint8_t key[32], const struct up_system *system, const char 
     char path[PATH_MAX];
 
     up_path(path, system, "keys", name);
-    return up_seed(key, path, trouble);
+    return seed_read_or_make(key, path, trouble);
 }
 
 static void public_text(char out[HEX_KEY], const uint8_t seed[32])
 {
-    uint8_t key[crypto_sign_PUBLICKEYBYTES];
-    uint8_t *secret = secret_alloc(crypto_sign_SECRETKEYBYTES);
+    uint8_t key[32];
 
-    crypto_sign_seed_keypair(key, secret, seed);
+    seed_public(key, seed);
     sodium_bin2hex(out, HEX_KEY, key, sizeof key);
-    secret_free(secret);
 }
 
 static bool make_keys(struct keys *keys, const struct up_system *system, struct trouble *trouble)

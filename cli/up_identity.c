@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Keys of `quorate up` as files, and what the authority says of a party: the certificate of
- * proto/session.proto. */
+/* What the authority of `quorate up` says of a party, the certificate of proto/session.proto: made
+ * with its identity key, and read again for identities.json. */
 #include "up.h"
 
 #include "buffer.h"
@@ -8,9 +8,9 @@
 #include "hex.h"
 #include "report.h"
 #include "secret.h"
+#include "seed.h"
 
 #include <session.pb-c.h>
-#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,61 +18,12 @@
 enum { CERTIFICATE_MAX = 4096, IDENTITIES_MAX = 1 << 20 };
 static const char prefix[] = "quorate/party-certificate/1";
 
-static bool read_seed(uint8_t seed[32], const char *path, struct trouble *trouble)
-{
-    struct file file;
-    char *text;
-    bool ok;
-
-    if (!file_read(&file, path, 128, trouble))
-        return false;
-    text = secret_alloc(file.len + 1);
-    memcpy(text, file.b, file.len);
-    file_free(&file);
-    text[strcspn(text, "\r\n")] = '\0';
-    ok = hex_decode_exact(seed, 32, text);
-    secret_free(text);
-    return ok || trouble_set(trouble, "%s must hold a key of 64 hex digits", path);
-}
-
-bool up_seed(uint8_t seed[32], const char *path, struct trouble *trouble)
-{
-    enum { TEXT = 64 + 2 };
-    char *text;
-    bool ok;
-
-    if (file_exists(path))
-        return read_seed(seed, path, trouble);
-    text = secret_alloc(TEXT);
-    randombytes_buf(seed, 32);
-    sodium_bin2hex(text, TEXT, seed, 32);
-    strcat(text, "\n");
-    ok = file_write_new(path, (const uint8_t *)text, strlen(text), trouble);
-    secret_free(text);
-    return ok;
-}
-
 static uint8_t *pack(const ProtobufCMessage *message, size_t *len)
 {
     uint8_t *b = need(protobuf_c_message_get_packed_size(message) + 1);
 
     *len = protobuf_c_message_pack(message, b);
     return b;
-}
-
-/* Ed25519 over the prefix with its zero byte, then the body. */
-static void sign(uint8_t signature[64], const uint8_t *body, size_t len, const uint8_t ca_seed[32])
-{
-    uint8_t public_key[crypto_sign_PUBLICKEYBYTES];
-    uint8_t *secret = secret_alloc(crypto_sign_SECRETKEYBYTES);
-    struct buffer message = {0};
-
-    crypto_sign_seed_keypair(public_key, secret, ca_seed);
-    buffer_put(&message, prefix, sizeof prefix);
-    buffer_put(&message, body, len);
-    crypto_sign_detached(signature, NULL, message.b, message.len, secret);
-    buffer_free(&message);
-    secret_free(secret);
 }
 
 static uint8_t *make_certificate(size_t *len, const struct up_party *party, uint8_t key[32],
@@ -86,7 +37,7 @@ static uint8_t *make_certificate(size_t *len, const struct up_party *party, uint
     body.role = (char *)(uintptr_t)party->role;
     body.identity_key = (ProtobufCBinaryData){32, key};
     out.body.data = pack(&body.base, &out.body.len);
-    sign(signature, out.body.data, out.body.len, ca_seed);
+    seed_sign(signature, prefix, out.body.data, out.body.len, ca_seed);
     out.signature = (ProtobufCBinaryData){sizeof signature, signature};
     packed = pack(&out.base, len);
     free(out.body.data);
@@ -96,18 +47,16 @@ static uint8_t *make_certificate(size_t *len, const struct up_party *party, uint
 bool up_identity(const struct up_party *party, const uint8_t ca_seed[32], struct trouble *trouble)
 {
     char path[PATH_MAX];
-    uint8_t key[crypto_sign_PUBLICKEYBYTES];
-    uint8_t *seed = secret_alloc(32), *secret = secret_alloc(crypto_sign_SECRETKEYBYTES);
+    uint8_t key[32], *seed = secret_alloc(SEED_BYTES);
     uint8_t *certificate;
     size_t len;
     bool ok;
 
     snprintf(path, sizeof path, "%s/identity.key", party->dir);
-    ok = up_seed(seed, path, trouble);
+    ok = seed_read_or_make(seed, path, trouble);
     if (ok)
-        crypto_sign_seed_keypair(key, secret, seed);
+        seed_public(key, seed);
     secret_free(seed);
-    secret_free(secret);
     snprintf(path, sizeof path, "%s/party.cert", party->dir);
     if (!ok || file_exists(path))
         return ok;

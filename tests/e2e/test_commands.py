@@ -363,8 +363,8 @@ class Inspect(TestCase):
             self.assertNotIn(secret.hex(), text)
 
 
-COMMANDS = ["up", "demo", "account", "sign", "session", "parties", "status", "verify", "address",
-            "inspect", "help", "version"]
+COMMANDS = ["up", "demo", "account", "sign", "session", "parties", "status", "freeze", "unfreeze",
+            "verify", "address", "inspect", "help", "version"]
 ACTIONS = {"account": ["create", "list", "show", "verify"], "session": ["show", "events", "cancel"]}
 
 

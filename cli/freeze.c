@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* "quorate freeze" and "quorate unfreeze": orders of the operator. The order is signed here; the
+ * services only carry it, and every party checks the signature itself. Its serial is the time, so
+ * that of two orders the later one counts. */
+#include "api.h"
+#include "command.h"
+#include "hex.h"
+#include "report.h"
+#include "secret.h"
+#include "seed.h"
+
+#include <ctype.h>
+#include <limits.h>
+#include <session.pb-c.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { REASON_MAX = 1000 };
+static const char prefix[] = "quorate/operator-order/1";
+
+struct freeze {
+    /* "freeze", "unfreeze" */
+    const char *action;
+    struct api_options api;
+    const char *account, *reason, *key;
+    /* |account| in lower case, as the system has it */
+    char id[40];
+};
+
+static int64_t unix_ms(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static uint8_t *make_order(size_t *len, const struct freeze *f, int64_t now)
+{
+    Mpc__Session__V1__OrderBody body = MPC__SESSION__V1__ORDER_BODY__INIT;
+    uint8_t *b;
+
+    body.action = (char *)(uintptr_t)f->action;
+    body.account_id = (char *)(uintptr_t)(f->account ? f->account : "");
+    body.reason = (char *)(uintptr_t)(f->reason ? f->reason : "");
+    body.serial = (uint64_t)now;
+    body.issued_ms = now;
+    b = malloc(mpc__session__v1__order_body__get_packed_size(&body));
+    if (!b)
+        exit(refuse("out of memory"));
+    *len = mpc__session__v1__order_body__pack(&body, b);
+    return b;
+}
+
+/* The request's body, or NULL if the key cannot be read. */
+static json_t *sign_order(const struct freeze *f, int64_t now, struct trouble *trouble)
+{
+    uint8_t *seed = secret_alloc(SEED_BYTES), *order, signature[64];
+    char path[PATH_MAX];
+    json_t *body = NULL;
+    size_t len;
+
+    snprintf(path, sizeof path, "%s/keys/operator.key", api_dir(&f->api));
+    if (seed_read(seed, f->key ? f->key : path, trouble)) {
+        order = make_order(&len, f, now);
+        seed_sign(signature, prefix, order, len, seed);
+        body = json_object();
+        report_add(body, "body", hex_json(order, len));
+        report_add(body, "signature", hex_json(signature, sizeof signature));
+        free(order);
+    }
+    secret_free(seed);
+    return body;
+}
+
+static json_t *make_report(const struct freeze *f, int64_t now)
+{
+    json_t *report = json_object();
+
+    report_add(report, "action", json_string(f->action));
+    report_add(report, "subject", json_string(f->account ? "account" : "system"));
+    if (f->account)
+        report_add(report, "account_id", json_string(f->account));
+    if (f->reason)
+        report_add(report, "reason", json_string(f->reason));
+    report_add(report, "serial", json_integer(now));
+    return report;
+}
+
+static int run(const struct freeze *f)
+{
+    const int64_t now = unix_ms();
+    struct trouble trouble;
+    json_t *body = sign_order(f, now, &trouble), *answer;
+    struct api *api;
+
+    if (!body)
+        return refuse("%s", trouble.text);
+    api = api_open(&f->api);
+    if (!api) {
+        json_decref(body);
+        return EXIT_REFUSED;
+    }
+    answer = api_ask(api, &(struct api_call){"POST", "/api/v1/orders", body, NULL});
+    api_close(api);
+    if (!answer)
+        return EXIT_REFUSED;
+    json_decref(answer);
+    return report_print(make_report(f, now), f->api.json) ? EXIT_DONE : EXIT_REFUSED;
+}
+
+static int command(struct freeze *f, const char *help, char **argv)
+{
+    const struct option_row rows[] = {
+        {"--account", "ID", NULL, &f->account, "this account alone (default: the whole system)"},
+        {"--reason", "TEXT", NULL, &f->reason, "why, for the logs"},
+        {"--key", "FILE", NULL, &f->key,
+         "the operator's key (default: keys/operator.key in --dir)"},
+        API_OPTION_ROWS(f->api),
+    };
+    const struct options options = {f->action, "", help, rows, sizeof rows / sizeof rows[0]};
+    size_t rest_n;
+    enum options_answer answer = options_read(&options, argv, NULL, 0, &rest_n);
+
+    if (answer != OPTIONS_GO)
+        return options_code(answer);
+    if (f->account && !api_is_id(f->account))
+        return refuse_usage("%s is no account id (a UUID)", f->account);
+    for (size_t i = 0; f->account && i < sizeof f->id - 1 && f->account[i]; i++)
+        f->id[i] = (char)tolower((unsigned char)f->account[i]);
+    f->account = f->account ? f->id : NULL;
+    if (f->reason && strlen(f->reason) > REASON_MAX)
+        return refuse_usage("--reason is longer than %d bytes", REASON_MAX);
+    return run(f);
+}
+
+int command_freeze(char **argv)
+{
+    struct freeze f = {.action = "freeze"};
+
+    return command(
+        &f,
+        "Order the parties to sign nothing for an account, or for anybody. The order is\n"
+        "signed by the operator's key; the parties obey it, whatever the services say,\n"
+        "until an unfreeze.",
+        argv);
+}
+
+int command_unfreeze(char **argv)
+{
+    struct freeze f = {.action = "unfreeze"};
+
+    return command(&f,
+                   "End the freeze of an account, or that of the whole system. An account that is\n"
+                   "frozen itself stays so when the system's freeze ends.",
+                   argv);
+}
