@@ -203,11 +203,6 @@ size_t pool_live_n(const struct pool *pool)
     return n;
 }
 
-void pool_forget_listing(struct pool *pool)
-{
-    pool->listed_ms -= POOL_GRACE_MS;
-}
-
 bool pool_is_able(const struct pool_party *party)
 {
     return party && party->is_live && party->capacity > 0;

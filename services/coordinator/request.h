@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The fields of CreateSession, checked against each other and against the intent. Pure: what parties
- * are there does not matter here. */
+/* The fields of CreateSession, checked against each other and against the intent. Pure: what
+ * parties are there does not matter here. */
 #ifndef COORDINATOR_REQUEST_H
 #define COORDINATOR_REQUEST_H
 

@@ -19,8 +19,8 @@ struct store_session {
 };
 void store_session_free(struct store_session *session);
 
-/* Every session that has not ended, oldest first; numbers that only late reports exceed; the orders in force.
- */
+/* Every session that has not ended, oldest first; numbers that only late reports exceed; the
+ * orders in force. */
 struct store_load {
     size_t sessions_n;
     struct store_session *sessions;

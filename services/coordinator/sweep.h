@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What time does: attempts and sessions that are over, waits that ran out, parties that did not come
- * back, old sessions deleted. One timer. */
+/* What time does: attempts and sessions that are over, waits that ran out, parties that did not
+ * come back, old sessions deleted. One timer. */
 #ifndef COORDINATOR_SWEEP_H
 #define COORDINATOR_SWEEP_H
 

@@ -34,32 +34,50 @@ static void publish_event(struct rpc_call *call, const ProtobufCMessage *request
     rpc_reply(call, &m.base);
 }
 
-static void send_presence(struct harness *h, bool snapshot)
-{
-    Mpc__Router__V1__PresenceBatch m = MPC__ROUTER__V1__PRESENCE_BATCH__INIT;
+struct presence_list {
+    Mpc__Router__V1__PresenceBatch message;
     Mpc__Router__V1__Presence presences[PARTIES], *list[PARTIES];
     Mpc__Router__V1__Party parties[PARTIES];
+};
 
-    m.snapshot = snapshot;
-    m.presences = list;
+static void list_presence(struct presence_list *out, struct harness *h, bool snapshot)
+{
+    mpc__router__v1__presence_batch__init(&out->message);
+    out->message.snapshot = snapshot;
+    out->message.presences = out->list;
     for (size_t i = 0; i < PARTIES; i++) {
         struct party *p = &h->parties[i];
 
         if (p->capacity == UINT32_MAX) /* the router does not know it */
             continue;
-        mpc__router__v1__presence__init(&presences[i]);
-        mpc__router__v1__party__init(&parties[i]);
-        parties[i].party_id = p->id;
-        parties[i].role = (char *)(uintptr_t)p->role;
-        parties[i].capacity = p->capacity;
-        parties[i].load = p->load;
-        parties[i].live = p->is_live;
-        presences[i].party = &parties[i];
-        presences[i].certificate = p->certificate;
-        presences[i].boot_id = (ProtobufCBinaryData){16, p->boot_id};
-        list[m.n_presences++] = &presences[i];
+        mpc__router__v1__presence__init(&out->presences[i]);
+        mpc__router__v1__party__init(&out->parties[i]);
+        out->parties[i].party_id = p->id;
+        out->parties[i].role = (char *)(uintptr_t)p->role;
+        out->parties[i].capacity = p->capacity;
+        out->parties[i].load = p->load;
+        out->parties[i].live = p->is_live;
+        out->presences[i].party = &out->parties[i];
+        out->presences[i].certificate = p->certificate;
+        out->presences[i].boot_id = (ProtobufCBinaryData){16, p->boot_id};
+        out->list[out->message.n_presences++] = &out->presences[i];
     }
-    rpc_send(h->presence, &m.base);
+}
+
+static void send_presence(struct harness *h, bool snapshot)
+{
+    struct presence_list list;
+
+    list_presence(&list, h, snapshot);
+    rpc_send(h->presence, &list.message.base);
+}
+
+void harness_was_present(struct harness *h, int64_t ago_ms)
+{
+    struct presence_list list;
+
+    list_presence(&list, h, true);
+    pool_update(h->c->pool, &list.message, clock_unix_ms() - ago_ms);
 }
 
 static void presence_gone(struct rpc_call *call, void *arg)

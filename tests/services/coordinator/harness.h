@@ -64,6 +64,8 @@ void harness_run_until(struct harness *h, bool (*holds)(struct harness *h, const
 /* Tell the coordinator what |h->parties| say now, and wait until it knows. */
 void harness_tell_presence(struct harness *h);
 
+/* The pool takes a whole list of |h->parties| as if it had come |ago_ms| before now. */
+void harness_was_present(struct harness *h, int64_t ago_ms);
 /* Party |i| has a delegate's certificate from now on. */
 void harness_make_delegate(struct harness *h, size_t i);
 

@@ -302,3 +302,17 @@ void scene_log(struct harness *h, const char *session_id, char *out, size_t size
             (size_t)snprintf(out + len, size - len, "%s%s", i ? " " : "", r->events[i]->event_type);
     mpc__coordinator__v1__list_session_events_response__free_unpacked(r, NULL);
 }
+
+void scene_cancel(struct harness *h, const char *session_id, enum rpc_code expected)
+{
+    Mpc__Coordinator__V1__CancelSessionRequest q =
+        MPC__COORDINATOR__V1__CANCEL_SESSION_REQUEST__INIT;
+    Mpc__Coordinator__V1__CancelSessionResponse *r;
+    struct rpc_status status;
+
+    q.session_id = (char *)(uintptr_t)session_id;
+    r = harness_call(h, "CancelSession", &q.base, RESPONSE(cancel_session), &status);
+    assert_int_equal(status.code, expected);
+    if (r)
+        mpc__coordinator__v1__cancel_session_response__free_unpacked(r, NULL);
+}

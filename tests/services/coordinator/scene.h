@@ -51,6 +51,7 @@ Mpc__Coordinator__V1__GetSessionStatusResponse *
 scene_status(struct harness *h, const char *session_id, uint32_t wait_s);
 void scene_expect(struct harness *h, const char *session_id, const char *status,
                   const char *error_code);
+void scene_cancel(struct harness *h, const char *session_id, enum rpc_code expected);
 /* The event log in one line: "session_created party_joined ...". */
 void scene_log(struct harness *h, const char *session_id, char *out, size_t size);
 
