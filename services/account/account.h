@@ -6,7 +6,8 @@
  * accounts, certificates, audit log (store.h). What it says of an address rests on the certificate
  * that all parties signed and that it verified itself.
  *
- * One loop, one thread. A request in progress is an operation on the heap that ends exactly once. */
+ * One loop, one thread. A request in progress is an operation on the heap that ends exactly
+ * once. */
 #ifndef ACCOUNT_ACCOUNT_H
 #define ACCOUNT_ACCOUNT_H
 
