@@ -142,7 +142,8 @@ function act(rule, message, about) {
   switch (rule.action) {
   case 'hold': hold(about, () => post(message)); break;
   case 'drop': break;
-  case 'duplicate': for (let i = 0; i < 3; i++) post(message); break;
+  case 'duplicate': for (let i = 0; i < 3; i++) post(message);
+    break;
   case 'alter': post({ ...message, one: altered(one, rule) }); break;
   case 'alter_and_pass': post({ ...message, one: altered(one, rule) }, () => post(message)); break;
   case 'redirect': if (other) post({ ...message, one: { ...one, to: [other] } }); break;
