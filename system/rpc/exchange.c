@@ -72,6 +72,16 @@ static void begin_socket(struct rpc_call *call)
         rpc_call_fail(call, status);
 }
 
+/* "/..." or "*". HTTP/2 says it for the schemes http and https only, but there may be others. */
+static bool is_target(const char *path)
+{
+    for (const char *c = path; *c; c++) {
+        if (*c <= ' ' || *c >= 0x7f || *c == '#')
+            return false;
+    }
+    return path[0] == '/' || strcmp(path, "*") == 0;
+}
+
 static bool choose_form(struct rpc_call *call)
 {
     const struct routes *routes = &call->conn->server->routes;
@@ -82,6 +92,10 @@ static bool choose_form(struct rpc_call *call)
             rpc_error(RPC_EXHAUSTED, "head_too_large", "the request's header fields are too large");
         status.http = 431;
         rpc_call_fail(call, status);
+        return false;
+    }
+    if (!is_target(call->path)) {
+        rpc_call_fail(call, rpc_error(RPC_INVALID, "bad_request", "the target must be a path"));
         return false;
     }
     if (grpc_is_type(call, head_get(&call->head, "content-type")))
