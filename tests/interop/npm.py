@@ -9,7 +9,8 @@ import sys
 import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-BUILD = os.environ["INTEROP_BUILD"]
+# Who installs nothing needs no place for it.
+BUILD = os.environ.get("INTEROP_BUILD", "")
 PLACE = os.path.join(BUILD, "npm")
 MODULES = os.path.join(PLACE, "node_modules")
 LIMIT = 300
