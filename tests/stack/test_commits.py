@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Durable commits on one signature's way: three at most, and none at a party."""
+import contextlib
+import os
+import sqlite3
+import unittest
+
+from support import Stack, TestCase, together
+
+N = 100
+# What is noted in passing (joins, late reports, presence) is written in time, by a commit of its
+# own now and then. One more commit for each signature would be ten times as much.
+IN_PASSING = N // 10
+
+
+class Commits(TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.stack = Stack()
+        cls.id = cls.stack.create()["account_id"]
+        cls.sign()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.stack.close()
+
+    @classmethod
+    def sign(cls):
+        answer = cls.stack.sign(cls.id)
+        assert answer.status == 200, answer
+
+    def commits(self):
+        return {name: self.stack.metrics(name)["quorate_db_commits_total"]
+                for name in ("account-service", "session-coordinator")}
+
+    def difference(self, before):
+        return {name: value - before[name] for name, value in self.commits().items()}
+
+    def test_one_after_the_other(self):
+        before = self.commits()
+        for _ in range(N):
+            self.sign()
+        made = self.difference(before)
+        self.assertLessEqual(made["account-service"], N + IN_PASSING, made)
+        self.assertLessEqual(made["session-coordinator"], 2 * N + IN_PASSING, made)
+        self.assertGreaterEqual(sum(made.values()), 3 * N, "results that nobody made durable")
+
+    def test_signatures_at_one_time_share_commits(self):
+        before = self.commits()
+        together(16, lambda i: [self.sign() for _ in range(N // 16)])
+        self.assertLess(sum(self.difference(before).values()), 2 * N)
+
+    def test_parties_write_nothing(self):
+        with contextlib.ExitStack() as stack:
+            stores = [stack.enter_context(contextlib.closing(self.store(name)))
+                      for name in self.stack.parties()]
+            before = [self.version(store) for store in stores]
+            together(8, lambda i: self.sign())
+            self.assertEqual([self.version(store) for store in stores], before)
+            self.stack.create()
+            self.assertTrue(all(self.version(store) > version
+                                for store, version in zip(stores, before)), "a keygen writes")
+
+    def store(self, name):
+        path = os.path.join(self.stack.env(name)["DATA_DIR"], "party.db")
+        return sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+
+    @staticmethod
+    def version(store):
+        """Another number after every commit of anybody else."""
+        return store.execute("PRAGMA data_version").fetchone()[0]
+
+
+if __name__ == "__main__":
+    unittest.main()
