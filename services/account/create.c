@@ -232,16 +232,16 @@ static void forgotten(void *arg, enum db_result result)
     struct create *op = ((struct store_forget *)arg)->owner;
 
     (void)result; /* a row that stays is given up by create_resume */
-    create_free(op);
+    create_end(op, op->refusal);
 }
 
-/* Nothing was started: no account. */
+/* Nothing was started: no account, and the caller hears of it when the row is gone. */
 static void give_up(struct create *op, struct rpc_status status)
 {
-    fail(op, status);
+    op->refusal = status;
     op->forget.owner = op;
     memcpy(op->forget.account_id, op->account.account_id, sizeof op->forget.account_id);
-    db_submit(op->s->db, DB_LAZY, store_forget, forgotten, &op->forget);
+    db_submit(op->s->db, DB_DURABLE, store_forget, forgotten, &op->forget);
 }
 
 static void create_session(struct create *op);

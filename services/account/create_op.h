@@ -33,6 +33,7 @@ struct create {
     struct store_insert insert;
     struct store_finish finish;
     struct store_forget forget;
+    struct rpc_status refusal;
 };
 
 /* |call| NULL: nobody waits. */

@@ -4,6 +4,7 @@
 #include "services/account/sessions.h"
 
 #include "services/account/await.h"
+#include "services/account/lookup.h"
 #include "services/account/request.h"
 #include "system/core/buffer.h"
 
@@ -40,12 +41,18 @@ void sessions_get(struct rpc_call *call, const ProtobufCMessage *request, void *
         await_session(service, id, wait * 1000, rpc_trace(call), end);
 }
 
-static void pass(struct rpc_call *call, struct rpc_channel *to, struct rpc_request request)
+static void ask(struct rpc_call *call, struct rpc_channel *to, struct rpc_request request)
 {
     request.deadline_ms = PASS_MS;
     request.trace = rpc_trace(call);
-    request.arg = call;
     rpc_start(to, &request);
+}
+
+/* The answer goes to the caller as it comes. */
+static void pass(struct rpc_call *call, struct rpc_channel *to, struct rpc_request request)
+{
+    request.arg = call;
+    ask(call, to, request);
 }
 
 static void events_come(void *arg, const struct rpc_status *status,
@@ -105,14 +112,78 @@ void sessions_events(struct rpc_call *call, const ProtobufCMessage *request, voi
                               .done = events_come});
 }
 
+/* A change that was made elsewhere: it stands in the audit log before the caller hears of it. */
+struct change {
+    struct account_service *s;
+    struct rpc_call *call;
+    /* an own copy of the answer */
+    ProtobufCMessage *answer;
+    char session_id[ID_TEXT_MAX];
+    struct store_audit audit;
+};
+
+static struct change *change_new(struct account_service *s, struct rpc_call *call,
+                                 const char *action)
+{
+    struct change *change = mem_new(1, sizeof *change);
+
+    *change = (struct change){.s = s, .call = call};
+    change->audit = (struct store_audit){.owner = change,
+                                         .caller = rpc_caller(call),
+                                         .action = action,
+                                         .account_id = "",
+                                         .session_id = change->session_id,
+                                         .outcome = "done",
+                                         .trace_id = rpc_trace(call)};
+    return change;
+}
+
+static void change_free(struct change *change)
+{
+    if (change->answer)
+        protobuf_c_message_free_unpacked(change->answer, NULL);
+    free(change);
+}
+
+static void change_audited(void *arg, enum db_result result)
+{
+    struct change *change = ((struct store_audit *)arg)->owner;
+
+    if (result == DB_OK)
+        rpc_reply(change->call, change->answer);
+    else
+        rpc_fail(change->call, lookup_database_fault(change->s));
+    change_free(change);
+}
+
+/* |answer| is copied. */
+static void change_done(struct change *change, const ProtobufCMessage *answer)
+{
+    size_t len = protobuf_c_message_get_packed_size(answer);
+    uint8_t *b = mem_new(len + 1, 1);
+
+    protobuf_c_message_pack(answer, b);
+    change->answer = protobuf_c_message_unpack(answer->descriptor, NULL, len, b);
+    free(b);
+    if (!change->answer)
+        qrt_panic(__FILE__, __LINE__);
+    db_submit(change->s->db, DB_DURABLE, store_audit, change_audited, &change->audit);
+}
+
+static void change_fail(struct change *change, const struct rpc_status *status)
+{
+    rpc_fail(change->call, *status);
+    change_free(change);
+}
+
 static void cancelled(void *arg, const struct rpc_status *status, const ProtobufCMessage *response)
 {
     const Mpc__Coordinator__V1__CancelSessionResponse *r = (const void *)response;
 
     if (status->code == RPC_OK && r->session)
-        rpc_reply(arg, &r->session->base);
+        change_done(arg, &r->session->base);
     else
-        rpc_fail(arg, *status);
+        change_fail(arg, status);
 }
 
 void sessions_cancel(struct rpc_call *call, const ProtobufCMessage *request, void *service)
@@ -121,20 +192,20 @@ void sessions_cancel(struct rpc_call *call, const ProtobufCMessage *request, voi
     const Mpc__Account__V1__CancelSessionRequest *in = (const void *)request;
     Mpc__Coordinator__V1__CancelSessionRequest q =
         MPC__COORDINATOR__V1__CANCEL_SESSION_REQUEST__INIT;
-    char id[ID_TEXT_MAX];
+    struct change *change = change_new(s, call, "session_cancel");
     struct rpc_status status;
 
-    if (!request_id(id, in->session_id, "session_id", &status)) {
-        rpc_fail(call, status);
+    if (!request_id(change->session_id, in->session_id, "session_id", &status)) {
+        change_fail(change, &status);
         return;
     }
-    q.session_id = id;
-    pass(
-        call, s->coordinator,
+    q.session_id = change->session_id;
+    ask(call, s->coordinator,
         (struct rpc_request){.path = "mpc.coordinator.v1.SessionCoordinator/CancelSession",
                              .message = &q.base,
                              .response = &mpc__coordinator__v1__cancel_session_response__descriptor,
-                             .done = cancelled});
+                             .done = cancelled,
+                             .arg = change});
 }
 
 static void parties_come(void *arg, const struct rpc_status *status,
@@ -191,11 +262,11 @@ static void order_taken(void *arg, const struct rpc_status *status,
     Mpc__Account__V1__SubmitOrderResponse r = MPC__ACCOUNT__V1__SUBMIT_ORDER_RESPONSE__INIT;
 
     if (status->code != RPC_OK) {
-        rpc_fail(arg, *status);
+        change_fail(arg, status);
         return;
     }
     r.seq = in->seq;
-    rpc_reply(arg, &r.base);
+    change_done(arg, &r.base);
 }
 
 void orders_submit(struct rpc_call *call, const ProtobufCMessage *request, void *service)
@@ -212,12 +283,13 @@ void orders_submit(struct rpc_call *call, const ProtobufCMessage *request, void 
             request_hex(&order.signature.len, in->signature, 64, "signature", &status);
     if (order.signature.data) {
         q.order = &order;
-        pass(call, s->coordinator,
-             (struct rpc_request){.path = "mpc.coordinator.v1.SessionCoordinator/SubmitOrder",
-                                  .message = &q.base,
-                                  .response =
-                                      &mpc__coordinator__v1__submit_order_response__descriptor,
-                                  .done = order_taken});
+        ask(call, s->coordinator,
+            (struct rpc_request){.path = "mpc.coordinator.v1.SessionCoordinator/SubmitOrder",
+                                 .message = &q.base,
+                                 .response =
+                                     &mpc__coordinator__v1__submit_order_response__descriptor,
+                                 .done = order_taken,
+                                 .arg = change_new(s, call, "order")});
     } else {
         rpc_fail(call, status);
     }
