@@ -18,7 +18,9 @@ HOLD, ENDLESS = b"\x12\x04hold", b"\x28\xe8\x07"  # text "hold"; size 1000, coun
 
 
 class Http2(wire.ServerCase):
-    options = {"streams": 50, "header": 8192, "body": 100000, "bytes": 1000000}
+    # No limit of time may help the others.
+    options = {"streams": 50, "header": 8192, "body": 100000, "bytes": 1000000,
+               "request_ms": 600000}
 
     def connect(self):
         return H2(self.server)

@@ -429,6 +429,56 @@ static void test_call_outlives_the_server(void **state)
     close_world(&w);
 }
 
+struct shelf {
+    struct rpc_call *call[8];
+    unsigned n;
+};
+
+static void shelve(struct rpc_call *call, const ProtobufCMessage *request, void *service)
+{
+    struct shelf *shelf = service;
+
+    (void)request;
+    shelf->call[shelf->n++] = call;
+}
+
+static const struct rpc_method shelving[] = {
+    {"test.echo.Echo/Shelve", &test__echo__request__descriptor, &test__echo__response__descriptor,
+     false, shelve, 0, 0},
+    {NULL, NULL, NULL, false, NULL, 0, 0},
+};
+
+/* A caller who resets his calls gets no more of them at a time than one who waits. */
+static void test_reset_calls_count_until_they_are_finished(void **state)
+{
+    const struct rpc_limits limits = {.streams_max = 4};
+    Test__Echo__Request request = TEST__ECHO__REQUEST__INIT;
+    struct shelf shelf = {.n = 0};
+    struct rpc_pending *pending;
+    struct world w;
+    struct fate fate;
+
+    (void)state;
+    open_world(&w, &limits);
+    rpc_server_add(w.server, shelving, NULL, &shelf);
+    for (unsigned i = 0; i < 4; i++) {
+        pending = start(&w, &fate, "test.echo.Echo/Shelve", &request, 60000);
+        while (shelf.n < i + 1)
+            turn(&w);
+        rpc_cancel(pending);
+        while (!rpc_is_cancelled(shelf.call[i]))
+            turn(&w);
+    }
+    start(&w, &fate, "test.echo.Echo/Say", &request, 300);
+    until_done(&fate);
+    assert_int_not_equal(fate.status.code, RPC_OK);
+    for (unsigned i = 0; i < 4; i++)
+        rpc_fail(shelf.call[i], rpc_error(RPC_CANCELLED, "gone", "gone"));
+    assert_int_equal(say(&w, "test.echo.Echo/Say", "again").status.code, RPC_OK);
+    assert_int_equal(shelf.n, 4);
+    close_world(&w);
+}
+
 static void note_cancel(struct rpc_call *call, void *arg)
 {
     (void)call;
@@ -498,6 +548,7 @@ int main(void)
         cmocka_unit_test(test_stop_waits_for_calls),
         cmocka_unit_test(test_stop_ends_what_does_not_end),
         cmocka_unit_test(test_call_outlives_the_server),
+        cmocka_unit_test(test_reset_calls_count_until_they_are_finished),
         cmocka_unit_test(test_late_cancel_callback),
         cmocka_unit_test(test_listen_says_what_is_wrong),
     };
