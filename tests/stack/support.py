@@ -106,9 +106,21 @@ class Stack:
     def close(self):
         try:
             code = self.stop()
+            faults = self.sanitizer_reports()
         finally:
             self.remove()
         assert code == 0, f"quorate up ended with {code}"
+        assert not faults, faults
+
+    def sanitizer_reports(self):
+        """What the sanitizers of such a build said of any process."""
+        found = ""
+        for name in os.listdir(os.path.join(self.dir, "log")):
+            text = self.log(name[:-len(".log")]) if name.endswith(".log") else ""
+            at = re.search(r"ERROR: \w+Sanitizer|: runtime error: ", text)
+            if at:
+                found += name + ":\n" + text[max(0, at.start() - 200):at.start() + 3000]
+        return found
 
     # --- processes ---
 

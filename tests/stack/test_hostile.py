@@ -21,6 +21,11 @@ LOSSES = [("drop", SIGN[0]), ("drop", SIGN[3]), ("alter", SIGN[1]), ("alter", SI
           ("redirect", SIGN[2]), ("alter", KEYGEN[3])]
 
 
+def takes_away(action, what):
+    """Broadcasts between three that are redirected reach everybody all the same."""
+    return action in HARMFUL and not (action == "redirect" and what[0] == 1 and what[2] == 0)
+
+
 class Hostile(TestCase):
     @classmethod
     def setUpClass(cls):
@@ -105,7 +110,8 @@ class Hostile(TestCase):
 
     def test_what_is_lost_once_is_made_up_for(self):
         """The next attempt is not touched."""
-        every = [(action, what) for action in HARMFUL for what in SIGN + KEYGEN]
+        every = [(action, what) for action in HARMFUL for what in SIGN + KEYGEN
+                 if takes_away(action, what)]
         for action, what in every if LONG else LOSSES:
             with self.subTest(action=action, what=what):
                 done, answer = self.hostility(what, action, attempt=0)
@@ -124,7 +130,7 @@ class Hostile(TestCase):
             for what in SIGN + KEYGEN if LONG else (SIGN[3],):
                 with self.subTest(action=action, what=what):
                     done, answer = self.hostility(what, action)
-                    self.assertFalse(done, answer)
+                    self.assertEqual(done, not takes_away(action, what), answer)
 
     def test_everything_at_once(self):
         """All messages, all actions, one after the other."""
