@@ -70,6 +70,14 @@ QRT_API QRT_MUST enum qrt_err qrt_certificate_open(struct qrt_key_certificate *o
                                                    const struct qrt_ctx *ctx, const uint8_t *b,
                                                    size_t len);
 
+/* Is this the key that a keygen intent asked for? QRT_OK: these parties in these seats, this
+ * threshold, and the run of one of the intent's attempts. QRT_E_RECORD_CERTIFICATE: another key, even
+ * if the same parties made it, so that nobody on the way can pass off one key for another;
+ * QRT_E_INTENT_FORMAT: no intent. Whether somebody signed the intent is for qrt_intent_verify. */
+QRT_API QRT_MUST enum qrt_err
+qrt_certificate_check_intent(const struct qrt_key_certificate *certificate,
+                             const struct qrt_ctx *ctx, const uint8_t *intent, size_t len);
+
 /* The identity key and signature of |index|; NULL if it is neither party nor dealer. */
 QRT_API const struct qrt_cert_row *
 qrt_certificate_row(const struct qrt_key_certificate *certificate, uint16_t index);
