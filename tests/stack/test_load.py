@@ -10,7 +10,7 @@ import uuid
 
 from support import (HASH, LONG, Stack, TestCase, change_env, signature_is_valid, together, until)
 
-KEYGENS, SIGNATURES = (50, 500) if LONG else (8, 100)
+KEYGENS, SIGNATURES = (50, 500) if LONG else (16, 200)
 OVERLOAD_S, RECOVERY_S, SAMPLES = 120, 10, 50
 
 
@@ -142,16 +142,16 @@ class Overload(TestCase):
         before = self.latency()
         capacity = self.capacity()
         counts, threads = self.drive(2 * capacity)
-        stopped = time.monotonic()
+        end = time.monotonic() + RECOVERY_S
         for t in threads:
             t.join()
-        drained = time.monotonic() - stopped
         self.assertLessEqual(set(counts), {200, 429, 504}, counts)
-        threading.Event().wait(max(0, RECOVERY_S - drained))
-        after = self.latency()
-        print(f"capacity {capacity:.0f}/s, {dict(counts)}, drained in {drained:.1f} s, median "
-              f"{before * 1000:.1f} ms before, {after * 1000:.1f} ms after", flush=True)
-        self.assertLess(after, 2 * before + 0.01)
+        after = [self.latency()]
+        while after[-1] > 2 * before and time.monotonic() < end:
+            after.append(self.latency())
+        print(f"capacity {capacity:.0f}/s, {dict(counts)}, median {before * 1000:.1f} ms before, then "
+              + ", ".join(f"{x * 1000:.1f}" for x in after), flush=True)
+        self.assertLessEqual(after[-1], 2 * before)
         self.assertEqual(self.stack.burned(), [])
 
 
