@@ -23,8 +23,7 @@ struct read {
 
 static void read_free(struct read *read)
 {
-    free(read->get.certificate);
-    free(read->get.user_share);
+    store_get_free(&read->get);
     free(read);
 }
 

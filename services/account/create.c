@@ -142,7 +142,7 @@ void create_fail(struct create *op, const char *code, const char *text)
 /* The key, its certificate and the user's share, if all of it is in order. */
 static bool take_key(struct create *op, const Mpc__Coordinator__V1__GetSessionStatusResponse *r)
 {
-    if (!roster_take_key(&op->account, op->s, r))
+    if (!roster_take_key(&op->account, op->s, &r->certificate, &op->intent))
         return false;
     op->certificate = mem_copy(r->certificate.data, r->certificate.len);
     op->certificate_len = r->certificate.len;
@@ -325,6 +325,17 @@ static void keep_selected(struct create *op, const ProtobufCMessage *response)
         qrt_panic(__FILE__, __LINE__);
 }
 
+/* From here on a restart knows what the key has to be. */
+static void asked(void *arg, enum db_result result)
+{
+    struct create *op = ((struct store_intent *)arg)->owner;
+
+    if (result == DB_OK)
+        create_session(op);
+    else
+        create_end(op, lookup_database_fault(op->s));
+}
+
 static void selected(void *arg, const struct rpc_status *status, const ProtobufCMessage *response)
 {
     struct create *op = arg;
@@ -335,13 +346,17 @@ static void selected(void *arg, const struct rpc_status *status, const ProtobufC
         give_up(op, *status);
         return;
     }
-    if (!roster_take(&op->account, members, op->s, r->members, r->n_members)) {
-        give_up(op, rpc_error(RPC_IMPOSSIBLE, "party_not_certified",
-                              "a selected party has no certificate of the operator's authority"));
+    if (!roster_take(&op->account, members, op->s, &op->req, r)) {
+        give_up(op, rpc_error(RPC_IMPOSSIBLE, "parties_not_fit",
+                              "the selected parties are not certified, or not those asked for"));
         return;
     }
     if (!op->is_own_intent) {
-        intent_of_keygen(&op->intent, op->s, &op->account, members);
+        if (!intent_of_keygen(&op->intent, op->s, &op->account, members)) {
+            give_up(op, rpc_error(RPC_IMPOSSIBLE, "parties_not_fit",
+                                  "two of the selected parties have one identity key"));
+            return;
+        }
     } else if (!seats_members(&op->own_intent, members)) {
         give_up(op, rpc_error(RPC_INVALID, "invalid_intent",
                               "intent must seat the participants as 1 to threshold_n, each with the"
@@ -349,7 +364,9 @@ static void selected(void *arg, const struct rpc_status *status, const ProtobufC
         return;
     }
     keep_selected(op, response);
-    create_session(op);
+    op->asked = (struct store_intent){
+        .owner = op, .account = &op->account, .intent = op->intent.b, .intent_len = op->intent.len};
+    db_submit(op->s->db, DB_DURABLE, store_intent, asked, &op->asked);
 }
 
 static void select_parties(struct create *op)

@@ -31,6 +31,7 @@ struct create {
     uint64_t started_us;
     unsigned wait_s;
     struct store_insert insert;
+    struct store_intent asked;
     struct store_finish finish;
     struct store_forget forget;
     struct rpc_status refusal;

@@ -14,8 +14,6 @@
 /* Between two looks for a session that is just being made. */
 enum { LOOK_MS = 100 };
 
-static void find_session(struct create *op);
-
 struct look {
     struct create *op;
     uv_timer_t timer;
@@ -30,7 +28,7 @@ static void look_again(uv_timer_t *timer)
 {
     struct look *look = timer->data;
 
-    find_session(look->op);
+    create_again(look->op);
     uv_close((uv_handle_t *)timer, look_closed);
 }
 
@@ -39,7 +37,8 @@ static bool has_time(const struct create *op)
     return op->call && clock_steady_us() - op->started_us < (uint64_t)op->wait_s * 1000000;
 }
 
-/* No session yet. A caller waits for the request that is making it; without one, there is none. */
+/* No session yet. A caller waits for the request that is making it; without one, there is none: the
+ * process that would have made it is gone. */
 static void not_found(struct create *op)
 {
     struct look *look;
@@ -113,10 +112,15 @@ static void read_again(void *arg, enum db_result result)
     struct create *op = get->owner;
 
     if (result == DB_OK) {
+        free(op->user_share);
+        signed_intent_free(&op->intent);
+        op->account = get->account;
         op->user_share = get->user_share;
         op->user_share_len = get->user_share_len;
+        op->intent = (struct signed_intent){.b = get->intent, .len = get->intent_len};
+        get->user_share = get->intent = NULL;
     }
-    free(get->certificate);
+    store_get_free(get);
     free(get);
     go_on(op);
 }
@@ -135,5 +139,5 @@ void create_resume(struct account_service *s, const struct account *account)
     struct create *op = create_new(s, NULL);
 
     op->account = *account;
-    go_on(op);
+    create_again(op);
 }

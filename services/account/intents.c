@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Making, signing and checking intents. Fields in the order of intent.h; an intent that we made and
- * that does not encode is a bug. */
+/* Making, signing and checking intents. Fields in the order of intent.h. */
 #include "services/account/intents.h"
 
 #include "system/core/buffer.h"
@@ -16,17 +15,18 @@ void signed_intent_free(struct signed_intent *intent)
     *intent = (struct signed_intent){0};
 }
 
-static void seal(struct signed_intent *out, const struct account_service *s,
+static bool seal(struct signed_intent *out, const struct account_service *s,
                  struct qrt_intent *intent)
 {
     size_t cap = qrt_intent_size(intent);
 
     out->b = mem_new(cap, 1);
     if (qrt_intent_encode(intent, out->b, cap, &out->len) != QRT_OK)
-        qrt_panic(__FILE__, __LINE__);
+        return false;
     qrt_intent_sign(out->signature, s->ctx, out->b, out->len, s->initiator);
     memcpy(out->initiator, s->initiator + 32, sizeof out->initiator);
     out->deadline_ms = (int64_t)intent->deadline * 1000;
+    return true;
 }
 
 static struct qrt_intent plain(const struct account *account, uint8_t operation, unsigned wait_s)
@@ -49,7 +49,7 @@ static struct qrt_intent plain(const struct account *account, uint8_t operation,
     return intent;
 }
 
-void intent_of_keygen(struct signed_intent *out, const struct account_service *s,
+bool intent_of_keygen(struct signed_intent *out, const struct account_service *s,
                       const struct account *account, const struct intent_member *members)
 {
     struct qrt_intent intent = plain(account, QRT_OP_KEYGEN, s->keygen_wait_s);
@@ -59,7 +59,7 @@ void intent_of_keygen(struct signed_intent *out, const struct account_service *s
         intent.parties[i] = members[i].index;
         memcpy(intent.idk[i], members[i].idk, 32);
     }
-    seal(out, s, &intent);
+    return seal(out, s, &intent);
 }
 
 static bool is_named(const struct request_sign *req, const char *party_id)
@@ -70,7 +70,7 @@ static bool is_named(const struct request_sign *req, const char *party_id)
     return req->parties_n == 0;
 }
 
-void intent_of_sign(struct signed_intent *out, const struct account_service *s,
+bool intent_of_sign(struct signed_intent *out, const struct account_service *s,
                     const struct account *account, const struct request_sign *req)
 {
     struct qrt_intent intent = plain(account, QRT_OP_SIGN, s->sign_wait_s);
@@ -84,7 +84,7 @@ void intent_of_sign(struct signed_intent *out, const struct account_service *s,
     intent.digest = (uint8_t)req->digest;
     intent.message = req->message;
     intent.message_len = (uint32_t)req->message_len;
-    seal(out, s, &intent);
+    return seal(out, s, &intent);
 }
 
 static bool refuse(struct rpc_status *status, const char *text)

@@ -27,10 +27,11 @@ struct intent_member {
     uint8_t idk[32];
 };
 
-void intent_of_keygen(struct signed_intent *out, const struct account_service *s,
+/* False if the values make no intent: two members with one identity key, say. */
+bool intent_of_keygen(struct signed_intent *out, const struct account_service *s,
                       const struct account *account, const struct intent_member *members);
 /* Allowed are all parties of the account, or those that |req| names. */
-void intent_of_sign(struct signed_intent *out, const struct account_service *s,
+bool intent_of_sign(struct signed_intent *out, const struct account_service *s,
                     const struct account *account, const struct request_sign *req);
 
 /* Take a caller's own, hex, and give its decoded form, which leads into |out->b|. False with

@@ -229,6 +229,8 @@ static bool read_message(struct request_sign *out, const char *text, const char 
         return REFUSE(status, "message_encoding must be hex, base64 or utf8");
     if (!out->message)
         return false;
+    if (out->message_len == 0)
+        return REFUSE(status, "message is empty: there is nothing to sign");
     if (out->digest == QRT_DIGEST_LOCAL && out->message_len != 32)
         return REFUSE(status, "message must be a hash of 32 bytes (64 hex digits) unless hash says"
                               " how to hash it");

@@ -13,6 +13,22 @@ static bool is_certified(struct identity *out, const Mpc__Session__V1__Member *m
            strcmp(out->party_id, member->party_id) == 0;
 }
 
+static bool is_asked_for(const struct request_create *req, const struct identity *identity)
+{
+    for (size_t i = 0; i < req->parties_n; i++)
+        if (strcmp(req->parties[i], identity->party_id) == 0)
+            return true;
+    return req->parties_n == 0 && strcmp(identity->role, "temporary") != 0;
+}
+
+static bool is_seated(const struct account *account, const struct identity *identity)
+{
+    for (size_t i = 0; i < account->parties_n; i++)
+        if (strcmp(account->parties[i].id, identity->party_id) == 0)
+            return true;
+    return false;
+}
+
 static void seat(struct account *account, const struct identity *identity, uint16_t index)
 {
     struct account_party *party = &account->parties[account->parties_n++];
@@ -22,52 +38,36 @@ static void seat(struct account *account, const struct identity *identity, uint1
 }
 
 bool roster_take(struct account *account, struct intent_member *out,
-                 const struct account_service *s, Mpc__Session__V1__Member **members, size_t n)
+                 const struct account_service *s, const struct request_create *req,
+                 const Mpc__Coordinator__V1__SelectPartiesResponse *selected)
 {
     struct identity identity;
+    size_t delegates = 0;
 
-    if (n != account->n)
+    if (selected->n_members != account->n)
         return false;
     account->parties_n = 0;
-    for (size_t i = 0; i < n; i++) {
-        if (members[i]->index != i + 1 || !is_certified(&identity, members[i], s->ca_key))
+    for (size_t i = 0; i < selected->n_members; i++) {
+        const Mpc__Session__V1__Member *member = selected->members[i];
+
+        if (member->index != i + 1 || !is_certified(&identity, member, s->ca_key) ||
+            !is_asked_for(req, &identity) || is_seated(account, &identity))
             return false;
+        delegates += strcmp(identity.role, "delegate") == 0;
         out[i].index = (uint16_t)(i + 1);
         crypto_hash_sha256(out[i].idk, identity.key, sizeof identity.key);
         seat(account, &identity, out[i].index);
     }
-    return true;
-}
-
-static bool signers_are_members(struct account *account, const struct account_service *s,
-                                const struct qrt_key_certificate *key,
-                                const Mpc__Coordinator__V1__GetSessionStatusResponse *end)
-{
-    struct identity identity;
-
-    if (end->n_members != key->n)
-        return false;
-    account->parties_n = 0;
-    for (size_t i = 0; i < end->n_members; i++) {
-        const Mpc__Session__V1__Member *member = end->members[i];
-        const struct qrt_cert_row *row = qrt_certificate_row(key, (uint16_t)member->index);
-
-        if (!row || !is_certified(&identity, member, s->ca_key) ||
-            memcmp(row->idpk, identity.key, sizeof identity.key) != 0)
-            return false;
-        seat(account, &identity, (uint16_t)member->index);
-    }
-    return true;
+    return delegates == (req->delegate ? 1 : 0) || (req->parties_n && !req->delegate);
 }
 
 bool roster_take_key(struct account *account, const struct account_service *s,
-                     const Mpc__Coordinator__V1__GetSessionStatusResponse *end)
+                     const ProtobufCBinaryData *certificate, const struct signed_intent *intent)
 {
     struct qrt_key_certificate key;
 
-    if (qrt_certificate_open(&key, s->ctx, end->certificate.data, end->certificate.len) != QRT_OK ||
-        key.n != account->n || key.t != account->t || key.dealers_n != 0 || key.epoch != 0 ||
-        !signers_are_members(account, s, &key, end))
+    if (qrt_certificate_open(&key, s->ctx, certificate->data, certificate->len) != QRT_OK ||
+        qrt_certificate_check_intent(&key, s->ctx, intent->b, intent->len) != QRT_OK)
         return false;
     memcpy(account->pk.b, key.pk, sizeof account->pk.b);
     memcpy(account->cc, key.cc, sizeof account->cc);

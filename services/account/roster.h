@@ -9,14 +9,16 @@
 #include "services/account/intents.h"
 #include "system/access/identity.h"
 
-/* Members as they were selected for a keygen: certified under their names, indices 1 to n, each
- * once. Fills the account's parties and what the intent says of them. */
+/* Members as they were selected for a keygen: certified under their names, indices 1 to n, nobody
+ * twice, those that the request names if it names any, and one delegate exactly if it asks for
+ * one. Fills the account's parties and what the intent says of them. */
 bool roster_take(struct account *account, struct intent_member *out,
-                 const struct account_service *s, Mpc__Session__V1__Member **members, size_t n);
+                 const struct account_service *s, const struct request_create *req,
+                 const Mpc__Coordinator__V1__SelectPartiesResponse *selected);
 
-/* The end of a keygen: the certificate verifies, has the account's shape, and its signers are the
- * certified members. Fills the account's key and parties. */
+/* The end of a keygen: this certificate is of the key that |intent| asked for, whose seats were
+ * taken by roster_take. Fills the account's key. */
 bool roster_take_key(struct account *account, const struct account_service *s,
-                     const Mpc__Coordinator__V1__GetSessionStatusResponse *end);
+                     const ProtobufCBinaryData *certificate, const struct signed_intent *intent);
 
 #endif

@@ -355,8 +355,10 @@ static bool prepare(struct sign *op, struct rpc_status *status)
     hex_encode(op->message_hash, op->hash.b, sizeof op->hash.b);
     if (op->intent_text[0])
         return take_own_intent(op, status);
-    intent_of_sign(&op->intent, op->s, account, &op->req);
-    return true;
+    if (intent_of_sign(&op->intent, op->s, account, &op->req))
+        return true;
+    *status = rpc_error(RPC_INTERNAL, "internal", "the request makes no intent");
+    return false;
 }
 
 static void account_found(void *arg, const struct account *account, const struct rpc_status *status)

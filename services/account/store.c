@@ -6,6 +6,7 @@
 #include "system/core/clock.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 const char *const store_migrations[] = {
@@ -14,7 +15,7 @@ const char *const store_migrations[] = {
     "  account_id TEXT PRIMARY KEY, user_id TEXT NOT NULL, session_id TEXT NOT NULL,"
     "  trace_id TEXT NOT NULL, status TEXT NOT NULL, t INTEGER NOT NULL, n INTEGER NOT NULL,"
     "  has_user_share INTEGER NOT NULL, created_ms BIGINT NOT NULL, pk BLOB, cc BLOB, keyid BLOB,"
-    "  error_code TEXT, error TEXT, certificate BLOB, user_share BLOB,"
+    "  error_code TEXT, error TEXT, intent BLOB, certificate BLOB, user_share BLOB,"
     "  idempotency_key TEXT UNIQUE, request_hash BLOB);"
     "CREATE INDEX accounts_by_user ON accounts (user_id, account_id);"
     "CREATE INDEX accounts_by_status ON accounts (status, account_id);"
@@ -31,7 +32,7 @@ const char *const store_migrations[] = {
 #define COLUMNS                                                                                    \
     "account_id, user_id, session_id, trace_id, status, t, n, has_user_share, created_ms, pk, cc," \
     " keyid, error_code, error"
-enum { COLUMN_CERTIFICATE = 14, COLUMN_USER_SHARE = 15 };
+enum { COLUMN_CERTIFICATE = 14, COLUMN_USER_SHARE = 15, COLUMN_INTENT = 16 };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -211,16 +212,27 @@ enum db_result store_insert(struct db_tx *tx, void *arg)
     return read_parties(tx, &job->account);
 }
 
+enum db_result store_intent(struct db_tx *tx, void *arg)
+{
+    const struct store_intent *job = arg;
+    const struct db_value row[] = {db_blob(job->intent, job->intent_len),
+                                   db_text(job->account->account_id)};
+    enum db_result r =
+        db_exec(tx, "UPDATE accounts SET intent = $1 WHERE account_id = $2", row, COUNT(row), NULL);
+
+    return r == DB_OK ? write_parties(tx, job->account) : r;
+}
+
 enum db_result store_session(struct db_tx *tx, void *arg)
 {
     const struct store_session *job = arg;
-    const struct account *account = job->account;
-    const struct db_value row[] = {db_text(account->session_id), db_text(account->account_id)};
-    enum db_result r = db_exec(
-        tx, "UPDATE accounts SET session_id = $1 WHERE account_id = $2 AND status = 'pending'", row,
-        COUNT(row), NULL);
+    const struct db_value row[] = {db_text(job->account->session_id),
+                                   db_text(job->account->account_id)};
 
-    return r == DB_OK ? write_parties(tx, account) : r;
+    return db_exec(tx,
+                   "UPDATE accounts SET session_id = $1 WHERE account_id = $2"
+                   " AND status = 'pending'",
+                   row, COUNT(row), NULL);
 }
 
 static enum db_result finish_row(struct db_tx *tx, const struct store_finish *job, int64_t *changed)
@@ -262,8 +274,6 @@ enum db_result store_finish(struct db_tx *tx, void *arg)
 
     if (r == DB_OK && changed == 0)
         return DB_REFUSED;
-    if (r == DB_OK && account->parties_n)
-        r = write_parties(tx, account);
     return r == DB_OK ? write_audit(tx, &audit) : r;
 }
 
@@ -271,11 +281,15 @@ enum db_result store_forget(struct db_tx *tx, void *arg)
 {
     const struct store_forget *job = arg;
     const struct db_value id = db_text(job->account_id);
+    int64_t changed = 0;
+    enum db_result r = db_exec(tx,
+                               "DELETE FROM accounts WHERE account_id = $1 AND status = 'pending'"
+                               " AND session_id = ''",
+                               &id, 1, &changed);
 
-    return db_exec(tx,
-                   "DELETE FROM accounts WHERE account_id = $1 AND status = 'pending'"
-                   " AND session_id = ''",
-                   &id, 1, NULL);
+    if (r != DB_OK || changed == 0)
+        return r;
+    return db_exec(tx, "DELETE FROM account_parties WHERE account_id = $1", &id, 1, NULL);
 }
 
 static uint8_t *blob_copy(size_t *len, const struct db_row *row, int column)
@@ -283,6 +297,13 @@ static uint8_t *blob_copy(size_t *len, const struct db_row *row, int column)
     const uint8_t *b = db_get_blob(row, column, len);
 
     return *len ? mem_copy(b, *len) : NULL;
+}
+
+void store_get_free(struct store_get *get)
+{
+    free(get->certificate);
+    free(get->user_share);
+    free(get->intent);
 }
 
 struct found {
@@ -300,6 +321,7 @@ static bool take_account(const struct db_row *row, void *arg)
     if (job->want_blobs) {
         job->certificate = blob_copy(&job->certificate_len, row, COLUMN_CERTIFICATE);
         job->user_share = blob_copy(&job->user_share_len, row, COLUMN_USER_SHARE);
+        job->intent = blob_copy(&job->intent_len, row, COLUMN_INTENT);
     }
     return false;
 }
@@ -310,8 +332,9 @@ enum db_result store_get(struct db_tx *tx, void *arg)
     struct found found = {.job = job};
     const struct db_value id = db_text(job->account_id);
     enum db_result r = db_query(
-        tx, "SELECT " COLUMNS ", certificate, user_share FROM accounts WHERE account_id = $1", &id,
-        1, take_account, &found);
+        tx,
+        "SELECT " COLUMNS ", certificate, user_share, intent FROM accounts WHERE account_id = $1",
+        &id, 1, take_account, &found);
 
     if (r != DB_OK)
         return r;

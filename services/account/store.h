@@ -75,7 +75,17 @@ struct store_insert {
 };
 db_work store_insert;
 
-/* A pending account learns which session makes its key, and with whom. */
+/* What a pending account asks for and of whom: durable before anybody else hears of it, because the
+ * certificate is checked against it at the end. */
+struct store_intent {
+    void *owner;
+    const struct account *account;
+    const uint8_t *intent;
+    size_t intent_len;
+};
+db_work store_intent;
+
+/* A pending account learns which session makes its key. */
 struct store_session {
     void *owner;
     const struct account *account;
@@ -101,17 +111,19 @@ struct store_forget {
 };
 db_work store_forget;
 
-/* DB_REFUSED: unknown. |certificate| and |user_share| are heap, the caller's, only if asked for. */
+/* DB_REFUSED: unknown. The blobs are heap, the caller's, only if asked for. */
 struct store_get {
     void *owner;
     char account_id[ID_TEXT_MAX];
     bool want_blobs;
     /* out */
     struct account account;
-    uint8_t *certificate, *user_share;
-    size_t certificate_len, user_share_len;
+    uint8_t *certificate, *user_share, *intent;
+    size_t certificate_len, user_share_len, intent_len;
 };
 db_work store_get;
+/* Frees the blobs. */
+void store_get_free(struct store_get *get);
 
 /* A page of accounts, ordered by account id. */
 struct store_list {

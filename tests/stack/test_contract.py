@@ -169,7 +169,9 @@ class Contract(TestCase):
         self.assertTrue(signature_is_valid(body))
 
     def test_malformed_fields_of_a_signature_are_400_and_named(self):
-        bad = [({}, "message"), ({"message": "11"}, "message"), ({"message": HASH + "1"}, "message"),
+        bad = [({}, "message"), ({"message": "0x", "hash": "sha256"}, "message"),
+               ({"message": "", "hash": "sha256", "message_encoding": "utf8"}, "message"),
+               ({"message": "11"}, "message"), ({"message": HASH + "1"}, "message"),
                ({"message": "zz" * 32}, "message"), ({"message": 5}, "message"),
                ({"message": HASH, "hash": "md5"}, "hash"),
                ({"message": HASH, "message_encoding": "rot13"}, "message_encoding"),

@@ -6,12 +6,13 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <cmocka.h>
 
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <cmocka.h>
 
 #define ID "0f8fad5b-d9cb-469f-a165-70867728950e"
 #define HASH "1111111111111111111111111111111111111111111111111111111111111111"
@@ -171,6 +172,21 @@ static void test_a_bare_hash_has_32_bytes(void **state)
     assert_sign_refused(&in, "message");
 }
 
+static void test_an_empty_message_is_refused(void **state)
+{
+    static const char *const rows[][2] = {{"hex", "0x"}, {"base64", "="}, {"hex", ""}};
+
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        Mpc__Account__V1__SignRequest in = plain_sign();
+
+        in.hash = "sha256";
+        in.message_encoding = (char *)rows[i][0];
+        in.message = (char *)rows[i][1];
+        assert_sign_refused(&in, "message");
+    }
+}
+
 static void test_messages_of_every_encoding(void **state)
 {
     static const char *const rows[][2] = {{"hex", "616263"}, {"base64", "YWJj"}, {"utf8", "abc"}};
@@ -239,6 +255,7 @@ int main(void)
         cmocka_unit_test(test_thresholds_out_of_range_are_named),
         cmocka_unit_test(test_a_user_key_goes_with_a_delegate_only),
         cmocka_unit_test(test_a_bare_hash_has_32_bytes),
+        cmocka_unit_test(test_an_empty_message_is_refused),
         cmocka_unit_test(test_messages_of_every_encoding),
         cmocka_unit_test(test_malformed_fields_of_a_signature_are_named),
         cmocka_unit_test(test_a_malformed_account_of_a_session_is_said_in_the_contracts_words),

@@ -6,13 +6,14 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <cmocka.h>
 
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include <cmocka.h>
 
 struct place {
     char dir[64];
@@ -67,8 +68,11 @@ static struct account add(struct place *p, const char *user)
 {
     struct store_insert job = {.account = pending(user), .idempotency_key = ""};
     struct store_session session = {.account = &job.account};
+    struct store_intent intent = {
+        .account = &job.account, .intent = (const uint8_t *)"DKI1", .intent_len = 4};
 
     assert_int_equal(insert(p, &job), DB_OK);
+    assert_int_equal(db_run(p->db, DB_DURABLE, store_intent, &intent), DB_OK);
     id_new(job.account.session_id);
     assert_int_equal(db_run(p->db, DB_DURABLE, store_session, &session), DB_OK);
     return job.account;
@@ -102,6 +106,8 @@ static void test_a_pending_account_has_no_key(void **state)
     assert_null(job.certificate);
     assert_int_equal(job.account.parties_n, 3);
     assert_string_equal(job.account.parties[2].id, "party-3");
+    assert_memory_equal(job.intent, "DKI1", 4);
+    store_get_free(&job);
 }
 
 static void test_an_account_is_finished_once(void **state)
@@ -123,7 +129,7 @@ static void test_an_account_is_finished_once(void **state)
     assert_int_equal(job.account.status, ACCOUNT_ACTIVE);
     assert_memory_equal(job.account.pk.b, a.pk.b, 33);
     assert_memory_equal(job.certificate, "DKK1", 4);
-    free(job.certificate);
+    store_get_free(&job);
 }
 
 static void test_an_idempotency_key_stands_for_one_request(void **state)
