@@ -333,18 +333,28 @@ static void skip_empty_lines(struct h1 *h1)
 
     while (n < 8 && n + 1 < h1->in.len && h1->in.b[n] == '\r' && h1->in.b[n + 1] == '\n')
         n += 2;
+    if (!n)
+        return;
     buffer_drop(&h1->in, n);
+    h1->seen = 0;
+    h1->conn->head_since_ms = 0;
 }
 
 static void wait_for_head(struct h1 *h1)
 {
     struct conn *conn = h1->conn;
+    const char *fault;
     size_t len;
 
-    if (!h1->seen)
-        skip_empty_lines(h1);
+    /* Each time: the two bytes of an empty line may come one by one. */
+    skip_empty_lines(h1);
     if (!h1->in.len)
         return;
+    fault = h1_first_fault(h1->in.b[0]);
+    if (fault) {
+        refuse(h1, bad_request(fault));
+        return;
+    }
     if (!conn->head_since_ms) {
         conn->head_since_ms = conn_now(conn);
         conn_wake_by(conn, conn->head_since_ms + conn->server->limits.request_ms);

@@ -195,6 +195,8 @@ class Http1(wire.ServerCase):
                 b"Content-Length: %d\r\n\r\n" % len(body)) + body
         for i in range(len(text)):
             s.sendall(text[i:i + 1])
+            # An answer to somebody else: this byte has been read alone.
+            self.server.get("/health")
         self.assertEqual(json.loads(wire.read_response(s)[2])["text"], "slowly")
 
     def test_chunked_body_with_trailers_and_next_request(self):
