@@ -114,7 +114,18 @@ function unary(name, call, callback) {
   if (rule && rule.action === 'twice') client[name](call.request, metadata, () => {});
   if (rule && rule.action === 'delay_reply')
     answer = (...result) => hold({ method: name, ...about }, () => passed(callback)(...result));
+  if (rule && rule.action === 'lie')
+    answer = (error, reply) => passed(callback)(error, reply && lie(reply, rule));
   client[name](call.request, metadata, { deadline: call.getDeadline() }, answer);
+}
+
+// What a service that was broken into could say instead.
+function lie(reply, rule) {
+  const said = { ...reply };
+  if (rule.certificate && reply.certificate.length)
+    said.certificate = Buffer.from(rule.certificate, 'base64');
+  if (rule.repeat) said.members = reply.members.map((m) => ({ ...reply.members[0], index: m.index }));
+  return said;
 }
 
 // |message| = { from, metadata, one }

@@ -331,11 +331,11 @@ def signature_is_valid(answer):
 
 class Proxy:
     """proxy.mjs before the router or the coordinator (|which|) of a prepared directory, where the
-    parties find it instead."""
+    parties, or those in |callers|, find it instead."""
     names = {"router": ("message-router", "ROUTER_ADDR"),
              "coordinator": ("session-coordinator", "COORDINATOR_ADDR")}
 
-    def __init__(self, which, directory):
+    def __init__(self, which, directory, callers=()):
         process, variable = self.names[which]
         upstream = "127.0.0.1:" + read_env(os.path.join(directory, process + ".env"))["GRPC_PORT"]
         self.process = subprocess.Popen(
@@ -345,7 +345,8 @@ class Proxy:
         ports = json.loads(self.process.stdout.readline())
         self.control = ports["control"]
         for name in [f[:-4] for f in os.listdir(directory) if f.endswith(".env")]:
-            if name.startswith("party-") or name == "server-party-api":
+            if name in callers or (not callers and
+                                   (name.startswith("party-") or name == "server-party-api")):
                 change_env(directory, name, **{variable: f"127.0.0.1:{ports['grpc']}"})
 
     def ask(self, method, path, body=None):
