@@ -343,12 +343,18 @@ static void skip_empty_lines(struct h1 *h1)
 static void wait_for_head(struct h1 *h1)
 {
     struct conn *conn = h1->conn;
+    const char *fault;
     size_t len;
 
     /* Each time: the two bytes of an empty line may come one by one. */
     skip_empty_lines(h1);
     if (!h1->in.len)
         return;
+    fault = h1_first_fault(h1->in.b[0]);
+    if (fault) {
+        refuse(h1, bad_request(fault));
+        return;
+    }
     if (!conn->head_since_ms) {
         conn->head_since_ms = conn_now(conn);
         conn_wake_by(conn, conn->head_since_ms + conn->server->limits.request_ms);

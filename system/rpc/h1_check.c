@@ -32,6 +32,14 @@ static bool is_token(uint8_t c)
     return c && strchr("!#$%&'*+-.^_`|~", c);
 }
 
+/* 0x16 begins a TLS handshake; CR may begin an empty line. */
+const char *h1_first_fault(uint8_t first)
+{
+    if (first == 0x16)
+        return "this port speaks plain text, not TLS";
+    return is_token(first) || first == '\r' ? NULL : "this is no HTTP request";
+}
+
 static const char *request_line_fault(const uint8_t *b, size_t len)
 {
     const uint8_t *first = memchr(b, ' ', len);

@@ -2,6 +2,7 @@
 /* Heads: where they end, however they arrive, and every byte that must not be in them. */
 #include "system/rpc/h1_check.h"
 
+#include <ctype.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -86,6 +87,19 @@ static void test_end_is_found_in_any_pieces(void **state)
     }
 }
 
+static void test_first_byte(void **state)
+{
+    (void)state;
+    for (int c = 0; c < 256; c++) {
+        const char *said = h1_first_fault((uint8_t)c);
+
+        assert_int_equal(!said, c == '\r' || (c && strchr("!#$%&'*+-.^_`|~", c)) ||
+                                    (c < 128 && isalnum(c)));
+        if (said)
+            assert_int_equal(c == 0x16, strstr(said, "TLS") != NULL);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -94,6 +108,7 @@ int main(void)
         cmocka_unit_test(test_every_changed_byte),
         cmocka_unit_test(test_bytes_of_names_and_targets),
         cmocka_unit_test(test_end_is_found_in_any_pieces),
+        cmocka_unit_test(test_first_byte),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
