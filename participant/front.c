@@ -137,6 +137,7 @@ static void take_stats(struct front *front, const Mpc__Keeper__V1__Stats *stats)
     metric_set(m->burned, (int64_t)stats->burned);
     metric_set(m->presignatures, (int64_t)stats->presignatures);
     metric_set(m->signatures, (int64_t)stats->signatures);
+    metric_set(m->signatures_online, (int64_t)stats->signatures_online);
     metric_set(m->failures, (int64_t)stats->failures);
 }
 
@@ -381,6 +382,8 @@ static void make_metrics(struct front_metrics *m)
         metric_new(METRIC_GAUGE, "quorate_party_presignatures", NULL, "Presignatures in the pool.");
     m->signatures = metric_new(METRIC_COUNTER, "quorate_party_signatures_total", NULL,
                                "Signatures that this party ended.");
+    m->signatures_online = metric_new(METRIC_COUNTER, "quorate_party_signatures_online_total", NULL,
+                                      "Of these: with a presignature, in one round.");
     m->failures =
         metric_new(METRIC_COUNTER, "quorate_party_failures_total", NULL, "Runs that failed here.");
 }

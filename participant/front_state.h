@@ -12,7 +12,8 @@ enum { FRONT_SHARE_KEY_BYTES = 32 };
 
 struct front_metrics {
     struct metric *running, *kept, *sent, *resent, *received, *reports, *refused;
-    struct metric *shares, *dropped, *burned, *presignatures, *signatures, *failures;
+    struct metric *shares, *dropped, *burned, *presignatures, *signatures, *signatures_online,
+        *failures;
 };
 
 struct front {

@@ -418,6 +418,7 @@ static void take_stats(struct keeper *keeper)
     stats.burned = atomic_load(&keeper->counts.burned);
     stats.presignatures = presigs_count(keeper->presigs);
     stats.signatures = atomic_load(&keeper->counts.signatures);
+    stats.signatures_online = atomic_load(&keeper->counts.signatures_online);
     stats.failures = atomic_load(&keeper->counts.failures);
     frame.reply_case = MPC__KEEPER__V1__FROM_KEEPER__REPLY_STATS;
     frame.stats = &stats;
@@ -534,6 +535,7 @@ int keeper_tick(struct keeper *keeper, int64_t now_ms)
     if (now_ms - keeper->expired_ms >= EXPIRE_EVERY_MS) {
         keeper->expired_ms = now_ms;
         intake_expire(keeper->intake, now_ms);
+        presigs_expire(keeper->presigs, clock_steady_us());
         delegate_expire(keeper->delegate, now_ms);
     }
     idle = keeper->runs == NULL;

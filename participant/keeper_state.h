@@ -26,7 +26,7 @@
 struct run;
 
 struct keeper_counts {
-    atomic_uint_fast64_t dropped, burned, signatures, failures;
+    atomic_uint_fast64_t dropped, burned, signatures, signatures_online, failures;
 };
 
 struct keeper {

@@ -7,6 +7,7 @@
 #include "quorate/certificate.h"
 #include "system/core/buffer.h"
 #include "system/core/clock.h"
+#include "system/core/ids.h"
 #include "system/core/log.h"
 
 #include <stdio.h>
@@ -305,6 +306,8 @@ static void made_signature(struct run *run)
     outcome.outcome_case = MPC__KEEPER__V1__OUTCOME__OUTCOME_SIGNATURE;
     outcome.signature = &signature;
     atomic_fetch_add(&run->keeper->counts.signatures, 1);
+    if (run->protocol == QRT_ONLINE)
+        atomic_fetch_add(&run->keeper->counts.signatures_online, 1);
     emit(run->keeper, &outcome);
     log_success(run, "signed");
 }
@@ -314,6 +317,7 @@ static void made_presignature(struct run *run)
     Mpc__Coordinator__V1__PresignOutcome made = MPC__COORDINATOR__V1__PRESIGN_OUTCOME__INIT;
     outcome_message outcome = outcome_for(run);
     uint8_t id[32];
+    char text[65];
 
     if (!run_keep_presignature(run, id)) {
         failed(run);
@@ -323,7 +327,10 @@ static void made_presignature(struct run *run)
     outcome.outcome_case = MPC__KEEPER__V1__OUTCOME__OUTCOME_PRESIGNATURE;
     outcome.presignature = &made;
     emit(run->keeper, &outcome);
-    log_success(run, "presignature made");
+    hex_encode(text, id, sizeof id);
+    log_event(LOG_INFO, "presignature made", LOG_S("session", run->setup->session_id),
+              LOG_S("trace", run->setup->trace_id), LOG_S("presignature", text),
+              LOG_I("ms", ms_since_begin(run)));
 }
 
 static void done(struct run *run)

@@ -4,6 +4,7 @@
 #include "participant/presigs.h"
 
 #include "system/core/buffer.h"
+#include "system/core/clock.h"
 #include "system/core/secret.h"
 
 #include <pthread.h>
@@ -13,7 +14,7 @@
 
 struct presigs {
     pthread_mutex_t lock;
-    size_t pool;
+    size_t pool, n;
     struct presig *first;
 };
 
@@ -105,6 +106,16 @@ bool presigs_has_room(struct presigs *presigs, const uint8_t place[32])
     return n < presigs->pool;
 }
 
+static struct presig *unlink_one(struct presigs *presigs, struct presig **at)
+{
+    struct presig *presig = *at;
+
+    *at = presig->next;
+    presig->next = NULL;
+    presigs->n--;
+    return presig;
+}
+
 /* Unlink the first that fits; |id| NULL: any. */
 static struct presig *unlink_at(struct presigs *presigs, const uint8_t *id, const uint8_t place[32])
 {
@@ -113,9 +124,7 @@ static struct presig *unlink_at(struct presigs *presigs, const uint8_t *id, cons
 
         if (memcmp(presig->place, place, 32) != 0 || (id && memcmp(presig->id, id, 32) != 0))
             continue;
-        *at = presig->next;
-        presig->next = NULL;
-        return presig;
+        return unlink_one(presigs, at);
     }
     return NULL;
 }
@@ -127,10 +136,14 @@ void presigs_put(struct presigs *presigs, struct presig *presig)
     pthread_mutex_lock(&presigs->lock);
     if (count_at(presigs, presig->place) >= presigs->pool)
         oldest = unlink_at(presigs, NULL, presig->place);
+    else if (presigs->n >= PRESIGS_MAX)
+        oldest = unlink_one(presigs, &presigs->first);
     while (*at)
         at = &(*at)->next;
     presig->next = NULL;
+    presig->made_us = clock_steady_us();
     *at = presig;
+    presigs->n++;
     pthread_mutex_unlock(&presigs->lock);
     presig_free(oldest);
 }
@@ -145,13 +158,20 @@ struct presig *presigs_take(struct presigs *presigs, const uint8_t id[32], const
     return presig;
 }
 
+void presigs_expire(struct presigs *presigs, uint64_t now_us)
+{
+    pthread_mutex_lock(&presigs->lock);
+    while (presigs->first && presigs->first->made_us + PRESIGS_LIFE_US <= now_us)
+        presig_free(unlink_one(presigs, &presigs->first));
+    pthread_mutex_unlock(&presigs->lock);
+}
+
 size_t presigs_count(struct presigs *presigs)
 {
-    size_t n = 0;
+    size_t n;
 
     pthread_mutex_lock(&presigs->lock);
-    for (const struct presig *p = presigs->first; p; p = p->next)
-        n++;
+    n = presigs->n;
     pthread_mutex_unlock(&presigs->lock);
     return n;
 }

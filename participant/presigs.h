@@ -11,6 +11,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* In all, whatever the places; and how long. A minute more than the coordinator gives them out. */
+enum { PRESIGS_MAX = 1024 };
+#define PRESIGS_LIFE_US (UINT64_C(3660) * 1000 * 1000)
+
 struct presigs;
 
 /* Guarded |record|; the holder's, until presigs_put or presig_free. */
@@ -19,6 +23,8 @@ struct presig {
     uint8_t id[32];
     /* key id, signers and their boot ids, path */
     uint8_t place[32];
+    /* steady clock, when it came into the pool */
+    uint64_t made_us;
     uint8_t *record;
     size_t len;
 };
@@ -34,10 +40,13 @@ void presigs_free(struct presigs *presigs);
 /* What a presignature for this invitation is filed under. */
 void presigs_place(uint8_t place[32], const struct permit *permit);
 bool presigs_has_room(struct presigs *presigs, const uint8_t place[32]);
-/* Takes |presig| over; the oldest of its place goes if there is no room. */
+/* Takes |presig| over; the oldest of its place, or of all, goes if there is
+ * no room. */
 void presigs_put(struct presigs *presigs, struct presig *presig);
 /* Out of the pool for good; NULL: not here, or of another place. */
 struct presig *presigs_take(struct presigs *presigs, const uint8_t id[32], const uint8_t place[32]);
+/* Wipe what is too old: nobody will ask for it. */
+void presigs_expire(struct presigs *presigs, uint64_t now_us);
 size_t presigs_count(struct presigs *presigs);
 
 #endif

@@ -6,6 +6,7 @@
 #include "participant/run.h"
 
 #include "system/core/clock.h"
+#include "system/core/ids.h"
 #include "system/core/log.h"
 #include "system/core/secret.h"
 
@@ -262,6 +263,23 @@ static enum qrt_err start(struct run *run)
     return e;
 }
 
+/* The id of a presignature that is used up is public, and tells who looks into a failure which. */
+static void log_start(const struct run *run)
+{
+    const struct log_field fields[] = {
+        LOG_S("session", run->setup->session_id), LOG_S("trace", run->setup->trace_id),
+        LOG_I("attempt", run->setup->attempt), LOG_S("type", run->setup->session_type)};
+    char id[65];
+
+    if (run->presig) {
+        hex_encode(id, run->presig->id, sizeof run->presig->id);
+        log_event(LOG_INFO, "run started", fields[0], fields[1], fields[2], fields[3],
+                  LOG_S("presignature", id));
+    } else {
+        log_fields(LOG_INFO, "run started", fields, sizeof fields / sizeof fields[0]);
+    }
+}
+
 void run_begin_peer(struct run *run)
 {
     enum qrt_err e;
@@ -279,9 +297,7 @@ void run_begin_peer(struct run *run)
         run_finish(run);
         return;
     }
-    log_event(LOG_INFO, "run started", LOG_S("session", run->setup->session_id),
-              LOG_S("trace", run->setup->trace_id), LOG_I("attempt", run->setup->attempt),
-              LOG_S("type", run->setup->session_type));
+    log_start(run);
     run->state = RUN_GOING;
     run_settle(run);
 }

@@ -12,6 +12,7 @@
 #define ACCOUNT_ACCOUNT_H
 
 #include "quorate/context.h"
+#include "services/account/hot.h"
 #include "services/account/store.h"
 #include "system/cache/cache.h"
 #include "system/core/metrics.h"
@@ -33,12 +34,15 @@ struct account_service {
     uint8_t ca_key[32];
     /* requests that wait for a keygen or a signature now */
     size_t in_flight, in_flight_max;
+    /* NULL: no presignatures */
+    struct hot *hot;
     unsigned keygen_wait_s, sign_wait_s;
     /* pending accounts that no request of this process is waiting for */
     uv_timer_t reconcile;
     /* what a restart left behind has been taken up */
     bool has_resumed;
     struct metric *keygens, *keygens_failed, *signatures, *signatures_failed, *waiting;
+    struct metric *presignings, *presignings_failed;
     struct metric *keygen_time, *sign_time;
 };
 

@@ -87,6 +87,20 @@ bool intent_of_sign(struct signed_intent *out, const struct account_service *s,
     return seal(out, s, &intent);
 }
 
+void intent_of_presign(struct signed_intent *out, const struct account_service *s,
+                       const struct account *account, const uint32_t *path, size_t path_n)
+{
+    struct qrt_intent intent = plain(account, QRT_OP_PRESIGN, INTENT_PRESIGN_S);
+
+    intent.attempts = 1;
+    memcpy(intent.keyid, account->keyid, sizeof intent.keyid);
+    for (size_t i = 0; i < account->parties_n; i++)
+        intent.parties[intent.parties_n++] = account->parties[i].index;
+    intent.path_n = (uint16_t)path_n;
+    memcpy(intent.path, path, path_n * sizeof path[0]);
+    seal(out, s, &intent);
+}
+
 static bool refuse(struct rpc_status *status, const char *text)
 {
     *status = rpc_error(RPC_INVALID, "invalid_intent", "%s", text);

@@ -10,6 +10,8 @@
 
 /* How many attempts the parties will accept for one request. */
 enum { INTENT_ATTEMPTS = 16 };
+/* How long a presigning may take. */
+enum { INTENT_PRESIGN_S = 30 };
 
 struct signed_intent {
     /* heap, the owner's */
@@ -33,6 +35,9 @@ bool intent_of_keygen(struct signed_intent *out, const struct account_service *s
 /* Allowed are all parties of the account, or those that |req| names. */
 bool intent_of_sign(struct signed_intent *out, const struct account_service *s,
                     const struct account *account, const struct request_sign *req);
+/* One presignature for the account's key on this path, by any of its parties. */
+void intent_of_presign(struct signed_intent *out, const struct account_service *s,
+                       const struct account *account, const uint32_t *path, size_t path_n);
 
 /* Take a caller's own, hex, and give its decoded form, which leads into |out->b|. False with
  * |status| if it is malformed, expired, or not signed by any of CALLER_KEYS. */

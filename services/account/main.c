@@ -58,6 +58,10 @@ static void make_metrics(struct account_service *s)
                                "Signing requests by how they ended.");
     s->signatures_failed = metric_new(METRIC_COUNTER, "quorate_signatures_total",
                                       "status=\"failed\"", "Signing requests by how they ended.");
+    s->presignings = metric_new(METRIC_COUNTER, "quorate_presignings_total", "status=\"completed\"",
+                                "Presignings by how they ended.");
+    s->presignings_failed = metric_new(METRIC_COUNTER, "quorate_presignings_total",
+                                       "status=\"failed\"", "Presignings by how they ended.");
     s->waiting = metric_new(METRIC_GAUGE, "quorate_requests_waiting", NULL,
                             "Requests that wait for a key or a signature.");
     s->keygen_time = metric_new(METRIC_HISTOGRAM, "quorate_keygen_seconds", NULL,
@@ -122,6 +126,8 @@ static void *start(const struct service_host *host, char error[RPC_TEXT_MAX])
     s->keygen_wait_s = (unsigned)config_int(config, "KEYGEN_WAIT_S");
     s->sign_wait_s = (unsigned)config_int(config, "SIGN_WAIT_S");
     s->rows = cache_new(ROWS_CACHED);
+    if (config_int(config, "PRESIGN_PER_MINUTE") > 0)
+        s->hot = hot_new((uint32_t)config_int(config, "PRESIGN_PER_MINUTE"));
     s->coordinator = service_dial(host, "COORDINATOR_ADDR", true);
     s->router = service_dial(host, "ROUTER_ADDR", true);
     make_metrics(s);
@@ -154,6 +160,7 @@ static void end(void *service)
     service_hangup(s->router);
     db_close(s->db);
     cache_free(s->rows);
+    hot_free(s->hot);
     secret_free(s->initiator);
     uv_close((uv_handle_t *)&s->reconcile, NULL);
 }

@@ -74,3 +74,18 @@ bool roster_take_key(struct account *account, const struct account_service *s,
     memcpy(account->keyid, key.keyid, sizeof account->keyid);
     return true;
 }
+
+void roster_members(struct roster_members *out, struct account *account)
+{
+    out->n = out->preferred_n = 0;
+    for (size_t i = 0; i < account->parties_n; i++) {
+        struct account_party *party = &account->parties[i];
+
+        mpc__session__v1__member__init(&out->rows[i]);
+        out->rows[i].party_id = party->id;
+        out->rows[i].index = party->index;
+        out->list[out->n++] = &out->rows[i];
+        if (party->signs)
+            out->preferred[out->preferred_n++] = party->id;
+    }
+}

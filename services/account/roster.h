@@ -21,4 +21,13 @@ bool roster_take(struct account *account, struct intent_member *out,
 bool roster_take_key(struct account *account, const struct account_service *s,
                      const ProtobufCBinaryData *certificate, const struct signed_intent *intent);
 
+/* All parties of an account as CreateSession names them, and those of them that are to sign (none:
+ * anybody). Leads into the account. */
+struct roster_members {
+    size_t n, preferred_n;
+    Mpc__Session__V1__Member rows[QRT_PARTIES_MAX], *list[QRT_PARTIES_MAX];
+    char *preferred[QRT_PARTIES_MAX];
+};
+void roster_members(struct roster_members *out, struct account *account);
+
 #endif

@@ -11,6 +11,8 @@
 #include "services/account/await.h"
 #include "services/account/intents.h"
 #include "services/account/lookup.h"
+#include "services/account/presign.h"
+#include "services/account/roster.h"
 #include "services/account/session_end.h"
 #include "system/core/buffer.h"
 #include "system/core/clock.h"
@@ -29,6 +31,7 @@ struct sign {
     struct request_sign req;
     /* the caller's own, hex, of the request; "" for none */
     const char *intent_text, *intent_signature;
+    bool is_own_intent;
     struct account account;
     struct signed_intent intent;
     struct qrt_child key;
@@ -43,6 +46,9 @@ struct sign {
     uint64_t started_us;
     /* how it ended */
     Mpc__Session__V1__Session *end;
+    /* we saw it end, and so many presignatures were ready then */
+    bool was_awaited;
+    uint32_t presignatures;
     struct store_audit audit;
 };
 
@@ -110,6 +116,8 @@ static void reply(struct sign *op, const Mpc__Coordinator__V1__CreateSessionResp
         reply_session(op, made);
     else
         reply_signature(op);
+    if (op->was_awaited && !op->is_own_intent)
+        presign_after(op->s, &op->account, op->req.path, op->req.path_n, op->presignatures);
     sign_free(op);
 }
 
@@ -169,6 +177,8 @@ static void waited(void *arg, const Mpc__Coordinator__V1__GetSessionStatusRespon
     struct sign *op = arg;
 
     if (r && r->session) {
+        op->was_awaited = true;
+        op->presignatures = r->presignatures;
         take_end(op, r->session);
     } else {
         struct rpc_status fault = *status;
@@ -209,19 +219,6 @@ static void session_created(void *arg, const struct rpc_status *status,
     }
 }
 
-/* All parties of the key; |out| and |list| have room for them. */
-static size_t list_members(Mpc__Session__V1__Member *out, Mpc__Session__V1__Member **list,
-                           struct account *account)
-{
-    for (size_t i = 0; i < account->parties_n; i++) {
-        mpc__session__v1__member__init(&out[i]);
-        out[i].party_id = account->parties[i].id;
-        out[i].index = account->parties[i].index;
-        list[i] = &out[i];
-    }
-    return account->parties_n;
-}
-
 /* The two kinds of keys never meet: account ids have one length. */
 static void choose_request_key(struct sign *op)
 {
@@ -236,24 +233,19 @@ static void choose_request_key(struct sign *op)
 }
 
 /* Who should sign: the request's participants, else the account's signing parties, else anybody. */
-static size_t list_preferred(char **out, struct sign *op)
+static void prefer(struct roster_members *out, const struct request_sign *req)
 {
-    size_t n = 0;
-
-    for (; n < op->req.parties_n; n++)
-        out[n] = (char *)op->req.parties[n];
-    for (size_t i = 0; op->req.parties_n == 0 && i < op->account.parties_n; i++)
-        if (op->account.parties[i].signs)
-            out[n++] = op->account.parties[i].id;
-    return n;
+    for (size_t i = 0; i < req->parties_n; i++)
+        out->preferred[i] = (char *)(uintptr_t)req->parties[i];
+    if (req->parties_n > 0)
+        out->preferred_n = req->parties_n;
 }
 
 static void create_session(struct sign *op)
 {
     Mpc__Coordinator__V1__CreateSessionRequest q =
         MPC__COORDINATOR__V1__CREATE_SESSION_REQUEST__INIT;
-    Mpc__Session__V1__Member members[QRT_PARTIES_MAX], *list[QRT_PARTIES_MAX];
-    char *preferred[QRT_PARTIES_MAX];
+    struct roster_members members;
     struct rpc_request request = {.path = "mpc.coordinator.v1.SessionCoordinator/CreateSession",
                                   .message = &q.base,
                                   .response =
@@ -263,14 +255,16 @@ static void create_session(struct sign *op)
                                   .done = session_created,
                                   .arg = op};
 
+    roster_members(&members, &op->account);
+    prefer(&members, &op->req);
     q.session_type = "sign";
     q.intent = (ProtobufCBinaryData){op->intent.len, op->intent.b};
     q.intent_signature = (ProtobufCBinaryData){64, op->intent.signature};
     q.initiator_key = (ProtobufCBinaryData){32, op->intent.initiator};
-    q.n_members = list_members(members, list, &op->account);
-    q.members = list;
-    q.n_preferred = list_preferred(preferred, op);
-    q.preferred = preferred;
+    q.n_members = members.n;
+    q.members = members.list;
+    q.n_preferred = members.preferred_n;
+    q.preferred = members.preferred;
     q.public_key = op->public_key;
     q.message_hash = op->message_hash;
     q.keygen_session_id = op->account.session_id;
@@ -353,7 +347,8 @@ static bool prepare(struct sign *op, struct rpc_status *status)
     }
     hex_encode(op->public_key, op->key.pk.b, sizeof op->key.pk.b);
     hex_encode(op->message_hash, op->hash.b, sizeof op->hash.b);
-    if (op->intent_text[0])
+    op->is_own_intent = op->intent_text[0];
+    if (op->is_own_intent)
         return take_own_intent(op, status);
     if (intent_of_sign(&op->intent, op->s, account, &op->req))
         return true;

@@ -24,6 +24,8 @@ static void configure(struct coordinator *c, const struct config *config)
 {
     c->attempt_ms[CLASS_SIGN] = config_int(config, "SIGN_ATTEMPT_MS");
     c->attempt_ms[CLASS_KEYGEN] = config_int(config, "KEYGEN_ATTEMPT_MS");
+    c->attempt_ms[CLASS_PRESIGN] = c->attempt_ms[CLASS_SIGN];
+    c->running_max[CLASS_PRESIGN] = PRESIGN_RUNNING_MAX;
     c->running_max[CLASS_SIGN] = (size_t)config_int(config, "MAX_RUNNING_SIGN");
     c->running_max[CLASS_KEYGEN] = (size_t)config_int(config, "MAX_RUNNING_KEYGEN");
     c->waiting_max = (size_t)config_int(config, "MAX_WAITING");
@@ -60,6 +62,7 @@ static void begin(struct coordinator *c, const struct store_load *load)
     c->tokens = access_tokens(host->access);
     c->sessions = map_new();
     c->pool = pool_new(c->ca_key, dispatch_lost, c);
+    c->presigs = presigs_new();
     c->orders = orders_new(config_key(host->config, "OPERATOR_KEY", 32), load);
     measure_init(c);
     reload(c, load);
@@ -129,6 +132,7 @@ static void end(void *service)
     free_list(&c->open);
     free_list(&c->ended);
     pool_free(c->pool);
+    presigs_free(c->presigs);
     orders_free(c->orders);
     uv_close((uv_handle_t *)&c->sweep, closed);
 }

@@ -13,6 +13,7 @@
 #include "quorate/context.h"
 #include "quorate/intent.h"
 #include "services/coordinator/pool.h"
+#include "services/coordinator/presigs.h"
 #include "services/coordinator/session.h"
 #include "services/coordinator/store.h"
 #include "system/core/map.h"
@@ -41,6 +42,9 @@ struct record {
     uint8_t (*boot_ids)[16];
     /* a delegate or a temporary party takes part: an attempt may take as long as the session */
     bool is_held;
+    /* the present attempt uses this presignature, which nobody else has got */
+    bool has_presignature;
+    uint8_t presignature[32];
     /* the event that began the present attempt */
     int64_t invited_seq, invited_ms;
     /* why the attempt before failed */
@@ -73,7 +77,10 @@ struct record_list {
     size_t n;
 };
 
-enum { CLASS_SIGN, CLASS_KEYGEN, CLASSES };
+/* Presigning is the system's own work, done while it has nothing better to do. */
+enum { CLASS_SIGN, CLASS_KEYGEN, CLASS_PRESIGN, CLASSES };
+/* presignings that run at a time, and that wait */
+enum { PRESIGN_RUNNING_MAX = 2, PRESIGN_WAITING_MAX = 64 };
 
 struct publisher;
 struct orders;
@@ -87,6 +94,7 @@ struct coordinator {
     struct publisher *publisher;
     struct orders *orders;
     struct pool *pool;
+    struct presigs *presigs;
     uint8_t ca_key[32];
 
     struct map *sessions;
@@ -101,16 +109,16 @@ struct coordinator {
     int64_t attempt_ms[CLASSES];
     int64_t keep_ms;
     uv_timer_t sweep;
-    int64_t swept_ms;
+    int64_t swept_ms, presigs_expired_ms;
     bool is_sweeping, is_stopping;
     /* long polls and streams; a length of time bounds each */
     size_t watchers_n;
 
     struct metric *created[SESSION_TYPES], *ended_by[SESSION_TYPES][SESSION_STATUSES];
     struct metric *running_now, *waiting_now, *attempts, *parties_live, *duration[CLASSES];
+    struct metric *presigs_ready, *presigs_made, *presigs_used;
 };
 
-/* keygen, or anything else. */
 int coordinator_class(enum session_type type);
 
 #endif

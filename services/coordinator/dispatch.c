@@ -2,6 +2,7 @@
 /* The queue and the attempts. */
 #include "services/coordinator/dispatch.h"
 
+#include "services/coordinator/presign.h"
 #include "services/coordinator/quorum.h"
 #include "services/coordinator/record.h"
 #include "services/coordinator/view.h"
@@ -19,15 +20,32 @@ size_t dispatch_waiting(const struct coordinator *c)
 
 static void count(struct coordinator *c)
 {
-    metric_set(c->running_now, (int64_t)(c->running[CLASS_SIGN] + c->running[CLASS_KEYGEN]));
-    metric_set(c->waiting_now, (int64_t)dispatch_waiting(c));
+    size_t running = 0, waiting = 0;
+
+    for (int class = 0; class < CLASSES; class ++) {
+        running += c->running[class];
+        waiting += c->queue[class].n;
+    }
+    metric_set(c->running_now, (int64_t)running);
+    metric_set(c->waiting_now, (int64_t)waiting);
 }
 
 static bool has_place(const struct coordinator *c, const struct record *r)
 {
     int class = coordinator_class(r->state.type);
 
-    return r->is_running || c->running[class] < c->running_max[class];
+    if (r->is_running)
+        return true;
+    return c->running[class] < c->running_max[class] &&
+           (class != CLASS_PRESIGN || presign_is_time(c));
+}
+
+/* Nobody's request is refused because of what the system does for itself. */
+static bool is_full(const struct coordinator *c, const struct record *r)
+{
+    if (r->state.type == SESSION_PRESIGN)
+        return c->queue[CLASS_PRESIGN].n >= PRESIGN_WAITING_MAX;
+    return dispatch_waiting(c) >= c->waiting_max;
 }
 
 static void take_place(struct coordinator *c, struct record *r)
@@ -95,22 +113,29 @@ static void note_attempt(struct flow *flow)
 static void log_quorum(const struct record *r)
 {
     struct store_row row;
+    char id[65];
+    struct log_field fields[5] = {LOG_S("session", r->row.session_id),
+                                  LOG_S("trace", r->row.trace_id),
+                                  LOG_I("attempt", r->state.attempts_n - 1)};
 
     record_project(&row, r);
-    log_event(LOG_INFO, "attempt begun", LOG_S("session", r->row.session_id),
-              LOG_S("trace", r->row.trace_id), LOG_I("attempt", r->state.attempts_n - 1),
-              LOG_S("parties", row.parties));
+    hex_encode(id, r->presignature, sizeof r->presignature);
+    fields[3] = LOG_S("parties", row.parties);
+    fields[4] = LOG_S("presignature", id);
+    log_fields(LOG_INFO, "attempt begun", fields, r->has_presignature ? 5 : 4);
     store_row_free(&row);
 }
 
-/* |is_said|: the event that speaks of it is in the flow already. */
-static void attempt_begin(struct flow *flow, const uint8_t *seats, bool is_said)
+/* With |seats|, or with those whose presignature is ready. |is_said|: the event that speaks of it is
+ * in the flow already. */
+static void attempt_begin(struct flow *flow, uint8_t seats[QRT_PARTIES_MAX], bool is_said)
 {
     struct coordinator *c = flow->c;
     struct record *r = flow->r;
     int64_t now = clock_unix_ms(), deadline;
     struct session_out out;
 
+    presign_use(c, r, seats);
     for (size_t i = 0; i < r->state.needed; i++)
         take_member(r, seats[i], pool_find(c->pool, record_party(r, seats[i])));
     deadline =
@@ -139,7 +164,7 @@ enum dispatch_result dispatch_new(struct flow *flow, char error[ERROR_TEXT_MAX])
         attempt_begin(flow, seats, true);
         return DISPATCH_BEGUN;
     }
-    if (dispatch_waiting(c) >= c->waiting_max)
+    if (is_full(c, r))
         return DISPATCH_FULL;
     record_queue(c, r, false);
     r->is_blocked = !has_quorum;

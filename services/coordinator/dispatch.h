@@ -3,7 +3,8 @@
  *
  * At most running_max sessions of a class run; the others stand in a queue, first come first
  * served. A session without a quorum of live parties stands there as well, blocked: it lets others
- * pass until parties appear. Places are free only while all that wait are blocked. */
+ * pass until parties appear. Places are free only while all that wait are blocked. Presigning has
+ * places while no signature waits and few run. */
 #ifndef COORDINATOR_DISPATCH_H
 #define COORDINATOR_DISPATCH_H
 
@@ -32,6 +33,7 @@ void dispatch_released(struct coordinator *c, struct record *r);
 void dispatch_pump(struct coordinator *c, bool blocked);
 /* pool_new's: a party went away. */
 void dispatch_lost(void *arg, const char *party_id);
+/* Of what callers asked for. */
 size_t dispatch_waiting(const struct coordinator *c);
 /* "2 parties are needed, 1 can be had: party-2 was not seen for 12 s". */
 void dispatch_explain(char out[ERROR_TEXT_MAX], const struct coordinator *c,

@@ -37,4 +37,12 @@ void measure_init(struct coordinator *c)
                                          "class=\"sign\"", "From creation to the end.");
     c->duration[CLASS_KEYGEN] = metric_new(METRIC_HISTOGRAM, "quorate_session_seconds",
                                            "class=\"keygen\"", "From creation to the end.");
+    c->duration[CLASS_PRESIGN] = metric_new(METRIC_HISTOGRAM, "quorate_session_seconds",
+                                            "class=\"presign\"", "From creation to the end.");
+    c->presigs_ready = metric_new(METRIC_GAUGE, "quorate_presignatures_ready", NULL,
+                                  "Presignatures that parties hold ready.");
+    c->presigs_made =
+        metric_new(METRIC_COUNTER, "quorate_presignatures_made_total", NULL, "Presignatures made.");
+    c->presigs_used = metric_new(METRIC_COUNTER, "quorate_presignatures_used_total", NULL,
+                                 "Presignatures given to signatures.");
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A session's seats as candidates. A persistent party may always be asked; a delegate or temporary
- * one signs only if the request names it. */
+ * one signs only if the request names it, and never presigns: nobody lends a share for that. */
 #include "services/coordinator/quorum.h"
 
 #include "services/coordinator/choose.h"
@@ -38,9 +38,17 @@ static bool is_wanted(const struct coordinator *c, const struct record *r, uint8
         return false;
     if (session_type_is_keygen(r->state.type))
         return true;
+    if (r->state.type == SESSION_PRESIGN && party && strcmp(party->role, "persistent") != 0)
+        return false;
     if (r->request->n_preferred > 0)
         return quorum_is_preferred(r, party_id);
     return !party || strcmp(party->role, "persistent") == 0;
+}
+
+bool quorum_may_ask(const struct coordinator *c, const struct record *r, uint8_t seat)
+{
+    return seat != SEAT_NONE && pool_is_able(pool_find(c->pool, record_party(r, seat))) &&
+           is_wanted(c, r, seat);
 }
 
 bool quorum_choose(uint8_t seats[QRT_PARTIES_MAX], const struct coordinator *c,
@@ -51,7 +59,7 @@ bool quorum_choose(uint8_t seats[QRT_PARTIES_MAX], const struct coordinator *c,
     for (uint8_t i = 0; i < r->state.seats_n; i++) {
         const struct pool_party *party = pool_find(c->pool, record_party(r, i));
 
-        if (!party || !pool_is_able(party) || !is_wanted(c, r, i))
+        if (!quorum_may_ask(c, r, i))
             continue;
         candidates[i] = (struct candidate){.is_able = true,
                                            .is_suspect = r->state.seats[i] & SEAT_SUSPECT,

@@ -14,6 +14,8 @@ bool quorum_may_come(const struct coordinator *c, const struct record *r, int64_
 void quorum_explain(char *out, size_t size, const struct coordinator *c, const struct record *r,
                     int64_t now_ms);
 
+/* The party in this seat is there and may be asked. */
+bool quorum_may_ask(const struct coordinator *c, const struct record *r, uint8_t seat);
 /* The request names the party. */
 bool quorum_is_preferred(const struct record *r, const char *party_id);
 

@@ -4,6 +4,7 @@
 #include "services/coordinator/reads.h"
 
 #include "services/coordinator/flow.h"
+#include "services/coordinator/presign.h"
 #include "services/coordinator/record.h"
 #include "services/coordinator/store_read.h"
 #include "services/coordinator/view.h"
@@ -51,7 +52,7 @@ static bool take_id(char out[ID_TEXT_MAX], struct rpc_call *call, const char *te
 }
 
 static void reply_status(const struct coordinator *c, struct rpc_call *call,
-                         const struct store_get *get,
+                         const struct store_get *get, const struct record *r,
                          const Mpc__Coordinator__V1__CreateSessionRequest *request)
 {
     Mpc__Coordinator__V1__GetSessionStatusResponse m =
@@ -64,6 +65,8 @@ static void reply_status(const struct coordinator *c, struct rpc_call *call,
         m.certificate = (ProtobufCBinaryData){get->certificate.len, get->certificate.b};
         m.delegate_share = (ProtobufCBinaryData){get->delegate_share.len, get->delegate_share.b};
     }
+    if (r)
+        m.presignatures = (uint32_t)presign_ready(c, r);
     if (request) {
         m.members = request->members;
         m.n_members = request->n_members;
@@ -85,7 +88,7 @@ static void status_read(void *arg, enum db_result result)
     } else {
         request = mpc__coordinator__v1__create_session_request__unpack(NULL, get->request.len,
                                                                        get->request.b);
-        reply_status(reading->c, reading->call, get, request);
+        reply_status(reading->c, reading->call, get, NULL, request);
         if (request)
             mpc__coordinator__v1__create_session_request__free_unpacked(request, NULL);
     }
@@ -112,7 +115,7 @@ static void answer_status(struct coordinator *c, struct rpc_call *call, struct r
         return;
     }
     get.row = r->row;
-    reply_status(c, call, &get, r->request);
+    reply_status(c, call, &get, r, r->request);
 }
 
 void get_session_status(struct rpc_call *call, const ProtobufCMessage *request, void *service)

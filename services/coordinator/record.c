@@ -10,6 +10,8 @@
 
 int coordinator_class(enum session_type type)
 {
+    if (type == SESSION_PRESIGN)
+        return CLASS_PRESIGN;
     return session_type_is_keygen(type) ? CLASS_KEYGEN : CLASS_SIGN;
 }
 

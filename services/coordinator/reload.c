@@ -41,6 +41,9 @@ static size_t seats_of(uint8_t seats[QRT_PARTIES_MAX], struct record *r,
         if (member->boot_id.len == sizeof r->boot_ids[0])
             memcpy(r->boot_ids[seat], member->boot_id.data, sizeof r->boot_ids[0]);
     }
+    r->has_presignature = setup && setup->presignature_id.len == sizeof r->presignature;
+    if (r->has_presignature)
+        memcpy(r->presignature, setup->presignature_id.data, sizeof r->presignature);
     if (setup)
         mpc__session__v1__setup__free_unpacked(setup, NULL);
     return n;

@@ -6,6 +6,7 @@
 
 #include "services/coordinator/dispatch.h"
 #include "services/coordinator/party_calls.h"
+#include "services/coordinator/presign.h"
 #include "services/coordinator/record.h"
 #include "services/coordinator/store_read.h"
 #include "services/coordinator/verify.h"
@@ -200,10 +201,13 @@ static void take_presignature(struct report *report)
 {
     const ProtobufCBinaryData *id = &report->in->presignature->presignature_id;
 
-    if (report->r->state.type != SESSION_PRESIGN || id->len != PRESIGNATURE_ID_LEN)
+    if (report->r->state.type != SESSION_PRESIGN || id->len != PRESIGNATURE_ID_LEN) {
         take_false_report(report, "presignature_id must be 32 bytes, in a session that presigns");
-    else
-        take_made(report, id->data, NULL);
+        return;
+    }
+    take_made(report, id->data, NULL);
+    if (report->out.ended)
+        presign_made(report->c, report->r);
 }
 
 static void take(struct report *report)

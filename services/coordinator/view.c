@@ -94,12 +94,16 @@ static void view_member(Mpc__Session__V1__Member *out, const struct record *r, s
     out->boot_id = (ProtobufCBinaryData){sizeof r->boot_ids[0], r->boot_ids[seat]};
 }
 
+/* Who takes part, and with which presignature: what makes this attempt another than the last. */
 static void list_members(struct view_setup *out, const struct record *r)
 {
     Mpc__Session__V1__Setup *m = &out->message;
 
     mpc__session__v1__setup__init(m);
     m->members = out->list;
+    if (r->has_presignature)
+        m->presignature_id =
+            (ProtobufCBinaryData){sizeof r->presignature, (uint8_t *)(uintptr_t)r->presignature};
     for (size_t i = 0; i < r->state.seats_n; i++) {
         if (!(r->state.seats[i] & SEAT_IN))
             continue;

@@ -27,7 +27,7 @@ struct view_setup {
     Mpc__Session__V1__Member members[QRT_PARTIES_MAX], *list[QRT_PARTIES_MAX];
 };
 void view_setup(struct view_setup *out, const struct record *r);
-/* The members alone, encoded: what store_attempt keeps. */
+/* The members and the presignature alone, encoded: what store_attempt keeps. */
 struct store_bytes view_members(const struct record *r);
 
 struct view_event {

@@ -83,6 +83,9 @@ const struct config_row config_rows[] = {
       "How long account creation waits, and how long its session lives.", NULL },
     { "SIGN_WAIT_S", CONFIG_ACCOUNT, CONFIG_FORM_INT, 0, "30", 1, 600, NULL,
       "How long signing waits, and how long its session lives.", NULL },
+    { "PRESIGN_PER_MINUTE", CONFIG_ACCOUNT, CONFIG_FORM_INT, 0, "0", 0, 1000000, NULL,
+      "Accounts that sign more often than this get presignatures in the background; 0: none do.",
+      NULL },
 
     { "SIGN_ATTEMPT_MS", CONFIG_COORDINATOR, CONFIG_FORM_INT, 0, "5000", 100, 600000, NULL,
       "One attempt at a signature.", NULL },

@@ -4,6 +4,7 @@
 #include "keepers.h"
 
 #include "participant/presigs.h"
+#include "system/core/clock.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -40,6 +41,48 @@ static void test_a_pool_gives_each_once_and_only_in_its_place(void **state)
     assert_non_null(p);
     presig_free(p);
     assert_null(presigs_take(presigs, id, here));
+    presigs_free(presigs);
+}
+
+static void put(struct presigs *presigs, unsigned id, unsigned place)
+{
+    struct presig *p = presig_new(64);
+
+    p->id[0] = (uint8_t)(id >> 8);
+    p->id[1] = (uint8_t)id;
+    p->place[0] = (uint8_t)place;
+    presigs_put(presigs, p);
+}
+
+static void test_all_places_together_are_bounded(void **state)
+{
+    const uint8_t place[32] = {0};
+    const uint8_t first[32] = {0};
+    struct presigs *presigs = presigs_new(PRESIGS_MAX);
+
+    (void)state;
+    for (unsigned i = 0; i < PRESIGS_MAX; i++)
+        put(presigs, i, i % 4);
+    assert_int_equal(presigs_count(presigs), PRESIGS_MAX);
+    put(presigs, PRESIGS_MAX, 1);
+    assert_int_equal(presigs_count(presigs), PRESIGS_MAX);
+    assert_null(presigs_take(presigs, first, place)); /* the oldest went */
+    presigs_free(presigs);
+}
+
+static void test_what_is_too_old_is_wiped(void **state)
+{
+    struct presigs *presigs = presigs_new(4);
+    uint64_t before = clock_steady_us(), after;
+
+    (void)state;
+    put(presigs, 1, 1);
+    put(presigs, 2, 2);
+    after = clock_steady_us();
+    presigs_expire(presigs, before + PRESIGS_LIFE_US - 1);
+    assert_int_equal(presigs_count(presigs), 2);
+    presigs_expire(presigs, after + PRESIGS_LIFE_US);
+    assert_int_equal(presigs_count(presigs), 0);
     presigs_free(presigs);
 }
 
@@ -119,6 +162,8 @@ static void test_a_presignature_signs_in_one_round_once(void **state)
     assert_int_equal(use(id, quorum)->kind, MPC__KEEPER__V1__OUTCOME__OUTCOME_SIGNATURE);
     k->letter = NULL;
     assert_int_equal(letters, 2);
+    keepers_sync(k, 0);
+    assert_int_equal(k->last_stats->stats->signatures_online, 1);
     expect_missing(id, quorum);
 }
 
@@ -155,6 +200,8 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_pool_gives_each_once_and_only_in_its_place),
+        cmocka_unit_test(test_all_places_together_are_bounded),
+        cmocka_unit_test(test_what_is_too_old_is_wiped),
         cmocka_unit_test(test_a_presignature_signs_in_one_round_once),
         cmocka_unit_test(test_another_quorum_or_life_does_not_get_it),
         cmocka_unit_test(test_a_full_pool_refuses),

@@ -109,6 +109,32 @@ void scene_begin(struct harness *h, char session_id[ID_TEXT_MAX],
     mpc__coordinator__v1__create_session_response__free_unpacked(r, NULL);
 }
 
+void scene_presign(struct harness *h, char session_id[ID_TEXT_MAX])
+{
+    Mpc__Coordinator__V1__CreateSessionRequest q =
+        MPC__COORDINATOR__V1__CREATE_SESSION_REQUEST__INIT;
+    struct qrt_intent intent = intent_of(QRT_OP_PRESIGN);
+    Mpc__Session__V1__Member members[3], *list[3];
+    Mpc__Coordinator__V1__CreateSessionResponse *r;
+    struct rpc_status status;
+    uint8_t b[1024], signature[64];
+
+    memset(intent.keyid, 9, sizeof intent.keyid);
+    intent.attempts = 1;
+    list_members(members, list, h);
+    q.session_type = "presign";
+    q.intent = (ProtobufCBinaryData){make_intent(b, sizeof b, signature, h, &intent), b};
+    q.intent_signature = (ProtobufCBinaryData){64, signature};
+    q.initiator_key = (ProtobufCBinaryData){32, h->initiator_pk};
+    q.members = list;
+    q.n_members = 3;
+    r = harness_call(h, "CreateSession", &q.base, RESPONSE(create_session), &status);
+    if (!r)
+        fail_msg("%s", status.text);
+    snprintf(session_id, ID_TEXT_MAX, "%s", r->session->session_id);
+    mpc__coordinator__v1__create_session_response__free_unpacked(r, NULL);
+}
+
 void scene_keygen(struct harness *h, char session_id[ID_TEXT_MAX], int64_t life_ms)
 {
     Mpc__Coordinator__V1__CreateSessionRequest q =
@@ -254,6 +280,19 @@ struct rpc_status scene_report_key(struct harness *h, const char *session_id, co
     outcome.certificate = (ProtobufCBinaryData){h->certificate_len, h->certificate};
     q.outcome_case = MPC__COORDINATOR__V1__REPORT_COMPLETION_REQUEST__OUTCOME_KEY;
     q.key = &outcome;
+    return report(h, &q);
+}
+
+struct rpc_status scene_report_presignature(struct harness *h, const char *session_id,
+                                            const char *party_id, const char *token,
+                                            const uint8_t id[32])
+{
+    Mpc__Coordinator__V1__ReportCompletionRequest q = report_of(session_id, party_id, token, 0);
+    Mpc__Coordinator__V1__PresignOutcome outcome = MPC__COORDINATOR__V1__PRESIGN_OUTCOME__INIT;
+
+    outcome.presignature_id = (ProtobufCBinaryData){32, (uint8_t *)(uintptr_t)id};
+    q.outcome_case = MPC__COORDINATOR__V1__REPORT_COMPLETION_REQUEST__OUTCOME_PRESIGNATURE;
+    q.presignature = &outcome;
     return report(h, &q);
 }
 

@@ -25,6 +25,8 @@ scene_sign(struct harness *h, const struct sign_request *request, struct rpc_sta
 /* The same, must work; |session_id| gets its id. */
 void scene_begin(struct harness *h, char session_id[ID_TEXT_MAX],
                  const struct sign_request *request);
+/* CreateSession of a presigning for what scene_sign signs. */
+void scene_presign(struct harness *h, char session_id[ID_TEXT_MAX]);
 /* CreateSession of a keygen of parties 1 to 3. */
 void scene_keygen(struct harness *h, char session_id[ID_TEXT_MAX], int64_t life_ms);
 
@@ -43,6 +45,9 @@ struct rpc_status scene_report_signature(struct harness *h, const char *session_
 struct rpc_status scene_report_failure(struct harness *h, const char *session_id,
                                        const char *party_id, const char *token, uint32_t attempt,
                                        const char *code, bool retry);
+struct rpc_status scene_report_presignature(struct harness *h, const char *session_id,
+                                            const char *party_id, const char *token,
+                                            const uint8_t id[32]);
 struct rpc_status scene_report_key(struct harness *h, const char *session_id, const char *party_id,
                                    const char *token);
 

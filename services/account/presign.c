@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One presigning: intent, CreateSession, wait, and perhaps once more. Whatever fails is told to the
+ * log and to hot.h, which makes the account pause. */
+#include "services/account/presign.h"
+
+#include "services/account/await.h"
+#include "services/account/hot.h"
+#include "services/account/intents.h"
+#include "services/account/roster.h"
+#include "system/core/buffer.h"
+#include "system/core/clock.h"
+#include "system/core/log.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { COORDINATOR_MS = 10000 };
+
+struct presign {
+    struct account_service *s;
+    struct hot_name name;
+    struct account account;
+    uint32_t path[QRT_PATH_MAX];
+    size_t path_n;
+    struct signed_intent intent;
+    char trace[TRACE_TEXT_MAX];
+};
+
+static uint64_t now_ms(void)
+{
+    return clock_steady_us() / 1000;
+}
+
+static void create_session(struct presign *op);
+
+/* |error| NULL: made, and |ready| are there now. */
+static void finish(struct presign *op, uint32_t ready, const char *error)
+{
+    struct account_service *s = op->s;
+
+    hot_end(s->hot, &op->name, !error, now_ms());
+    metric_add(error ? s->presignings_failed : s->presignings, 1);
+    if (error)
+        log_event(LOG_WARN, "no presignature was made", LOG_S("account", op->account.account_id),
+                  LOG_S("trace", op->trace), LOG_S("error", error));
+    signed_intent_free(&op->intent);
+    if (!error && ready < PRESIGN_TARGET && hot_begin(s->hot, &op->name, now_ms()))
+        create_session(op);
+    else
+        free(op);
+}
+
+static void waited(void *arg, const Mpc__Coordinator__V1__GetSessionStatusResponse *r,
+                   const struct rpc_status *status)
+{
+    struct presign *op = arg;
+
+    if (!r || !r->session)
+        finish(op, 0, status->text);
+    else if (strcmp(r->session->status, "completed") != 0)
+        finish(op, 0, r->session->error[0] ? r->session->error : r->session->status);
+    else
+        finish(op, r->presignatures, NULL);
+}
+
+static void session_created(void *arg, const struct rpc_status *status,
+                            const ProtobufCMessage *response)
+{
+    struct presign *op = arg;
+    const Mpc__Coordinator__V1__CreateSessionResponse *r = (const void *)response;
+    const struct await_end end = {waited, op};
+
+    if (status->code != RPC_OK || !r->session)
+        finish(op, 0, status->text);
+    else
+        await_session(op->s, r->session->session_id, INTENT_PRESIGN_S * 1000, op->trace, end);
+}
+
+static void create_session(struct presign *op)
+{
+    Mpc__Coordinator__V1__CreateSessionRequest q =
+        MPC__COORDINATOR__V1__CREATE_SESSION_REQUEST__INIT;
+    struct roster_members members;
+    struct rpc_request request = {.path = "mpc.coordinator.v1.SessionCoordinator/CreateSession",
+                                  .message = &q.base,
+                                  .response =
+                                      &mpc__coordinator__v1__create_session_response__descriptor,
+                                  .deadline_ms = COORDINATOR_MS,
+                                  .trace = op->trace,
+                                  .done = session_created,
+                                  .arg = op};
+
+    trace_new(op->trace);
+    intent_of_presign(&op->intent, op->s, &op->account, op->path, op->path_n);
+    roster_members(&members, &op->account);
+    q.session_type = "presign";
+    q.intent = (ProtobufCBinaryData){op->intent.len, op->intent.b};
+    q.intent_signature = (ProtobufCBinaryData){64, op->intent.signature};
+    q.initiator_key = (ProtobufCBinaryData){32, op->intent.initiator};
+    q.n_members = members.n;
+    q.members = members.list;
+    q.n_preferred = members.preferred_n;
+    q.preferred = members.preferred;
+    q.keygen_session_id = op->account.session_id;
+    q.deadline_ms = op->intent.deadline_ms;
+    q.trace_id = op->trace;
+    rpc_start(op->s->coordinator, &request);
+}
+
+void presign_after(struct account_service *s, const struct account *account, const uint32_t *path,
+                   size_t path_n, uint32_t ready)
+{
+    struct hot_name name;
+    struct presign *op;
+
+    if (!s->hot)
+        return;
+    hot_name(&name, account->account_id, path, path_n);
+    hot_signed(s->hot, &name, now_ms());
+    if (ready >= PRESIGN_TARGET || !hot_begin(s->hot, &name, now_ms()))
+        return;
+    op = mem_new(1, sizeof *op);
+    op->s = s;
+    op->name = name;
+    op->account = *account;
+    op->path_n = path_n;
+    memcpy(op->path, path, path_n * sizeof path[0]);
+    create_session(op);
+}

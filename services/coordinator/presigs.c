@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* An array, oldest first. It is walked once for a signature; at its bound that is some
+ * microseconds. */
+#include "services/coordinator/presigs.h"
+
+#include "system/core/buffer.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct entry {
+    /* of the presignature's key and its signers */
+    uint8_t place[32];
+    struct presig presig;
+    int64_t made_ms;
+};
+
+struct presigs {
+    size_t n;
+    struct entry entries[PRESIGS_MAX];
+};
+
+static void hash_number(crypto_hash_sha256_state *state, uint32_t v)
+{
+    uint8_t b[4] = {(uint8_t)(v >> 24), (uint8_t)(v >> 16), (uint8_t)(v >> 8), (uint8_t)v};
+
+    crypto_hash_sha256_update(state, b, sizeof b);
+}
+
+void presigs_key(uint8_t key[32], const struct qrt_intent *intent)
+{
+    crypto_hash_sha256_state state;
+
+    crypto_hash_sha256_init(&state);
+    crypto_hash_sha256_update(&state, intent->account, sizeof intent->account);
+    crypto_hash_sha256_update(&state, intent->keyid, sizeof intent->keyid);
+    hash_number(&state, intent->purpose);
+    hash_number(&state, intent->t);
+    hash_number(&state, intent->path_n);
+    for (size_t i = 0; i < intent->path_n; i++)
+        hash_number(&state, intent->path[i]);
+    crypto_hash_sha256_final(&state, key);
+}
+
+static void place_of(uint8_t place[32], const struct presig *presig)
+{
+    crypto_hash_sha256_state state;
+
+    crypto_hash_sha256_init(&state);
+    crypto_hash_sha256_update(&state, presig->key, sizeof presig->key);
+    for (size_t i = 0; i < presig->signers_n; i++) {
+        const struct presig_signer *signer = &presig->signers[i];
+
+        /* the end of the text separates */
+        crypto_hash_sha256_update(&state, (const uint8_t *)signer->party_id,
+                                  strlen(signer->party_id) + 1);
+        crypto_hash_sha256_update(&state, signer->boot_id, sizeof signer->boot_id);
+    }
+    crypto_hash_sha256_final(&state, place);
+}
+
+struct presigs *presigs_new(void)
+{
+    return mem_new(1, sizeof(struct presigs));
+}
+
+void presigs_free(struct presigs *presigs)
+{
+    if (!presigs)
+        return;
+    for (size_t i = 0; i < presigs->n; i++)
+        free(presigs->entries[i].presig.signers);
+    free(presigs);
+}
+
+static void unlink_at(struct presigs *presigs, size_t at)
+{
+    presigs->n--;
+    memmove(&presigs->entries[at], &presigs->entries[at + 1],
+            (presigs->n - at) * sizeof presigs->entries[0]);
+}
+
+static void forget(struct presigs *presigs, size_t at)
+{
+    free(presigs->entries[at].presig.signers);
+    unlink_at(presigs, at);
+}
+
+/* One more of |place| has to fit. */
+static void make_room(struct presigs *presigs, const uint8_t place[32])
+{
+    size_t n = 0, oldest = 0;
+
+    for (size_t i = presigs->n; i-- > 0;) {
+        if (memcmp(presigs->entries[i].place, place, 32) != 0)
+            continue;
+        n++;
+        oldest = i;
+    }
+    if (n >= PRESIGS_PLACE_MAX)
+        forget(presigs, oldest);
+    else if (presigs->n >= PRESIGS_MAX)
+        forget(presigs, 0);
+}
+
+bool presigs_put(struct presigs *presigs, const struct presig *presig, int64_t now_ms)
+{
+    struct entry entry = {.presig = *presig, .made_ms = now_ms};
+
+    for (size_t i = 0; i < presigs->n; i++)
+        if (memcmp(presigs->entries[i].presig.id, presig->id, sizeof presig->id) == 0)
+            return false;
+    place_of(entry.place, presig);
+    make_room(presigs, entry.place);
+    entry.presig.signers = mem_copy(presig->signers, presig->signers_n * sizeof presig->signers[0]);
+    presigs->entries[presigs->n++] = entry;
+    return true;
+}
+
+/* The worst of its signers. */
+static enum presig_state state_of(const struct presig *presig, presigs_look *look, void *arg)
+{
+    enum presig_state worst = PRESIG_FITS;
+
+    for (size_t i = 0; i < presig->signers_n && worst != PRESIG_GONE; i++) {
+        enum presig_state state = look(&presig->signers[i], arg);
+
+        if (state > worst)
+            worst = state;
+    }
+    return worst;
+}
+
+bool presigs_take(struct presigs *presigs, struct presig *out, const uint8_t key[32],
+                  presigs_look *look, void *arg)
+{
+    for (size_t i = presigs->n; i-- > 0;) {
+        enum presig_state state;
+
+        if (memcmp(presigs->entries[i].presig.key, key, 32) != 0)
+            continue;
+        state = state_of(&presigs->entries[i].presig, look, arg);
+        if (state == PRESIG_FITS) {
+            *out = presigs->entries[i].presig;
+            unlink_at(presigs, i);
+            return true;
+        }
+        if (state == PRESIG_GONE)
+            forget(presigs, i);
+    }
+    return false;
+}
+
+void presigs_expire(struct presigs *presigs, presigs_look *look, void *arg, int64_t now_ms)
+{
+    for (size_t i = presigs->n; i-- > 0;) {
+        const struct entry *entry = &presigs->entries[i];
+
+        if (now_ms - entry->made_ms >= PRESIGS_LIFE_MS ||
+            state_of(&entry->presig, look, arg) == PRESIG_GONE)
+            forget(presigs, i);
+    }
+}
+
+size_t presigs_count(const struct presigs *presigs, const uint8_t *key)
+{
+    size_t n = 0;
+
+    if (!key)
+        return presigs->n;
+    for (size_t i = 0; i < presigs->n; i++)
+        n += memcmp(presigs->entries[i].presig.key, key, 32) == 0;
+    return n;
+}
