@@ -109,7 +109,8 @@ void scene_begin(struct harness *h, char session_id[ID_TEXT_MAX],
     mpc__coordinator__v1__create_session_response__free_unpacked(r, NULL);
 }
 
-void scene_presign(struct harness *h, char session_id[ID_TEXT_MAX])
+struct rpc_status scene_presign(struct harness *h, char session_id[ID_TEXT_MAX],
+                                const char *const preferred[2])
 {
     Mpc__Coordinator__V1__CreateSessionRequest q =
         MPC__COORDINATOR__V1__CREATE_SESSION_REQUEST__INIT;
@@ -128,11 +129,14 @@ void scene_presign(struct harness *h, char session_id[ID_TEXT_MAX])
     q.initiator_key = (ProtobufCBinaryData){32, h->initiator_pk};
     q.members = list;
     q.n_members = 3;
+    q.preferred = (char **)(uintptr_t)preferred;
+    q.n_preferred = preferred ? 2 : 0;
     r = harness_call(h, "CreateSession", &q.base, RESPONSE(create_session), &status);
-    if (!r)
-        fail_msg("%s", status.text);
-    snprintf(session_id, ID_TEXT_MAX, "%s", r->session->session_id);
-    mpc__coordinator__v1__create_session_response__free_unpacked(r, NULL);
+    if (r) {
+        snprintf(session_id, ID_TEXT_MAX, "%s", r->session->session_id);
+        mpc__coordinator__v1__create_session_response__free_unpacked(r, NULL);
+    }
+    return status;
 }
 
 void scene_keygen(struct harness *h, char session_id[ID_TEXT_MAX], int64_t life_ms)

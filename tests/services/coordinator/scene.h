@@ -25,8 +25,9 @@ scene_sign(struct harness *h, const struct sign_request *request, struct rpc_sta
 /* The same, must work; |session_id| gets its id. */
 void scene_begin(struct harness *h, char session_id[ID_TEXT_MAX],
                  const struct sign_request *request);
-/* CreateSession of a presigning for what scene_sign signs. */
-void scene_presign(struct harness *h, char session_id[ID_TEXT_MAX]);
+/* CreateSession of a presigning for what scene_sign signs, by |preferred| or, NULL, by anybody. */
+struct rpc_status scene_presign(struct harness *h, char session_id[ID_TEXT_MAX],
+                                const char *const preferred[2]);
 /* CreateSession of a keygen of parties 1 to 3. */
 void scene_keygen(struct harness *h, char session_id[ID_TEXT_MAX], int64_t life_ms);
 

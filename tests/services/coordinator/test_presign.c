@@ -21,6 +21,14 @@ static const Mpc__Session__V1__Setup *setup_of(struct harness *h, const char *se
     return harness_published(h, "session_created", session_id, n)->event->setup;
 }
 
+static void begin_presigning(struct harness *h, char session_id[ID_TEXT_MAX])
+{
+    struct rpc_status status = scene_presign(h, session_id, NULL);
+
+    if (status.code != RPC_OK)
+        fail_msg("%s", status.text);
+}
+
 /* Both parties of a presigning make number |id|; who they were. */
 static void presign(struct harness *h, uint8_t id, char who[2][16])
 {
@@ -28,7 +36,7 @@ static void presign(struct harness *h, uint8_t id, char who[2][16])
     char session_id[ID_TEXT_MAX], token[2048];
     const Mpc__Session__V1__Setup *setup;
 
-    scene_presign(h, session_id);
+    begin_presigning(h, session_id);
     setup = setup_of(h, session_id, 0);
     assert_int_equal(setup->n_members, 2);
     for (size_t i = 0; i < 2; i++) {
@@ -165,8 +173,8 @@ static void test_presigning_waits_for_signatures(void **state)
 
     (void)state;
     scene_begin(h, sign, &plain);
-    scene_presign(h, waiting[0]); /* one of four runs: that is not quiet */
-    scene_presign(h, waiting[1]);
+    begin_presigning(h, waiting[0]); /* one of four runs: that is not quiet */
+    begin_presigning(h, waiting[1]);
     assert_int_equal(h->c->running[CLASS_PRESIGN], 0);
     assert_int_equal(h->c->queue[CLASS_PRESIGN].n, 2);
     scene_cancel(h, sign, RPC_OK);
@@ -174,11 +182,45 @@ static void test_presigning_waits_for_signatures(void **state)
     setup_of(h, waiting[1], 0);
     assert_int_equal(h->c->running[CLASS_PRESIGN], 2);
     for (size_t i = 0; i < 3; i++)
-        scene_presign(h, running[i]);
+        begin_presigning(h, running[i]);
     assert_int_equal(h->c->running[CLASS_PRESIGN], PRESIGN_RUNNING_MAX);
     assert_int_equal(h->c->queue[CLASS_PRESIGN].n, 3);
     scene_begin(h, sign, &plain); /* and a signature does not wait for them */
     setup_of(h, sign, 0);
+    harness_free(h);
+}
+
+static void test_a_signature_that_waits_for_parties_goes_before(void **state)
+{
+    struct harness *h = harness_new(NULL);
+    const struct sign_request request = {.message = 1, .preferred = {"party-1", "party-2"}};
+    char sign[ID_TEXT_MAX], presigning[ID_TEXT_MAX];
+
+    (void)state;
+    party_of(h, "party-1")->is_live = false;
+    harness_tell_presence(h);
+    scene_begin(h, sign, &request);
+    begin_presigning(h, presigning);
+    assert_int_equal(h->c->running[CLASS_SIGN], 0);
+    assert_int_equal(h->c->running[CLASS_PRESIGN], 0);
+    scene_cancel(h, sign, RPC_OK);
+    setup_of(h, presigning, 0);
+    harness_free(h);
+}
+
+static void test_no_user_is_asked_to_presign(void **state)
+{
+    struct harness *h = harness_new(NULL);
+    const char *const preferred[2] = {"party-1", h->parties[2].id};
+    struct rpc_status status;
+    char id[ID_TEXT_MAX];
+
+    (void)state;
+    assert_int_equal(scene_presign(h, id, preferred).code, RPC_OK);
+    harness_make_delegate(h, 2);
+    harness_tell_presence(h);
+    status = scene_presign(h, id, preferred);
+    assert_string_equal(status.name, "too_few_parties");
     harness_free(h);
 }
 
@@ -190,6 +232,8 @@ int main(void)
         cmocka_unit_test(test_only_those_that_the_request_names),
         cmocka_unit_test(test_a_restart_says_the_same_again),
         cmocka_unit_test(test_presigning_waits_for_signatures),
+        cmocka_unit_test(test_a_signature_that_waits_for_parties_goes_before),
+        cmocka_unit_test(test_no_user_is_asked_to_presign),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
