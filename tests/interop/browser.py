@@ -23,7 +23,7 @@ def need_chromium():
 
 
 def files(page, *more):
-    """What a site shows: the script |page| as web.mjs, the libraries, |more| files by their names."""
+    """What a site shows: the script |page| as web.mjs, the libraries, |more| files by name."""
     shown = {"/": os.path.join(HERE, "web.html"), "/web.mjs": os.path.join(HERE, page),
              "/grpc-web.mjs": os.path.join(MODULES, "grpc-web", "index.esm.js"),
              "/protobuf.js": os.path.join(MODULES, "protobufjs", "dist", "protobuf.js")}

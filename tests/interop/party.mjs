@@ -3,7 +3,8 @@
 // and in a browser: certificates and registrations (system/access/identity.h), intents
 // (include/quorate/intent.h). Written from the formats, not from our code.
 const { subtle } = globalThis.crypto;
-const PKCS8 = Uint8Array.from([0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20]);
+const PKCS8 = Uint8Array.from([0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4,
+  0x20]);
 const utf8 = (text) => new TextEncoder().encode(text);
 
 export const random = (n) => globalThis.crypto.getRandomValues(new Uint8Array(n));

@@ -59,7 +59,8 @@ export function verify(public_key, hash, { r, s, recovery_id }) {
   if (!(u > 0n && u < N && v > 0n && v <= N / 2n))
     return false;
   const w = inverse(v, N);
-  const got = add(multiply(G, mod(number(hash) * w, N)), multiply(point(public_key), mod(u * w, N)));
+  const got = add(multiply(G, mod(number(hash) * w, N)),
+    multiply(point(public_key), mod(u * w, N)));
   return got !== null && mod(got[0], N) === u && Number(got[1] & 1n) === (recovery_id & 1);
 }
 

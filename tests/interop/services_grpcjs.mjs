@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The scenario by @grpc/grpc-js: `node services_grpcjs.mjs MODULES CONFIG`, where CONFIG is the file
-// of services.py. A line for each check, exit 0 if all are right.
+// The scenario by @grpc/grpc-js: `node services_grpcjs.mjs MODULES CONFIG`, where CONFIG is the
+// file of services.py. A line for each check, exit 0 if all are right.
 import { execFileSync } from "node:child_process";
 import fs from "node:fs";
 import { createRequire } from "node:module";

@@ -9,7 +9,8 @@ from browser import Site, files, need_chromium
 from npm import install_npm
 from services import HERE, LIMIT, PROTO, TestCase
 
-SCRIPTS = [os.path.join(HERE, name) for name in ("scenario.mjs", "party.mjs", "secp256k1.mjs")]
+SCRIPTS = [os.path.join(HERE, name + ".mjs") for name in (
+    "scenario", "calls", "backends", "parties", "sessions", "party", "secp256k1")]
 PROTOS = [os.path.join(PROTO, name) for name in os.listdir(PROTO) if name.endswith(".proto")]
 
 

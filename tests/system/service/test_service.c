@@ -124,14 +124,10 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup(name, tiny_setup)
     const struct CMUnitTest tests[] = {
-        TEST(test_guard_stands_before_methods),
-        TEST(test_pages_of_allowed_origins_may_read),
-        TEST(test_fault_ends_it_with_one_line),
-        TEST(test_start_that_fails_is_told),
-        TEST(test_port_in_use_is_named),
-        TEST(test_check_looks_and_ends),
-        TEST(test_wrong_usage_is_exit_two),
-        TEST(test_peer_that_stays_away_ends_the_service),
+        TEST(test_guard_stands_before_methods), TEST(test_pages_of_allowed_origins_may_read),
+        TEST(test_fault_ends_it_with_one_line), TEST(test_start_that_fails_is_told),
+        TEST(test_port_in_use_is_named),        TEST(test_check_looks_and_ends),
+        TEST(test_wrong_usage_is_exit_two),     TEST(test_peer_that_stays_away_ends_the_service),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
