@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import tempfile
 import threading
+import time
 
 from npm import MODULES, skip
 
@@ -28,6 +29,13 @@ def files(page, *more):
              "/grpc-web.mjs": os.path.join(MODULES, "grpc-web", "index.esm.js"),
              "/protobuf.js": os.path.join(MODULES, "protobufjs", "dist", "protobuf.js")}
     return shown | {"/" + os.path.basename(path): path for path in more}
+
+
+def remove(profile, limit):
+    """The browser's helpers may outlive it for a moment, and write."""
+    end = time.monotonic() + limit
+    while os.path.exists(profile) and time.monotonic() < end:
+        shutil.rmtree(profile, ignore_errors=True)
 
 
 class Page(http.server.BaseHTTPRequestHandler):
@@ -71,13 +79,14 @@ class Site:
 
     def visit(self, fragment, limit):
         """What the page posted, as text."""
-        with tempfile.TemporaryDirectory() as profile:
-            browser = subprocess.Popen(
-                [CHROMIUM, *FLAGS, "--user-data-dir=" + profile, "--remote-debugging-port=0",
-                 self.origin + "/#" + fragment],
-                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-            try:
-                return self.server.results.get(timeout=limit)
-            finally:
-                browser.terminate()
-                browser.wait()
+        profile = tempfile.mkdtemp(prefix="quorate-browser-")
+        browser = subprocess.Popen(
+            [CHROMIUM, *FLAGS, "--user-data-dir=" + profile, "--remote-debugging-port=0",
+             self.origin + "/#" + fragment],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            return self.server.results.get(timeout=limit)
+        finally:
+            browser.terminate()
+            browser.wait(limit)
+            remove(profile, limit)
