@@ -22,6 +22,8 @@
 #include "account.pb-c.h"
 #include "coordinator.pb-c.h"
 
+struct await;
+
 struct account_service {
     const struct service_host *host;
     const struct qrt_ctx *ctx;
@@ -37,6 +39,9 @@ struct account_service {
     /* NULL: no presignatures */
     struct hot *hot;
     unsigned keygen_wait_s, sign_wait_s;
+    /* waits for sessions (await.h); none begins once the service is ending */
+    struct await *awaits;
+    bool is_ending;
     /* pending accounts that no request of this process is waiting for */
     uv_timer_t reconcile;
     /* what a restart left behind has been taken up */

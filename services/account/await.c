@@ -21,6 +21,8 @@ enum {
 
 struct await {
     struct account_service *s;
+    /* of those that wait */
+    struct await *next, *prev;
     struct await_end end;
     char session_id[ID_TEXT_MAX];
     char trace[TRACE_TEXT_MAX];
@@ -55,9 +57,28 @@ static void closed(uv_handle_t *handle)
     free(handle->data);
 }
 
+static void link_in(struct await *await)
+{
+    await->next = await->s->awaits;
+    if (await->next)
+        await->next->prev = await;
+    await->s->awaits = await;
+}
+
+static void unlink_it(struct await *await)
+{
+    if (await->prev)
+        await->prev->next = await->next;
+    else
+        await->s->awaits = await->next;
+    if (await->next)
+        await->next->prev = await->prev;
+}
+
 static void finish(struct await *await, const Mpc__Coordinator__V1__GetSessionStatusResponse *r,
                    const struct rpc_status *status)
 {
+    unlink_it(await);
     await->end.done(await->end.arg, r, status);
     uv_close((uv_handle_t *)&await->timer, closed);
 }
@@ -89,7 +110,8 @@ static void answered(void *arg, const struct rpc_status *status, const ProtobufC
         return;
     }
     await->fault = *status;
-    if (!await_is_passing(status->code) || left == 0 || !retry_next(&await->retry, &wait)) {
+    if (await->s->is_ending || !await_is_passing(status->code) || left == 0 ||
+        !retry_next(&await->retry, &wait)) {
         finish(await, NULL, &await->fault);
         return;
     }
@@ -129,5 +151,18 @@ void await_session(struct account_service *s, const char *session_id, unsigned w
     snprintf(await->trace, sizeof await->trace, "%s", trace);
     uv_timer_init(s->host->loop, &await->timer);
     await->timer.data = await;
+    link_in(await);
     ask(await);
+}
+
+void await_end_all(struct account_service *s)
+{
+    struct await *next;
+
+    s->is_ending = true;
+    for (struct await *await = s->awaits; await; await = next) {
+        next = await->next;
+        if (uv_is_active((uv_handle_t *)&await->timer))
+            finish(await, NULL, &await->fault);
+    }
 }

@@ -20,6 +20,9 @@ struct await_end {
 void await_session(struct account_service *s, const char *session_id, unsigned wait_ms,
                    const char *trace, struct await_end end);
 
+/* The service ends: every wait ends, those whose call is away with it. */
+void await_end_all(struct account_service *s);
+
 /* completed, failed, expired, cancelled. */
 bool await_is_final(const char *status);
 

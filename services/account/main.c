@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* quorate-account-service: what it is made of, and what it goes on with after a restart. */
 #include "services/account/account.h"
+#include "services/account/await.h"
 #include "services/account/create.h"
 #include "services/account/lookup.h"
 #include "services/account/routes.h"
@@ -156,6 +157,7 @@ static void end(void *service)
 {
     struct account_service *s = service;
 
+    await_end_all(s);
     service_hangup(s->coordinator);
     service_hangup(s->router);
     db_close(s->db);

@@ -41,8 +41,9 @@ static void finish(struct presign *op, uint32_t ready, const char *error)
     hot_end(s->hot, &op->name, !error, now_ms());
     metric_add(error ? s->presignings_failed : s->presignings, 1);
     if (error)
-        log_event(LOG_WARN, "no presignature was made", LOG_S("account", op->account.account_id),
-                  LOG_S("trace", op->trace), LOG_S("error", error));
+        log_event(s->is_ending ? LOG_DEBUG : LOG_WARN, "no presignature was made",
+                  LOG_S("account", op->account.account_id), LOG_S("trace", op->trace),
+                  LOG_S("error", error));
     signed_intent_free(&op->intent);
     if (!error && ready < PRESIGN_TARGET && hot_begin(s->hot, &op->name, now_ms()))
         create_session(op);
