@@ -2,8 +2,8 @@
 /* Which accounts sign so often that presignatures are worth their while: signatures of the last
  * minute, counted for each account and path, and for each the one presigning that may be under way.
  *
- * A table of fixed size: where two meet, the second is not counted while the first signs. That costs
- * it presignatures, never a signature. Pure: time is told. */
+ * A table of fixed size: where two meet, the second is not counted while the first signs. That
+ * costs it presignatures, never a signature. Pure: time is told. */
 #ifndef ACCOUNT_HOT_H
 #define ACCOUNT_HOT_H
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The book of presignatures that keepers hold ready: which there are, for whom they sign, and who
- * made them in which life. Ids only: nothing in it is secret, and it is lost with the process, which
- * costs a round or two more for some signatures.
+ * made them in which life. Ids only: nothing in it is secret, and it is lost with the process,
+ * which costs a round or two more for some signatures.
  *
  *   - What is taken is out for good, whatever comes of it: no two sessions get the same one.
  *   - One whose signers are not all the processes that made it is of no use and is forgotten.
@@ -58,8 +58,8 @@ void presigs_free(struct presigs *presigs);
 
 /* Copies. False: it is in the book. Times are of any clock that only goes forward. */
 bool presigs_put(struct presigs *presigs, const struct presig *presig, int64_t now_ms);
-/* The newest for |key| whose signers all fit, out of the book; its signers are the caller's to free.
- * False: there is none. */
+/* The newest for |key| whose signers all fit, out of the book; its signers are the caller's to
+ * free. False: there is none. */
 bool presigs_take(struct presigs *presigs, struct presig *out, const uint8_t key[32],
                   presigs_look *look, void *arg);
 /* Forget what is too old and what has lost a signer. */
