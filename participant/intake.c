@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Two tables: sessions by id, intents by hash. Both are chained hash tables of fixed width; chains
- * stay short because entries are bounded and expire. Ids are checked by the caller (UUIDs), hashes
- * are SHA-256 of what an initiator signed, so nobody gains by crowding one chain. */
+ * stay short because entries are bounded and expire, and a key chosen at start decides where an id
+ * goes: ids come from the network. Strangers are in the table and in a list by age as well. */
 #include "participant/intake.h"
 
 #include "system/core/buffer.h"
 #include "system/core/ids.h"
 
+#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +15,8 @@ enum { BUCKETS = 4096 };
 
 struct session {
     struct session *next;
+    /* among strangers, by age, as long as it was not opened */
+    struct session *older, *newer;
     char id[ID_TEXT_MAX];
     int64_t until_ms;
     /* |attempt| is the highest one opened */
@@ -34,7 +37,10 @@ struct intake {
     struct intake_limits limits;
     struct session *sessions[BUCKETS];
     struct seen *seen[BUCKETS];
-    size_t sessions_n, seen_n, kept_bytes;
+    /* never opened */
+    struct session *oldest, *newest;
+    size_t opened_n, strangers_n, seen_n, kept_bytes;
+    uint8_t hash_key[crypto_shorthash_KEYBYTES];
 };
 
 struct intake_message *intake_message_new(uint32_t attempt, const uint8_t *b, size_t len)
@@ -46,6 +52,11 @@ struct intake_message *intake_message_new(uint32_t attempt, const uint8_t *b, si
     if (len > 0)
         memcpy(m->b, b, len);
     return m;
+}
+
+size_t intake_message_cost(const struct intake_message *message)
+{
+    return sizeof *message + message->len;
 }
 
 void intake_messages_free(struct intake_message *list)
@@ -63,64 +74,81 @@ struct intake *intake_new(const struct intake_limits *limits)
     struct intake *intake = mem_new(1, sizeof *intake);
 
     intake->limits = *limits;
+    randombytes_buf(intake->hash_key, sizeof intake->hash_key);
     return intake;
 }
 
-static size_t bucket_of(const void *b, size_t len)
+static size_t bucket_of(const struct intake *intake, const void *b, size_t len)
 {
-    const uint8_t *p = b;
-    uint64_t h = 14695981039346656037ULL;
+    uint8_t hash[crypto_shorthash_BYTES];
+    uint32_t at;
 
-    for (size_t i = 0; i < len; i++)
-        h = (h ^ p[i]) * 1099511628211ULL;
-    return (size_t)(h % BUCKETS);
+    crypto_shorthash(hash, b, len, intake->hash_key);
+    memcpy(&at, hash, sizeof at);
+    return at % BUCKETS;
+}
+
+static struct session **session_at(struct intake *intake, const char *id)
+{
+    struct session **at = &intake->sessions[bucket_of(intake, id, strlen(id))];
+
+    while (*at && strcmp((*at)->id, id) != 0)
+        at = &(*at)->next;
+    return at;
 }
 
 static struct session *session_find(const struct intake *intake, const char *id)
 {
-    struct session *s = intake->sessions[bucket_of(id, strlen(id))];
-
-    while (s && strcmp(s->id, id) != 0)
-        s = s->next;
-    return s;
+    return *session_at((struct intake *)intake, id);
 }
 
-/* NULL if the table is full. */
-static struct session *session_add(struct intake *intake, const char *id, int64_t until_ms)
-{
-    struct session **head = &intake->sessions[bucket_of(id, strlen(id))];
-    struct session *s;
+/* Strangers: into the list, and out of it. */
 
-    if (intake->sessions_n >= intake->limits.sessions || strlen(id) >= sizeof s->id)
-        return NULL;
-    s = mem_new(1, sizeof *s);
+static void stranger_add(struct intake *intake, struct session *s)
+{
+    s->older = intake->newest;
+    *(s->older ? &s->older->newer : &intake->oldest) = s;
+    intake->newest = s;
+    intake->strangers_n++;
+}
+
+static void stranger_take(struct intake *intake, struct session *s)
+{
+    *(s->older ? &s->older->newer : &intake->oldest) = s->newer;
+    *(s->newer ? &s->newer->older : &intake->newest) = s->older;
+    s->older = s->newer = NULL;
+    intake->strangers_n--;
+}
+
+static struct session *session_new(struct intake *intake, const char *id, int64_t until_ms)
+{
+    struct session **head = &intake->sessions[bucket_of(intake, id, strlen(id))];
+    struct session *s = mem_new(1, sizeof *s);
+
     strcpy(s->id, id);
     s->until_ms = until_ms;
     s->kept_end = &s->kept;
     s->next = *head;
     *head = s;
-    intake->sessions_n++;
     return s;
 }
 
 static struct seen *seen_find(const struct intake *intake, const uint8_t hash[32])
 {
-    struct seen *seen = intake->seen[bucket_of(hash, 32)];
+    struct seen *seen = intake->seen[bucket_of(intake, hash, 32)];
 
     while (seen && memcmp(seen->hash, hash, 32) != 0)
         seen = seen->next;
     return seen;
 }
 
-static bool seen_remember(struct intake *intake, const struct intake_open *open)
+static void seen_remember(struct intake *intake, const struct intake_open *open)
 {
     struct seen *seen = seen_find(intake, open->intent_hash);
 
     if (!seen) {
-        struct seen **head = &intake->seen[bucket_of(open->intent_hash, 32)];
+        struct seen **head = &intake->seen[bucket_of(intake, open->intent_hash, 32)];
 
-        if (intake->seen_n >= intake->limits.sessions)
-            return false;
         seen = mem_new(1, sizeof *seen);
         memcpy(seen->hash, open->intent_hash, 32);
         seen->next = *head;
@@ -129,7 +157,6 @@ static bool seen_remember(struct intake *intake, const struct intake_open *open)
     }
     seen->attempt = open->attempt;
     seen->until_ms = open->until_ms;
-    return true;
 }
 
 /* Unlink the kept message at |at|. */
@@ -143,8 +170,8 @@ static struct intake_message *kept_take(struct intake *intake, struct session *s
     if (!*at)
         s->kept_end = at;
     s->kept_n--;
-    s->kept_bytes -= m->len;
-    intake->kept_bytes -= m->len;
+    s->kept_bytes -= intake_message_cost(m);
+    intake->kept_bytes -= intake_message_cost(m);
     return m;
 }
 
@@ -178,6 +205,55 @@ static void kept_forget(struct intake *intake, struct session *s)
         free(kept_take(intake, s, &s->kept));
 }
 
+/* Out of the table at |at|. */
+static void session_forget(struct intake *intake, struct session **at)
+{
+    struct session *s = *at;
+
+    *at = s->next;
+    kept_forget(intake, s);
+    if (s->opened)
+        intake->opened_n--;
+    else
+        stranger_take(intake, s);
+    free(s);
+}
+
+static void forget_oldest(struct intake *intake)
+{
+    session_forget(intake, session_at(intake, intake->oldest->id));
+}
+
+/* A session that nobody opened. NULL: no id of a session. */
+static struct session *meet(struct intake *intake, const char *id, int64_t now_ms)
+{
+    struct session *s;
+
+    if (strlen(id) >= ID_TEXT_MAX || intake->limits.strangers == 0)
+        return NULL;
+    if (intake->strangers_n >= intake->limits.strangers)
+        forget_oldest(intake);
+    s = session_new(intake, id, now_ms + intake->limits.unknown_ms);
+    stranger_add(intake, s);
+    return s;
+}
+
+/* Make |*s|, NULL if it is not known, one that was opened. False: too many are. */
+static bool open_session(struct intake *intake, struct session **s, const struct intake_open *open)
+{
+    if (*s && (*s)->opened)
+        return true;
+    if (intake->opened_n >= intake->limits.sessions || strlen(open->session_id) >= ID_TEXT_MAX)
+        return false;
+    if (*s)
+        stranger_take(intake, *s);
+    else
+        *s = session_new(intake, open->session_id, open->until_ms);
+    (*s)->opened = true;
+    intake->opened_n++;
+    return true;
+}
+
 static enum intake_answer known_session(const struct session *s, uint32_t attempt)
 {
     if (s->closed)
@@ -206,45 +282,51 @@ enum intake_answer intake_open(struct intake *intake, struct intake_start *start
         return known_session(s, open->attempt);
     if (seen && open->attempt <= seen->attempt)
         return INTAKE_USED;
-    if (!s)
-        s = session_add(intake, open->session_id, open->until_ms);
-    if (!s || !seen_remember(intake, open))
+    if ((!seen && intake->seen_n >= intake->limits.sessions) || !open_session(intake, &s, open))
         return INTAKE_FULL;
+    seen_remember(intake, open);
     start->ends_lower = s->running;
     start->lower = s->attempt;
     start->kept = kept_for(intake, s, open->attempt);
-    s->opened = s->running = true;
+    s->running = true;
     s->attempt = open->attempt;
     if (open->until_ms > s->until_ms)
         s->until_ms = open->until_ms;
     return INTAKE_START;
 }
 
-static bool has_room(const struct intake *intake, const struct session *s, size_t len)
+/* Under the session's own bounds, and under that of all, if need be at the cost of the strangers
+ * that wait for longest. */
+static bool make_room(struct intake *intake, const struct session *s, size_t cost)
 {
-    return s->kept_n < intake->limits.session_messages &&
-           len <= intake->limits.session_bytes - s->kept_bytes &&
-           len <= intake->limits.total_bytes - intake->kept_bytes;
+    const struct intake_limits *limits = &intake->limits;
+
+    if (s->kept_n >= limits->session_messages || cost > limits->session_bytes - s->kept_bytes)
+        return false;
+    while (cost > limits->total_bytes - intake->kept_bytes && intake->oldest && intake->oldest != s)
+        forget_oldest(intake);
+    return cost <= limits->total_bytes - intake->kept_bytes;
 }
 
 enum intake_delivery intake_deliver(struct intake *intake, const char *session_id,
                                     struct intake_message *message, int64_t now_ms)
 {
     struct session *s = session_find(intake, session_id);
+    size_t cost = intake_message_cost(message);
 
     if (!s)
-        s = session_add(intake, session_id, now_ms + intake->limits.unknown_ms);
+        s = meet(intake, session_id, now_ms);
     if (!s || s->closed || (s->opened && message->attempt < s->attempt))
         return INTAKE_DROPPED;
     if (s->opened && message->attempt == s->attempt)
         return s->running ? INTAKE_TO_RUN : INTAKE_DROPPED;
-    if (!has_room(intake, s, message->len))
+    if (!make_room(intake, s, cost))
         return INTAKE_DROPPED;
     *s->kept_end = message;
     s->kept_end = &message->next;
     s->kept_n++;
-    s->kept_bytes += message->len;
-    intake->kept_bytes += message->len;
+    s->kept_bytes += cost;
+    intake->kept_bytes += cost;
     return INTAKE_KEPT;
 }
 
@@ -263,7 +345,7 @@ bool intake_close(struct intake *intake, const char *session_id, int64_t now_ms,
 
     /* Remembered even if it was never opened: its invitation may still be on the way. */
     if (!s)
-        s = session_add(intake, session_id, now_ms + intake->limits.unknown_ms);
+        s = meet(intake, session_id, now_ms);
     if (!s)
         return false;
     running = s->running;
@@ -283,10 +365,7 @@ static void expire_sessions(struct intake *intake, struct session **at, int64_t 
             at = &s->next;
             continue;
         }
-        *at = s->next;
-        kept_forget(intake, s);
-        free(s);
-        intake->sessions_n--;
+        session_forget(intake, at);
     }
 }
 
@@ -326,7 +405,7 @@ void intake_free(struct intake *intake)
 
 size_t intake_sessions(const struct intake *intake)
 {
-    return intake->sessions_n;
+    return intake->opened_n + intake->strangers_n;
 }
 
 size_t intake_kept_bytes(const struct intake *intake)

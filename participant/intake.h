@@ -7,8 +7,10 @@
  *   - at most one attempt of a session runs: a higher one ends the lower;
  *   - one (intent, attempt) runs in one session only, and attempts of an intent ascend;
  *   - messages that come before their attempt is opened are kept, in their order, within bounds.
- * A session is remembered until no open of it could be accepted any more. When the table is full
- * new sessions are refused, old ones are not forgotten: forgetting would allow a second start.
+ * A session that was opened is remembered until no open of it could be accepted any more. When the
+ * table is full new sessions are refused, old ones are not forgotten: forgetting would allow a second
+ * start. Sessions that were never opened, which anybody may name, have a small place of their own:
+ * the oldest goes when another comes, and no open is ever refused because of them.
  */
 #ifndef PARTICIPANT_INTAKE_H
 #define PARTICIPANT_INTAKE_H
@@ -20,11 +22,13 @@
 struct intake;
 
 struct intake_limits {
-    /* sessions and intents remembered */
+    /* opened sessions, and intents, remembered */
     size_t sessions;
+    /* sessions that others named and nobody opened */
+    size_t strangers;
     /* kept for a session that has not opened the attempt yet */
     size_t session_messages, session_bytes;
-    /* kept for all such sessions */
+    /* kept for all such sessions; bytes are those of memory, not of messages alone */
     size_t total_bytes;
     /* how long something is kept for a session that was never opened */
     int64_t unknown_ms;
@@ -40,6 +44,8 @@ struct intake_message {
 
 struct intake_message *intake_message_new(uint32_t attempt, const uint8_t *b, size_t len);
 void intake_messages_free(struct intake_message *list);
+/* What it takes of memory. */
+size_t intake_message_cost(const struct intake_message *message);
 
 struct intake *intake_new(const struct intake_limits *limits);
 void intake_free(struct intake *intake);

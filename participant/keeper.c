@@ -20,6 +20,7 @@ typedef Mpc__Keeper__V1__FromKeeper from_keeper;
 
 enum {
     SESSIONS_MAX = 1 << 17,
+    STRANGERS_MAX = 1 << 12,
     EARLY_MESSAGES_MAX = 64,
     EARLY_BYTES_MAX = 4 << 20,
     EARLY_TOTAL_MAX = 64 << 20,
@@ -34,8 +35,8 @@ enum {
 
 void keeper_init(struct keeper *keeper)
 {
-    const struct intake_limits limits = {SESSIONS_MAX, EARLY_MESSAGES_MAX, EARLY_BYTES_MAX,
-                                         EARLY_TOTAL_MAX, UNKNOWN_MS};
+    const struct intake_limits limits = {SESSIONS_MAX,    STRANGERS_MAX,   EARLY_MESSAGES_MAX,
+                                         EARLY_BYTES_MAX, EARLY_TOTAL_MAX, UNKNOWN_MS};
 
     pthread_mutex_init(&keeper->lock, NULL);
     pthread_mutex_init(&keeper->burn_lock, NULL);

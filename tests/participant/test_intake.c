@@ -13,7 +13,9 @@
 
 static const char session_a[] = "11111111-1111-4111-8111-111111111111";
 static const char session_b[] = "22222222-2222-4222-8222-222222222222";
-static const struct intake_limits limits = {8, 3, 100, 150, 1000};
+/* What a message takes beside its bytes. */
+#define HEAD sizeof(struct intake_message)
+static const struct intake_limits limits = {8, 4, 3, 3 * HEAD + 100, 3 * HEAD + 150, 1000};
 
 /* What can happen, each as often as the list of a test says. */
 enum event { OPEN_0, OPEN_1, MESSAGE_0, MESSAGE_1, ENDED_0, CLOSE, EVENTS };
@@ -225,30 +227,77 @@ static void test_an_attempt_of_an_intent_runs_in_one_session_only(void **state)
     intake_free(in);
 }
 
+static enum intake_delivery deliver(struct intake *in, const char *id, size_t len, int64_t now_ms)
+{
+    static const uint8_t b[300];
+    struct intake_message *m = intake_message_new(0, b, len);
+    enum intake_delivery delivery = intake_deliver(in, id, m, now_ms);
+
+    if (delivery != INTAKE_KEPT)
+        free(m);
+    return delivery;
+}
+
 static void test_bounds_hold_for_a_session_and_for_all(void **state)
 {
     struct intake *in = intake_new(&limits);
-    struct intake_message *m;
-    static const uint8_t big[101];
 
     (void)state;
-    m = intake_message_new(0, big, 101);
-    assert_int_equal(intake_deliver(in, session_a, m, 0), INTAKE_DROPPED);
-    free(m);
-    assert_int_equal(intake_deliver(in, session_a, intake_message_new(0, big, 90), 0), INTAKE_KEPT);
-    assert_int_equal(intake_deliver(in, session_b, intake_message_new(0, big, 60), 0), INTAKE_KEPT);
-    m = intake_message_new(0, big, 1);
-    assert_int_equal(intake_deliver(in, session_b, m, 0), INTAKE_DROPPED);
-    free(m);
-    assert_int_equal(intake_kept_bytes(in), 150);
+    assert_int_equal(deliver(in, session_a, 2 * HEAD + 101, 0), INTAKE_DROPPED);
+    assert_int_equal(deliver(in, session_a, HEAD + 100, 0), INTAKE_KEPT);
+    assert_int_equal(deliver(in, session_a, 1, 0), INTAKE_DROPPED);
+    assert_int_equal(deliver(in, session_b, 50, 0), INTAKE_KEPT);
+    assert_int_equal(intake_kept_bytes(in), 3 * HEAD + 150);
     intake_expire(in, 1000);
     assert_int_equal(intake_kept_bytes(in), 0);
     for (uint8_t i = 0; i < 3; i++)
-        assert_int_equal(intake_deliver(in, session_a, intake_message_new(0, &i, 1), 2000),
-                         INTAKE_KEPT);
-    m = intake_message_new(0, big, 1);
-    assert_int_equal(intake_deliver(in, session_a, m, 2000), INTAKE_DROPPED);
-    free(m);
+        assert_int_equal(deliver(in, session_a, 1, 2000), INTAKE_KEPT);
+    assert_int_equal(deliver(in, session_a, 1, 2000), INTAKE_DROPPED);
+    intake_free(in);
+}
+
+/* What nobody invited to makes room for what comes now, be it of number or of memory. */
+static void test_the_oldest_stranger_makes_room(void **state)
+{
+    struct intake *in = intake_new(&limits);
+    struct intake_start start;
+
+    (void)state;
+    assert_int_equal(deliver(in, session_a, HEAD + 100, 0), INTAKE_KEPT);
+    assert_int_equal(deliver(in, session_b, 100, 0), INTAKE_KEPT);
+    assert_int_equal(intake_kept_bytes(in), HEAD + 100);
+    assert_int_equal(open_it(in, &start, session_a, 0, 1), INTAKE_START);
+    assert_null(start.kept);
+    assert_int_equal(open_it(in, &start, session_b, 0, 2), INTAKE_START);
+    assert_int_equal(count(start.kept), 1);
+    assert_int_equal(intake_kept_bytes(in), 0);
+    intake_free(in);
+}
+
+/* A party that is in no session of this one names as many as it likes. */
+static void test_strangers_never_keep_an_open_out(void **state)
+{
+    struct intake *in = intake_new(&limits);
+    struct intake_start start;
+    char id[37];
+
+    (void)state;
+    for (unsigned i = 0; i < 1000; i++) {
+        snprintf(id, sizeof id, "44444444-4444-4444-8444-%012u", i);
+        assert_int_equal(deliver(in, id, 1, 0), INTAKE_KEPT);
+        if (i % 100 == 0) {
+            snprintf(id, sizeof id, "55555555-5555-4555-8555-%012u", i);
+            (void)intake_close(in, id, 0, &(uint32_t){0});
+        }
+        assert_true(intake_sessions(in) <= 4);
+    }
+    for (unsigned i = 0; i < 8; i++) {
+        snprintf(id, sizeof id, "33333333-3333-4333-8333-%012u", i);
+        assert_int_equal(open_it(in, &start, id, 0, (uint8_t)i), INTAKE_START);
+    }
+    assert_int_equal(intake_sessions(in), 12);
+    snprintf(id, sizeof id, "44444444-4444-4444-8444-%012u", 998);
+    assert_int_equal(open_it(in, &start, id, 0, 8), INTAKE_FULL);
     intake_free(in);
 }
 
@@ -297,6 +346,8 @@ int main(void)
         cmocka_unit_test(test_early_messages_keep_their_order),
         cmocka_unit_test(test_an_attempt_of_an_intent_runs_in_one_session_only),
         cmocka_unit_test(test_bounds_hold_for_a_session_and_for_all),
+        cmocka_unit_test(test_the_oldest_stranger_makes_room),
+        cmocka_unit_test(test_strangers_never_keep_an_open_out),
         cmocka_unit_test(test_a_full_table_refuses_and_does_not_forget),
         cmocka_unit_test(test_a_running_session_outlives_its_time),
     };
