@@ -12,13 +12,50 @@
 #include <string.h>
 
 /* More than all rounds of the largest session need; a flood above it is dropped. */
-enum { INBOX_BYTES_MAX = 16 << 20 };
+enum { HELD_BYTES_MAX = 16 << 20 };
+
+/* No attempt lives longer, whatever its invitation says: what it holds is bounded in time too. */
+enum { LIFE_MAX_MS = 3600 * 1000 };
 
 /* An attempt whose time seems to be over when its invitation comes was made by a clock that is
  * behind this one; it gets this much. The coordinator ends it earlier if it wants to. */
 enum { LATE_MS = 100, GRACE_MS = 5000 };
 
 static void work(void *arg);
+
+/* Lists */
+
+static void list_init(struct run_list *list)
+{
+    *list = (struct run_list){NULL, &list->first};
+}
+
+static void list_put(struct run_list *list, struct intake_message *m)
+{
+    m->next = NULL;
+    *list->end = m;
+    list->end = &m->next;
+}
+
+static struct intake_message *list_take(struct run_list *list)
+{
+    struct intake_message *m = list->first;
+
+    list->first = m->next;
+    if (!list->first)
+        list->end = &list->first;
+    return m;
+}
+
+/* All of |from| behind what is in |to|. */
+static void list_move(struct run_list *to, struct run_list *from)
+{
+    if (!from->first)
+        return;
+    *to->end = from->first;
+    to->end = from->end;
+    list_init(from);
+}
 
 static enum work_kind kind_of(const struct permit *permit)
 {
@@ -32,7 +69,11 @@ static int64_t deadline_of(const Mpc__Session__V1__Setup *setup)
     int64_t now_ms = clock_unix_ms();
     bool is_over = setup->attempt_deadline_ms < now_ms + LATE_MS;
 
-    return is_over ? now_ms + GRACE_MS : setup->attempt_deadline_ms;
+    if (is_over)
+        return now_ms + GRACE_MS;
+    if (setup->attempt_deadline_ms > now_ms + LIFE_MAX_MS)
+        return now_ms + LIFE_MAX_MS;
+    return setup->attempt_deadline_ms;
 }
 
 struct run *run_new(struct keeper *keeper, Mpc__Keeper__V1__ToKeeper *frame,
@@ -51,7 +92,9 @@ struct run *run_new(struct keeper *keeper, Mpc__Keeper__V1__ToKeeper *frame,
     run->deadline_ms = deadline_of(run->setup);
     run->seat.run = run;
     run->began_us = clock_steady_us();
-    run->inbox_end = &run->inbox;
+    list_init(&run->inbox);
+    list_init(&run->fresh);
+    list_init(&run->waiting);
     pthread_mutex_init(&run->lock, NULL);
     return run;
 }
@@ -60,8 +103,9 @@ void run_unref(struct run *run)
 {
     if (atomic_fetch_sub(&run->refs, 1) != 1)
         return;
-    intake_messages_free(run->inbox);
-    intake_messages_free(run->waiting);
+    intake_messages_free(run->inbox.first);
+    intake_messages_free(run->fresh.first);
+    intake_messages_free(run->waiting.first);
     mpc__keeper__v1__to_keeper__free_unpacked(run->frame, NULL);
     pthread_mutex_destroy(&run->lock);
     free(run);
@@ -106,15 +150,13 @@ static void append(struct run *run, struct intake_message *list)
         struct intake_message *m = list;
 
         list = m->next;
-        m->next = NULL;
-        if (run->inbox_bytes + m->len > INBOX_BYTES_MAX) {
+        if (run->held_bytes + intake_message_cost(m) > HELD_BYTES_MAX) {
             atomic_fetch_add(&run->keeper->counts.dropped, 1);
             free(m);
             continue;
         }
-        run->inbox_bytes += m->len;
-        *run->inbox_end = m;
-        run->inbox_end = &m->next;
+        run->held_bytes += intake_message_cost(m);
+        list_put(&run->inbox, m);
     }
 }
 
@@ -185,10 +227,21 @@ static void release(struct run *run)
     run->presig = NULL;
 }
 
+/* Done with a message. */
+static void let_go(struct run *run, struct intake_message *m)
+{
+    pthread_mutex_lock(&run->lock);
+    run->held_bytes -= intake_message_cost(m);
+    pthread_mutex_unlock(&run->lock);
+    free(m);
+}
+
 static void forget_waiting(struct run *run)
 {
-    intake_messages_free(run->waiting);
-    run->waiting = NULL;
+    while (run->waiting.first)
+        let_go(run, list_take(&run->waiting));
+    while (run->fresh.first)
+        let_go(run, list_take(&run->fresh));
 }
 
 void run_finish(struct run *run)
@@ -239,45 +292,49 @@ void run_settle(struct run *run)
     run_send(run);
 }
 
-/* Offer one message; true if it was taken or dropped, and so is not to be kept. */
-static bool offer(struct run *run, const struct intake_message *m)
+enum offered { OFFERED_AGAIN, OFFERED_DROPPED, OFFERED_TAKEN };
+
+static enum offered offer(struct run *run, const struct intake_message *m)
 {
     enum qrt_err e = qrt_peer_recv(run->peer, m->b, m->len);
 
     if (e == QRT_E_AGAIN)
-        return false;
+        return OFFERED_AGAIN;
     if (qrt_err_class(e) == QRT_CLASS_DROP)
         atomic_fetch_add(&run->keeper->counts.dropped, 1);
     run_settle(run);
     if (e == QRT_OK || e == QRT_E_DROP_DUPLICATE)
         run_hear_confirmation(run, m);
-    return true;
+    return qrt_err_class(e) == QRT_CLASS_DROP ? OFFERED_DROPPED : OFFERED_TAKEN;
 }
 
-/* Once through what waits. True if something was taken. */
-static bool offer_all(struct run *run)
+/* Offer what is fresh, once. True if something was taken: what waits may have its turn now. */
+static bool offer_fresh(struct run *run)
 {
-    struct intake_message **at = &run->waiting;
     bool moved = false;
 
-    while (*at && is_running(run)) {
-        struct intake_message *m = *at;
+    while (run->fresh.first && is_running(run)) {
+        struct intake_message *m = list_take(&run->fresh);
+        enum offered offered = offer(run, m);
 
-        if (!offer(run, m)) {
-            at = &m->next;
+        if (offered == OFFERED_AGAIN) {
+            list_put(&run->waiting, m);
             continue;
         }
-        *at = m->next;
-        free(m);
-        moved = true;
+        moved = moved || offered == OFFERED_TAKEN;
+        let_go(run, m);
     }
     return moved;
 }
 
+/* Only a message that was taken changes what the others are worth: a flood of what cannot be taken
+ * is looked at once. */
 static void go(struct run *run)
 {
-    while (is_running(run) && offer_all(run))
-        ;
+    while (is_running(run) && offer_fresh(run)) {
+        list_move(&run->waiting, &run->fresh);
+        list_move(&run->fresh, &run->waiting);
+    }
     if (!is_running(run))
         run_finish(run);
 }
@@ -313,15 +370,15 @@ static void hear_policy(struct run *run)
     run_finish(run);
 }
 
-/* Messages for a key that is made. */
+/* Messages for a key that is made; the order does not matter. */
 static void help(struct run *run)
 {
-    while (run->waiting) {
-        struct intake_message *m = run->waiting;
+    list_move(&run->fresh, &run->waiting);
+    while (run->fresh.first) {
+        struct intake_message *m = list_take(&run->fresh);
 
-        run->waiting = m->next;
         run_hear_confirmation(run, m);
-        free(m);
+        let_go(run, m);
     }
 }
 
@@ -342,18 +399,12 @@ static void step(struct run *run)
 /* Move the inbox to the worker's side. False: nothing is new, the run may rest. */
 static bool take_news(struct run *run)
 {
-    struct intake_message **end = &run->waiting;
     bool news;
 
-    while (*end)
-        end = &(*end)->next;
     pthread_mutex_lock(&run->lock);
     news = run->dirty;
     run->dirty = false;
-    *end = run->inbox;
-    run->inbox = NULL;
-    run->inbox_end = &run->inbox;
-    run->inbox_bytes = 0;
+    list_move(&run->fresh, &run->inbox);
     if (!news)
         run->scheduled = false;
     pthread_mutex_unlock(&run->lock);

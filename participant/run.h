@@ -40,6 +40,11 @@ enum run_state {
     RUN_OVER
 };
 
+/* Messages in their order; |end| is where the next one goes. */
+struct run_list {
+    struct intake_message *first, **end;
+};
+
 struct run {
     struct keeper *keeper;
     atomic_int refs;
@@ -61,8 +66,9 @@ struct run {
     pthread_mutex_t lock;
     /* under |lock| */
     bool scheduled, dirty;
-    struct intake_message *inbox, **inbox_end;
-    size_t inbox_bytes;
+    struct run_list inbox;
+    /* of memory, for all messages that came and are not done with: inbox, fresh, waiting */
+    size_t held_bytes;
     enum policy_answer answer;
     int64_t policy_until_ms;
 
@@ -74,8 +80,8 @@ struct run {
     enum qrt_protocol protocol;
     struct share_held *share;
     struct gate_seat seat;
-    /* messages not yet taken, and those that must be offered again */
-    struct intake_message *waiting;
+    /* messages not offered yet; those to be offered again once another one was taken */
+    struct run_list fresh, waiting;
     /* why the host ended the run, if it did */
     struct refusal refusal;
     struct qrt_share pending;

@@ -4,9 +4,11 @@
 #include "keepers.h"
 
 #include "quorate/share.h"
+#include "quorate/wire.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -193,12 +195,89 @@ static void test_a_signature_survives_a_kill_after_every_message(void **state)
     expect_signatures(&keygen, key_id, pk);
 }
 
+/* The header of the first message that seat 0 sent. */
+static struct qrt_header first_sent;
+static bool has_sent;
+
+static void see_first(struct keepers *keepers, size_t from, Mpc__Keeper__V1__Send *send, void *arg)
+{
+    (void)keepers;
+    (void)arg;
+    if (from == 0 && send->n_messages > 0 && !has_sent)
+        has_sent = qrt_header_decode(&first_sent, send->messages[0]->payload.data,
+                                     send->messages[0]->payload.len) == QRT_OK;
+}
+
+static bool seat_0_sent(struct keepers *keepers, void *arg)
+{
+    (void)keepers;
+    (void)arg;
+    return has_sent;
+}
+
+/* A signer that says nothing in the first round and sends a private message of the second, which
+ * cannot be judged yet, as often as it can. */
+static void flood(const Mpc__Session__V1__Setup *setup, size_t *len, size_t n)
+{
+    struct qrt_header h = first_sent;
+    uint8_t *b;
+    struct letter letter = {1, 0, setup->session_id, 0, NULL, 0};
+
+    h.round = 2;
+    h.kind = QRT_KIND_PRIVATE;
+    h.receiver = first_sent.sender;
+    h.sender = (uint16_t)setup->members[1]->index;
+    h.payload_len = (uint32_t)qrt_payload_size(QRT_SIGN, 2, QRT_KIND_PRIVATE, 2);
+    *len = letter.len = qrt_wire_size(QRT_SIGN, 2, QRT_KIND_PRIVATE, 2, 2);
+    letter.b = b = calloc(1, letter.len);
+    qrt_header_encode(b, &h);
+    for (size_t i = 0; i < n; i++) {
+        keepers_deliver(k, &letter);
+        /* Its worker has the time to take them: what it took counts as well. */
+        if (i % 20 == 0)
+            keepers_sync(k, 0);
+    }
+    keepers_sync(k, 0);
+    free(b);
+}
+
+static void test_what_a_run_holds_is_bounded(void **state)
+{
+    enum { SENT = 1000, BOUND = 16 << 20 };
+    static const size_t quorum[] = {0, 1};
+    struct job keygen = keepers_keygen(k, 3, 2), job;
+    uint8_t key_id[32], pk[33];
+    Mpc__Session__V1__Setup *setup;
+    uint64_t dropped;
+    size_t len;
+
+    (void)state;
+    keepers_make_key(k, &keygen, key_id, pk);
+    keepers_sync(k, 0);
+    dropped = k->last_stats->stats->dropped;
+    job = keepers_sign(&keygen, key_id, quorum, 2);
+    setup = keepers_setup(k, &job);
+    k->letter = NULL;
+    k->send = see_first;
+    keepers_open(k, 0, setup);
+    keepers_relay(k, seat_0_sent, NULL);
+    k->send = NULL;
+    flood(setup, &len, SENT);
+    mpc__session__v1__setup__free_unpacked(setup, NULL);
+    dropped = k->last_stats->stats->dropped - dropped;
+    assert_true(dropped >= SENT - BOUND / len);
+    assert_true(dropped < SENT - BOUND / len + 20);
+    keepers_close(k, 0, job.session_id);
+    expect_signatures(&keygen, key_id, pk);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_key_generation_survives_a_kill_after_every_message),
         cmocka_unit_test(test_confirmations_that_were_lost_are_asked_for),
         cmocka_unit_test(test_a_signature_survives_a_kill_after_every_message),
+        cmocka_unit_test(test_what_a_run_holds_is_bounded),
     };
     int result;
 
