@@ -79,19 +79,24 @@ static void refuse_old_session(struct coordinator *c, struct rpc_call *call, con
     db_submit(c->db, DB_READ, store_get, old_session_read, get);
 }
 
+static struct rpc_status not_invited(void)
+{
+    return rpc_error(RPC_DENIED, "not_invited", "this party is not invited to the session");
+}
+
 /* The party of a token in its session: does the present attempt want it? */
 static struct rpc_status check_seat(const struct record *r, uint8_t seat)
 {
     struct rpc_status status;
 
     if (seat == SEAT_NONE)
-        return rpc_error(RPC_DENIED, "not_invited", "this party is not invited to the session");
+        return not_invited();
     if (session_is_final(&r->state))
         return ended(r->row.session_id, r->state.status);
     if (r->state.seats[seat] & SEAT_IN)
         return rpc_ok();
     if (r->state.attempts_n > 0 && !(r->state.seats[seat] & SEAT_EVER))
-        return rpc_error(RPC_DENIED, "not_invited", "this party is not invited to the session");
+        return not_invited();
     if (r->state.attempts_n > 0)
         return rpc_error(RPC_STATE, "attempt_over",
                          "the attempt that this party was invited to is over");
@@ -207,6 +212,8 @@ void mark_party_ready(struct rpc_call *call, const ProtobufCMessage *request, vo
         rpc_fail(call, status);
     } else if (!r) {
         refuse_old_session(c, call, in->session_id);
+    } else if (record_seat(r, in->party_id) == SEAT_NONE) {
+        rpc_fail(call, not_invited());
     } else {
         (void)session_mark(&r->state, record_seat(r, in->party_id), in->attempt);
         m.status = (char *)(uintptr_t)session_status_name(r->row.status);
