@@ -5,6 +5,7 @@
 #include "participant/delegate.h"
 
 #include "party_api.pb-c.h"
+#include "system/access/identity.h"
 #include "system/core/buffer.h"
 #include "system/core/clock.h"
 #include "system/core/ids.h"
@@ -97,14 +98,28 @@ static bool is_sound(const uint8_t key[32])
     return ok;
 }
 
-bool delegate_recipient(const struct delegate *d, const ProtobufCBinaryData *asked, uint8_t out[32])
+bool delegate_recipient(const struct delegate *d, const Mpc__Session__V1__Setup *setup,
+                        const ProtobufCBinaryData *offered, uint8_t out[32],
+                        struct refusal *refusal)
 {
-    if (asked->len != 0 && asked->len != 32)
-        return false;
-    if (asked->len == 0 && !d->has_user_key)
-        return false;
-    memcpy(out, asked->len ? asked->data : d->user_key, 32);
-    return is_sound(out);
+    const ProtobufCBinaryData configured = {32, (uint8_t *)d->user_key};
+    const ProtobufCBinaryData *key = &setup->user_public_key;
+
+    if (key->len == 0 && setup->user_key_signature.len == 0)
+        key = d->has_user_key ? &configured : offered;
+    else if (setup->initiator_key.len != 32 ||
+             !user_key_verify(setup->user_key_signature, setup->intent, *key,
+                              setup->initiator_key.data))
+        return refuse(refusal, "USER_KEY",
+                      "the user's public key is not signed by the initiator of the intent");
+    if (key->len == 0)
+        return refuse(refusal, "NO_USER_KEY",
+                      "neither the request nor USER_SHARE_PUBLIC_KEY names a key for the user's "
+                      "share");
+    if (key->len != 32 || !is_sound(key->data))
+        return refuse(refusal, "USER_KEY", "the user's public key is no X25519 key");
+    memcpy(out, key->data, 32);
+    return true;
 }
 
 /* Sealing */

@@ -8,7 +8,7 @@
 
 #include "participant/shares.h"
 
-#include <protobuf-c/protobuf-c.h>
+#include "session.pb-c.h"
 
 struct delegate;
 
@@ -33,10 +33,12 @@ bool delegate_is_active(const struct delegate *delegate);
 /* X25519, for lent shares. */
 void delegate_public_key(const struct delegate *delegate, uint8_t out[32]);
 
-/* Whom a share is sealed to: the request's key if there is one, else the configured. False: nobody,
- * or a key that is none. */
-bool delegate_recipient(const struct delegate *delegate, const ProtobufCBinaryData *asked,
-                        uint8_t out[32]);
+/* Whom a share is sealed to: the key that the initiator of this permitted setup signed; else the
+ * configured one; else |offered| by the front, which nobody but the front vouches for. Refused: a
+ * key in the setup that he did not sign, nobody at all, a key that is none. */
+bool delegate_recipient(const struct delegate *delegate, const Mpc__Session__V1__Setup *setup,
+                        const ProtobufCBinaryData *offered, uint8_t out[32],
+                        struct refusal *refusal);
 /* Fill |out| (sealed: heap) for the share of |row|, sealed to |recipient|. */
 bool delegate_seal(const struct delegate *delegate, struct store_sealed *out,
                    const struct store_share *row, const struct qrt_share *share,

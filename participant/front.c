@@ -487,6 +487,7 @@ bool front_look(const struct front *front, const char *session_id, struct front_
                                .is_open = entry->core.is_open,
                                .has_ended = entry->core.has_ended,
                                .has_token = entry->core.has_token,
+                               .user_key = entry->has_user_key ? entry->user_key : NULL,
                                .status = entry->status ? entry->status : "",
                                .detail = entry->detail ? entry->detail : ""};
     return true;

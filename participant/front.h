@@ -65,6 +65,8 @@ struct front_view {
     /* NULL after the end */
     const Mpc__Session__V1__Setup *setup;
     bool is_open, has_ended, has_token;
+    /* 32 bytes, as given to front_release; or NULL */
+    const uint8_t *user_key;
     /* after the end */
     const char *status, *detail;
 };
@@ -73,7 +75,8 @@ bool front_look(const struct front *front, const char *session_id, struct front_
 /* Join a held session with |join_token|, or (NULL, "") the invited event's; the answer comes by
  * host->joined, at once if it was joined before. False: no such session and no token. */
 bool front_ask(struct front *front, const char *session_id, const char *join_token);
-/* A held session may open now. |user_public_key| (32 bytes) replaces the setup's; NULL keeps it. */
+/* A held session may open now. |user_public_key| (32 bytes) is what the user's backend gave here;
+ * the keeper heeds it if neither the setup nor its configuration names one. NULL: none was given. */
 void front_release(struct front *front, const char *session_id, const uint8_t *user_public_key);
 void front_lend(struct front *front, const char *session_id, const uint8_t *sealed, size_t len);
 void front_confirm(struct front *front, const char *session_id);

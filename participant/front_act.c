@@ -82,6 +82,8 @@ static void send_open(struct front *front, struct front_entry *entry)
     Mpc__Keeper__V1__Open open = MPC__KEEPER__V1__OPEN__INIT;
 
     open.setup = entry->setup;
+    if (entry->has_user_key)
+        open.user_public_key = (ProtobufCBinaryData){sizeof entry->user_key, entry->user_key};
     log_event(LOG_INFO, "session opened", LOG_S("session", entry->id), LOG_S("trace", entry->trace),
               LOG_S("type", entry->setup->session_type), LOG_I("attempt", entry->core.attempt));
     front_to_keeper(front, MPC__KEEPER__V1__TO_KEEPER__REQUEST_OPEN, &open, 0);
@@ -508,9 +510,8 @@ void front_release(struct front *front, const char *session_id, const uint8_t *u
     if (!entry || entry->core.has_ended || !entry->setup)
         return;
     if (user_public_key) {
-        free(entry->setup->user_public_key.data);
-        entry->setup->user_public_key.data = mem_copy(user_public_key, FRONT_SHARE_KEY_BYTES);
-        entry->setup->user_public_key.len = FRONT_SHARE_KEY_BYTES;
+        memcpy(entry->user_key, user_public_key, sizeof entry->user_key);
+        entry->has_user_key = true;
     }
     front_act(front, entry, front_session_release(&entry->core));
 }

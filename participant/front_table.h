@@ -38,6 +38,9 @@ struct front_entry {
     Mpc__Keeper__V1__Outcome *outcomes[FRONT_ATTEMPTS_MAX];
     uint8_t *share;
     size_t share_len;
+    /* what the host gave with front_release */
+    uint8_t user_key[32];
+    bool has_user_key;
     /* a host asked and waits for the answer */
     bool is_asked;
     /* counted in the party's load */

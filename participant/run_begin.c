@@ -35,12 +35,9 @@ static bool begin_keygen(struct run *run, bool *done)
         return refuse_for_now(&run->refusal, "STORAGE", "party %s cannot read its shares",
                               keeper->rules.party_id);
     }
-    if (delegate_is_active(keeper->delegate) &&
-        !delegate_recipient(keeper->delegate, &run->setup->user_public_key, recipient))
-        return refuse(&run->refusal, "NO_USER_KEY",
-                      "neither the request nor USER_SHARE_PUBLIC_KEY names a key for the user's "
-                      "share");
-    return true;
+    return !delegate_is_active(keeper->delegate) ||
+           delegate_recipient(keeper->delegate, run->setup, &run->frame->open->user_public_key,
+                              recipient, &run->refusal);
 }
 
 static size_t other_signers(const struct run *run, uint16_t out[QRT_PARTIES_MAX])

@@ -71,15 +71,19 @@ static bool store_pending(struct run *run, const struct qrt_record *record)
 }
 
 /* A delegate's copy for the owner; nothing for other parties. */
-static bool make_given(const struct run *run, struct store_sealed *given,
-                       const struct store_share *row, const struct qrt_share *share)
+static bool make_given(struct run *run, struct store_sealed *given, const struct store_share *row,
+                       const struct qrt_share *share)
 {
     const struct delegate *delegate = run->keeper->delegate;
     uint8_t recipient[32];
 
-    return delegate_is_active(delegate) &&
-           delegate_recipient(delegate, &run->setup->user_public_key, recipient) &&
-           delegate_seal(delegate, given, row, share, recipient, clock_unix_ms());
+    if (!delegate_is_active(delegate))
+        return true;
+    if (!delegate_recipient(delegate, run->setup, &run->frame->open->user_public_key, recipient,
+                            &run->refusal))
+        return false;
+    return delegate_seal(delegate, given, row, share, recipient, clock_unix_ms()) ||
+           refuse(&run->refusal, "NO_USER_KEY", "the user's share cannot be sealed to the key");
 }
 
 static bool store_active(struct run *run, const struct qrt_record *record)
@@ -89,19 +93,17 @@ static bool store_active(struct run *run, const struct qrt_record *record)
     struct store_share row;
     struct store_sealed given = {0};
     enum store_result stored;
-    bool gives;
 
     if (qrt_share_open(&share, keeper->rules.ctx, record->b, record->len) != QRT_OK)
         return refuse_for_now(&run->refusal, "INTERNAL", "the new share is not sound");
     fill_row(run, &row, &share);
     row.status = STORE_ACTIVE;
-    gives = make_given(run, &given, &row, &share);
-    if (delegate_is_active(keeper->delegate) && !gives) {
+    if (!make_given(run, &given, &row, &share)) {
         store_share_free(&row);
-        return refuse(&run->refusal, "NO_USER_KEY", "the user's share cannot be sealed to the key");
+        return false;
     }
     shares_seal(keeper->shares, &row, record->b, record->len);
-    stored = store_activate(keeper->store, &row, gives ? &given : NULL);
+    stored = store_activate(keeper->store, &row, given.sealed ? &given : NULL);
     store_share_free(&row);
     store_sealed_free(&given);
     return stored == STORE_OK || storage_failed(run);

@@ -14,6 +14,7 @@
 #include "services/account/roster.h"
 #include "services/account/session_end.h"
 #include "services/account/view.h"
+#include "system/access/identity.h"
 #include "system/core/buffer.h"
 #include "system/core/clock.h"
 #include "system/core/log.h"
@@ -298,8 +299,12 @@ static void create_session(struct create *op)
     q.deadline_ms = op->intent.deadline_ms;
     q.trace_id = op->account.trace_id;
     q.want_tokens = op->is_keygen_form;
-    if (op->req.has_user_key)
+    if (op->req.has_user_key) {
+        if (!op->is_own_intent)
+            intent_sign_user_key(op->req.user_key_signature, op->s, &op->intent, op->req.user_key);
         q.user_public_key = (ProtobufCBinaryData){32, op->req.user_key};
+        q.user_key_signature = (ProtobufCBinaryData){64, op->req.user_key_signature};
+    }
     rpc_start(op->s->coordinator, &request);
 }
 
@@ -457,6 +462,15 @@ static bool has_room(const struct account_service *s, struct rpc_call *call)
     return false;
 }
 
+static bool is_users_key(struct create *op)
+{
+    struct request_create *req = &op->req;
+
+    return user_key_verify((ProtobufCBinaryData){64, req->user_key_signature},
+                           (ProtobufCBinaryData){op->intent.len, op->intent.b},
+                           (ProtobufCBinaryData){32, req->user_key}, op->intent.initiator);
+}
+
 /* It has to say what the request says; who sits where is compared when the parties are known. */
 static bool take_own_intent(struct create *op, const Mpc__Account__V1__CreateAccountRequest *in,
                             struct rpc_status *status)
@@ -466,6 +480,12 @@ static bool take_own_intent(struct create *op, const Mpc__Account__V1__CreateAcc
     if (!intent_of_caller(&op->intent, &op->own_intent, op->s, in->intent, in->intent_signature,
                           status))
         return false;
+    if (op->req.has_key_signature && !is_users_key(op)) {
+        *status = rpc_error(RPC_INVALID, "invalid_field",
+                            "user_key_signature must be by the key that signed the intent, over"
+                            " intent and user_public_key (docs/api.md)");
+        return false;
+    }
     if (intent->operation == QRT_OP_KEYGEN && intent->t == op->req.t &&
         intent->parties_n == op->req.n && op->req.parties_n == op->req.n)
         return true;

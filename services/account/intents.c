@@ -2,6 +2,7 @@
 /* Making, signing and checking intents. Fields in the order of intent.h. */
 #include "services/account/intents.h"
 
+#include "system/access/identity.h"
 #include "system/core/buffer.h"
 #include "system/core/clock.h"
 
@@ -60,6 +61,12 @@ bool intent_of_keygen(struct signed_intent *out, const struct account_service *s
         memcpy(intent.idk[i], members[i].idk, 32);
     }
     return seal(out, s, &intent);
+}
+
+void intent_sign_user_key(uint8_t signature[64], const struct account_service *s,
+                          const struct signed_intent *intent, const uint8_t user_key[32])
+{
+    user_key_sign(signature, intent->b, intent->len, user_key, s->initiator);
 }
 
 static bool is_named(const struct request_sign *req, const char *party_id)

@@ -111,6 +111,25 @@ static bool take_delegate(struct request_create *out, const char *user_share, co
     return out->has_user_key || REFUSE(status, "user_public_key must be 64 hex digits (X25519)");
 }
 
+/* The same key signs intent and user's key: without the one, the other has nothing to go with. */
+static bool take_key_signature(struct request_create *out,
+                               const Mpc__Account__V1__CreateAccountRequest *in,
+                               struct rpc_status *status)
+{
+    const char *signature = in->user_key_signature;
+    bool is_needed = out->has_user_key && in->intent[0];
+
+    if (!signature[0])
+        return !is_needed || REFUSE(status, "user_key_signature is needed with user_public_key and"
+                                            " intent: by the key that signed the intent");
+    if (!is_needed)
+        return REFUSE(status, "user_key_signature is for intent with user_public_key only");
+    out->has_key_signature =
+        hex_decode(out->user_key_signature, sizeof out->user_key_signature, signature);
+    return out->has_key_signature ||
+           REFUSE(status, "user_key_signature must be 128 hex digits (Ed25519)");
+}
+
 bool request_create(struct request_create *out, const Mpc__Account__V1__CreateAccountRequest *in,
                     unsigned wait_s, struct rpc_status *status)
 {
@@ -126,6 +145,7 @@ bool request_create(struct request_create *out, const Mpc__Account__V1__CreateAc
                           has_n ? in->threshold_n : (out->parties_n ? (uint32_t)out->parties_n : 3),
                           status) &&
            take_delegate(out, in->user_share, in->user_public_key, status) &&
+           take_key_signature(out, in, status) &&
            take_idempotency(&out->idempotency_key, in->idempotency_key, status) &&
            take_wait(&out->wait_s, in->wait_given_case != 0, in->wait, wait_s, status);
 }

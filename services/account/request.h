@@ -25,6 +25,9 @@ struct request_create {
     /* the user's X25519 key; |has_user_key| false: the delegate's configuration */
     bool has_user_key;
     uint8_t user_key[32];
+    /* the own intent's initiator signed it; account-service signs for plain requests */
+    bool has_key_signature;
+    uint8_t user_key_signature[64];
     const char *idempotency_key;
     unsigned wait_s;
 };

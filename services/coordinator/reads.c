@@ -306,6 +306,7 @@ static void tell_event(struct told_event *out, const struct store_session *s,
     m->attempt_deadline_ms = attempt->deadline_ms;
     m->trace_id = (char *)(uintptr_t)row->trace_id;
     m->user_public_key = request->user_public_key;
+    m->user_key_signature = request->user_key_signature;
     out->view.message.setup = m;
 }
 

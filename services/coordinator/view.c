@@ -131,6 +131,7 @@ void view_setup(struct view_setup *out, const struct record *r)
     m->attempt_deadline_ms = r->state.attempt_deadline_ms;
     m->trace_id = lend(r->row.trace_id);
     m->user_public_key = r->request->user_public_key;
+    m->user_key_signature = r->request->user_key_signature;
 }
 
 struct store_bytes view_members(const struct record *r)

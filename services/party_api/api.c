@@ -109,11 +109,13 @@ static void on_sweep(uv_timer_t *timer)
 
 /* Life. */
 
-struct api *api_new(uv_loop_t *loop, struct rpc_server *server, bool has_default_key)
+struct api *api_new(uv_loop_t *loop, struct rpc_server *server, const uint8_t *default_key)
 {
     struct api *api = mem_new(1, sizeof *api);
 
-    api->has_default_key = has_default_key;
+    api->has_default_key = default_key != NULL;
+    if (default_key)
+        memcpy(api->default_key, default_key, sizeof api->default_key);
     uv_timer_init(loop, &api->sweep);
     api->sweep.data = api;
     uv_timer_start(&api->sweep, on_sweep, SWEEP_MS, SWEEP_MS);

@@ -44,11 +44,13 @@ struct api {
     size_t waiting_n;
     /* USER_SHARE_PUBLIC_KEY is set */
     bool has_default_key;
+    uint8_t default_key[API_X25519_BYTES];
     uv_timer_t sweep;
 };
 
-/* Registers its methods and routes; |front| is set by the caller, who made it with api_host. */
-struct api *api_new(uv_loop_t *loop, struct rpc_server *server, bool has_default_key);
+/* Registers its methods and routes; |front| is set by the caller, who made it with api_host.
+ * |default_key|: 32 bytes of USER_SHARE_PUBLIC_KEY, or NULL. */
+struct api *api_new(uv_loop_t *loop, struct rpc_server *server, const uint8_t *default_key);
 struct front_host api_host(struct api *api);
 /* Calls that wait are finished; memory goes on the loop's next turn. The front was freed before. */
 void api_stop(struct api *api);

@@ -57,29 +57,34 @@ static bool answer_kept(struct api *api, struct waiting *waiting)
     return true;
 }
 
-static bool is_other_key(const struct waiting *waiting, const Mpc__Session__V1__Setup *setup)
+/* Whom the keeper seals this share to, as far as it is decided; NULL: by who calls first. */
+static const uint8_t *recipient(const struct api *api, const struct front_view *view)
 {
-    return waiting->has_user_key &&
-           (setup->user_public_key.len != API_X25519_BYTES ||
-            memcmp(setup->user_public_key.data, waiting->user_key, API_X25519_BYTES) != 0);
+    const ProtobufCBinaryData *signed_key = &view->setup->user_public_key;
+
+    if (signed_key->len == API_X25519_BYTES)
+        return signed_key->data;
+    return api->has_default_key ? api->default_key : view->user_key;
 }
 
 /* The session is joined or joining: see that it is a keygen and that it runs. */
 static void start(struct api *api, struct waiting *waiting, const struct front_view *view)
 {
     const Mpc__Session__V1__Setup *setup = view->setup;
+    const uint8_t *key = recipient(api, view);
 
     waiting->step = WAITING_FOR_SESSION;
     if (!api_is_keygen(setup->session_type)) {
         api_fail(api, waiting,
                  rpc_error(RPC_STATE, "wrong_session_type", "session %s is no keygen",
                            setup->session_id));
-    } else if (view->is_open && is_other_key(waiting, setup)) {
+    } else if (key && waiting->has_user_key &&
+               memcmp(key, waiting->user_key, API_X25519_BYTES) != 0) {
         api_fail(api, waiting,
                  rpc_error(RPC_STATE, "other_user_public_key",
                            "the share of this session is sealed to another user_public_key"));
     } else if (!view->is_open) {
-        if (!waiting->has_user_key && !setup->user_public_key.len && !api->has_default_key)
+        if (!waiting->has_user_key && !key)
             fail_without_key(api, waiting);
         else
             front_release(api->front, waiting->session_id,

@@ -6,8 +6,8 @@
 
 static void *start(const struct service_host *host, char error[RPC_TEXT_MAX])
 {
-    bool has_key = config_key(host->config, "USER_SHARE_PUBLIC_KEY", API_X25519_BYTES) != NULL;
-    struct api *api = api_new(host->loop, host->server, has_key);
+    const uint8_t *key = config_key(host->config, "USER_SHARE_PUBLIC_KEY", API_X25519_BYTES);
+    struct api *api = api_new(host->loop, host->server, key);
     const struct front_host told = api_host(api);
 
     (void)error;

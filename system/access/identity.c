@@ -13,6 +13,7 @@
 static const char certificate_prefix[] = "quorate/party-certificate/1";
 static const char register_prefix[] = "quorate/register/1";
 static const char order_prefix[] = "quorate/operator-order/1";
+static const char user_key_prefix[] = "quorate/user-key/1";
 
 /* With the prefix's zero byte. */
 static void begin(struct buffer *message, const char *prefix)
@@ -179,4 +180,36 @@ void order_sign(uint8_t signature[64], const uint8_t *body, size_t len, const ui
     begin(&message, order_prefix);
     buffer_add(&message, body, len);
     sign(signature, &message, secret);
+}
+
+/* Both parts have fixed lengths. */
+static void put_user_key(struct buffer *message, const uint8_t *intent, size_t intent_len,
+                         const uint8_t user_key[32])
+{
+    uint8_t hash[32];
+
+    crypto_hash_sha256(hash, intent, intent_len);
+    begin(message, user_key_prefix);
+    buffer_add(message, hash, sizeof hash);
+    buffer_add(message, user_key, 32);
+}
+
+void user_key_sign(uint8_t signature[64], const uint8_t *intent, size_t intent_len,
+                   const uint8_t user_key[32], const uint8_t secret[64])
+{
+    struct buffer message;
+
+    put_user_key(&message, intent, intent_len, user_key);
+    sign(signature, &message, secret);
+}
+
+bool user_key_verify(ProtobufCBinaryData signature, ProtobufCBinaryData intent,
+                     ProtobufCBinaryData user_key, const uint8_t initiator[32])
+{
+    struct buffer message;
+
+    if (signature.len != 64 || user_key.len != 32)
+        return false;
+    put_user_key(&message, intent.data, intent.len, user_key.data);
+    return verify(signature.data, &message, initiator);
 }

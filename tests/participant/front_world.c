@@ -164,6 +164,8 @@ static void fill_setup(const struct world *w, Mpc__Session__V1__Setup *setup,
     member->index = 1;
     setup->session_id = (char *)session_id;
     setup->session_type = (char *)w->session_type;
+    if (w->user_key)
+        setup->user_public_key = (ProtobufCBinaryData){32, (uint8_t *)w->user_key};
     setup->deadline_ms = clock_unix_ms() + LIFE_MS;
     setup->n_members = 1;
     setup->trace_id = "0123456789abcdef0123456789abcdef";

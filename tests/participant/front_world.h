@@ -56,6 +56,8 @@ struct world {
     struct desk registering, heartbeat, join, report, submit, route, acknowledge, poll;
     /* of the setups that events and replies carry */
     const char *session_type;
+    /* 32 bytes, in setups; or NULL */
+    const uint8_t *user_key;
     /* the session that was joined last */
     char joined[64];
     struct rpc_call *events, *messages;

@@ -394,7 +394,7 @@ Mpc__Session__V1__Setup *keepers_setup(const struct keepers *k, const struct job
     Mpc__Session__V1__Setup setup = MPC__SESSION__V1__SETUP__INIT, *made;
     Mpc__Session__V1__Member rows[KEEPERS_MAX], *list[KEEPERS_MAX];
     size_t cap = qrt_intent_size(&job->intent), len;
-    uint8_t *intent = malloc(cap), signature[64];
+    uint8_t *intent = malloc(cap), signature[64], key_signature[64];
     char account[37];
 
     assert_int_equal(qrt_intent_encode(&job->intent, intent, cap, &len), QRT_OK);
@@ -419,8 +419,12 @@ Mpc__Session__V1__Setup *keepers_setup(const struct keepers *k, const struct job
     setup.trace_id = "00000000000000000000000000000000";
     if (job->has_presignature)
         setup.presignature_id = (ProtobufCBinaryData){32, (uint8_t *)job->presignature_id};
-    if (job->has_user_key)
+    if (job->has_user_key) {
+        user_key_sign(key_signature, intent, len, job->user_key,
+                      job->by_caller ? k->caller_secret : k->initiator_secret);
         setup.user_public_key = (ProtobufCBinaryData){32, (uint8_t *)job->user_key};
+        setup.user_key_signature = (ProtobufCBinaryData){64, key_signature};
+    }
     made = own(&setup);
     free(intent);
     return made;
@@ -447,10 +451,18 @@ void keepers_send(struct keepers *k, size_t i, const to_keeper *frame)
 
 void keepers_open(struct keepers *k, size_t i, const Mpc__Session__V1__Setup *setup)
 {
+    keepers_open_for(k, i, setup, NULL);
+}
+
+void keepers_open_for(struct keepers *k, size_t i, const Mpc__Session__V1__Setup *setup,
+                      const uint8_t offered_key[32])
+{
     to_keeper frame = MPC__KEEPER__V1__TO_KEEPER__INIT;
     Mpc__Keeper__V1__Open open = MPC__KEEPER__V1__OPEN__INIT;
 
     open.setup = (Mpc__Session__V1__Setup *)setup;
+    if (offered_key)
+        open.user_public_key = (ProtobufCBinaryData){32, (uint8_t *)offered_key};
     frame.request_case = MPC__KEEPER__V1__TO_KEEPER__REQUEST_OPEN;
     frame.open = &open;
     keepers_send(k, i, &frame);
@@ -461,7 +473,7 @@ void keepers_open_all(struct keepers *k, const struct job *job)
     Mpc__Session__V1__Setup *setup = keepers_setup(k, job);
 
     for (size_t i = 0; i < job->members_n; i++)
-        keepers_open(k, job->members[i], setup);
+        keepers_open_for(k, job->members[i], setup, job->has_offered_key ? job->offered_key : NULL);
     mpc__session__v1__setup__free_unpacked(setup, NULL);
 }
 

@@ -103,8 +103,12 @@ struct job {
     bool by_caller;
     uint8_t presignature_id[32];
     bool has_presignature;
+    /* in the setup, signed like the intent */
     uint8_t user_key[32];
     bool has_user_key;
+    /* beside the setup, as fronts give it */
+    uint8_t offered_key[32];
+    bool has_offered_key;
 };
 struct job keepers_keygen(const struct keepers *k, size_t n, size_t t);
 /* With the members given by seat numbers; |keygen| made the key, |key_id| is its name. */
@@ -115,6 +119,9 @@ Mpc__Session__V1__Setup *keepers_setup(const struct keepers *k, const struct job
 
 void keepers_send(struct keepers *k, size_t i, const Mpc__Keeper__V1__ToKeeper *frame);
 void keepers_open(struct keepers *k, size_t i, const Mpc__Session__V1__Setup *setup);
+/* With a user's key from the front, or NULL. */
+void keepers_open_for(struct keepers *k, size_t i, const Mpc__Session__V1__Setup *setup,
+                      const uint8_t offered_key[32]);
 /* To all members. */
 void keepers_open_all(struct keepers *k, const struct job *job);
 void keepers_close(struct keepers *k, size_t i, const char *session_id);

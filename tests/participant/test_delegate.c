@@ -7,6 +7,8 @@
 #include "participant/store.h"
 #include "party_api.pb-c.h"
 #include "quorate/share.h"
+#include "system/access/identity.h"
+#include "system/core/buffer.h"
 #include "system/core/ids.h"
 #include "system/core/secret.h"
 #include "system/service/library.h"
@@ -14,6 +16,7 @@
 #include <setjmp.h>
 #include <sodium.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -189,9 +192,142 @@ static void test_without_a_key_nothing_begins(void **state)
     job.members_n = 1;
     job.members[0] = DELEGATE;
     keepers_play(k, &job);
-    assert_string_equal(keepers_told(k, DELEGATE, job.session_id, 0)->code, "NO_USER_KEY");
+    assert_string_equal(keepers_told(k, DELEGATE, job.session_id, 0)->code, "USER_KEY");
     assert_int_equal(letters, 0);
     k->letter = NULL;
+}
+
+/* What the network may do to a signed key: |change| the setup of a keygen. */
+static void expect_refused_key(void (*change)(Mpc__Session__V1__Setup *setup))
+{
+    struct job job = keepers_keygen(k, 3, 2);
+    Mpc__Session__V1__Setup *setup;
+
+    job.has_user_key = true;
+    memcpy(job.user_key, user_key, 32);
+    setup = keepers_setup(k, &job);
+    change(setup);
+    k->letter = count;
+    letters = 0;
+    /* a key of the front's does not stand in for one that is refused */
+    keepers_open_for(k, DELEGATE, setup, user_key);
+    mpc__session__v1__setup__free_unpacked(setup, NULL);
+    job.members_n = 1;
+    job.members[0] = DELEGATE;
+    keepers_play(k, &job);
+    assert_string_equal(keepers_told(k, DELEGATE, job.session_id, 0)->code, "USER_KEY");
+    assert_int_equal(letters, 0);
+    k->letter = NULL;
+}
+
+static void put_foreign_key(Mpc__Session__V1__Setup *setup)
+{
+    uint8_t secret[32];
+
+    crypto_box_keypair(setup->user_public_key.data, secret);
+}
+
+static void put_signed_by_another(Mpc__Session__V1__Setup *setup)
+{
+    put_foreign_key(setup);
+    user_key_sign(setup->user_key_signature.data, setup->intent.data, setup->intent.len,
+                  setup->user_public_key.data, k->caller_secret);
+}
+
+static void put_of_another_intent(Mpc__Session__V1__Setup *setup)
+{
+    user_key_sign(setup->user_key_signature.data, setup->intent.data, setup->intent.len - 1,
+                  setup->user_public_key.data, k->initiator_secret);
+}
+
+static void change_signature(Mpc__Session__V1__Setup *setup)
+{
+    setup->user_key_signature.data[5] ^= 1;
+}
+
+static void drop_signature(Mpc__Session__V1__Setup *setup)
+{
+    setup->user_key_signature.len = 0;
+}
+
+static void drop_key(Mpc__Session__V1__Setup *setup)
+{
+    setup->user_public_key.len = 0;
+}
+
+static void shorten_key(Mpc__Session__V1__Setup *setup)
+{
+    setup->user_public_key.len = 31;
+}
+
+static void test_attack_a_key_that_the_initiator_did_not_sign(void **state)
+{
+    (void)state;
+    expect_refused_key(put_foreign_key);
+    expect_refused_key(put_signed_by_another);
+    expect_refused_key(put_of_another_intent);
+    expect_refused_key(change_signature);
+    expect_refused_key(drop_signature);
+    expect_refused_key(drop_key);
+    expect_refused_key(shorten_key);
+}
+
+/* The share of a keygen with these keys is sealed to |secret|'s owner. */
+static void expect_sealed_to(struct job *job, const uint8_t public[32], const uint8_t secret[32])
+{
+    static uint8_t plain[65536];
+    const ProtobufCBinaryData *sealed;
+    uint8_t key_id[32], pk[33];
+
+    keepers_make_key(k, job, key_id, pk);
+    assert_string_equal(k->last_sealed->sealed_share->session_id, job->session_id);
+    sealed = &k->last_sealed->sealed_share->sealed;
+    assert_int_equal(crypto_box_seal_open(plain, sealed->data, sealed->len, public, secret), 0);
+    assert_string_equal(confirm(job->session_id), "");
+}
+
+static void test_a_key_of_the_front_counts_when_nobody_else_names_one(void **state)
+{
+    struct job job = keepers_keygen(k, 3, 2);
+    uint8_t other[32], other_secret[32];
+
+    (void)state;
+    crypto_box_keypair(other, other_secret);
+    job.has_offered_key = true;
+    memcpy(job.offered_key, other, 32);
+    expect_sealed_to(&job, other, other_secret);
+    job = keepers_keygen(k, 3, 2);
+    job.has_offered_key = job.has_user_key = true;
+    memcpy(job.offered_key, other, 32);
+    memcpy(job.user_key, user_key, 32);
+    expect_sealed_to(&job, user_key, user_secret);
+}
+
+static void test_the_configured_key_goes_before_the_fronts_and_after_the_signed(void **state)
+{
+    uint8_t configured[32], configured_secret[32], other[32], other_secret[32];
+    char hex[65], settings[200];
+    struct keepers_options options = {.with_delegate = true, .settings = settings};
+    struct keepers *without = k;
+    struct job job;
+
+    (void)state;
+    crypto_box_keypair(configured, configured_secret);
+    crypto_box_keypair(other, other_secret);
+    hex_encode(hex, configured, 32);
+    snprintf(settings, sizeof settings, "USER_SHARE_PUBLIC_KEY=%s\n", hex);
+    k = keepers_new(3, &options);
+    job = keepers_keygen(k, 3, 2);
+    job.has_offered_key = true;
+    memcpy(job.offered_key, other, 32);
+    expect_sealed_to(&job, configured, configured_secret);
+    job = keepers_keygen(k, 3, 2);
+    job.has_user_key = true;
+    memcpy(job.user_key, user_key, 32);
+    expect_sealed_to(&job, user_key, user_secret);
+    expect_refused_key(put_foreign_key);
+    keepers_free(k);
+    k = without;
 }
 
 static void test_a_lent_share_signs_one_session_before_or_after_the_invitation(void **state)
@@ -360,6 +496,9 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_the_share_is_sealed_to_its_owner_and_forgotten_when_confirmed),
         cmocka_unit_test(test_an_unconfirmed_share_is_given_again_after_a_kill),
         cmocka_unit_test(test_without_a_key_nothing_begins),
+        cmocka_unit_test(test_attack_a_key_that_the_initiator_did_not_sign),
+        cmocka_unit_test(test_a_key_of_the_front_counts_when_nobody_else_names_one),
+        cmocka_unit_test(test_the_configured_key_goes_before_the_fronts_and_after_the_signed),
         cmocka_unit_test(test_a_lent_share_signs_one_session_before_or_after_the_invitation),
         cmocka_unit_test(test_a_share_is_lent_to_its_session_alone),
         cmocka_unit_test(test_a_loan_ends_with_its_session),

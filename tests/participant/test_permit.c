@@ -127,6 +127,7 @@ static void forgive(setup_message *s, const setup_message *original, bool is_sig
     s->attempt_deadline_ms = original->attempt_deadline_ms;
     set_bytes(&s->presignature_id, &original->presignature_id);
     set_bytes(&s->user_public_key, &original->user_public_key);
+    set_bytes(&s->user_key_signature, &original->user_key_signature);
     set_text(&s->account_id, original->account_id); /* the same in upper case */
     for (size_t i = 0; i < s->n_members; i++) {
         set_bytes(&s->members[i]->boot_id, &original->members[i]->boot_id);

@@ -144,6 +144,16 @@ static void test_a_user_key_goes_with_a_delegate_only(void **state)
     in.user_share = "delegate";
     assert_true(request_create(&out, &in, 60, &status));
     assert_true(out.has_user_key);
+    in.user_key_signature = HASH HASH;
+    assert_refused(&in, "user_key_signature");
+    in.intent = "00";
+    assert_true(request_create(&out, &in, 60, &status));
+    assert_true(out.has_key_signature);
+    in.user_key_signature = HASH;
+    assert_refused(&in, "user_key_signature");
+    in.user_key_signature = "";
+    assert_refused(&in, "user_key_signature");
+    in.intent = "";
     in.user_public_key = "11";
     assert_refused(&in, "user_public_key");
     in.user_share = "maybe";

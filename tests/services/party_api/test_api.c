@@ -29,7 +29,11 @@ struct answer {
 static struct world *w;
 static struct api *api;
 static struct rpc_channel *caller;
-static bool default_key;
+static const uint8_t *default_key;
+/* as KEY says it */
+static const uint8_t key_bytes[32] = {
+    0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11,
+    0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11};
 
 static struct front_host make_host(struct world *at)
 {
@@ -37,9 +41,9 @@ static struct front_host make_host(struct world *at)
     return api_host(api);
 }
 
-static int start(bool has_default_key)
+static int start(const uint8_t *key)
 {
-    default_key = has_default_key;
+    default_key = key;
     w = world_new("delegate", make_host);
     api->front = w->front;
     world_ready(w);
@@ -50,13 +54,13 @@ static int start(bool has_default_key)
 static int setup(void **state)
 {
     (void)state;
-    return start(false);
+    return start(NULL);
 }
 
 static int setup_with_key(void **state)
 {
     (void)state;
-    return start(true);
+    return start(key_bytes);
 }
 
 static int teardown(void **state)
@@ -226,7 +230,7 @@ static void test_unknown_sessions_are_not_found(void **state)
 static void test_a_keygen_without_a_key_waits_for_the_caller(void **state)
 {
     struct answer answer, again;
-    const Mpc__Session__V1__Setup *opened;
+    const Mpc__Keeper__V1__Open *opened;
 
     (void)state;
     w->session_type = "keygen";
@@ -238,7 +242,8 @@ static void test_a_keygen_without_a_key_waits_for_the_caller(void **state)
     assert_int_equal(keeper_got(w, OPEN), 0);
     generate(&answer, SESSION_ONE, "", KEY);
     until_keeper_got(OPEN, 1);
-    opened = keeper_frame(w, OPEN, 0)->open->setup;
+    opened = keeper_frame(w, OPEN, 0)->open;
+    assert_int_equal(opened->setup->user_public_key.len, 0);
     assert_int_equal(opened->user_public_key.len, 32);
     assert_int_equal(opened->user_public_key.data[31], 0x11);
     generate(&again, SESSION_ONE, "", OTHER_KEY);
@@ -321,7 +326,7 @@ static void test_a_token_may_come_before_the_event(void **state)
     assert_int_equal(keeper_got(w, OPEN), 0);
     answer_join(w, take_held(&w->join), "session-token");
     until_keeper_got(OPEN, 1);
-    assert_int_equal(keeper_frame(w, OPEN, 0)->open->setup->user_public_key.data[0], 0x11);
+    assert_int_equal(keeper_frame(w, OPEN, 0)->open->user_public_key.data[0], 0x11);
     make_key(SESSION_ONE);
     finish(&answer);
     assert_string_equal(answer.text, "c2VhbGVk");
@@ -329,10 +334,40 @@ static void test_a_token_may_come_before_the_event(void **state)
     assert_int_equal(keeper_got(w, OPEN), 1);
 }
 
-/* Also where the keygen could start by itself: the caller's key counts, not the configured one. */
-static void test_a_callers_key_goes_before_the_configured_one(void **state)
+/* The keeper seals to the configured key whatever the caller says: he is told. */
+static void test_a_caller_with_another_key_than_the_configured_one_is_told(void **state)
 {
+    struct answer answer;
+
     test_a_token_may_come_before_the_event(state);
+    w->session_type = "keygen";
+    say_invited(w, "session_created", SESSION_TWO, 0, TOKEN);
+    until_keeper_got(OPEN, 2);
+    generate(&answer, SESSION_TWO, "", OTHER_KEY);
+    assert_refused(&answer, 409, "another user_public_key");
+    assert_int_equal(keeper_frame(w, OPEN, 1)->open->user_public_key.len, 0);
+}
+
+/* A key of the network goes to the keeper where it came, in the setup, and nowhere else. */
+static void test_a_key_in_the_setup_stays_there(void **state)
+{
+    struct answer answer;
+    const Mpc__Keeper__V1__Open *opened;
+
+    (void)state;
+    w->session_type = "keygen";
+    w->user_key = key_bytes;
+    say_invited(w, "session_created", SESSION_ONE, 0, TOKEN);
+    until_keeper_got(OPEN, 1);
+    opened = keeper_frame(w, OPEN, 0)->open;
+    assert_int_equal(opened->user_public_key.len, 0);
+    assert_int_equal(opened->setup->user_public_key.len, 32);
+    generate(&answer, SESSION_ONE, "", OTHER_KEY);
+    assert_refused(&answer, 409, "another user_public_key");
+    generate(&answer, SESSION_ONE, "", KEY);
+    make_key(SESSION_ONE);
+    finish(&answer);
+    assert_string_equal(answer.text, "c2VhbGVk");
 }
 
 static void test_a_token_alone_is_enough(void **state)
@@ -533,7 +568,8 @@ int main(void)
         TEST_WITH_KEY(test_the_same_share_until_it_is_confirmed),
         TEST_WITH_KEY(test_a_share_is_neither_given_nor_confirmed_before_the_key_is_made),
         TEST(test_a_token_may_come_before_the_event),
-        TEST_WITH_KEY(test_a_callers_key_goes_before_the_configured_one),
+        TEST_WITH_KEY(test_a_caller_with_another_key_than_the_configured_one_is_told),
+        TEST(test_a_key_in_the_setup_stays_there),
         TEST_WITH_KEY(test_signing_waits_for_the_share_whatever_is_configured),
         TEST(test_the_keepers_word_goes_to_the_call_that_waits_for_it),
         TEST(test_a_token_alone_is_enough),
