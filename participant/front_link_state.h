@@ -50,7 +50,8 @@ struct front_link {
     bool is_acknowledging, is_full;
 
     struct front_link_stream events, messages;
-    bool is_polling, polls_again, has_polled;
+    /* |awaits_orders|: events are asked for once a poll was answered */
+    bool is_polling, polls_again, has_polled, awaits_orders;
     int64_t cursor, order_cursor;
 
     uv_timer_t register_timer, beat_timer, poll_timer, ack_timer;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What comes to a party: session events and messages as streams, and once a second (and after every
- * reconnect) the question what it missed. Events are hints; the answers to polls are the truth.
+ * reconnect) the question what it missed. Events are hints; the answers to polls are the truth. The
+ * first poll of a connection is answered before its events are asked for: an order that freezes
+ * something is obeyed before anything that was asked for meanwhile.
  *
  * A message counts as taken when the watcher accepted it, as handed when it says so; the router is
  * told the latter, and may then forget it. A stream that starts again asks for what is not
@@ -234,10 +236,11 @@ static void take_invitations(struct front_link *link,
                              const Mpc__Coordinator__V1__ListInvitationsResponse *answer)
 {
     front_link_compare_clocks(link, "coordinator", answer->server_time_ms);
-    for (size_t i = 0; i < answer->n_events; i++)
-        link->watch.event(link->watch.arg, answer->events[i]);
+    /* What is frozen, before what is to be done. */
     for (size_t i = 0; i < answer->n_orders; i++)
         link->watch.order(link->watch.arg, answer->orders[i]);
+    for (size_t i = 0; i < answer->n_events; i++)
+        link->watch.event(link->watch.arg, answer->events[i]);
     link->cursor = answer->cursor;
     link->order_cursor = answer->order_cursor;
 }
@@ -259,8 +262,12 @@ static void on_polled(void *arg, const struct rpc_status *status, const Protobuf
         log_line(LOG_INFO, "the coordinator answers");
     link->has_polled = true;
     take_invitations(link, (const Mpc__Coordinator__V1__ListInvitationsResponse *)response);
-    if (link->polls_again)
+    if (link->polls_again) {
         poll_now(link);
+    } else if (link->awaits_orders) {
+        link->awaits_orders = false;
+        open_events(link);
+    }
 }
 
 static void poll_now(struct front_link *link)
@@ -310,6 +317,7 @@ void front_link_streams_init(struct front_link *link)
 
 void front_link_streams_stop(struct front_link *link)
 {
+    link->awaits_orders = false;
     close_stream(&link->events);
     close_stream(&link->messages);
 }
@@ -317,7 +325,7 @@ void front_link_streams_stop(struct front_link *link)
 void front_link_streams_start(struct front_link *link)
 {
     front_link_streams_stop(link);
-    open_events(link);
+    link->awaits_orders = true;
     open_messages(link);
     poll_now(link);
     uv_timer_start(&link->poll_timer, on_poll_timer, POLL_MS, POLL_MS);

@@ -26,6 +26,7 @@ enum {
     EARLY_TOTAL_MAX = 64 << 20,
     UNKNOWN_MS = 600 * 1000,
     EXPIRE_EVERY_MS = 1000,
+    SAVE_EVERY_MS = 1000,
     ERASE_EVERY_MS = 60 * 1000,
     TICK_MS = 25,
     IDLE_TICK_MS = 60 * 1000,
@@ -324,6 +325,23 @@ static void end_frozen(struct run *run)
     run_end(run, RUN_FROZEN);
 }
 
+/* What holds already but is not stored. */
+static void save(struct keeper *keeper)
+{
+    bool was_unsaved = keeper->is_unsaved;
+    char why[STORE_ERROR_MAX];
+
+    keeper->is_unsaved = !orders_save(keeper->orders);
+    if (keeper->is_unsaved == was_unsaved)
+        return;
+    store_error(keeper->store, why);
+    if (keeper->is_unsaved)
+        log_event(LOG_ERROR, "an order holds but cannot be stored: tried again",
+                  LOG_S("error", why));
+    else
+        log_line(LOG_INFO, "what could not be stored is stored");
+}
+
 static void take_order(struct keeper *keeper, const Mpc__Session__V1__Order *order)
 {
     char account_id[37];
@@ -333,6 +351,7 @@ static void take_order(struct keeper *keeper, const Mpc__Session__V1__Order *ord
     case ORDERS_FROZEN:
         for_each(keeper, is_of_account, account_id, end_frozen);
         log_event(LOG_WARN, "frozen by the operator", LOG_S("account", account_id));
+        save(keeper);
         break;
     case ORDERS_THAWED:
         log_event(LOG_WARN, "freeze ended by the operator", LOG_S("account", account_id));
@@ -343,7 +362,8 @@ static void take_order(struct keeper *keeper, const Mpc__Session__V1__Order *ord
         log_line(LOG_WARN, "an order is not the operator's: ignored");
         break;
     case ORDERS_FAILED:
-        log_event(LOG_ERROR, "an order could not be stored", LOG_S("account", account_id));
+        log_event(LOG_ERROR, "the end of a freeze could not be stored: it goes on",
+                  LOG_S("account", account_id));
         break;
     }
 }
@@ -541,7 +561,13 @@ int keeper_tick(struct keeper *keeper, int64_t now_ms)
     }
     idle = keeper->runs == NULL;
     pthread_mutex_unlock(&keeper->lock);
-    return idle ? IDLE_TICK_MS : TICK_MS;
+    if (keeper->is_unsaved && now_ms - keeper->saved_ms >= SAVE_EVERY_MS) {
+        keeper->saved_ms = now_ms;
+        save(keeper);
+    }
+    if (!idle)
+        return TICK_MS;
+    return keeper->is_unsaved ? SAVE_EVERY_MS : IDLE_TICK_MS;
 }
 
 void keeper_end(struct keeper *keeper)

@@ -221,6 +221,15 @@ static bool open_store(struct process *p)
     return true;
 }
 
+/* Without them nobody knows what is frozen: nothing is signed then. */
+static bool open_orders(struct process *p)
+{
+    p->keeper.orders = orders_new(p->keeper.store, config_key(p->config, "OPERATOR_KEY", 32));
+    return p->keeper.orders ||
+           fault(p, "the operator's orders in %s cannot be read: restore the database",
+                 config_text(p->config, "DATA_DIR"));
+}
+
 static void emit(void *arg, const Mpc__Keeper__V1__FromKeeper *frame)
 {
     frames_write(arg, frame);
@@ -245,7 +254,6 @@ static void open_keeper(struct process *p)
     k->capacity = (size_t)config_int(p->config, "PARTY_CAPACITY");
     k->shares = shares_new(&shares);
     k->gates = gates_new();
-    k->orders = orders_new(k->store, config_key(p->config, "OPERATOR_KEY", 32));
     k->blocks = blocks_new(KEEP_BLOCKS);
     delegate.shares = k->shares;
     k->delegate = delegate_new(&delegate);
@@ -291,7 +299,7 @@ static bool start(struct process *p, const char *env_file)
         return fault(p, "%s", error);
     log_setup("keeper", log_level_of(config_text(p->config, "LOG_LEVEL")));
     if (!open_policy(p) || !read_identity(p) || !read_certificate(p) || !read_rules(p) ||
-        !open_vault(p) || !open_store(p))
+        !open_vault(p) || !open_store(p) || !open_orders(p))
         return false;
     open_keeper(p);
     return sandbox_calls(error) || fault(p, "%s", error);

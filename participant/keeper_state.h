@@ -57,7 +57,9 @@ struct keeper {
     /* without those that rest */
     size_t runs_n;
     uint64_t numbers;
-    int64_t expired_ms, erased_ms;
+    int64_t expired_ms, erased_ms, saved_ms;
+    /* something that has to be stored is not: orders, burns. The reading thread's */
+    bool is_unsaved;
 };
 
 /* Fields above the line are the caller's to fill before and to free after. */

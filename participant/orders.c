@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The frozen subjects in memory; their serials are compared in the store. Account ids are compared
- * as bytes of the UUID's lower-case text. */
+/* The last order about each subject, in memory as in the store. Account ids are compared as bytes of
+ * the UUID's lower-case text. One thread takes and saves orders; any may ask. */
 #include "participant/orders.h"
 
 #include "system/access/identity.h"
@@ -11,9 +11,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct frozen {
-    struct frozen *next;
+struct entry {
+    struct entry *next;
     char subject[ID_TEXT_MAX];
+    uint64_t serial;
+    bool is_frozen, is_stored;
 };
 
 struct orders {
@@ -21,41 +23,42 @@ struct orders {
     bool has_key;
     uint8_t key[32];
     pthread_mutex_t lock;
-    struct frozen *first;
+    struct entry *first;
 };
 
-static struct frozen **find(struct orders *orders, const char *subject)
+static struct entry *find(const struct orders *orders, const char *subject)
 {
-    struct frozen **at = &orders->first;
+    struct entry *entry = orders->first;
 
-    while (*at && strcmp((*at)->subject, subject) != 0)
-        at = &(*at)->next;
-    return at;
+    while (entry && strcmp(entry->subject, subject) != 0)
+        entry = entry->next;
+    return entry;
 }
 
-static void apply(struct orders *orders, const char *subject, bool frozen)
+static void apply(struct orders *orders, const struct entry *order)
 {
-    struct frozen **at, *entry;
+    struct entry *entry;
 
     pthread_mutex_lock(&orders->lock);
-    at = find(orders, subject);
-    entry = *at;
-    if (frozen && !entry) {
+    entry = find(orders, order->subject);
+    if (!entry) {
         entry = mem_new(1, sizeof *entry);
-        strncpy(entry->subject, subject, sizeof entry->subject - 1);
+        memcpy(entry->subject, order->subject, sizeof entry->subject);
         entry->next = orders->first;
         orders->first = entry;
-    } else if (!frozen && entry) {
-        *at = entry->next;
-        free(entry);
     }
+    entry->serial = order->serial;
+    entry->is_frozen = order->is_frozen;
+    entry->is_stored = order->is_stored;
     pthread_mutex_unlock(&orders->lock);
 }
 
 static void apply_stored(void *arg, const char *subject, uint64_t serial, bool frozen)
 {
-    (void)serial;
-    apply(arg, subject, frozen);
+    struct entry order = {.serial = serial, .is_frozen = frozen, .is_stored = true};
+
+    strncpy(order.subject, subject, sizeof order.subject - 1);
+    apply(arg, &order);
 }
 
 struct orders *orders_new(struct store *store, const uint8_t operator_key[32])
@@ -67,8 +70,10 @@ struct orders *orders_new(struct store *store, const uint8_t operator_key[32])
     if (operator_key)
         memcpy(orders->key, operator_key, 32);
     pthread_mutex_init(&orders->lock, NULL);
-    store_each_order(store, apply_stored, orders);
-    return orders;
+    if (store_each_order(store, apply_stored, orders))
+        return orders;
+    orders_free(orders);
+    return NULL;
 }
 
 void orders_free(struct orders *orders)
@@ -76,7 +81,7 @@ void orders_free(struct orders *orders)
     if (!orders)
         return;
     while (orders->first) {
-        struct frozen *entry = orders->first;
+        struct entry *entry = orders->first;
 
         orders->first = entry->next;
         free(entry);
@@ -102,21 +107,37 @@ static bool subject_of(char out[ID_TEXT_MAX], const char *account_id)
 static enum orders_answer obey(struct orders *orders, const Mpc__Session__V1__OrderBody *body,
                                char account_id[37])
 {
-    bool frozen = strcmp(body->action, "freeze") == 0;
+    struct entry order = {.is_frozen = strcmp(body->action, "freeze") == 0};
+    const struct entry *known;
 
-    if ((!frozen && strcmp(body->action, "unfreeze") != 0) || body->serial > INT64_MAX ||
+    if ((!order.is_frozen && strcmp(body->action, "unfreeze") != 0) || body->serial > INT64_MAX ||
         !subject_of(account_id, body->account_id))
         return ORDERS_INVALID;
-    switch (store_put_order(orders->store, account_id, body->serial, frozen)) {
-    case STORE_OK:
-        apply(orders, account_id, frozen);
-        return frozen ? ORDERS_FROZEN : ORDERS_THAWED;
-    case STORE_NONE:
+    strcpy(order.subject, account_id);
+    order.serial = body->serial;
+    known = find(orders, account_id);
+    if (known && known->serial >= body->serial)
         return ORDERS_OLD;
-    case STORE_FAILED:
-        break;
+    if (!order.is_frozen &&
+        store_put_order(orders->store, account_id, body->serial, false) == STORE_FAILED)
+        return ORDERS_FAILED;
+    order.is_stored = !order.is_frozen;
+    apply(orders, &order);
+    return order.is_frozen ? ORDERS_FROZEN : ORDERS_THAWED;
+}
+
+/* STORE_NONE: the store has a later one, which was read from it or stored by this process. */
+bool orders_save(struct orders *orders)
+{
+    bool all = true;
+
+    for (struct entry *entry = orders->first; entry; entry = entry->next) {
+        if (!entry->is_stored)
+            entry->is_stored = store_put_order(orders->store, entry->subject, entry->serial,
+                                               entry->is_frozen) != STORE_FAILED;
+        all = all && entry->is_stored;
     }
-    return ORDERS_FAILED;
+    return all;
 }
 
 enum orders_answer orders_take(struct orders *orders, const Mpc__Session__V1__Order *order,
@@ -136,12 +157,15 @@ enum orders_answer orders_take(struct orders *orders, const Mpc__Session__V1__Or
 bool orders_is_frozen(struct orders *orders, const char *account_id)
 {
     char subject[ID_TEXT_MAX];
+    const struct entry *all, *one;
     bool frozen;
 
     if (!subject_of(subject, account_id))
         return true;
     pthread_mutex_lock(&orders->lock);
-    frozen = *find(orders, "") || (subject[0] && *find(orders, subject));
+    all = find(orders, "");
+    one = find(orders, subject);
+    frozen = (all && all->is_frozen) || (one && one->is_frozen);
     pthread_mutex_unlock(&orders->lock);
     return frozen;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The operator's freeze orders: signed with OPERATOR_KEY, durable before they are believed, obeyed
- * whatever the network asks for. Of two orders about one subject the higher serial counts. */
+/* The operator's freeze orders: signed with OPERATOR_KEY, obeyed whatever the network asks for. Of
+ * two orders about one subject the higher serial counts. A freeze holds from the moment it is read
+ * and is stored as soon as the disk takes it; its end counts once it is stored. */
 #ifndef PARTICIPANT_ORDERS_H
 #define PARTICIPANT_ORDERS_H
 
@@ -9,7 +10,8 @@
 
 struct orders;
 
-/* |operator_key| NULL: no order is obeyed; freezes that are stored still hold. */
+/* |operator_key| NULL: no order is obeyed; freezes that are stored still hold. NULL: the stored
+ * orders cannot be read, and nobody knows what is frozen. */
 struct orders *orders_new(struct store *store, const uint8_t operator_key[32]);
 void orders_free(struct orders *orders);
 
@@ -20,12 +22,15 @@ enum orders_answer {
     ORDERS_OLD,
     /* not the operator's, or no order */
     ORDERS_INVALID,
+    /* the end of a freeze could not be stored: it goes on */
     ORDERS_FAILED
 };
 
-/* |account_id| gets the subject, "" for the whole system. */
+/* |account_id| gets the subject, "" for the whole system. After ORDERS_FROZEN: orders_save. */
 enum orders_answer orders_take(struct orders *orders, const Mpc__Session__V1__Order *order,
                                char account_id[37]);
+/* Store the freezes that are not yet. False: some still are not. */
+bool orders_save(struct orders *orders);
 /* The system or this account is frozen. Any thread. */
 bool orders_is_frozen(struct orders *orders, const char *account_id);
 

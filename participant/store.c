@@ -463,13 +463,13 @@ static enum db_result read_orders(struct db_tx *tx, void *arg)
     return db_query(tx, "SELECT subject, serial, frozen FROM orders", NULL, 0, read_order, arg);
 }
 
-void store_each_order(struct store *store,
+bool store_each_order(struct store *store,
                       void (*each)(void *arg, const char *subject, uint64_t serial, bool frozen),
                       void *arg)
 {
     struct order_reader r = {each, arg};
 
-    (void)db_run(store->db, DB_READ, read_orders, &r);
+    return db_run(store->db, DB_READ, read_orders, &r) == DB_OK;
 }
 
 /* What was given to its owner */

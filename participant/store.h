@@ -91,7 +91,8 @@ enum store_result store_is_burned(struct store *store, const struct store_burn *
 /* An order about |subject| ("" for the whole system). STORE_NONE: a newer one is known. */
 enum store_result store_put_order(struct store *store, const char *subject, uint64_t serial,
                                   bool frozen);
-void store_each_order(struct store *store,
+/* False: not all could be read. */
+bool store_each_order(struct store *store,
                       void (*each)(void *arg, const char *subject, uint64_t serial, bool frozen),
                       void *arg);
 

@@ -142,10 +142,14 @@ static void handle_poll(struct rpc_call *call, const ProtobufCMessage *request, 
         MPC__COORDINATOR__V1__LIST_INVITATIONS_RESPONSE__INIT;
     struct world *w = service;
     Mpc__Session__V1__SessionEvent *event = w->polled;
+    Mpc__Session__V1__Order order = MPC__SESSION__V1__ORDER__INIT, *orders = &order;
 
     (void)request;
     if (dealt_with(&w->poll, call))
         return;
+    answer.n_orders = w->polled_order;
+    answer.orders = &orders;
+    w->polled_order = false;
     answer.n_events = event ? 1 : 0;
     answer.events = &event;
     answer.server_time_ms = clock_unix_ms();

@@ -66,6 +66,7 @@ struct world {
     int64_t acknowledged;
     /* answered to every poll, then forgotten */
     Mpc__Session__V1__SessionEvent *polled;
+    bool polled_order;
     struct buffer routed[ROUTED_MAX];
     size_t routed_n;
     uint32_t reported_attempt;

@@ -421,6 +421,45 @@ static void test_who_is_not_registered_registers_again(void **state)
     assert_true(w->event_streams > streams);
 }
 
+/* The number of the first frame of |which|. */
+static size_t first_frame(Mpc__Keeper__V1__ToKeeper__RequestCase which)
+{
+    size_t at = 0;
+
+    while (at < w->frames_n && w->frames[at]->request_case != which)
+        at++;
+    return at;
+}
+
+static void test_the_keeper_hears_of_a_freeze_before_what_was_asked_meanwhile(void **state)
+{
+    (void)state;
+    w->polled_order = true;
+    poll_invited(w, SESSION_ONE, 0, TOKEN);
+    world_until(w, has_opened);
+    assert_int_equal(keeper_got(w, MPC__KEEPER__V1__TO_KEEPER__REQUEST_ORDER), 1);
+    assert_true(first_frame(MPC__KEEPER__V1__TO_KEEPER__REQUEST_ORDER) < first_frame(OPEN));
+}
+
+static void test_events_are_asked_for_once_orders_are_known(void **state)
+{
+    unsigned streams = w->event_streams, messages = w->message_streams;
+
+    (void)state;
+    w->poll.manner = FAIL;
+    w->poll.failure = rpc_error(RPC_UNAVAILABLE, "", "not now");
+    w->heartbeat.manner = FAIL;
+    w->heartbeat.failure = rpc_error(RPC_STATE, "not_registered", "who are you?");
+    world_until(w, has_registered_twice);
+    w->heartbeat.manner = ANSWER;
+    world_settle(w);
+    assert_true(w->message_streams > messages);
+    assert_int_equal(w->event_streams, streams);
+    w->poll.manner = ANSWER;
+    world_ready(w);
+    assert_int_equal(w->event_streams, streams + 1);
+}
+
 static void test_the_keepers_death_is_the_fronts(void **state)
 {
     (void)state;
@@ -491,6 +530,8 @@ int main(void)
         TEST(test_a_lower_attempt_speaks_no_more),
         TEST(test_an_end_before_its_beginning_is_remembered),
         TEST(test_who_is_not_registered_registers_again),
+        TEST(test_the_keeper_hears_of_a_freeze_before_what_was_asked_meanwhile),
+        TEST(test_events_are_asked_for_once_orders_are_known),
         TEST(test_the_keepers_death_is_the_fronts),
         TEST(test_the_fronts_end_is_the_keepers),
         TEST(test_a_party_that_the_router_refuses_gives_up_at_first),

@@ -57,6 +57,14 @@ static void sync_all(void)
         keepers_sync(k, i);
 }
 
+/* A run tells its outcome first and leaves the table after that. */
+static void expect_idle(size_t who)
+{
+    do
+        keepers_sync(k, who);
+    while (k->last_stats->stats->running > 0);
+}
+
 static void test_every_quorum_signs(void **state)
 {
     static const size_t quorums[3][2] = {{0, 1}, {0, 2}, {1, 2}};
@@ -231,8 +239,7 @@ static void test_silence_is_told_with_who_was_silent(void **state)
     job.attempt_deadline_ms = keepers_now() + 200;
     expect_code(0, &job, "SILENT");
     assert_non_null(strstr(keepers_told(k, 0, job.session_id, 0)->text, "party-2"));
-    keepers_sync(k, 0);
-    assert_int_equal(k->last_stats->stats->running, 0);
+    expect_idle(0);
 }
 
 static void test_unknown_keys_and_second_keys_are_refused(void **state)

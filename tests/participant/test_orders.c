@@ -6,7 +6,9 @@
 #include "system/core/ids.h"
 
 #include <setjmp.h>
+#include <sqlite3.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -115,6 +117,77 @@ static void test_a_freeze_ends_what_runs(void **state)
     expect(NULL);
 }
 
+/* In the database of seat |who|, beside its keeper. */
+static void run_sql(size_t who, const char *sql)
+{
+    char path[192];
+    sqlite3 *db;
+
+    snprintf(path, sizeof path, "%s/party.db", k->seats[who].directory);
+    assert_int_equal(sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
+    sqlite3_busy_timeout(db, 5000);
+    if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK)
+        fail_msg("%s", sqlite3_errmsg(db));
+    sqlite3_close(db);
+}
+
+static bool has_row(size_t who, const char *sql)
+{
+    char path[192];
+    sqlite3 *db;
+    sqlite3_stmt *stmt;
+    bool has;
+
+    snprintf(path, sizeof path, "%s/party.db", k->seats[who].directory);
+    assert_int_equal(sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &stmt, NULL), SQLITE_OK);
+    has = sqlite3_step(stmt) == SQLITE_ROW;
+    sqlite3_finalize(stmt);
+    sqlite3_close(db);
+    return has;
+}
+
+/* A disk that takes no order: the freeze holds, and is stored once the disk takes it. */
+static void test_a_freeze_that_cannot_be_stored_holds(void **state)
+{
+    struct job job = keepers_sign(&keygen, key_id, quorum, 2);
+    Mpc__Session__V1__Setup *setup = keepers_setup(k, &job);
+
+    (void)state;
+    run_sql(0,
+            "CREATE TRIGGER full BEFORE INSERT ON orders BEGIN SELECT RAISE(ABORT, 'full'); END");
+    keepers_open(k, 0, setup);
+    mpc__session__v1__setup__free_unpacked(setup, NULL);
+    keepers_sync(k, 0);
+    order(0, "freeze", "", 7, k->operator_secret);
+    job.members_n = 1;
+    keepers_play(k, &job);
+    assert_string_equal(keepers_told(k, 0, job.session_id, 0)->code, "FROZEN");
+    expect("FROZEN");
+    order(0, "unfreeze", "", 7, k->operator_secret);
+    order(0, "unfreeze", "", 8, k->operator_secret);
+    expect("FROZEN");
+    assert_false(has_row(0, "SELECT 1 FROM orders WHERE serial = 7"));
+    run_sql(0, "DROP TRIGGER full");
+    while (!has_row(0, "SELECT 1 FROM orders WHERE serial = 7 AND frozen = 1"))
+        keepers_sync(k, 0);
+    keepers_kill(k, 0);
+    assert_true(keepers_start(k, 0));
+    expect("FROZEN");
+    order(0, "unfreeze", "", 9, k->operator_secret);
+    expect(NULL);
+}
+
+static void test_a_party_that_cannot_read_its_orders_does_not_start(void **state)
+{
+    (void)state;
+    keepers_kill(k, 2);
+    run_sql(2, "ALTER TABLE orders RENAME TO elsewhere");
+    assert_false(keepers_start(k, 2));
+    run_sql(2, "ALTER TABLE elsewhere RENAME TO orders");
+    assert_true(keepers_start(k, 2));
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -122,6 +195,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_an_account_is_frozen_and_others_are_not),
         cmocka_unit_test(test_a_freeze_of_the_system_outlives_a_kill),
         cmocka_unit_test(test_a_freeze_ends_what_runs),
+        cmocka_unit_test(test_a_freeze_that_cannot_be_stored_holds),
+        cmocka_unit_test(test_a_party_that_cannot_read_its_orders_does_not_start),
     };
     int result;
 
