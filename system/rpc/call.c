@@ -277,6 +277,11 @@ void rpc_on_cancel(struct rpc_call *call, void (*cancel)(struct rpc_call *call, 
 
 static void fail_late(struct rpc_call *call)
 {
+    /* HTTP/2: not even its head is complete, and nothing else can come on the connection. */
+    if (!call->form) {
+        conn_abort(call->conn, "the head of a request did not arrive in time");
+        return;
+    }
     if (!call->is_running) {
         struct rpc_status late =
             rpc_error(RPC_DEADLINE, "request_timeout", "the request did not arrive in time");

@@ -67,6 +67,14 @@ class Limits(unittest.TestCase):
         good.sendall(GET)
         self.assertEqual(wire.read_response(good)[0], 200)
 
+    def test_head_that_is_never_complete_over_http2(self):
+        server = self.start(request_ms=300)
+        h2 = H2(server)
+        block = header_block(grpc_fields("/test.echo.Echo/Say"))
+        h2.send(HEADERS, 0, 1, block[:20])
+        # Nothing else could come on this connection: it ends, and is not answered.
+        self.assertNotIn(HEADERS, [kind for kind, *_ in h2.rest()])
+
     def test_slow_request_over_http2(self):
         server = self.start(request_ms=300)
         h2 = H2(server)
