@@ -257,21 +257,44 @@ void harness_make_delegate(struct harness *h, size_t i)
     harness_tell_presence(h);
 }
 
-/* What make_key wrote: KEY_FILE. */
-static void read_key(struct harness *h)
+/* What make_key says to |arguments|; its length. */
+static size_t ask_parties(uint8_t *out, size_t cap, const char *arguments)
 {
-    const char *path = getenv("KEY_FILE");
-    FILE *file = path ? fopen(path, "rb") : NULL;
-    uint8_t pk[32];
+    const char *program = getenv("MAKE_KEY");
+    size_t size = strlen(arguments) + (program ? strlen(program) : 0) + 8, len;
+    char *command = mem_new(size, 1);
+    FILE *pipe;
 
-    if (!file)
-        fail_msg("KEY_FILE must name a file of make_key");
+    if (!program)
+        fail_msg("MAKE_KEY must name the program make_key");
+    snprintf(command, size, "'%s' %s", program, arguments);
+    pipe = popen(command, "r");
+    assert_non_null(pipe);
+    len = fread(out, 1, cap, pipe);
+    assert_int_equal(pclose(pipe), 0);
+    free(command);
+    return len;
+}
+
+static void make_identities(struct harness *h)
+{
+    uint8_t pk[32], secrets[3][64];
+
+    assert_int_equal(ask_parties(secrets[0], sizeof secrets, ""), sizeof secrets);
     for (size_t i = 0; i < 3; i++)
-        assert_int_equal(fread(h->parties[i].secret, 1, 64, file), 64);
+        memcpy(h->parties[i].secret, secrets[i], 64);
     crypto_sign_keypair(pk, h->parties[3].secret);
-    h->certificate = mem_new(4096, 1);
-    h->certificate_len = fread(h->certificate, 1, 4096, file);
-    fclose(file);
+}
+
+void harness_make_key(struct harness *h, const uint8_t *intent, size_t len, unsigned attempt)
+{
+    char text[2 * 1024 + 16];
+
+    assert_true(len <= 1024);
+    hex_encode(text, intent, len);
+    snprintf(text + 2 * len, sizeof text - 2 * len, " %u", attempt);
+    h->certificate_len = ask_parties(h->certificate, sizeof h->certificate, text);
+    assert_true(h->certificate_len > 0);
 }
 
 static void make_public_key(struct harness *h)
@@ -299,7 +322,7 @@ struct harness *harness_new(const char *variables)
     crypto_sign_keypair(ca_pk, h->ca);
     crypto_sign_keypair(h->initiator_pk, h->initiator);
     crypto_sign_keypair(h->operator_pk, h->operator_key);
-    read_key(h);
+    make_identities(h);
     make_parties(h);
     make_public_key(h);
     start_router(h);
@@ -354,7 +377,6 @@ void harness_free(struct harness *h)
         mpc__session__v1__party_certificate__free_unpacked(h->parties[i].certificate, NULL);
     config_free(h->config);
     remove_files(h->dir);
-    free(h->certificate);
     free(h);
 }
 

@@ -47,7 +47,8 @@ struct harness {
     uint8_t secret_key[32];
     struct qrt_pubkey pk;
     char pk_text[67];
-    uint8_t *certificate;
+    /* of the last harness_make_key */
+    uint8_t certificate[4096];
     size_t certificate_len;
 };
 
@@ -68,6 +69,9 @@ void harness_tell_presence(struct harness *h);
 void harness_was_present(struct harness *h, int64_t ago_ms);
 /* Party |i| has a delegate's certificate from now on. */
 void harness_make_delegate(struct harness *h, size_t i);
+
+/* Parties 1 to 3, with the identities they began with, make the key that the intent asks for. */
+void harness_make_key(struct harness *h, const uint8_t *intent, size_t len, unsigned attempt);
 
 /* One call with the API key; the message is the caller's, NULL if |status| is not RPC_OK. */
 void *harness_call(struct harness *h, const char *method, const ProtobufCMessage *request,

@@ -161,6 +161,7 @@ void scene_keygen(struct harness *h, char session_id[ID_TEXT_MAX], int64_t life_
     q.members = list;
     q.n_members = 3;
     q.deadline_ms = clock_unix_ms() + life_ms;
+    harness_make_key(h, b, q.intent.len, 0);
     r = harness_call(h, "CreateSession", &q.base, RESPONSE(create_session), &status);
     if (!r)
         fail_msg("%s", status.text);

@@ -28,7 +28,7 @@ void scene_begin(struct harness *h, char session_id[ID_TEXT_MAX],
 /* CreateSession of a presigning for what scene_sign signs, by |preferred| or, NULL, by anybody. */
 struct rpc_status scene_presign(struct harness *h, char session_id[ID_TEXT_MAX],
                                 const char *const preferred[2]);
-/* CreateSession of a keygen of parties 1 to 3. */
+/* CreateSession of a keygen of parties 1 to 3, who make its key at attempt 0: h->certificate. */
 void scene_keygen(struct harness *h, char session_id[ID_TEXT_MAX], int64_t life_ms);
 
 /* Join by the |n|th invitation that was published; the session token for later calls. */

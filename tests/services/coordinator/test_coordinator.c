@@ -319,6 +319,26 @@ static void test_a_certificate_of_others_is_refused(void **state)
     harness_free(h);
 }
 
+/* The same parties made it, and it is good where it belongs. */
+static void test_a_certificate_of_another_intent_is_refused(void **state)
+{
+    struct harness *h = harness_new("KEYGEN_ATTEMPT_MS=60000\n");
+    char id[ID_TEXT_MAX], other[ID_TEXT_MAX], token[2048];
+
+    (void)state;
+    scene_keygen(h, id, 60000);
+    scene_keygen(h, other, 60000);
+    assert_int_equal(scene_join(h, id, "party-1", 0, KEY_A, token).code, RPC_OK);
+    assert_int_equal(scene_report_key(h, id, "party-1", token).code, RPC_INVALID);
+    scene_expect(h, id, "failed", "invalid_result");
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(scene_join(h, other, h->parties[i].id, 0, KEY_A, token).code, RPC_OK);
+        assert_int_equal(scene_report_key(h, other, h->parties[i].id, token).code, RPC_OK);
+    }
+    scene_expect(h, other, "completed", "");
+    harness_free(h);
+}
+
 static void test_a_certificate_with_other_identities_is_refused(void **state)
 {
     struct harness *h = harness_new(NULL);
@@ -483,6 +503,7 @@ int main(void)
         cmocka_unit_test(test_a_keygen_needs_every_party),
         cmocka_unit_test(test_who_was_waited_for_is_asked_last),
         cmocka_unit_test(test_a_certificate_of_others_is_refused),
+        cmocka_unit_test(test_a_certificate_of_another_intent_is_refused),
         cmocka_unit_test(test_a_certificate_with_other_identities_is_refused),
         cmocka_unit_test(test_deadlines_end_whatever_waits),
         cmocka_unit_test(test_the_queue_is_fair_and_bounded),
