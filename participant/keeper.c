@@ -161,8 +161,7 @@ static enum intake_answer admit(struct keeper *keeper, struct run *run, struct i
         .session_id = run->setup->session_id,
         .attempt = run->setup->attempt,
         .intent_hash = run->permit.intent_hash,
-        /* a second more than permit_intent would accept it */
-        .until_ms = (int64_t)run->permit.intent.deadline * 1000 + CLOCK_SKEW_MS + 1000,
+        .until_ms = run->permit.until_ms + 1000,
     };
     enum intake_answer answer = intake_open(keeper->intake, start, &open, clock_unix_ms());
 

@@ -221,6 +221,14 @@ static bool open_store(struct process *p)
     return true;
 }
 
+static bool open_attempts(struct process *p)
+{
+    char error[ATTEMPTS_ERROR_MAX];
+
+    p->keeper.attempts = attempts_open(config_text(p->config, "DATA_DIR"), clock_unix_ms(), error);
+    return p->keeper.attempts || fault(p, "%s", error);
+}
+
 /* Without them nobody knows what is frozen: nothing is signed then. */
 static bool open_orders(struct process *p)
 {
@@ -280,6 +288,7 @@ static void close_all(struct process *p)
     orders_free(k->orders);
     gates_free(k->gates);
     shares_free(k->shares);
+    attempts_close(k->attempts);
     store_close(k->store);
     vault_free(p->vault);
     frames_free(p->frames);
@@ -299,7 +308,7 @@ static bool start(struct process *p, const char *env_file)
         return fault(p, "%s", error);
     log_setup("keeper", log_level_of(config_text(p->config, "LOG_LEVEL")));
     if (!open_policy(p) || !read_identity(p) || !read_certificate(p) || !read_rules(p) ||
-        !open_vault(p) || !open_store(p) || !open_orders(p))
+        !open_vault(p) || !open_store(p) || !open_orders(p) || !open_attempts(p))
         return false;
     open_keeper(p);
     return sandbox_calls(error) || fault(p, "%s", error);

@@ -8,6 +8,7 @@
 #define PARTICIPANT_KEEPER_STATE_H
 
 #include "keeper.pb-c.h"
+#include "participant/attempts.h"
 #include "participant/blocks.h"
 #include "participant/delegate.h"
 #include "participant/gate.h"
@@ -36,6 +37,7 @@ struct keeper {
     const char *role;
     size_t capacity;
     struct store *store;
+    struct attempts *attempts;
     struct shares *shares;
     struct gates *gates;
     struct orders *orders;

@@ -43,7 +43,7 @@ static bool check_initiator(struct permit *p, const struct permit_rules *rules,
 }
 
 /* The far side first: it keeps the product by 1000 in range. */
-static bool check_time(const struct permit *p, int64_t now_ms, struct refusal *refusal)
+static bool check_time(struct permit *p, int64_t now_ms, struct refusal *refusal)
 {
     uint64_t ahead_s = (uint64_t)(now_ms + PERMIT_AHEAD_MS + CLOCK_SKEW_MS) / 1000;
     int64_t deadline_ms;
@@ -51,7 +51,8 @@ static bool check_time(const struct permit *p, int64_t now_ms, struct refusal *r
     if (p->intent.deadline > ahead_s)
         return refuse(refusal, "INTENT_FIELD", "the intent's deadline is more than 24 hours ahead");
     deadline_ms = (int64_t)p->intent.deadline * 1000;
-    if (now_ms > deadline_ms + CLOCK_SKEW_MS)
+    p->until_ms = deadline_ms + CLOCK_SKEW_MS;
+    if (now_ms > p->until_ms)
         return refuse(refusal, "INTENT_EXPIRED",
                       "the intent's deadline passed %lld s ago (clocks may differ by 30 s)",
                       (long long)(now_ms - deadline_ms) / 1000);

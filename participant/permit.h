@@ -36,6 +36,8 @@ struct permit {
     const Mpc__Session__V1__Setup *setup;
     struct qrt_intent intent;
     uint8_t intent_hash[32];
+    /* after this permit_intent refuses the intent */
+    int64_t until_ms;
     /* of the intent, in one form */
     char account_id[37];
     /* the initiator is one of CALLER_KEYS: what it makes obeys it alone */
@@ -71,8 +73,8 @@ bool permit_keygen(struct permit *permit, const struct permit_rules *rules,
 /* sign, presign: the share's key and purpose, exactly t of its parties. */
 bool permit_sign(struct permit *permit, const struct permit_rules *rules,
                  const struct permit_share *share, struct refusal *refusal);
-/* An invitation is for one life of a party: after a restart its runs are gone, and to begin them
- * again would look like saying two things. */
+/* An invitation is for one life of a party: after a restart its runs are gone. What it says about
+ * lives is nobody's word; participant/attempts.h knows. */
 bool permit_boot(const struct permit *permit, const struct permit_rules *rules,
                  struct refusal *refusal);
 

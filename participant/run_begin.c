@@ -13,6 +13,26 @@
 #include <sodium.h>
 #include <string.h>
 
+static struct attempt attempt_of(const struct run *run)
+{
+    return (struct attempt){run->permit.intent_hash, run->setup->attempt,
+                            run->permit.until_ms + 1000};
+}
+
+/* Of this life of the party, by the invitation and by what earlier ones began. */
+static bool is_of_this_life(struct run *run)
+{
+    const struct attempt attempt = attempt_of(run);
+
+    if (!permit_boot(&run->permit, &run->keeper->rules, &run->refusal))
+        return false;
+    if (!attempts_is_old(run->keeper->attempts, &attempt))
+        return true;
+    return refuse_for_now(&run->refusal, "RESTARTED",
+                          "party %s began this attempt, or a later one, before it was restarted",
+                          run->keeper->rules.party_id);
+}
+
 static bool begin_keygen(struct run *run, bool *done)
 {
     struct keeper *keeper = run->keeper;
@@ -22,7 +42,7 @@ static bool begin_keygen(struct run *run, bool *done)
         return false;
     if (run_resume(run, &run->refusal, done) || run->refusal.code)
         return !run->refusal.code;
-    if (!permit_boot(&run->permit, &keeper->rules, &run->refusal))
+    if (!is_of_this_life(run))
         return false;
     switch (store_has_account(keeper->store, run->permit.account_id, run->setup->session_id)) {
     case STORE_NONE:
@@ -130,7 +150,7 @@ static bool prepare_presig(struct run *run)
 /* |*waits|: the owner may still lend his share. */
 static bool begin_sign(struct run *run, bool *waits)
 {
-    if (!permit_boot(&run->permit, &run->keeper->rules, &run->refusal))
+    if (!is_of_this_life(run))
         return false;
     run->share = find_share(run);
     *waits = !run->share && !run->refusal.code;
@@ -277,10 +297,26 @@ static void log_start(const struct run *run)
     }
 }
 
+/* A key generation that is taken up says what it said before. */
+static bool note_attempt(struct run *run)
+{
+    const struct attempt attempt = attempt_of(run);
+
+    return run->pending_record ||
+           attempts_begin(run->keeper->attempts, &attempt, clock_unix_ms()) ||
+           refuse_for_now(&run->refusal, "STORAGE",
+                          "party %s cannot write down which attempts it began",
+                          run->keeper->rules.party_id);
+}
+
 void run_begin_peer(struct run *run)
 {
     enum qrt_err e;
 
+    if (!note_attempt(run)) {
+        run_finish(run);
+        return;
+    }
     run->protocol = protocol_of(run);
     run->peer_len = qrt_peer_size(run->protocol, run->permit.n, run->permit.intent.t);
     run->peer = blocks_take(run->keeper->blocks, run->peer_len);

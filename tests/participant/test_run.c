@@ -271,6 +271,55 @@ static void test_what_a_run_holds_is_bounded(void **state)
     expect_signatures(&keygen, key_id, pk);
 }
 
+static bool is_of_seat_0(struct keepers *keepers, const struct letter *letter, void *arg)
+{
+    (void)keepers;
+    (void)arg;
+    letters += letter->from == 0;
+    return true;
+}
+
+static bool has_spoken(struct keepers *keepers, void *arg)
+{
+    (void)keepers;
+    (void)arg;
+    return letters > 0;
+}
+
+/* Who carries invitations knows the new boot id and may send an old one again with it. To begin
+ * again would be a second first message, for which anybody could prove a cheat. */
+static void test_an_attempt_begins_once_in_all_lives(void **state)
+{
+    static const size_t quorum[] = {0, 1};
+    struct job keygen = keepers_keygen(k, 3, 2), job;
+    uint8_t key_id[32], pk[33];
+    Mpc__Session__V1__Setup *setup;
+
+    (void)state;
+    keepers_make_key(k, &keygen, key_id, pk);
+    job = keepers_sign(&keygen, key_id, quorum, 2);
+    setup = keepers_setup(k, &job);
+    letters = 0;
+    k->letter = is_of_seat_0;
+    keepers_open(k, 0, setup);
+    keepers_relay(k, has_spoken, NULL);
+    k->letter = NULL;
+    keepers_kill(k, 0);
+    assert_true(keepers_start(k, 0));
+    mpc__session__v1__setup__free_unpacked(setup, NULL);
+    setup = keepers_setup(k, &job);
+    keepers_open(k, 0, setup);
+    keepers_open(k, 1, setup);
+    mpc__session__v1__setup__free_unpacked(setup, NULL);
+    keepers_relay(k, seat_0_told, &job);
+    assert_string_equal(keepers_told(k, 0, job.session_id, 0)->code, "RESTARTED");
+    assert_true(keepers_told(k, 0, job.session_id, 0)->retry);
+    job.attempt = 1;
+    keepers_open_all(k, &job);
+    keepers_play(k, &job);
+    assert_true(keepers_is_signed(keepers_told(k, 0, job.session_id, 1), &job, pk));
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -278,6 +327,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_confirmations_that_were_lost_are_asked_for),
         cmocka_unit_test(test_a_signature_survives_a_kill_after_every_message),
         cmocka_unit_test(test_what_a_run_holds_is_bounded),
+        cmocka_unit_test(test_an_attempt_begins_once_in_all_lives),
     };
     int result;
 
