@@ -12,6 +12,7 @@
 #include "system/core/clock.h"
 #include "system/core/config.h"
 #include "system/core/ids.h"
+#include "system/core/key_file.h"
 #include "system/core/log.h"
 #include "system/core/secret.h"
 #include "system/service/library.h"
@@ -25,10 +26,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-enum { FRONT_FD = 3, FAULT_MAX = 512, KEEP_BLOCKS = 24, FILE_MAX = 65536, SEED_HEX = 64 };
+enum { FRONT_FD = 3, FAULT_MAX = KEY_FILE_ERROR_MAX, KEEP_BLOCKS = 24, FILE_MAX = 65536 };
 
 _Static_assert((int)CONFIG_ERROR_MAX >= (int)SANDBOX_ERROR_MAX, "one buffer for both");
 
@@ -59,20 +59,14 @@ static bool fault(struct process *p, const char *format, ...)
 
 /* Files */
 
-/* Up to |cap| bytes of a file into |out|. False with a fault; |secret|: it must be the owner's. */
-static bool read_file(struct process *p, const char *path, uint8_t *out, size_t cap, size_t *len,
-                      bool secret)
+/* Up to |cap| bytes of a file into |out|. False with a fault. */
+static bool read_file(struct process *p, const char *path, uint8_t *out, size_t cap, size_t *len)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    struct stat info;
     ssize_t n;
 
     if (fd < 0)
         return fault(p, "cannot open %s: %s", path, strerror(errno));
-    if (fstat(fd, &info) != 0 || (secret && (info.st_mode & 077) != 0)) {
-        close(fd);
-        return fault(p, "%s can be read by others: chmod 600 it", path);
-    }
     n = read(fd, out, cap);
     close(fd);
     if (n <= 0)
@@ -84,42 +78,14 @@ static bool read_file(struct process *p, const char *path, uint8_t *out, size_t 
 /* The seed is wiped in all places but the guarded one. */
 static bool read_identity(struct process *p)
 {
-    const char *path = config_text(p->config, "IDENTITY_KEY_FILE");
-    char *text = secret_new(SEED_HEX + 64);
-    uint8_t *seed = secret_new(32), pk[32];
-    size_t len;
-    bool ok = read_file(p, path, (uint8_t *)text, SEED_HEX + 63, &len, true);
+    uint8_t *seed = secret_new(KEY_FILE_SEED), pk[32];
+    bool ok = key_file_read(seed, config_text(p->config, "IDENTITY_KEY_FILE"), p->fault);
 
-    while (ok && len > 0 && strchr(" \t\r\n", text[len - 1]))
-        len--;
-    if (ok) {
-        text[len] = '\0';
-        ok = hex_decode(seed, 32, text) || fault(p, "%s must hold 64 hex digits", path);
-    }
     p->identity = secret_new(64);
     if (ok)
         crypto_sign_seed_keypair(pk, p->identity, seed);
-    secret_free(text);
     secret_free(seed);
     return ok;
-}
-
-/* Encoded as it is, or in hex. */
-static void from_hex(uint8_t *b, size_t *len)
-{
-    size_t n = *len;
-    char *text = mem_new(1, n + 1);
-    uint8_t *decoded = mem_new(1, n + 1);
-
-    memcpy(text, b, n);
-    while (n > 0 && strchr(" \t\r\n", text[n - 1]))
-        text[--n] = '\0';
-    if (n > 0 && hex_decode(decoded, n / 2, text)) {
-        *len = n / 2;
-        memcpy(b, decoded, *len);
-    }
-    free(decoded);
-    free(text);
 }
 
 static bool read_certificate(struct process *p)
@@ -127,12 +93,10 @@ static bool read_certificate(struct process *p)
     const char *path = config_text(p->config, "CERTIFICATE_FILE");
     uint8_t *b = mem_new(1, FILE_MAX);
     size_t len;
-    bool ok = read_file(p, path, b, FILE_MAX, &len, false);
+    bool ok = read_file(p, path, b, FILE_MAX, &len);
 
-    if (ok) {
-        from_hex(b, &len);
+    if (ok)
         p->certificate = mpc__session__v1__party_certificate__unpack(NULL, len, b);
-    }
     free(b);
     if (!ok)
         return false;

@@ -7,6 +7,7 @@
 #include "services/account/routes.h"
 #include "system/core/buffer.h"
 #include "system/core/clock.h"
+#include "system/core/key_file.h"
 #include "system/core/log.h"
 #include "system/core/secret.h"
 #include "system/service/dial.h"
@@ -24,29 +25,21 @@ enum {
     RECONCILE_PAGE = 100
 };
 
-/* A seed of 64 hex digits in a file becomes the key pair, in guarded memory. */
+/* The key pair is in guarded memory, and so is the seed on its way. */
 static bool load_initiator(struct account_service *s, const char *path, char error[RPC_TEXT_MAX])
 {
-    uint8_t seed[32], public_key[32];
-    char text[66] = "";
-    FILE *file = fopen(path, "r");
-    size_t n = file ? fread(text, 1, sizeof text - 1, file) : 0;
-    bool is_key;
+    uint8_t *seed = secret_new(KEY_FILE_SEED), public_key[32];
+    char fault[KEY_FILE_ERROR_MAX];
+    bool ok = key_file_read(seed, path, fault);
 
-    if (file)
-        fclose(file);
-    if (n == 65 && text[64] == '\n')
-        text[64] = 0;
-    is_key = hex_decode(seed, sizeof seed, text);
-    if (is_key) {
+    if (ok) {
         s->initiator = secret_new(crypto_sign_SECRETKEYBYTES);
         crypto_sign_seed_keypair(public_key, s->initiator, seed);
+    } else {
+        snprintf(error, RPC_TEXT_MAX, "INITIATOR_KEY_FILE: %.200s", fault);
     }
-    sodium_memzero(seed, sizeof seed);
-    sodium_memzero(text, sizeof text);
-    if (!is_key)
-        snprintf(error, RPC_TEXT_MAX, "INITIATOR_KEY_FILE: %s must hold 64 hex digits", path);
-    return is_key;
+    secret_free(seed);
+    return ok;
 }
 
 static void make_metrics(struct account_service *s)

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A secret key in a file: the seed of a signing key as 64 hex digits. */
+#ifndef SYSTEM_CORE_KEY_FILE_H
+#define SYSTEM_CORE_KEY_FILE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { KEY_FILE_ERROR_MAX = 512, KEY_FILE_SEED = 32 };
+
+/* The seed in the file at |path|: 64 hex digits of either case, white space may follow. The file
+ * must be a regular one, no symbolic link, and its owner's alone. What was read is wiped; |seed|
+ * should be the caller's guarded memory (system/core/secret.h). False: |seed| is all zero and
+ * |error| one sentence that names the path. */
+bool key_file_read(uint8_t seed[KEY_FILE_SEED], const char *path, char error[KEY_FILE_ERROR_MAX]);
+
+#endif

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Seeds in files: what is read, and every file that is refused with a sentence that names it. */
+#include "system/core/key_file.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define DIGITS "000102030405060708090a0b0c0d0e0f101112131415161718191A1B1C1D1E1F"
+
+static const uint8_t zeroes[KEY_FILE_SEED];
+static char dir[] = "/tmp/quorate-key-XXXXXX", path[64];
+static char error[KEY_FILE_ERROR_MAX];
+static uint8_t seed[KEY_FILE_SEED];
+
+static void put(const char *b, size_t len, mode_t mode)
+{
+    FILE *file;
+
+    (void)unlink(path);
+    file = fopen(path, "w");
+    assert_non_null(file);
+    assert_int_equal(fwrite(b, 1, len, file), len);
+    assert_int_equal(fclose(file), 0);
+    assert_int_equal(chmod(path, mode), 0);
+}
+
+/* Nothing of a refused file is left in the seed. */
+static void assert_refused(const char *why)
+{
+    memset(seed, 0xa5, sizeof seed);
+    memset(error, 0, sizeof error);
+    assert_false(key_file_read(seed, path, error));
+    assert_memory_equal(seed, zeroes, sizeof seed);
+    assert_non_null(strstr(error, path));
+    assert_non_null(strstr(error, why));
+    assert_null(strchr(error, '\n'));
+}
+
+static void test_what_may_follow(void **state)
+{
+    static const char *const ends[] = {"", "\n", "\r\n", " \t\n\n"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        char text[128];
+
+        snprintf(text, sizeof text, "%s%s", DIGITS, ends[i]);
+        put(text, strlen(text), i % 2 ? 0400 : 0600);
+        assert_true(key_file_read(seed, path, error));
+        for (size_t j = 0; j < sizeof seed; j++)
+            assert_int_equal(seed[j], j);
+    }
+}
+
+static void test_other_text_is_refused(void **state)
+{
+    char longer[4096];
+    static const char zero[] = DIGITS "\0\n";
+    static const char *const wrong[] = {
+        "", "\n", "00", " " DIGITS, DIGITS "0", DIGITS "\n0", DIGITS "\n" DIGITS};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        put(wrong[i], strlen(wrong[i]), 0600);
+        assert_refused("64 hex digits");
+    }
+    put(DIGITS, 63, 0600);
+    assert_refused("64 hex digits");
+    put(zero, sizeof zero - 1, 0600);
+    assert_refused("64 hex digits");
+    memset(longer, '\n', sizeof longer);
+    memcpy(longer, DIGITS, 64);
+    put(longer, sizeof longer, 0600);
+    assert_refused("64 hex digits");
+}
+
+static void test_a_file_of_others_is_refused(void **state)
+{
+    (void)state;
+    for (unsigned bit = 1; bit < 0100; bit <<= 1) {
+        put(DIGITS, 64, 0600 | bit);
+        assert_refused("chmod 600");
+    }
+}
+
+static void test_what_is_no_file(void **state)
+{
+    char other[96];
+
+    (void)state;
+    (void)unlink(path);
+    assert_refused("cannot open");
+    put(DIGITS, 64, 0600);
+    snprintf(other, sizeof other, "%s.target", path);
+    assert_int_equal(rename(path, other), 0);
+    assert_int_equal(symlink(other, path), 0);
+    assert_refused("symbolic link");
+    assert_int_equal(unlink(path) | unlink(other), 0);
+    assert_int_equal(mkdir(path, 0700), 0);
+    assert_refused("regular file");
+    assert_int_equal(rmdir(path), 0);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    assert_refused("regular file");
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    if (!mkdtemp(dir))
+        return -1;
+    snprintf(path, sizeof path, "%s/seed", dir);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    (void)unlink(path);
+    return rmdir(dir);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_what_may_follow),
+        cmocka_unit_test(test_other_text_is_refused),
+        cmocka_unit_test(test_a_file_of_others_is_refused),
+        cmocka_unit_test(test_what_is_no_file),
+    };
+
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
