@@ -150,8 +150,11 @@ static void end_late(struct pending_list *list, uint64_t now)
             arm_clock(call->channel, call->deadline);
             continue;
         }
-        status = rpc_error(RPC_DEADLINE, pending_code_name(RPC_DEADLINE),
-                           "%s did not answer in time", call->channel->target);
+        /* Nobody there is another fault than no answer. */
+        status = call->link == NULL && !call->channel->is_up
+                     ? unavailable(call->channel)
+                     : rpc_error(RPC_DEADLINE, pending_code_name(RPC_DEADLINE),
+                                 "%s did not answer in time", call->channel->target);
         end_with(call, &status);
     }
 }
