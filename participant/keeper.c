@@ -228,6 +228,24 @@ static void open_run(struct keeper *keeper, to_keeper *frame, const struct permi
     run_unref(run);
 }
 
+/* What holds already but is not stored. */
+static void save(struct keeper *keeper)
+{
+    bool was_unsaved = keeper->is_unsaved;
+    char why[STORE_ERROR_MAX];
+
+    keeper->is_unsaved = !orders_save(keeper->orders);
+    keeper->is_unsaved = !burns_save(keeper) || keeper->is_unsaved;
+    if (keeper->is_unsaved == was_unsaved)
+        return;
+    store_error(keeper->store, why);
+    if (keeper->is_unsaved)
+        log_event(LOG_ERROR, "an order or a burn holds but cannot be stored: tried again",
+                  LOG_S("error", why));
+    else
+        log_line(LOG_INFO, "what could not be stored is stored");
+}
+
 static bool take_open(struct keeper *keeper, to_keeper *frame)
 {
     const Mpc__Session__V1__Setup *setup = frame->open->setup;
@@ -237,6 +255,8 @@ static bool take_open(struct keeper *keeper, to_keeper *frame)
 
     if (!setup || !is_new(keeper, setup, &full))
         return false;
+    if (atomic_load(&keeper->unsaved_n) > 0)
+        save(keeper);
     permit = mem_new(1, sizeof *permit);
     taken = permit_intent(permit, &keeper->rules, setup, clock_unix_ms(), &refusal);
     if (taken && full)
@@ -322,23 +342,6 @@ static bool is_of_account(struct run *run, const void *arg)
 static void end_frozen(struct run *run)
 {
     run_end(run, RUN_FROZEN);
-}
-
-/* What holds already but is not stored. */
-static void save(struct keeper *keeper)
-{
-    bool was_unsaved = keeper->is_unsaved;
-    char why[STORE_ERROR_MAX];
-
-    keeper->is_unsaved = !orders_save(keeper->orders);
-    if (keeper->is_unsaved == was_unsaved)
-        return;
-    store_error(keeper->store, why);
-    if (keeper->is_unsaved)
-        log_event(LOG_ERROR, "an order holds but cannot be stored: tried again",
-                  LOG_S("error", why));
-    else
-        log_line(LOG_INFO, "what could not be stored is stored");
 }
 
 static void take_order(struct keeper *keeper, const Mpc__Session__V1__Order *order)
@@ -560,13 +563,15 @@ int keeper_tick(struct keeper *keeper, int64_t now_ms)
     }
     idle = keeper->runs == NULL;
     pthread_mutex_unlock(&keeper->lock);
-    if (keeper->is_unsaved && now_ms - keeper->saved_ms >= SAVE_EVERY_MS) {
+    if ((keeper->is_unsaved || atomic_load(&keeper->unsaved_n) > 0) &&
+        now_ms - keeper->saved_ms >= SAVE_EVERY_MS) {
         keeper->saved_ms = now_ms;
         save(keeper);
     }
     if (!idle)
         return TICK_MS;
-    return keeper->is_unsaved ? SAVE_EVERY_MS : IDLE_TICK_MS;
+    /* A burn that is owed since a moment ago is seen by the tick after its run. */
+    return keeper->is_unsaved || atomic_load(&keeper->unsaved_n) > 0 ? SAVE_EVERY_MS : IDLE_TICK_MS;
 }
 
 void keeper_end(struct keeper *keeper)
@@ -581,6 +586,7 @@ void keeper_end(struct keeper *keeper)
         if (queued)
             run_unref(run);
     }
+    burns_free(keeper);
     intake_free(keeper->intake);
     pthread_mutex_destroy(&keeper->lock);
     pthread_mutex_destroy(&keeper->burn_lock);

@@ -25,6 +25,7 @@
 #include <stdatomic.h>
 
 struct run;
+struct unsaved_burn;
 
 struct keeper_counts {
     atomic_uint_fast64_t dropped, burned, signatures, signatures_online, failures;
@@ -53,6 +54,9 @@ struct keeper {
     struct keeper_counts counts;
 
     pthread_mutex_t burn_lock;
+    /* burns that could not be stored, under |burn_lock|; their number, for any thread */
+    struct unsaved_burn *unsaved;
+    atomic_size_t unsaved_n;
     pthread_mutex_t lock;
     struct intake *intake;
     struct run *runs;
@@ -60,7 +64,7 @@ struct keeper {
     size_t runs_n;
     uint64_t numbers;
     int64_t expired_ms, erased_ms, saved_ms;
-    /* something that has to be stored is not: orders, burns. The reading thread's */
+    /* an order or a burn has to be stored and is not. The reading thread's */
     bool is_unsaved;
 };
 

@@ -150,7 +150,8 @@ void outcome_refused(struct keeper *keeper, const char *session_id, uint32_t att
 
 static void fail_by_host(struct run *run)
 {
-    outcome_refused(run->keeper, run->setup->session_id, run->setup->attempt, &run->refusal);
+    if (!run->owes_burn)
+        outcome_refused(run->keeper, run->setup->session_id, run->setup->attempt, &run->refusal);
     log_failure(run, "run refused", run->refusal.code, run->refusal.text);
 }
 

@@ -87,6 +87,8 @@ struct run {
     struct qrt_share pending;
     uint8_t *pending_record;
     struct presig *presig;
+    /* its burn is not stored: nothing is told before it is */
+    bool owes_burn;
     /* the own fourth-round message of a key generation, and who sent his, for run_resume.c */
     uint8_t confirmation[QRT_CONFIRMATION_BYTES];
     bool has_confirmation, resumed;
@@ -125,6 +127,11 @@ void run_send(struct run *run);
 bool run_record(struct run *run, const struct qrt_record *record);
 /* A peer said that he burned his side of the pair with this party. */
 void run_note_burn(struct run *run, uint16_t peer);
+/* Try again to store what could not be, and tell then what those runs owed. False: some is left. */
+bool burns_save(struct keeper *keeper);
+/* A burn of a pair of this key is not stored: nothing is to be begun with it. */
+bool burns_are_owed(struct keeper *keeper, const uint8_t kgid[32]);
+void burns_free(struct keeper *keeper);
 /* True if this attempt's share is here already and the run needs nothing more from run_begin. */
 bool run_resume(struct run *run, struct refusal *refusal, bool *done);
 void run_give_confirmations(struct run *run, const struct qrt_share *share, const char *to);

@@ -83,6 +83,10 @@ static bool join_gate(struct run *run)
         if (qrt_share_burn_bits(&run->share->share, peers[i]))
             burned = peers[i];
     }
+    if (burns_are_owed(keeper, run->share->share.kgid))
+        return refuse_for_now(&run->refusal, "STORAGE",
+                              "party %s cannot store that it burned a pair of this key",
+                              keeper->rules.party_id);
     if (!burned && gate_join(keeper->gates, &run->seat, run->share->share.kgid, peers, n, &burned))
         return true;
     return refuse_for_now(&run->refusal, "BURNED", "%s (party %s)", qrt_err_text(QRT_E_BURNED),

@@ -11,6 +11,7 @@
 #include "system/core/secret.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static bool storage_failed(struct run *run)
@@ -116,13 +117,20 @@ static void doom(void *run)
     run_end(run, RUN_BURNED);
 }
 
-/* Change the stored record by |change|, in memory and durably; under burn_lock. */
-static bool change_stored(struct run *run, const struct store_burn *burn,
-                          enum qrt_err (*change)(uint8_t *record, size_t len, const void *arg),
-                          const void *arg)
+/* A share's stored record, and what becomes of it. */
+struct change {
+    const struct share_held *held;
+    /* NULL: a peer's word only */
+    const struct store_burn *burn;
+    enum qrt_err (*apply)(uint8_t *record, size_t len, const void *arg);
+    const void *arg;
+};
+
+/* In memory and durably; under burn_lock. */
+static bool change_stored(struct keeper *keeper, const struct change *change)
 {
-    struct keeper *keeper = run->keeper;
-    const struct share_held *held = run->share;
+    const struct share_held *held = change->held;
+    const struct store_burn *burn = change->burn;
     struct store_share row, changed;
     enum store_result result;
     uint8_t *record;
@@ -136,7 +144,7 @@ static bool change_stored(struct run *run, const struct store_burn *burn,
     if (!record)
         return false;
     result = STORE_FAILED;
-    if (len == held->record_len && change(record, len, arg) == QRT_OK) {
+    if (len == held->record_len && change->apply(record, len, change->arg) == QRT_OK) {
         shares_reseal(keeper->shares, held, &changed, record);
         result = store_put_burn(keeper->store, &changed, burn);
         store_share_free(&changed);
@@ -146,9 +154,15 @@ static bool change_stored(struct run *run, const struct store_burn *burn,
     return result == STORE_OK;
 }
 
+/* A burn as the library wrote it. */
+struct burn_record {
+    const uint8_t *b;
+    size_t len;
+};
+
 static enum qrt_err apply_burn(uint8_t *record, size_t len, const void *arg)
 {
-    const struct qrt_record *burn = arg;
+    const struct burn_record *burn = arg;
 
     return qrt_share_burn(record, len, burn->b, burn->len);
 }
@@ -158,30 +172,131 @@ static enum qrt_err apply_note(uint8_t *record, size_t len, const void *arg)
     return qrt_share_note_burn(record, len, *(const uint16_t *)arg);
 }
 
+/* Burns that are owed to the disk. Until one is stored its key begins nothing here, and its run is
+ * not told of: a restart would open the pair again. */
+struct unsaved_burn {
+    struct unsaved_burn *next;
+    struct share_held *held;
+    struct store_burn pair;
+    uint8_t *record;
+    size_t len;
+    char session_id[37];
+    uint32_t attempt;
+    struct refusal refusal;
+};
+
+static bool save(struct keeper *keeper, const struct unsaved_burn *unsaved)
+{
+    const struct burn_record record = {unsaved->record, unsaved->len};
+    const struct change change = {unsaved->held, &unsaved->pair, apply_burn, &record};
+
+    return change_stored(keeper, &change);
+}
+
+static void unsaved_free(struct unsaved_burn *unsaved)
+{
+    shares_put(unsaved->held);
+    secret_free(unsaved->record);
+    free(unsaved);
+}
+
+bool burns_save(struct keeper *keeper)
+{
+    struct unsaved_burn **at;
+    bool all;
+
+    pthread_mutex_lock(&keeper->burn_lock);
+    at = &keeper->unsaved;
+    while (*at) {
+        struct unsaved_burn *unsaved = *at;
+
+        if (!save(keeper, unsaved)) {
+            at = &unsaved->next;
+            continue;
+        }
+        *at = unsaved->next;
+        atomic_fetch_sub(&keeper->unsaved_n, 1);
+        outcome_refused(keeper, unsaved->session_id, unsaved->attempt, &unsaved->refusal);
+        unsaved_free(unsaved);
+    }
+    all = !keeper->unsaved;
+    pthread_mutex_unlock(&keeper->burn_lock);
+    return all;
+}
+
+bool burns_are_owed(struct keeper *keeper, const uint8_t kgid[32])
+{
+    bool owed = false;
+
+    if (atomic_load(&keeper->unsaved_n) == 0)
+        return false;
+    pthread_mutex_lock(&keeper->burn_lock);
+    for (const struct unsaved_burn *u = keeper->unsaved; u; u = u->next)
+        owed = owed || memcmp(u->pair.kgid, kgid, 32) == 0;
+    pthread_mutex_unlock(&keeper->burn_lock);
+    return owed;
+}
+
+void burns_free(struct keeper *keeper)
+{
+    while (keeper->unsaved) {
+        struct unsaved_burn *unsaved = keeper->unsaved;
+
+        keeper->unsaved = unsaved->next;
+        unsaved_free(unsaved);
+    }
+}
+
+/* Under burn_lock. */
+static void owe(struct run *run, struct unsaved_burn *unsaved)
+{
+    run->owes_burn = true;
+    (void)storage_failed(run);
+    unsaved->refusal = run->refusal;
+    snprintf(unsaved->session_id, sizeof unsaved->session_id, "%s", run->setup->session_id);
+    unsaved->attempt = run->setup->attempt;
+    unsaved->next = run->keeper->unsaved;
+    run->keeper->unsaved = unsaved;
+    atomic_fetch_add(&run->keeper->unsaved_n, 1);
+}
+
 static bool store_burned(struct run *run, const struct qrt_record *record,
                          const struct qrt_burn *burn)
 {
-    struct store_burn pair = {.epoch = burn->epoch, .own = burn->own, .peer = burn->peers[0]};
+    struct unsaved_burn *unsaved = mem_new(1, sizeof *unsaved);
     bool ok;
 
-    memcpy(pair.kgid, burn->kgid, 32);
+    unsaved->pair =
+        (struct store_burn){.epoch = burn->epoch, .own = burn->own, .peer = burn->peers[0]};
+    memcpy(unsaved->pair.kgid, burn->kgid, 32);
+    unsaved->held = run->share;
+    atomic_fetch_add(&run->share->refs, 1);
+    unsaved->len = record->len;
+    unsaved->record = secret_new(record->len);
+    memcpy(unsaved->record, record->b, record->len);
     pthread_mutex_lock(&run->keeper->burn_lock);
-    ok = change_stored(run, &pair, apply_burn, record);
+    ok = save(run->keeper, unsaved);
+    if (!ok)
+        owe(run, unsaved);
     pthread_mutex_unlock(&run->keeper->burn_lock);
-    return ok || storage_failed(run);
+    if (ok)
+        unsaved_free(unsaved);
+    return ok;
 }
 
 void run_note_burn(struct run *run, uint16_t peer)
 {
+    const struct change change = {run->share, NULL, apply_note, &peer};
+
     pthread_mutex_lock(&run->keeper->burn_lock);
-    if (!change_stored(run, NULL, apply_note, &peer))
+    if (!change_stored(run->keeper, &change))
         log_event(LOG_WARN, "cannot note a peer's burn", LOG_S("session", run->setup->session_id),
                   LOG_S("trace", run->setup->trace_id), LOG_I("peer", peer));
     pthread_mutex_unlock(&run->keeper->burn_lock);
 }
 
 /* The pair is closed first and stays closed even if the disk fails: then nothing more leaves for it
- * in this process, and after a restart nothing of this run was heard by anybody. */
+ * in this process, and what is owed to the disk is tried again. */
 static bool burn(struct run *run, const struct qrt_record *record)
 {
     struct keeper *keeper = run->keeper;

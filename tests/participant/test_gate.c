@@ -14,7 +14,9 @@
 #include <pthread.h>
 #include <sched.h>
 #include <setjmp.h>
+#include <sqlite3.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -342,6 +344,80 @@ static void test_a_burn_outlives_the_process_and_spares_other_pairs(void **state
     expect_signed(1, 2);
 }
 
+/* In the database of seat 0, beside its keeper. */
+static void run_sql(const char *sql)
+{
+    char path[192];
+    sqlite3 *db;
+
+    snprintf(path, sizeof path, "%s/party.db", k->seats[0].directory);
+    assert_int_equal(sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
+    sqlite3_busy_timeout(db, 5000);
+    if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK)
+        fail_msg("%s", sqlite3_errmsg(db));
+    sqlite3_close(db);
+}
+
+/* All but the one whose burn is owed. */
+static bool others_told(struct keepers *keepers, void *arg)
+{
+    (void)arg;
+    for (size_t i = 0; i < SIGNINGS; i++) {
+        if (i != CHEATED && !keepers_told(keepers, 0, jobs[i].session_id, 0))
+            return false;
+    }
+    return true;
+}
+
+static bool cheated_told(struct keepers *keepers, void *arg)
+{
+    (void)arg;
+    return keepers_told(keepers, 0, jobs[CHEATED].session_id, 0) != NULL;
+}
+
+/* A disk that takes no burn: nothing is begun with the key nor told of the run until it does. */
+static void test_a_burn_that_cannot_be_stored_is_owed(void **state)
+{
+    static const size_t quorum[] = {0, 2};
+    struct job job;
+    Mpc__Session__V1__Setup *setup;
+
+    (void)state;
+    k->told_n = 0;
+    k->send = NULL;
+    k->letter = NULL;
+    keygen = keepers_keygen(k, 3, 2);
+    keepers_make_key(k, &keygen, key_id, pk);
+    run_sql(
+        "CREATE TRIGGER full BEFORE INSERT ON tombstones BEGIN SELECT RAISE(ABORT, 'full'); END");
+    k->told_n = 0;
+    kept_n = 0;
+    holding = true;
+    k->send = cheat;
+    k->letter = watch;
+    open_fifty();
+    keepers_relay(k, all_have_spoken, NULL);
+    deliver_kept();
+    keepers_relay(k, others_told, NULL);
+    k->send = NULL;
+    k->letter = NULL;
+    job = keepers_sign(&keygen, key_id, quorum, 2);
+    setup = keepers_setup(k, &job);
+    keepers_open(k, 0, setup);
+    mpc__session__v1__setup__free_unpacked(setup, NULL);
+    job.members_n = 1;
+    keepers_play(k, &job);
+    assert_string_equal(keepers_told(k, 0, job.session_id, 0)->code, "STORAGE");
+    assert_null(keepers_told(k, 0, jobs[CHEATED].session_id, 0));
+    run_sql("DROP TRIGGER full");
+    keepers_relay(k, cheated_told, NULL);
+    assert_string_equal(keepers_told(k, 0, jobs[CHEATED].session_id, 0)->code, "STORAGE");
+    keepers_kill(k, 0);
+    assert_true(keepers_start(k, 0));
+    expect_burned(0);
+    expect_signed(0, 2);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -350,6 +426,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_fifty_honest_signings_at_once),
         cmocka_unit_test(test_after_the_first_failed_check_nothing_leaves_for_the_pair),
         cmocka_unit_test(test_a_burn_outlives_the_process_and_spares_other_pairs),
+        cmocka_unit_test(test_a_burn_that_cannot_be_stored_is_owed),
     };
     int result;
 
