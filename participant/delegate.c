@@ -25,6 +25,9 @@ struct lent {
     char session_id[ID_TEXT_MAX];
     int64_t until_ms;
     struct share_held *held;
+    /* the only intent that is served */
+    bool has_intent;
+    uint8_t intent_hash[32];
 };
 
 struct delegate {
@@ -195,10 +198,10 @@ static void wiping_free(void *data, void *p)
 
 static ProtobufCAllocator wiping = {wiping_alloc, wiping_free, NULL};
 
-static Mpc__PartyApi__V1__UserShare *open_box(const struct delegate *d, const uint8_t *sealed,
+static Mpc__PartyApi__V1__LentShare *open_box(const struct delegate *d, const uint8_t *sealed,
                                               size_t len)
 {
-    Mpc__PartyApi__V1__UserShare *message = NULL;
+    Mpc__PartyApi__V1__LentShare *message = NULL;
     uint8_t *plain;
 
     if (len <= crypto_box_SEALBYTES || len > SEALED_MAX)
@@ -206,7 +209,7 @@ static Mpc__PartyApi__V1__UserShare *open_box(const struct delegate *d, const ui
     plain = secret_new(len - crypto_box_SEALBYTES);
     if (crypto_box_seal_open(plain, sealed, len, d->public_key, d->secret_key) == 0)
         message =
-            mpc__party_api__v1__user_share__unpack(&wiping, len - crypto_box_SEALBYTES, plain);
+            mpc__party_api__v1__lent_share__unpack(&wiping, len - crypto_box_SEALBYTES, plain);
     secret_free(plain);
     return message;
 }
@@ -244,9 +247,10 @@ static bool is_own(const struct delegate *d, const struct share_held *held)
     return own && memcmp(own->idk, idk, 32) == 0;
 }
 
-static struct share_held *open_lent(const struct delegate *d, const uint8_t *sealed, size_t len)
+static struct share_held *open_share(const struct delegate *d, const ProtobufCBinaryData *share)
 {
-    Mpc__PartyApi__V1__UserShare *message = open_box(d, sealed, len);
+    Mpc__PartyApi__V1__UserShare *message =
+        mpc__party_api__v1__user_share__unpack(&wiping, share->len, share->data);
     struct share_held *held = NULL;
     struct store_share row = {0};
 
@@ -300,23 +304,28 @@ static struct lent **find(struct delegate *d, const char *session_id)
     return at;
 }
 
-/* False: too many are lent. A second share for a session replaces the first. */
-static bool keep(struct delegate *d, const char *session_id, struct share_held *held,
-                 int64_t now_ms)
+/* False: too many are lent. A second share for a session replaces the first, and serves the same
+ * intent: the first message may come again from anybody who saw it. */
+static bool keep(struct delegate *d, const Mpc__PartyApi__V1__LentShare *message,
+                 struct share_held *held, int64_t now_ms)
 {
     struct lent **at, *lent;
     bool room;
 
     pthread_mutex_lock(&d->lock);
-    at = find(d, session_id);
+    at = find(d, message->session_id);
     lent = *at;
     room = lent || d->n < LENT_MAX;
     if (lent) {
         shares_put(lent->held);
     } else if (room) {
         lent = *at = mem_new(1, sizeof *lent);
-        memcpy(lent->session_id, session_id, ID_TEXT_MAX);
+        memcpy(lent->session_id, message->session_id, ID_TEXT_MAX);
         d->n++;
+    }
+    if (room && !lent->has_intent && message->intent_hash.len == sizeof lent->intent_hash) {
+        lent->has_intent = true;
+        memcpy(lent->intent_hash, message->intent_hash.data, sizeof lent->intent_hash);
     }
     if (room) {
         lent->held = held;
@@ -326,41 +335,74 @@ static bool keep(struct delegate *d, const char *session_id, struct share_held *
     return room;
 }
 
-bool delegate_lend(struct delegate *d, const char *session_id, const uint8_t *sealed, size_t len,
-                   int64_t now_ms, struct refusal *refusal)
+/* Hold the share of |message|. */
+static bool take_lent(struct delegate *d, const Mpc__PartyApi__V1__LentShare *message,
+                      int64_t now_ms, struct refusal *refusal)
 {
-    uint8_t id[16];
-    struct share_held *held;
+    struct share_held *held = open_share(d, &message->user_share);
 
-    if (!d->params.is_delegate)
-        return refuse(refusal, "NO_SHARE", "this party takes no lent shares");
-    if (!id_parse(id, session_id))
-        return refuse(refusal, "INTENT_FIELD", "the session's id is not a UUID");
-    held = open_lent(d, sealed, len);
     if (!held)
         return refuse(refusal, "NO_SHARE",
-                      "the user's share does not open: it must be what this party made, sealed to "
-                      "its share key");
+                      "the user's share does not open: it must be what this party made");
     if (!apply_tombstones(d, held)) {
         shares_put(held);
         return refuse_for_now(refusal, "STORAGE", "the burned pairs of this share cannot be read");
     }
-    if (keep(d, session_id, held, now_ms))
+    if (keep(d, message, held, now_ms))
         return true;
     shares_put(held);
     return refuse_for_now(refusal, "OVERLOADED", "too many shares are lent at the moment");
 }
 
-struct share_held *delegate_lent(struct delegate *d, const char *session_id, const char *account_id,
-                                 const uint8_t key_id[32])
+bool delegate_lend(struct delegate *d, const char *session_id, const uint8_t *sealed, size_t len,
+                   int64_t now_ms, struct refusal *refusal)
+{
+    Mpc__PartyApi__V1__LentShare *message;
+    uint8_t id[16];
+    bool taken;
+
+    if (!d->params.is_delegate)
+        return refuse(refusal, "NO_SHARE", "this party takes no lent shares");
+    if (!id_parse(id, session_id))
+        return refuse(refusal, "INTENT_FIELD", "the session's id is not a UUID");
+    message = open_box(d, sealed, len);
+    if (!message)
+        return refuse(refusal, "NO_SHARE",
+                      "the box does not open: it must be a LentShare, sealed to this party's share "
+                      "key");
+    if (strcmp(message->session_id, session_id) != 0)
+        taken = refuse(refusal, "NO_SHARE", "the user's share was lent for another session");
+    else if (message->intent_hash.len != 0 && message->intent_hash.len != 32)
+        taken = refuse(refusal, "NO_SHARE", "intent_hash must be 32 bytes or absent");
+    else
+        taken = take_lent(d, message, now_ms, refusal);
+    mpc__party_api__v1__lent_share__free_unpacked(message, &wiping);
+    return taken;
+}
+
+/* Under the lock. */
+static bool serves(struct lent *lent, const struct permit *permit, struct refusal *refusal)
+{
+    if (strcmp(lent->held->account_id, permit->account_id) != 0 ||
+        memcmp(lent->held->share.keyid, permit->intent.keyid, 32) != 0)
+        return refuse(refusal, "NO_SHARE", "the share lent for this session is of another key");
+    if (lent->has_intent && memcmp(lent->intent_hash, permit->intent_hash, 32) != 0)
+        return refuse(refusal, "NO_SHARE",
+                      "the share lent for this session is for another intent than this one");
+    lent->has_intent = true;
+    memcpy(lent->intent_hash, permit->intent_hash, sizeof lent->intent_hash);
+    return true;
+}
+
+struct share_held *delegate_lent(struct delegate *d, const struct permit *permit,
+                                 struct refusal *refusal)
 {
     struct share_held *held = NULL;
-    const struct lent *lent;
+    struct lent *lent;
 
     pthread_mutex_lock(&d->lock);
-    lent = *find(d, session_id);
-    if (lent && strcmp(lent->held->account_id, account_id) == 0 &&
-        memcmp(lent->held->share.keyid, key_id, 32) == 0) {
+    lent = *find(d, permit->setup->session_id);
+    if (lent && serves(lent, permit, refusal)) {
         held = lent->held;
         atomic_fetch_add(&held->refs, 1);
     }

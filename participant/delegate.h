@@ -6,6 +6,7 @@
 #ifndef PARTICIPANT_DELEGATE_H
 #define PARTICIPANT_DELEGATE_H
 
+#include "participant/permit.h"
 #include "participant/shares.h"
 
 #include "session.pb-c.h"
@@ -44,12 +45,13 @@ bool delegate_seal(const struct delegate *delegate, struct store_sealed *out,
                    const struct store_share *row, const struct qrt_share *share,
                    const uint8_t recipient[32], int64_t now_ms);
 
-/* Open what the owner lent for |session_id| and hold it. */
+/* Open what the owner lent and hold it, if he lent it for |session_id|. */
 bool delegate_lend(struct delegate *delegate, const char *session_id, const uint8_t *sealed,
                    size_t len, int64_t now_ms, struct refusal *refusal);
-/* The share lent for this session, if it is of this key; ended by shares_put. NULL: none. */
-struct share_held *delegate_lent(struct delegate *delegate, const char *session_id,
-                                 const char *account_id, const uint8_t key_id[32]);
+/* The share lent for this session, if it is of this key; ended by shares_put. The first intent that
+ * gets it, or the one its owner named, is the only one that does. NULL: none, or refused. */
+struct share_held *delegate_lent(struct delegate *delegate, const struct permit *permit,
+                                 struct refusal *refusal);
 void delegate_forget(struct delegate *delegate, const char *session_id);
 void delegate_expire(struct delegate *delegate, int64_t now_ms);
 

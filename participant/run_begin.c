@@ -93,24 +93,16 @@ static bool join_gate(struct run *run)
                           run_party_of(run, burned));
 }
 
-/* The own share, or the one its owner lent for this session. NULL without a refusal: it may still
- * be lent. */
+/* The own share; at a delegate, which has none to sign with, the one that its owner lent for this
+ * session. NULL without a refusal: it may still be lent. */
 static struct share_held *find_share(struct run *run)
 {
     struct keeper *keeper = run->keeper;
-    const char *account = run->permit.account_id;
-    const uint8_t *key_id = run->permit.intent.keyid;
-    struct share_held *held;
 
-    if (!delegate_is_active(keeper->delegate))
-        return shares_get(keeper->shares, account, key_id, &run->refusal);
-    held = delegate_lent(keeper->delegate, run->setup->session_id, account, key_id);
-    if (held)
-        return held;
-    held = shares_get(keeper->shares, account, key_id, &run->refusal);
-    if (!held && strcmp(run->refusal.code, "NO_SHARE") == 0)
-        run->refusal = (struct refusal){0};
-    return held;
+    if (delegate_is_active(keeper->delegate))
+        return delegate_lent(keeper->delegate, &run->permit, &run->refusal);
+    return shares_get(keeper->shares, run->permit.account_id, run->permit.intent.keyid,
+                      &run->refusal);
 }
 
 static bool permit_with_share(struct run *run)

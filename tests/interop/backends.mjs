@@ -161,16 +161,17 @@ export class Backends extends Calls {
       "session_not_found");
     await this.refused("shares.ConfirmShare", { session_id: "7" }, key, INVALID,
       "invalid_session_id");
-    if (this.reseal)
-      await this.sign_with_share(account, await this.reseal(share.user_share, public_key));
+    if (this.lend)
+      await this.sign_with_share(account, (id) => this.lend(share.user_share, public_key, id));
   }
 
-  async sign_with_share({ account_id, public_key, parties }, user_share) {
+  async sign_with_share({ account_id, public_key, parties }, lend) {
     const message_hash = "44".repeat(32);
     const other = parties.find((p) => p.startsWith("party-"));
     const delegate = parties.find((p) => !p.startsWith("party-"));
     const { session_id, join_tokens } = await this.ok("account.SignSession", { account_id,
       message_hash, wait: 0, participants: [{ party_id: other }, { party_id: delegate }] });
+    const user_share = await lend(session_id);
     const got = await this.ok("shares.SignWithShare", { session_id, user_share,
       join_token: join_tokens[delegate] });
     this.check("the user's share signs", got.status === "completed" &&

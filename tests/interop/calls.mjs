@@ -67,7 +67,7 @@ class Stream {
 }
 
 export class Calls {
-  // |config| as services.py describes it; |more.reseal| opens a user's share and seals it again.
+  // |config| as services.py describes it; |more.lend| opens a user's share and lends it for a session.
   constructor(transport, config, more = {}) {
     Object.assign(this, { transport, config, ...more });
     this.key = { "x-api-key": config.api_key };

@@ -49,7 +49,7 @@ export class Scenario extends Sessions {
     // Nothing to refuse: who may watch health is everybody, and of what is not there it says so.
     const harmless = ["health.Watch"];
     const lacks = this.rpcs().filter((x) => !this.covered.ok.has(x) &&
-      !(x === "shares.SignWithShare" && !this.reseal));
+      !(x === "shares.SignWithShare" && !this.lend));
     this.check("every call has succeeded once", lacks.length === 0, lacks);
     const kind = this.rpcs().filter((x) => !this.covered.refused.has(x) && !harmless.includes(x));
     this.check("every call was refused once", kind.length === 0, kind);

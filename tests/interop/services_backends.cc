@@ -119,8 +119,8 @@ void sessions(const account::v1::Account &a)
 
 void sign_with_share(const account::v1::Account &a, const std::string &box, const std::string &to)
 {
-    const auto opened = reseal(unbase64(box), unhex(given->text("user.public_key")),
-                               unhex(given->text("user.secret_key")), unhex(to));
+    const auto share = open_box(unbase64(box), unhex(given->text("user.public_key")),
+                                unhex(given->text("user.secret_key")));
     auto q = make<account::v1::SignSessionRequest>(
         {{"account_id", a.account_id()}, {"message_hash", hash}, {"wait", "0"}});
 
@@ -131,7 +131,7 @@ void sign_with_share(const account::v1::Account &a, const std::string &box, cons
                         make<party_api::v1::SignWithShareRequest>(
                             {{"session_id", session.session_id()},
                              {"join_token", session.join_tokens().at("delegate-1")},
-                             {"user_share", base64(opened)}}),
+                             {"user_share", base64(lend(share, session.session_id(), unhex(to)))}}),
                         key);
     check("the user's share signs", got.signature().compact().size() == 128);
 }

@@ -56,11 +56,11 @@ const transport = {
   },
 };
 
-const reseal = async (share, key) => execFileSync(config.user.program[0],
-  [...config.user.program.slice(1), config.user.public_key, config.user.secret_key, key],
+const lend = async (share, key, session) => execFileSync(config.user.program[0],
+  [...config.user.program.slice(1), config.user.public_key, config.user.secret_key, key, session],
   { input: share, encoding: "ascii" }).trim();
 
-const scenario = new Scenario(transport, config, { reseal });
+const scenario = new Scenario(transport, config, { lend });
 const right = await scenario.run();
 console.log(scenario.lines.join("\n"));
 process.exit(right ? 0 : 1);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "services_party.hh"
 
+#include "party_api.pb.h"
+
 #include <chrono>
 #include <stdexcept>
 
@@ -216,13 +218,25 @@ Order order(const Key &oper, const std::string &action, const std::string &accou
     return out;
 }
 
-std::string reseal(const std::string &box, const std::string &open, const std::string &secret,
-                   const std::string &to)
+std::string open_box(const std::string &box, const std::string &open, const std::string &secret)
 {
-    std::string inside(box.size() - crypto_box_SEALBYTES, 0), out(box.size(), 0);
+    std::string inside(box.size() - crypto_box_SEALBYTES, 0);
 
     if (crypto_box_seal_open(room(inside), bytes(box), box.size(), bytes(open), bytes(secret)) != 0)
         throw std::runtime_error("the share's box does not open");
+    return inside;
+}
+
+std::string lend(const std::string &share, const std::string &session_id, const std::string &to)
+{
+    mpc::party_api::v1::LentShare message;
+
+    message.set_session_id(session_id);
+    message.set_user_share(share);
+
+    const std::string inside = message.SerializeAsString();
+    std::string out(inside.size() + crypto_box_SEALBYTES, 0);
+
     crypto_box_seal(room(out), bytes(inside), inside.size(), bytes(to));
     return out;
 }

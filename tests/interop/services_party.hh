@@ -51,8 +51,9 @@ mpc::coordinator::v1::CreateSessionRequest keygen(const Key &initiator,
                                                   const std::vector<const Party *> &parties);
 mpc::session::v1::Order order(const Key &oper, const std::string &action,
                               const std::string &account_id, uint64_t serial);
-// A sealed box for the owner of the key pair, opened and sealed for |to|.
-std::string reseal(const std::string &box, const std::string &open, const std::string &secret,
-                   const std::string &to);
+// What is in the sealed box for the owner of the key pair.
+std::string open_box(const std::string &box, const std::string &open, const std::string &secret);
+// The box that lends a user's share for one session, sealed for |to|.
+std::string lend(const std::string &share, const std::string &session_id, const std::string &to);
 
 #endif

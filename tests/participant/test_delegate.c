@@ -102,12 +102,30 @@ static const char *lend_sealed(const char *session_id, uint8_t *sealed, size_t l
     return k->last_answer->share_answer->code;
 }
 
+/* What the owner seals: |share| lent for |session_id|, and for |intent_hash| alone if there is
+ * one. */
+static size_t box_for(const char *session_id, const ProtobufCBinaryData *share,
+                      const ProtobufCBinaryData *intent_hash, uint8_t *sealed)
+{
+    static uint8_t plain[70000];
+    Mpc__PartyApi__V1__LentShare message = MPC__PARTY_API__V1__LENT_SHARE__INIT;
+    size_t len;
+
+    message.session_id = (char *)session_id;
+    message.user_share = *share;
+    if (intent_hash)
+        message.intent_hash = *intent_hash;
+    len = mpc__party_api__v1__lent_share__pack(&message, plain);
+    seal_to_keeper(DELEGATE, plain, len, sealed);
+    return len + crypto_box_SEALBYTES;
+}
+
 static const char *lend(const char *session_id, const uint8_t *plain, size_t len)
 {
     static uint8_t sealed[70000];
+    const ProtobufCBinaryData share = {len, (uint8_t *)plain};
 
-    seal_to_keeper(DELEGATE, plain, len, sealed);
-    return lend_sealed(session_id, sealed, len + crypto_box_SEALBYTES);
+    return lend_sealed(session_id, sealed, box_for(session_id, &share, NULL, sealed));
 }
 
 static void expect_signed(const struct job *job)
@@ -363,18 +381,111 @@ static void test_a_share_is_lent_to_its_session_alone(void **state)
     assert_string_equal(keepers_told(k, DELEGATE, job.session_id, 0)->code, "NO_SHARE");
 }
 
+/* The only member's run: the code of its outcome. */
+static const char *code_at_delegate(struct job *job)
+{
+    keepers_open_all(k, job);
+    job->members_n = 1;
+    job->members[0] = DELEGATE;
+    keepers_play(k, job);
+    return keepers_told(k, DELEGATE, job->session_id, job->attempt)->code;
+}
+
+/* Who saw the box has it, whole, and any session's name. */
+static void test_attack_a_box_of_another_session(void **state)
+{
+    static uint8_t sealed[70000];
+    const ProtobufCBinaryData share = {made.share_len, made.share};
+    struct job job = keepers_sign(&made.keygen, made.key_id, with_user, 2), other;
+    size_t len;
+
+    (void)state;
+    len = box_for(job.session_id, &share, NULL, sealed);
+    other = keepers_sign(&made.keygen, made.key_id, with_user, 2);
+    assert_string_equal(lend_sealed(other.session_id, sealed, len), "NO_SHARE");
+    assert_string_equal(lend_sealed(job.session_id, sealed, len), "");
+    keepers_open_all(k, &job);
+    expect_signed(&job);
+    keepers_close(k, DELEGATE, job.session_id);
+}
+
+/* A later attempt of the session with an intent that the owner never saw. */
+static void test_attack_another_intent_in_the_session(void **state)
+{
+    static uint8_t sealed[70000];
+    const ProtobufCBinaryData share = {made.share_len, made.share};
+    struct job job = keepers_sign(&made.keygen, made.key_id, with_user, 2), other;
+    size_t len = box_for(job.session_id, &share, NULL, sealed);
+
+    (void)state;
+    assert_string_equal(lend_sealed(job.session_id, sealed, len), "");
+    keepers_open_all(k, &job);
+    expect_signed(&job);
+    other = keepers_sign(&made.keygen, made.key_id, with_user, 2);
+    memcpy(other.session_id, job.session_id, sizeof other.session_id);
+    other.attempt = 1;
+    /* nor does the same box, lent once more, make room for it */
+    assert_string_equal(lend_sealed(job.session_id, sealed, len), "");
+    assert_string_equal(code_at_delegate(&other), "NO_SHARE");
+    job.attempt = 2;
+    keepers_open_all(k, &job);
+    expect_signed(&job);
+    keepers_close(k, DELEGATE, job.session_id);
+}
+
+static void test_the_owner_may_name_the_intent(void **state)
+{
+    static uint8_t sealed[70000];
+    const ProtobufCBinaryData share = {made.share_len, made.share};
+    struct job job = keepers_sign(&made.keygen, made.key_id, with_user, 2), other;
+    Mpc__Session__V1__Setup *setup = keepers_setup(k, &job);
+    uint8_t hash[32];
+    ProtobufCBinaryData named = {32, hash};
+
+    (void)state;
+    crypto_hash_sha256(hash, setup->intent.data, setup->intent.len);
+    mpc__session__v1__setup__free_unpacked(setup, NULL);
+    other = keepers_sign(&made.keygen, made.key_id, with_user, 2);
+    assert_string_equal(
+        lend_sealed(other.session_id, sealed, box_for(other.session_id, &share, &named, sealed)),
+        "");
+    assert_string_equal(code_at_delegate(&other), "NO_SHARE");
+    keepers_close(k, DELEGATE, other.session_id);
+    assert_string_equal(
+        lend_sealed(job.session_id, sealed, box_for(job.session_id, &share, &named, sealed)), "");
+    keepers_open_all(k, &job);
+    expect_signed(&job);
+    keepers_close(k, DELEGATE, job.session_id);
+    named.len = 31;
+    assert_string_equal(
+        lend_sealed(job.session_id, sealed, box_for(job.session_id, &share, &named, sealed)),
+        "NO_SHARE");
+}
+
+/* Its own copy, not yet confirmed, is not the delegate's to use. */
+static void test_attack_an_unlent_share_signs_nothing(void **state)
+{
+    struct made unconfirmed = {0};
+    struct job job;
+
+    (void)state;
+    make(&unconfirmed);
+    assert_int_equal(shares_at_delegate(), 1);
+    job = keepers_sign(&unconfirmed.keygen, unconfirmed.key_id, with_user, 2);
+    job.attempt_deadline_ms = keepers_now() + 200;
+    assert_string_equal(code_at_delegate(&job), "NO_SHARE");
+    assert_string_equal(confirm(unconfirmed.keygen.session_id), "");
+}
+
 /* More loans than are held at a time, if each is forgotten with its session. */
 static void test_a_loan_ends_with_its_session(void **state)
 {
-    static uint8_t sealed[70000];
-
     (void)state;
-    seal_to_keeper(DELEGATE, made.share, made.share_len, sealed);
     for (int i = 0; i < 300; i++) {
         char id[37];
 
         id_new(id);
-        assert_string_equal(lend_sealed(id, sealed, made.share_len + crypto_box_SEALBYTES), "");
+        assert_string_equal(lend(id, made.share, made.share_len), "");
         keepers_close(k, DELEGATE, id);
     }
 }
@@ -394,6 +505,10 @@ static void test_what_is_not_that_share_is_refused(void **state)
     assert_string_equal(lend(job.session_id, changed, len), "NO_SHARE");
     assert_string_equal(lend(job.session_id, made.share, len - 1), "NO_SHARE");
     assert_string_equal(lend("no session", made.share, len), "INTENT_FIELD");
+    /* the share alone, as it came; then sealed to another party */
+    seal_to_keeper(DELEGATE, made.share, len, sealed);
+    assert_string_equal(lend_sealed(job.session_id, sealed, len + crypto_box_SEALBYTES),
+                        "NO_SHARE");
     seal_to_keeper(1, made.share, len, sealed);
     assert_string_equal(lend_sealed(job.session_id, sealed, len + crypto_box_SEALBYTES),
                         "NO_SHARE");
@@ -501,6 +616,10 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_the_configured_key_goes_before_the_fronts_and_after_the_signed),
         cmocka_unit_test(test_a_lent_share_signs_one_session_before_or_after_the_invitation),
         cmocka_unit_test(test_a_share_is_lent_to_its_session_alone),
+        cmocka_unit_test(test_attack_a_box_of_another_session),
+        cmocka_unit_test(test_attack_another_intent_in_the_session),
+        cmocka_unit_test(test_the_owner_may_name_the_intent),
+        cmocka_unit_test(test_attack_an_unlent_share_signs_nothing),
         cmocka_unit_test(test_a_loan_ends_with_its_session),
         cmocka_unit_test(test_what_is_not_that_share_is_refused),
         cmocka_unit_test(test_the_share_of_another_party_is_refused),
