@@ -431,6 +431,8 @@ void conn_pause(struct conn *conn, bool pause)
 
 void conn_drain(struct conn *conn)
 {
+    if (conn->is_closing)
+        return;
     conn->is_draining = true;
     conn->drain_ms = conn_now(conn);
     if (conn->protocol)

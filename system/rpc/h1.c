@@ -115,8 +115,10 @@ static void h1_end(struct rpc_call *call, const struct rpc_field *trailer, size_
         conn_send(call->conn, "0\r\n\r\n", 5);
     h1->has_answered = true;
     /* What is still to come of the request must come in time. */
-    if (!call->is_complete)
+    if (!call->is_complete) {
         call->conn->head_since_ms = conn_now(call->conn);
+        conn_wake_by(call->conn, call->conn->head_since_ms + call->conn->server->limits.request_ms);
+    }
     conn_touch(call->conn);
 }
 

@@ -76,7 +76,7 @@ static void start_later(struct echo *echo, struct rpc_call *call,
     *later = (struct later){.echo = echo, .call = call, .request = request};
     uv_timer_init(echo->loop, &later->timer);
     later->timer.data = later;
-    uv_timer_start(&later->timer, answer_later, 1, 0);
+    uv_timer_start(&later->timer, answer_later, request->count + 1, 0);
 }
 
 static struct rpc_status failure(void)

@@ -277,6 +277,16 @@ class Http1(wire.ServerCase):
         s.close()
         self.server.wait_stats(lambda stats: stats["cancelled"] == before + 1)
 
+    def test_stop_while_a_lost_client_has_a_call(self):
+        """The handler still works; the connection is gone already when the server stops."""
+        server = wire.Server()
+        s = server.connect()
+        s.sendall(b"GET /api/v1/echo/a?text=later&count=500 HTTP/1.1\r\nHost: a\r\n\r\n")
+        server.wait_stats(lambda stats: stats["running"] == 1)
+        s.close()
+        server.stats()  # so that the end of the connection has been read
+        self.assertEqual(server.stop()[0], 0)
+
     def test_random_bytes(self):
         rng = random.Random(4711)
         for _ in range(300):

@@ -70,10 +70,20 @@ class Limits(unittest.TestCase):
     def test_head_that_is_never_complete_over_http2(self):
         server = self.start(request_ms=300)
         h2 = H2(server)
-        block = header_block(grpc_fields("/test.echo.Echo/Say"))
-        h2.send(HEADERS, 0, 1, block[:20])
+        h2.send(HEADERS, 0, 1, header_block(grpc_fields("/test.echo.Echo/Say")))
         # Nothing else could come on this connection: it ends, and is not answered.
         self.assertNotIn(HEADERS, [kind for kind, *_ in h2.rest()])
+        self.assertEqual(server.get("/health")[0], 200)
+
+    def test_body_that_is_never_complete_and_began_late(self):
+        server = self.start(request_ms=300)
+        s = server.connect()
+        opened = time.monotonic()
+        while time.monotonic() < opened + 0.05:
+            server.get("/health")
+        s.sendall(b"POST /api/v1/echo/a HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+                  b"Content-Length: 9\r\n\r\n{")
+        self.assertTrue(wire.read_all(s).startswith(b"HTTP/1.1 408 "))
 
     def test_slow_request_over_http2(self):
         server = self.start(request_ms=300)
