@@ -71,8 +71,8 @@ static size_t other_signers(const struct run *run, uint16_t out[QRT_PARTIES_MAX]
     return n;
 }
 
-/* The pairs of this quorum, none of them burned; by its bits in the share, by this process's
- * memory, or, for a lent share, by tombstones. */
+/* The pairs of this quorum, none of them burned; by its bits in the share, by tombstones, or
+ * by this process's memory. */
 static bool join_gate(struct run *run)
 {
     struct keeper *keeper = run->keeper;
@@ -80,7 +80,10 @@ static bool join_gate(struct run *run)
     size_t n = other_signers(run, peers);
 
     for (size_t i = 0; i < n && !burned; i++) {
-        if (qrt_share_burn_bits(&run->share->share, peers[i]))
+        size_t place = share_place(&run->share->share, peers[i]);
+
+        if (qrt_share_burn_bits(&run->share->share, peers[i]) ||
+            (place < run->share->share.n && (run->share->burned >> place & 1)))
             burned = peers[i];
     }
     if (burns_are_owed(keeper, run->share->share.kgid))

@@ -52,6 +52,7 @@ static void fill_row(const struct run *run, struct store_share *row, const struc
     snprintf(row->session_id, sizeof row->session_id, "%s", run->setup->session_id);
     memcpy(row->kgid, share->kgid, 32);
     memcpy(row->key_id, share->keyid, 32);
+    memcpy(row->intent_hash, run->permit.intent_hash, 32);
     memcpy(row->caller_key, run->setup->initiator_key.data, 32);
 }
 

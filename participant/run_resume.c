@@ -88,11 +88,16 @@ static bool go_on(struct run *run, const struct store_share *row, uint8_t *recor
     return true;
 }
 
-/* The record must be of this very intent and attempt: the store keeps them under the session, which
- * the intent does not name. */
-static bool of_this_account(const struct run *run, const struct store_share *row)
+/* Made by this very intent: who may use it, and to whom it is given, is what the intent's initiator
+ * said. The store keeps shares under the session, which the intent does not name. */
+static bool of_this_intent(const struct run *run, const struct store_share *row)
 {
-    return strcmp(row->account_id, run->permit.account_id) == 0 && row->own == run->permit.own;
+    const struct permit *permit = &run->permit;
+
+    return strcmp(row->account_id, permit->account_id) == 0 && row->own == permit->own &&
+           memcmp(row->intent_hash, permit->intent_hash, 32) == 0 &&
+           row->has_caller == permit->is_caller &&
+           (!row->has_caller || memcmp(row->caller_key, run->setup->initiator_key.data, 32) == 0);
 }
 
 bool run_resume(struct run *run, struct refusal *refusal, bool *done)
@@ -110,7 +115,11 @@ bool run_resume(struct run *run, struct refusal *refusal, bool *done)
     if (found == STORE_FAILED)
         return refuse_for_now(refusal, "STORAGE", "party %s cannot read its shares",
                               keeper->rules.party_id);
-    record = of_this_account(run, &row) ? shares_unseal(keeper->shares, &row, &len) : NULL;
+    if (!of_this_intent(run, &row)) {
+        store_share_free(&row);
+        return refuse(refusal, "INTENT_FIELD", "this session made a key by another intent");
+    }
+    record = shares_unseal(keeper->shares, &row, &len);
     ok = record && go_on(run, &row, record, len, done);
     store_share_free(&row);
     if (ok)

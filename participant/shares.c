@@ -5,9 +5,11 @@
 
 #include "quorate/certificate.h"
 #include "system/core/buffer.h"
+#include "system/core/ids.h"
 #include "system/core/secret.h"
 
 #include <pthread.h>
+#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -67,21 +69,44 @@ size_t share_place(const struct qrt_share *share, uint16_t index)
 
 /* Sealing */
 
-static struct vault_binding binding_of(const struct shares *shares, const struct store_share *row)
+/* What a share's row says beside the record: written by whoever can write the database, so it is
+ * bound to the record. */
+struct binding {
+    char kind[8 + 2 * crypto_hash_sha256_BYTES];
+    struct vault_binding vault;
+};
+
+static void bind(struct binding *out, const struct shares *shares, const struct store_share *row)
 {
-    return (struct vault_binding){"share", row->account_id, shares->params.party_id, row->epoch};
+    static const uint8_t nobody[32];
+    const uint8_t head[2] = {row->purpose, row->has_caller};
+    const char *roster = row->roster ? row->roster : "";
+    crypto_hash_sha256_state state;
+    uint8_t hash[crypto_hash_sha256_BYTES];
+
+    crypto_hash_sha256_init(&state);
+    crypto_hash_sha256_update(&state, row->kgid, sizeof row->kgid);
+    crypto_hash_sha256_update(&state, head, sizeof head);
+    crypto_hash_sha256_update(&state, row->has_caller ? row->caller_key : nobody, 32);
+    crypto_hash_sha256_update(&state, (const uint8_t *)roster, strlen(roster));
+    crypto_hash_sha256_final(&state, hash);
+    memcpy(out->kind, "share ", 6);
+    hex_encode(out->kind + 6, hash, sizeof hash);
+    out->vault =
+        (struct vault_binding){out->kind, row->account_id, shares->params.party_id, row->epoch};
 }
 
 uint8_t *shares_unseal(const struct shares *shares, const struct store_share *row, size_t *len)
 {
-    struct vault_binding binding = binding_of(shares, row);
+    struct binding binding;
     uint8_t *record;
 
     if (row->sealed_len <= VAULT_OVERHEAD)
         return NULL;
+    bind(&binding, shares, row);
     *len = row->sealed_len - VAULT_OVERHEAD;
     record = secret_new(*len);
-    if (vault_open(shares->params.vault, record, &binding, row->sealed, row->sealed_len) ==
+    if (vault_open(shares->params.vault, record, &binding.vault, row->sealed, row->sealed_len) ==
         VAULT_OK)
         return record;
     secret_free(record);
@@ -91,18 +116,27 @@ uint8_t *shares_unseal(const struct shares *shares, const struct store_share *ro
 void shares_seal(const struct shares *shares, struct store_share *row, const uint8_t *record,
                  size_t len)
 {
-    struct vault_binding binding = binding_of(shares, row);
+    struct binding binding;
 
+    bind(&binding, shares, row);
     row->sealed_len = len + VAULT_OVERHEAD;
     row->sealed = mem_new(1, row->sealed_len);
-    vault_seal(shares->params.vault, row->sealed, &binding, record, len);
+    vault_seal(shares->params.vault, row->sealed, &binding.vault, record, len);
 }
 
 void shares_reseal(const struct shares *shares, const struct share_held *held,
                    struct store_share *row, const uint8_t *record)
 {
-    *row = (struct store_share){.epoch = held->share.epoch};
+    struct buffer roster = {0};
+
+    for (size_t i = 0; held->roster && i < held->share.n; i++)
+        buffer_printf(&roster, i ? " %s" : "%s", held->roster[i]);
+    *row = (struct store_share){.epoch = held->share.epoch,
+                                .purpose = held->purpose,
+                                .has_caller = held->has_caller,
+                                .roster = (char *)roster.b};
     memcpy(row->account_id, held->account_id, sizeof row->account_id);
+    memcpy(row->caller_key, held->caller_key, 32);
     memcpy(row->kgid, held->share.kgid, 32);
     shares_seal(shares, row, record, held->record_len);
 }
@@ -165,6 +199,28 @@ struct share_held *shares_open(const struct shares *shares, const struct store_s
     return NULL;
 }
 
+/* False: the tombstones cannot be read. */
+static bool read_tombstones(const struct shares *shares, struct share_held *held)
+{
+    const struct qrt_share *s = &held->share;
+    struct store_burn burn = {.epoch = s->epoch, .own = s->own};
+
+    memcpy(burn.kgid, s->kgid, 32);
+    for (size_t i = 0; i < s->n; i++) {
+        burn.peer = (uint16_t)(s->parties[i].index[0] << 8 | s->parties[i].index[1]);
+        switch (store_is_burned(shares->params.store, &burn)) {
+        case STORE_OK:
+            held->burned |= UINT64_C(1) << i;
+            break;
+        case STORE_NONE:
+            break;
+        case STORE_FAILED:
+            return false;
+        }
+    }
+    return true;
+}
+
 static struct share_held *load(const struct shares *shares, const char *account_id,
                                const uint8_t key_id[32], struct refusal *refusal)
 {
@@ -184,6 +240,10 @@ static struct share_held *load(const struct shares *shares, const char *account_
         return NULL;
     record = shares_unseal(shares, &row, &len);
     held = record ? shares_open(shares, &row, record, len) : NULL;
+    if (held && !read_tombstones(shares, held)) {
+        shares_put(held);
+        held = NULL;
+    }
     if (!held)
         refuse_for_now(refusal, "STORAGE", "the share of party %s is damaged: restore it",
                        shares->params.party_id);

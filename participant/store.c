@@ -31,7 +31,7 @@ static const char *const migrations[] = {
     " frozen INTEGER NOT NULL);"
     "CREATE TABLE given (session_id TEXT PRIMARY KEY, public_key BLOB NOT NULL,"
     " expires_ms INTEGER NOT NULL, sealed BLOB NOT NULL);",
-    NULL};
+    "ALTER TABLE shares ADD COLUMN intent_hash BLOB;", NULL};
 
 /* |out| gets |len| bytes or zeroes. */
 static void get_fixed(const struct db_row *row, int column, uint8_t *out, size_t len)
@@ -174,12 +174,14 @@ static enum db_result insert_share(struct db_tx *tx, const struct store_share *s
         db_int(s->deadline_ms),
         db_text(s->roster),
         db_blob(s->sealed, s->sealed_len),
+        db_blob(s->intent_hash, 32),
     };
 
     return db_exec(tx,
                    "INSERT INTO shares (account_id, kgid, key_id, epoch, own, purpose, caller_key,"
-                   " status, session_id, attempt, deadline_ms, roster, sealed)"
-                   " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+                   " status, session_id, attempt, deadline_ms, roster, sealed,"
+                   " intent_hash)"
+                   " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
                    v, COUNT(v), NULL);
 }
 
@@ -239,7 +241,7 @@ enum store_result store_activate(struct store *store, const struct store_share *
 
 #define SHARE_COLUMNS                                                                              \
     "account_id, session_id, attempt, status, kgid, key_id, epoch, own, purpose, caller_key,"      \
-    " deadline_ms, roster, sealed"
+    " deadline_ms, roster, sealed, intent_hash"
 
 struct finding {
     const char *account_id, *session_id;
@@ -268,6 +270,7 @@ static bool take_share(const struct db_row *row, void *arg)
     out->deadline_ms = db_get_int(row, 10);
     out->roster = text_copy(db_get_text(row, 11));
     out->sealed = get_heap(row, 12, &out->sealed_len);
+    get_fixed(row, 13, out->intent_hash, 32);
     f->found = true;
     return false;
 }

@@ -34,6 +34,8 @@ struct store_share {
     uint32_t attempt;
     enum store_status status;
     uint8_t kgid[32], key_id[32];
+    /* SHA-256 of the intent that made it */
+    uint8_t intent_hash[32];
     uint32_t epoch;
     uint16_t own;
     uint8_t purpose;

@@ -166,6 +166,37 @@ static void test_confirmations_that_were_lost_are_asked_for(void **state)
     expect_signatures(&job, key_id, pk);
 }
 
+/* After a restart somebody else's intent takes nothing over. */
+static void test_a_key_generation_is_resumed_by_its_own_intent_only(void **state)
+{
+    struct job job = keepers_keygen(k, 3, 2), other;
+    Mpc__Session__V1__Setup *setup = keepers_setup(k, &job);
+    uint8_t key_id[32], pk[33];
+
+    (void)state;
+    k->told_n = 0;
+    lost = 0;
+    k->letter = lose_confirmations;
+    for (size_t i = 0; i < 3; i++)
+        keepers_open(k, i, setup);
+    mpc__session__v1__setup__free_unpacked(setup, NULL);
+    keepers_relay(k, all_are_lost, NULL);
+    keepers_kill(k, 0);
+    k->letter = NULL;
+    assert_true(keepers_start(k, 0));
+    other = job;
+    other.intent.deadline--;
+    setup = keepers_setup(k, &other);
+    keepers_open(k, 0, setup);
+    mpc__session__v1__setup__free_unpacked(setup, NULL);
+    keepers_relay(k, seat_0_told, &job);
+    assert_string_equal(keepers_told(k, 0, job.session_id, 0)->code, "INTENT_FIELD");
+    keepers_kill(k, 0);
+    assert_true(keepers_start(k, 0));
+    k->told_n = 0;
+    expect_same_keys(&job, key_id, pk);
+}
+
 static void test_a_signature_survives_a_kill_after_every_message(void **state)
 {
     static const size_t quorum[] = {0, 1}, other[] = {1, 2};
@@ -325,6 +356,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_key_generation_survives_a_kill_after_every_message),
         cmocka_unit_test(test_confirmations_that_were_lost_are_asked_for),
+        cmocka_unit_test(test_a_key_generation_is_resumed_by_its_own_intent_only),
         cmocka_unit_test(test_a_signature_survives_a_kill_after_every_message),
         cmocka_unit_test(test_what_a_run_holds_is_bounded),
         cmocka_unit_test(test_an_attempt_begins_once_in_all_lives),

@@ -11,7 +11,9 @@
 #include "system/service/library.h"
 
 #include <setjmp.h>
+#include <sqlite3.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -138,6 +140,58 @@ static void test_a_resealed_record_comes_back_changed(void **state)
     shares_free(shares);
 }
 
+/* As somebody does who can write the database and has no master key. */
+static void forge(const char *what)
+{
+    char path[192], sql[256];
+    sqlite3 *db;
+
+    snprintf(path, sizeof path, "%s/party.db", k->seats[0].directory);
+    snprintf(sql, sizeof sql, "UPDATE shares SET %s WHERE account_id = '%s'", what, accounts[0]);
+    assert_int_equal(sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
+    sqlite3_busy_timeout(db, 5000);
+    if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK)
+        fail_msg("%s", sqlite3_errmsg(db));
+    assert_int_equal(sqlite3_changes(db), 1);
+    sqlite3_close(db);
+}
+
+static void test_who_may_use_a_share_is_bound_to_it(void **state)
+{
+    struct shares *shares = shares_new(&params);
+
+    (void)state;
+    forge("caller_key = zeroblob(32)");
+    expect_refused(&params, "STORAGE");
+    forge("caller_key = NULL, purpose = purpose + 1");
+    expect_refused(&params, "STORAGE");
+    forge("purpose = purpose - 1, roster = 'party-1 party-3 party-2'");
+    expect_refused(&params, "STORAGE");
+    forge("roster = 'party-1 party-2 party-3'");
+    shares_put(get(shares, 0));
+    assert_null(refusal.code);
+    shares_free(shares);
+}
+
+/* An older copy of a row says nothing of a burn; its tombstone does. */
+static void test_a_tombstone_counts_whatever_the_record_says(void **state)
+{
+    struct shares *shares = shares_new(&params);
+    struct share_held *held = get(shares, 1);
+    struct store_burn burn = {.epoch = held->share.epoch, .own = held->share.own, .peer = 3};
+
+    (void)state;
+    assert_true(held->burned == 0);
+    memcpy(burn.kgid, held->share.kgid, 32);
+    assert_int_equal(store_put_burn(params.store, NULL, &burn), STORE_OK);
+    shares_drop(shares, held->share.kgid);
+    shares_put(held);
+    held = get(shares, 1);
+    assert_true(held->burned == 1 << 2);
+    shares_put(held);
+    shares_free(shares);
+}
+
 static void test_blocks_are_used_again_by_size(void **state)
 {
     struct blocks *blocks = blocks_new(2);
@@ -175,6 +229,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_the_least_used_goes_first),
         cmocka_unit_test(test_other_places_and_keys_open_nothing),
         cmocka_unit_test(test_a_resealed_record_comes_back_changed),
+        cmocka_unit_test(test_who_may_use_a_share_is_bound_to_it),
+        cmocka_unit_test(test_a_tombstone_counts_whatever_the_record_says),
         cmocka_unit_test(test_blocks_are_used_again_by_size),
     };
     char error[STORE_ERROR_MAX];
