@@ -388,6 +388,14 @@ static void make_metrics(struct front_metrics *m)
         metric_new(METRIC_COUNTER, "quorate_party_failures_total", NULL, "Runs that failed here.");
 }
 
+static void on_polled(void *arg)
+{
+    struct front *front = arg;
+
+    if (front->host.polled)
+        front->host.polled(front->host.arg);
+}
+
 static struct front_link *make_link(struct front *front, const struct front_params *params)
 {
     struct front_link_params link = params->link;
@@ -398,6 +406,7 @@ static struct front_link *make_link(struct front *front, const struct front_para
                                            .message = on_message,
                                            .up = on_up,
                                            .lost = on_lost,
+                                           .polled = on_polled,
                                            .fault = on_fault};
 
     link.loop = params->loop;
@@ -491,6 +500,11 @@ bool front_look(const struct front *front, const char *session_id, struct front_
                                .status = entry->status ? entry->status : "",
                                .detail = entry->detail ? entry->detail : ""};
     return true;
+}
+
+void front_poll(struct front *front)
+{
+    front_link_poll(front->link);
 }
 
 void front_lend(struct front *front, const char *session_id, const uint8_t *sealed, size_t len)

@@ -33,6 +33,8 @@ struct front_host {
     void (*outcome)(void *arg, const Mpc__Keeper__V1__Outcome *outcome);
     void (*share)(void *arg, const Mpc__Keeper__V1__SealedShare *share);
     void (*answer)(void *arg, const Mpc__Keeper__V1__ShareAnswer *answer);
+    /* every invitation that was there at the last front_poll has been heard */
+    void (*polled)(void *arg);
     /* |status|: completed, failed, expired, cancelled */
     void (*ended)(void *arg, const char *session_id, const char *status, const char *detail);
 };
@@ -72,6 +74,8 @@ struct front_view {
 };
 /* False: neither an invitation nor an end was heard. */
 bool front_look(const struct front *front, const char *session_id, struct front_view *out);
+/* Ask for invitations now: host->polled follows, unless the coordinator does not answer. */
+void front_poll(struct front *front);
 /* Join a held session with |join_token|, or (NULL, "") the invited event's; the answer comes by
  * host->joined, at once if it was joined before. False: no such session and no token. */
 bool front_ask(struct front *front, const char *session_id, const char *join_token);

@@ -35,6 +35,8 @@ struct front_link_watch {
     void (*up)(void *arg);
     /* the router lost what it held: send everything of open sessions again */
     void (*lost)(void *arg);
+    /* all that the coordinator knew at the last front_link_poll has been told */
+    void (*polled)(void *arg);
     /* cannot go on; one line */
     void (*fault)(void *arg, const char *why);
 };
@@ -66,6 +68,10 @@ const char *front_link_party(const struct front_link *link);
 bool front_link_is_up(const struct front_link *link);
 /* Registered: calls that need the party's token can be made. */
 bool front_link_is_registered(const struct front_link *link);
+
+/* Ask the coordinator for invitations now; watch->polled when that was answered. Nothing while the
+ * party is not registered: it asks then anyway. */
+void front_link_poll(struct front_link *link);
 
 /* What the next heartbeat says. */
 void front_link_load(struct front_link *link, uint32_t load);

@@ -264,10 +264,13 @@ static void on_polled(void *arg, const struct rpc_status *status, const Protobuf
     take_invitations(link, (const Mpc__Coordinator__V1__ListInvitationsResponse *)response);
     if (link->polls_again) {
         poll_now(link);
-    } else if (link->awaits_orders) {
+        return;
+    }
+    if (link->awaits_orders) {
         link->awaits_orders = false;
         open_events(link);
     }
+    link->watch.polled(link->watch.arg);
 }
 
 static void poll_now(struct front_link *link)
@@ -290,6 +293,11 @@ static void poll_now(struct front_link *link)
     message.after = link->cursor;
     message.after_order = link->order_cursor;
     rpc_start(link->params.coordinator, &request);
+}
+
+void front_link_poll(struct front_link *link)
+{
+    poll_now(link);
 }
 
 static void on_poll_timer(uv_timer_t *timer)

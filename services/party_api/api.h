@@ -19,8 +19,13 @@ enum { API_X25519_BYTES = 32, API_WAITING_MAX = 4096, API_SHARE_MAX = 700 << 10 
 enum waiting_kind { WAITING_GENERATE, WAITING_CONFIRM, WAITING_SIGN };
 
 /* Where a call stands: the front's answer to front_ask, the keeper's to a share, the session's
- * end. */
-enum waiting_step { WAITING_FOR_JOIN, WAITING_FOR_KEEPER, WAITING_FOR_SESSION };
+ * end; or before all that, what the coordinator knows of a session that was not heard of. */
+enum waiting_step {
+    WAITING_FOR_JOIN,
+    WAITING_FOR_KEEPER,
+    WAITING_FOR_SESSION,
+    WAITING_FOR_INVITATION
+};
 
 struct waiting {
     struct waiting *next;
@@ -29,6 +34,8 @@ struct waiting {
     enum waiting_step step;
     char session_id[ID_TEXT_MAX];
     int64_t until_ms;
+    /* WAITING_FOR_INVITATION: when it is given up */
+    int64_t look_until_ms;
     /* generate: whom the share is sealed to, if the caller said so */
     bool has_user_key;
     uint8_t user_key[API_X25519_BYTES];
@@ -74,16 +81,30 @@ void api_ask(struct api *api, struct waiting *waiting, const char *join_token);
 bool api_session_id(struct rpc_call *call, const char *session_id);
 /* What a caller is told when the coordinator refuses to let this party join. */
 struct rpc_status api_join_error(const struct rpc_status *refused);
-/* Is this session known here or reachable with a token? False after a 404 or 409. |view->setup| is
- * NULL if only a token leads there. */
-bool api_look(struct api *api, struct rpc_call *call, const char *session_id, const char *token,
-              struct front_view *view);
+/* Is this session known here or reachable with a token? |view->setup| is NULL if only a token leads
+ * there. */
+enum api_known {
+    /* it is over, and the call was refused */
+    API_ENDED,
+    API_KNOWN,
+    /* no invitation was heard: api_await_invitation */
+    API_UNHEARD
+};
+enum api_known api_look(struct api *api, struct rpc_call *call, const char *session_id,
+                        const char *token, struct front_view *view);
+/* Its session may be so new that its invitation is on the way: ask for it before saying 404. */
+void api_await_invitation(struct api *api, struct waiting *waiting);
+/* The coordinator has been asked: calls that awaited it go on or are refused. */
+void api_polled(struct api *api);
 bool api_is_keygen(const char *session_type);
 bool api_is_sign(const char *session_type);
 
 /* generate.c: making the user's share */
 rpc_handler generate_handle, confirm_handle;
-bool generate_holds(struct api *api, const Mpc__Session__V1__Setup *setup);
+/* Its session is known, or reachable with a token; the call may be finished inside. */
+void generate_begin(struct api *api, struct waiting *waiting, const struct front_view *view,
+                    const char *join_token);
+bool generate_holds(const struct api *api, const Mpc__Session__V1__Setup *setup);
 void generate_joined(struct api *api, const char *session_id, const struct rpc_status *status,
                      const Mpc__Session__V1__Setup *setup);
 void generate_share(struct api *api, const Mpc__Keeper__V1__SealedShare *share);

@@ -101,6 +101,15 @@ static bool take_user_key(struct rpc_call *call, const char *text, uint8_t key[A
     return false;
 }
 
+void generate_begin(struct api *api, struct waiting *waiting, const struct front_view *view,
+                    const char *join_token)
+{
+    if (view->is_open)
+        start(api, waiting, view);
+    else
+        api_ask(api, waiting, join_token);
+}
+
 void generate_handle(struct rpc_call *call, const ProtobufCMessage *message, void *service)
 {
     const Mpc__PartyApi__V1__GenerateShareRequest *request =
@@ -109,31 +118,32 @@ void generate_handle(struct rpc_call *call, const ProtobufCMessage *message, voi
     struct waiting *waiting;
     struct front_view view = {0};
     uint8_t key[API_X25519_BYTES] = {0};
+    enum api_known known = API_KNOWN;
     const struct kept *kept;
 
     if (!api_session_id(call, request->session_id) ||
         !take_user_key(call, request->user_public_key, key))
         return;
     kept = kept_find(&api->kept, request->session_id);
-    if ((!kept || (!kept->is_complete && !kept->is_confirmed)) &&
-        !api_look(api, call, request->session_id, request->join_token, &view))
+    if (!kept || (!kept->is_complete && !kept->is_confirmed))
+        known = api_look(api, call, request->session_id, request->join_token, &view);
+    if (known == API_ENDED)
         return;
     waiting = api_wait(api, call, WAITING_GENERATE, request->session_id, GENERATE_WAIT_MS);
     if (!waiting || answer_kept(api, waiting))
         return;
     waiting->has_user_key = *request->user_public_key != 0;
     memcpy(waiting->user_key, key, sizeof key);
-    if (view.is_open)
-        start(api, waiting, &view);
+    if (known == API_UNHEARD)
+        api_await_invitation(api, waiting);
     else
-        api_ask(api, waiting, request->join_token);
+        generate_begin(api, waiting, &view, request->join_token);
 }
 
-/* Without a key nobody could open the share; a caller that waits may bring one. */
-bool generate_holds(struct api *api, const Mpc__Session__V1__Setup *setup)
+/* Without a key nobody could open the share; a caller may bring one. Where there is one, no caller
+ * can name another. */
+bool generate_holds(const struct api *api, const Mpc__Session__V1__Setup *setup)
 {
-    if (api_next(api, NULL, WAITING_GENERATE, setup->session_id))
-        return true;
     return !setup->user_public_key.len && !api->has_default_key;
 }
 

@@ -71,6 +71,7 @@ void sign_handle(struct rpc_call *call, const ProtobufCMessage *message, void *s
     struct api *api = service;
     struct waiting *waiting;
     struct front_view view;
+    enum api_known known;
     uint8_t *share;
     size_t len;
 
@@ -79,7 +80,8 @@ void sign_handle(struct rpc_call *call, const ProtobufCMessage *message, void *s
     share = decode_share(call, request->user_share, &len);
     if (!share)
         return;
-    waiting = api_look(api, call, request->session_id, request->join_token, &view)
+    known = api_look(api, call, request->session_id, request->join_token, &view);
+    waiting = known != API_ENDED
                   ? api_wait(api, call, WAITING_SIGN, request->session_id, SIGN_WAIT_MS)
                   : NULL;
     if (!waiting) {
@@ -88,7 +90,10 @@ void sign_handle(struct rpc_call *call, const ProtobufCMessage *message, void *s
     }
     waiting->share = share;
     waiting->share_len = len;
-    api_ask(api, waiting, request->join_token);
+    if (known == API_UNHEARD)
+        api_await_invitation(api, waiting);
+    else
+        api_ask(api, waiting, request->join_token);
 }
 
 void sign_joined(struct api *api, const char *session_id, const struct rpc_status *status,

@@ -7,6 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* How long a call waits to hear whether its session exists. */
+enum { LOOK_MS = 2000 };
+
 struct waiting *api_wait(struct api *api, struct rpc_call *call, enum waiting_kind kind,
                          const char *session_id, int64_t longest_ms)
 {
@@ -97,21 +100,61 @@ struct rpc_status api_join_error(const struct rpc_status *refused)
     return *refused;
 }
 
-bool api_look(struct api *api, struct rpc_call *call, const char *session_id, const char *token,
-              struct front_view *view)
+static struct rpc_status ended(const struct front_view *view)
+{
+    return rpc_error(RPC_STATE, "session_ended", "the session is %s", view->status);
+}
+
+enum api_known api_look(struct api *api, struct rpc_call *call, const char *session_id,
+                        const char *token, struct front_view *view)
 {
     *view = (struct front_view){0};
-    if (!front_look(api->front, session_id, view)) {
-        if (*token)
-            return true;
-        rpc_fail(call, rpc_error(RPC_NOT_FOUND, "session_not_found",
-                                 "this party was not invited to session %s", session_id));
-        return false;
-    }
+    if (!front_look(api->front, session_id, view))
+        return *token ? API_KNOWN : API_UNHEARD;
     if (!view->has_ended)
-        return true;
-    rpc_fail(call, rpc_error(RPC_STATE, "session_ended", "the session is %s", view->status));
-    return false;
+        return API_KNOWN;
+    rpc_fail(call, ended(view));
+    return API_ENDED;
+}
+
+void api_await_invitation(struct api *api, struct waiting *waiting)
+{
+    waiting->step = WAITING_FOR_INVITATION;
+    waiting->look_until_ms = clock_unix_ms() + LOOK_MS;
+    front_poll(api->front);
+}
+
+/* The call is finished or in another step. */
+static void look_again(struct api *api, struct waiting *waiting)
+{
+    struct front_view view;
+
+    waiting->step = WAITING_FOR_JOIN;
+    if (!front_look(api->front, waiting->session_id, &view))
+        api_fail(api, waiting,
+                 rpc_error(RPC_NOT_FOUND, "session_not_found",
+                           "this party was not invited to session %s", waiting->session_id));
+    else if (view.has_ended)
+        api_fail(api, waiting, ended(&view));
+    else if (waiting->kind == WAITING_GENERATE)
+        generate_begin(api, waiting, &view, "");
+    else
+        api_ask(api, waiting, "");
+}
+
+/* From the start each time: one call's way may end others. */
+void api_polled(struct api *api)
+{
+    struct waiting *waiting = api->waiting;
+
+    while (waiting) {
+        if (waiting->step == WAITING_FOR_INVITATION) {
+            look_again(api, waiting);
+            waiting = api->waiting;
+        } else {
+            waiting = waiting->next;
+        }
+    }
 }
 
 bool api_is_keygen(const char *session_type)

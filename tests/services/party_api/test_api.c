@@ -4,6 +4,7 @@
 #include "services/party_api/api.h"
 
 #include "front_world.h"
+#include "system/core/clock.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -339,13 +340,66 @@ static void test_a_caller_with_another_key_than_the_configured_one_is_told(void 
 {
     struct answer answer;
 
-    test_a_token_may_come_before_the_event(state);
+    (void)state;
     w->session_type = "keygen";
-    say_invited(w, "session_created", SESSION_TWO, 0, TOKEN);
-    until_keeper_got(OPEN, 2);
-    generate(&answer, SESSION_TWO, "", OTHER_KEY);
+    say_invited(w, "session_created", SESSION_ONE, 0, TOKEN);
+    until_keeper_got(OPEN, 1);
+    generate(&answer, SESSION_ONE, "", OTHER_KEY);
     assert_refused(&answer, 409, "another user_public_key");
-    assert_int_equal(keeper_frame(w, OPEN, 1)->open->user_public_key.len, 0);
+    assert_int_equal(keeper_frame(w, OPEN, 0)->open->user_public_key.len, 0);
+}
+
+/* The caller was told of the session before this party was: the call makes it ask. */
+static void test_a_call_before_the_invitation_asks_for_it(void **state)
+{
+    Mpc__Coordinator__V1__ListInvitationsResponse none =
+        MPC__COORDINATOR__V1__LIST_INVITATIONS_RESPONSE__INIT;
+    struct answer answer;
+
+    (void)state;
+    w->session_type = "keygen";
+    w->poll.manner = HOLD; /* one that was asked before the session was made */
+    while (!w->poll.held_n)
+        uv_run(&w->loop, UV_RUN_ONCE);
+    generate(&answer, SESSION_ONE, "", KEY);
+    while (!api->waiting)
+        uv_run(&w->loop, UV_RUN_ONCE);
+    w->poll.manner = ANSWER;
+    poll_invited(w, SESSION_ONE, 0, TOKEN);
+    none.server_time_ms = clock_unix_ms();
+    rpc_reply(take_held(&w->poll), &none.base);
+    until_keeper_got(OPEN, 1);
+    make_key(SESSION_ONE);
+    finish(&answer);
+    assert_string_equal(answer.text, "c2VhbGVk");
+}
+
+static void test_signing_before_the_invitation_asks_for_it(void **state)
+{
+    struct answer answer;
+
+    (void)state;
+    poll_invited(w, SESSION_ONE, 0, TOKEN);
+    sign(&answer, SESSION_ONE, "", SHARE);
+    until_keeper_got(LEND, 1);
+    keeper_answer(w, SESSION_ONE, "");
+    until_keeper_got(OPEN, 1);
+    keeper_signed(w, SESSION_ONE, 0);
+    finish(&answer);
+    assert_int_equal(answer.status.code, RPC_OK);
+}
+
+static void test_without_an_answer_nobody_is_told_that_there_is_no_session(void **state)
+{
+    struct answer answer;
+
+    (void)state;
+    w->poll.manner = HOLD;
+    generate(&answer, SESSION_ONE, "", KEY);
+    while (!api->waiting)
+        uv_run(&w->loop, UV_RUN_ONCE);
+    api->waiting->look_until_ms = 0;
+    assert_refused(&answer, 503, "cannot ask");
 }
 
 /* A key of the network goes to the keeper where it came, in the setup, and nowhere else. */
@@ -570,6 +624,9 @@ int main(void)
         TEST(test_a_token_may_come_before_the_event),
         TEST_WITH_KEY(test_a_caller_with_another_key_than_the_configured_one_is_told),
         TEST(test_a_key_in_the_setup_stays_there),
+        TEST(test_a_call_before_the_invitation_asks_for_it),
+        TEST(test_signing_before_the_invitation_asks_for_it),
+        TEST(test_without_an_answer_nobody_is_told_that_there_is_no_session),
         TEST_WITH_KEY(test_signing_waits_for_the_share_whatever_is_configured),
         TEST(test_the_keepers_word_goes_to_the_call_that_waits_for_it),
         TEST(test_a_token_alone_is_enough),
