@@ -16,7 +16,7 @@ void hex_encode(char *out, const uint8_t *b, size_t len)
     *out = 0;
 }
 
-static int digit(char c)
+int hex_digit(char c)
 {
     if (c >= '0' && c <= '9')
         return c - '0';
@@ -30,8 +30,8 @@ static int digit(char c)
 bool hex_decode(uint8_t *out, size_t len, const char *text)
 {
     for (size_t i = 0; i < len; i++) {
-        int high = digit(text[0]);
-        int low = high < 0 ? -1 : digit(text[1]);
+        int high = hex_digit(text[0]);
+        int low = high < 0 ? -1 : hex_digit(text[1]);
 
         if (low < 0)
             return false;

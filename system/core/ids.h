@@ -19,6 +19,8 @@ void trace_new(char out[TRACE_TEXT_MAX]);
 
 /* Lower-case hex of |len| bytes and a zero byte: 2 * len + 1. */
 void hex_encode(char *out, const uint8_t *b, size_t len);
+/* The value of a hex digit of either case; -1 if it is none. */
+int hex_digit(char c);
 /* Exactly |len| bytes from exactly 2 * len digits of either case; false otherwise. */
 bool hex_decode(uint8_t *out, size_t len, const char *text);
 /* party ids: 1 to 64 of a-z A-Z 0-9 . _ - */

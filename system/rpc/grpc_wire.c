@@ -3,6 +3,8 @@
  * waits for that many bytes. */
 #include "system/rpc/grpc_wire.h"
 
+#include "system/core/ids.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -77,17 +79,6 @@ void grpc_percent_encode(struct buffer *out, const char *text)
         if (*text)
             buffer_printf(out, "%%%02X", (unsigned)(unsigned char)*text++);
     }
-}
-
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
 }
 
 void grpc_percent_decode(char *out, size_t cap, const char *text, size_t len)

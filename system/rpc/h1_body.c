@@ -2,6 +2,8 @@
 /* See h1_body.h. */
 #include "system/rpc/h1_body.h"
 
+#include "system/core/ids.h"
+
 enum { SIZE_DIGITS_MAX = 8, EXTENSION_MAX = 256, TRAILERS_MAX = 8192 };
 
 enum state {
@@ -23,15 +25,6 @@ void h1_body_init(struct h1_body *body, bool is_chunked, uint64_t length)
     *body = (struct h1_body){.left = is_chunked ? 0 : length, .state = is_chunked ? SIZE : LENGTH};
 }
 
-static int hex(uint8_t c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 static bool is_text(uint8_t c)
 {
     return c == '\t' || (c >= ' ' && c != 0x7f);
@@ -39,7 +32,7 @@ static bool is_text(uint8_t c)
 
 static bool take_size(struct h1_body *body, uint8_t c)
 {
-    int digit = hex(c);
+    int digit = hex_digit((char)c);
 
     if (digit >= 0) {
         body->left = body->left << 4 | (unsigned)digit;

@@ -74,6 +74,20 @@ static void test_trace(void **state)
     assert_string_not_equal(a, b);
 }
 
+/* Every character there is. */
+static void test_hex_digit(void **state)
+{
+    (void)state;
+    for (int c = -128; c < 256; c++) {
+        const char *lower = "0123456789abcdef", *upper = "0123456789ABCDEF";
+        const char *at = (char)c ? strchr(lower, (char)c) : NULL;
+
+        if (!at && (char)c)
+            at = strchr(upper, (char)c) ? lower + (strchr(upper, (char)c) - upper) : NULL;
+        assert_int_equal(hex_digit((char)c), at ? at - lower : -1);
+    }
+}
+
 static void test_hex(void **state)
 {
     uint8_t b[4] = {0};
@@ -118,7 +132,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_new_ids_parse), cmocka_unit_test(test_parse_takes_either_case),
         cmocka_unit_test(test_parse_refuses), cmocka_unit_test(test_trace),
-        cmocka_unit_test(test_hex),           cmocka_unit_test(test_party_ids),
+        cmocka_unit_test(test_hex_digit),     cmocka_unit_test(test_hex),
+        cmocka_unit_test(test_party_ids),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
