@@ -40,6 +40,8 @@ struct qrt_key_certificate {
     uint32_t epoch;
     /* 32: the run that made the shares */
     const uint8_t *kgid;
+    /* 32: the session that the signatures stand under (ssid0) */
+    const uint8_t *session;
     /* 32: names the key over all epochs */
     const uint8_t *keyid;
     /* 33 */
@@ -71,8 +73,8 @@ QRT_API QRT_MUST enum qrt_err qrt_certificate_open(struct qrt_key_certificate *o
                                                    size_t len);
 
 /* Is this the key that a keygen intent asked for? QRT_OK: these parties in these seats, this
- * threshold, and the run of one of the intent's attempts. QRT_E_RECORD_CERTIFICATE: another key, even
- * if the same parties made it, so that nobody on the way can pass off one key for another;
+ * threshold, and the run of one of the intent's attempts. QRT_E_RECORD_CERTIFICATE: another key,
+ * even if the same parties made it, so that nobody on the way can pass off one key for another;
  * QRT_E_INTENT_FORMAT: no intent. Whether somebody signed the intent is for qrt_intent_verify. */
 QRT_API QRT_MUST enum qrt_err
 qrt_certificate_check_intent(const struct qrt_key_certificate *certificate,

@@ -182,6 +182,7 @@ static void lend(struct qrt_key_certificate *out, const struct qrt_share *share)
     out->dealers_n = share->dealers_n;
     out->epoch = share->epoch;
     out->kgid = share->kgid;
+    out->session = share->certificate + 1;
     out->keyid = share->keyid;
     out->pk = share->pk;
     out->cc = share->cc;

@@ -11,12 +11,6 @@
 
 #include <string.h>
 
-/* Behind the certificate's protocol byte (docs/wire.md). */
-static const uint8_t *session_of(const struct qrt_key_certificate *key)
-{
-    return (const uint8_t *)key->rows - QRT_CERT_HEAD_BYTES + 1;
-}
-
 /* The intent seats exactly the certificate's parties; |out| is the roster as keygen hashed it. */
 static bool read_roster(struct qrt_party out[QRT_PARTIES_MAX], const struct qrt_intent *intent,
                         const struct qrt_key_certificate *key)
@@ -54,7 +48,7 @@ enum qrt_err qrt_certificate_check_intent(const struct qrt_key_certificate *key,
 
         qrt_intent_iid(iid, ctx, b, len, attempt);
         qrt_keygen_ssid0(ctx, ssid0, roster, key->n, key->t, iid);
-        if (memcmp(ssid0, session_of(key), sizeof ssid0) == 0)
+        if (memcmp(ssid0, key->session, sizeof ssid0) == 0)
             return QRT_OK;
     }
     return QRT_E_RECORD_CERTIFICATE;
