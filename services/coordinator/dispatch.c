@@ -126,8 +126,8 @@ static void log_quorum(const struct record *r)
     store_row_free(&row);
 }
 
-/* With |seats|, or with those whose presignature is ready. |is_said|: the event that speaks of it is
- * in the flow already. */
+/* With |seats|, or with those whose presignature is ready. |is_said|: the event that speaks of it
+ * is in the flow already. */
 static void attempt_begin(struct flow *flow, uint8_t seats[QRT_PARTIES_MAX], bool is_said)
 {
     struct coordinator *c = flow->c;
