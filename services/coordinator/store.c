@@ -5,6 +5,7 @@
 
 #include "system/core/buffer.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -152,7 +153,7 @@ static bool take_existing(const struct db_row *row, void *arg)
     size_t len;
     const uint8_t *binding = db_get_blob(row, 1, &len);
 
-    strncpy(c->existing_id, db_get_text(row, 0), sizeof c->existing_id - 1);
+    snprintf(c->existing_id, sizeof c->existing_id, "%s", db_get_text(row, 0));
     if (len == sizeof c->existing_binding)
         memcpy(c->existing_binding, binding, len);
     c->existed = true;
