@@ -94,7 +94,6 @@ static void send_close(struct front *front, struct front_entry *entry)
     Mpc__Keeper__V1__Close close = MPC__KEEPER__V1__CLOSE__INIT;
 
     close.session_id = entry->id;
-    close.status = (char *)entry->status;
     front_to_keeper(front, MPC__KEEPER__V1__TO_KEEPER__REQUEST_CLOSE, &close, 0);
     front_outbox_drop(front->outbox, &entry->mail, UINT32_MAX);
 }
@@ -293,6 +292,31 @@ static void count_running(struct front *front)
     metric_set(front->metrics.running, front->running);
 }
 
+static bool visit_again(void *arg, struct front_entry *entry)
+{
+    struct front *front = arg;
+
+    if (!entry->again_ms)
+        return true;
+    front->due++;
+    if (clock_steady_us() / 1000 < entry->again_ms)
+        return true;
+    entry->again_ms = 0;
+    front_act(front, entry, front_session_retry(&entry->core));
+    return true;
+}
+
+/* The timer of lost calls. */
+static void front_again(uv_timer_t *timer)
+{
+    struct front *front = timer->data;
+
+    front->due = 0;
+    front_table_each(&front->table, visit_again, front);
+    if (!front->due)
+        uv_timer_stop(timer);
+}
+
 static void plan_again(struct front *front, struct front_entry *entry)
 {
     uint32_t wait_ms;
@@ -333,30 +357,6 @@ void front_act(struct front *front, struct front_entry *entry, unsigned actions)
     if (actions & FRONT_CLOSE)
         send_close(front, entry);
     plan_again(front, entry);
-}
-
-static bool visit_again(void *arg, struct front_entry *entry)
-{
-    struct front *front = arg;
-
-    if (!entry->again_ms)
-        return true;
-    front->due++;
-    if (clock_steady_us() / 1000 < entry->again_ms)
-        return true;
-    entry->again_ms = 0;
-    front_act(front, entry, front_session_retry(&entry->core));
-    return true;
-}
-
-void front_again(uv_timer_t *timer)
-{
-    struct front *front = timer->data;
-
-    front->due = 0;
-    front_table_each(&front->table, visit_again, front);
-    if (!front->due)
-        uv_timer_stop(timer);
 }
 
 void front_close(struct front *front, struct front_entry *entry, const char *status,

@@ -41,8 +41,6 @@ struct front {
 
 /* Do what the core asks for. Every change of a core is followed by this. */
 void front_act(struct front *front, struct front_entry *entry, unsigned actions);
-/* The timer of lost calls. */
-void front_again(uv_timer_t *timer);
 /* An invitation from anywhere; |join_token| may be "" or NULL. */
 void front_invite(struct front *front, const Mpc__Session__V1__Setup *setup,
                   const char *join_token);

@@ -88,7 +88,8 @@ static bool decode(struct record *r)
     return qrt_intent_decode(&r->intent, r->request->intent.data, r->request->intent.len) == QRT_OK;
 }
 
-struct record *reload_record(const struct store_session *s)
+/* A record from what the log says. NULL: the stored request cannot be read. */
+static struct record *reload_record(const struct store_session *s)
 {
     Mpc__Coordinator__V1__CreateSessionRequest *request =
         mpc__coordinator__v1__create_session_request__unpack(NULL, s->request.len, s->request.b);

@@ -6,8 +6,6 @@
 #include "services/coordinator/coordinator.h"
 #include "services/coordinator/store_read.h"
 
-/* A record from what the log says. NULL: the stored request cannot be read. */
-struct record *reload_record(const struct store_session *session);
 /* All of |load| into |c|, and the numbers of events from there. */
 void reload(struct coordinator *c, const struct store_load *load);
 

@@ -27,14 +27,6 @@ struct walk {
     struct buffer absent;
 };
 
-static bool is_avoided(const struct selection *s, const char *party_id)
-{
-    for (size_t i = 0; i < s->in->n_avoid; i++)
-        if (strcmp(s->in->avoid[i], party_id) == 0)
-            return true;
-    return false;
-}
-
 static bool is_chosen(const struct selection *s, const struct pool_party *party)
 {
     for (size_t i = 0; i < s->n; i++)
@@ -43,10 +35,9 @@ static bool is_chosen(const struct selection *s, const struct pool_party *party)
     return false;
 }
 
-static struct candidate candidate_of(const struct selection *s, const struct pool_party *party)
+static struct candidate candidate_of(const struct pool_party *party)
 {
     return (struct candidate){.is_able = true,
-                              .is_suspect = is_avoided(s, party->id),
                               .load = pool_load(party),
                               .capacity = party->capacity,
                               .turn = party->turn};
@@ -64,7 +55,7 @@ static void name_absent(struct walk *walk, const struct pool_party *party)
 /* A pool may be larger than what a choice looks at: the worst of those looked at makes room. */
 static void consider(struct walk *walk, struct pool_party *party)
 {
-    struct candidate candidate = candidate_of(walk->s, party);
+    struct candidate candidate = candidate_of(party);
     size_t worst = 0;
 
     walk->able++;

@@ -282,7 +282,7 @@ enum db_result store_load(struct db_tx *tx, void *arg)
                     NULL, 0, take_loaded_order, load);
 }
 
-void store_session_free(struct store_session *s)
+static void store_session_free(struct store_session *s)
 {
     store_row_free(&s->row);
     free(s->request.b);

@@ -17,7 +17,6 @@ struct store_session {
     struct store_report *reports;
     struct store_join *joins;
 };
-void store_session_free(struct store_session *session);
 
 /* Every session that has not ended, oldest first; numbers that only late reports exceed; the
  * orders in force. */

@@ -219,7 +219,8 @@ void router_free(void *service)
         destroy(router);
 }
 
-bool router_is_caller(struct rpc_call *call, const char *field, const char *party_id)
+/* False: |call| was finished with a refusal. */
+static bool router_is_caller(struct rpc_call *call, const char *field, const char *party_id)
 {
     if (strcmp(rpc_caller(call), party_id) == 0)
         return true;

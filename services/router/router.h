@@ -66,9 +66,8 @@ struct moment router_now(void);
 /* False: |call| was finished with a refusal. */
 bool router_is_coordinator(struct rpc_call *call);
 
-/* For the handlers. False: |call| was finished with a refusal: the token is another party's, or the
+/* For the handlers. NULL: |call| was finished with a refusal: the token is another party's, or the
  * party is not registered here. */
-bool router_is_caller(struct rpc_call *call, const char *field, const char *party_id);
 struct party *router_caller(struct router *router, struct rpc_call *call, const char *field,
                             const char *party_id);
 

@@ -213,15 +213,6 @@ int64_t config_int(const struct config *config, const char *name)
     return number;
 }
 
-bool config_bool(const struct config *config, const char *name)
-{
-    size_t i = find_row(config, name);
-
-    if (config_rows[i].form != CONFIG_FORM_BOOL)
-        bug(name);
-    return config->values[i].text && strcmp(config->values[i].text, "true") == 0;
-}
-
 const uint8_t *config_key(const struct config *config, const char *name, size_t len)
 {
     size_t i = find_row(config, name);

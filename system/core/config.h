@@ -41,7 +41,6 @@ void config_free(struct config *config);
  * type, is a bug. Lent until config_free. Text that is not set and has no default is "". */
 const char *config_text(const struct config *config, const char *name);
 int64_t config_int(const struct config *config, const char *name);
-bool config_bool(const struct config *config, const char *name);
 /* Decoded hex of a key; |len| bytes as the table says. NULL if it is optional and not set. */
 const uint8_t *config_key(const struct config *config, const char *name, size_t len);
 /* Comma-separated lists, blanks trimmed. */

@@ -52,7 +52,11 @@ size_t config_form_split(char *text)
 
 static bool is_hex(const char *text, size_t bytes)
 {
-    return strspn(text, "0123456789abcdefABCDEF") == 2 * bytes && text[2 * bytes] == 0;
+    size_t n = 0;
+
+    while (hex_digit(text[n]) >= 0)
+        n++;
+    return n == 2 * bytes && text[n] == 0;
 }
 
 static bool is_printable(const char *text)
@@ -168,8 +172,6 @@ bool config_form_fits(const struct config_row *row, const char *text, size_t n)
         return is_printable(text);
     case CONFIG_FORM_INT:
         return number_fits(row, text);
-    case CONFIG_FORM_BOOL:
-        return is_word("true|false", text);
     case CONFIG_FORM_KEY:
         return is_hex(text, (size_t)row->min);
     case CONFIG_FORM_SECRET_TEXT:
@@ -223,9 +225,6 @@ void config_form_text(char out[CONFIG_FORM_TEXT_MAX], const struct config_row *r
     case CONFIG_FORM_INT:
         snprintf(out, CONFIG_FORM_TEXT_MAX, "a whole number from %" PRId64 " to %" PRId64, min,
                  max);
-        break;
-    case CONFIG_FORM_BOOL:
-        snprintf(out, CONFIG_FORM_TEXT_MAX, "true or false");
         break;
     case CONFIG_FORM_KEY:
         snprintf(out, CONFIG_FORM_TEXT_MAX, "exactly %" PRId64 " hex digits", 2 * min);

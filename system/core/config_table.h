@@ -12,7 +12,6 @@ enum config_form {
     CONFIG_FORM_TEXT,
     /* |min| .. |max| */
     CONFIG_FORM_INT,
-    CONFIG_FORM_BOOL,
     /* exactly |min| bytes, twice as many hex digits */
     CONFIG_FORM_KEY,
     /* text of at least |min| characters */

@@ -126,11 +126,6 @@ static void finish(struct rpc_call *call, const struct rpc_status *status)
 
 const struct call_form json_form = {take, complete, message, finish};
 
-bool rpc_is_json(const struct rpc_call *call)
-{
-    return call->form == &json_form;
-}
-
 /* A sentence that is not UTF-8 is told in ASCII. */
 static json_t *text_json(const char *text)
 {

@@ -131,8 +131,6 @@ const struct rpc_method *rpc_call_method(const struct rpc_call *call);
 const char *rpc_trace(const struct rpc_call *call);
 /* Milliseconds left of the caller's deadline; -1: he has none. */
 int64_t rpc_deadline_ms(const struct rpc_call *call);
-/* Through HTTP/JSON (true) or gRPC, gRPC-Web, WebSocket. */
-bool rpc_is_json(const struct rpc_call *call);
 /* What the guard found out about the caller, for the handler: a string that lives as long as the
  * call, "" before it is set. */
 void rpc_set_caller(struct rpc_call *call, const char *caller);
