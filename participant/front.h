@@ -80,7 +80,8 @@ void front_poll(struct front *front);
  * host->joined, at once if it was joined before. False: no such session and no token. */
 bool front_ask(struct front *front, const char *session_id, const char *join_token);
 /* A held session may open now. |user_public_key| (32 bytes) is what the user's backend gave
- * here; the keeper heeds it if neither the setup nor its configuration names one. NULL: none was given. */
+ * here; the keeper heeds it if neither the setup nor its configuration names one. NULL: none was
+ * given. */
 void front_release(struct front *front, const char *session_id, const uint8_t *user_public_key);
 void front_lend(struct front *front, const char *session_id, const uint8_t *sealed, size_t len);
 void front_confirm(struct front *front, const char *session_id);

@@ -9,8 +9,8 @@
  *   - messages that come before their attempt is opened are kept, in their order, within bounds.
  * A session that was opened is remembered until no open of it could be accepted any more. When the
  * table is full new sessions are refused, old ones are not forgotten: forgetting would allow a
- * second start. Sessions that were never opened, which anybody may name, have a small place of their
- * own: the oldest goes when another comes, and no open is ever refused because of them.
+ * second start. Sessions that were never opened, which anybody may name, have a small place of
+ * their own: the oldest goes when another comes, and no open is ever refused because of them.
  */
 #ifndef PARTICIPANT_INTAKE_H
 #define PARTICIPANT_INTAKE_H

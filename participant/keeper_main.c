@@ -92,7 +92,7 @@ static bool read_certificate(struct process *p)
 {
     const char *path = config_text(p->config, "CERTIFICATE_FILE");
     uint8_t *b = mem_new(1, FILE_MAX);
-    size_t len;
+    size_t len = 0;
     bool ok = read_file(p, path, b, FILE_MAX, &len);
 
     if (ok)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Seeds in files. No stdio: its buffer would keep the text on the heap. The text is in guarded
- * memory only. The mode is looked at in the open file, so that nobody can put another in between. */
+ * memory only. The mode is looked at in the open file, so that nobody can put another in
+ * between. */
 #include "system/core/key_file.h"
 
 #include "system/core/ids.h"
