@@ -15,7 +15,7 @@ import unittest
 import uuid
 
 from doors import ACCOUNT, COORDINATOR, OPEN, PARTY_ONLY, ROUTER, ROUTES, SHARES, jwt
-from sealed import key_pair, reseal
+from sealed import key_pair, lent_share, open_box, seal
 from support import (HASH, Request, Stack, TestCase, b64, change_env, curl, signature_is_valid,
                      until)
 
@@ -420,12 +420,12 @@ class Rest(TestCase):
 
         status, key = self.at(SHARES, "GET", "/api/v1/shares/key")
         self.assertEqual((status, key["party_id"]), (200, share["party_id"]))
-        lent = base64.b64encode(reseal(b64(share["user_share"]), public, secret,
-                                       bytes.fromhex(key["public_key"]))).decode()
         status, begun = self.at(ACCOUNT, "POST", "/api/v1/mpc/sign?wait=0", {
             "account_id": made["account_id"], "message_hash": HASH,
             "participants": [{"party_id": p} for p in (made["parties"][0], key["party_id"])]})
         self.assertEqual(status, 201, begun)
+        lent = lent_share(begun["session_id"], open_box(b64(share["user_share"]), public, secret))
+        lent = base64.b64encode(seal(lent, bytes.fromhex(key["public_key"]))).decode()
         sign = {"session_id": begun["session_id"], "user_share": lent,
                 "join_token": begun["join_tokens"][key["party_id"]]}
         self.assertError(self.at(SHARES, "POST", "/api/v1/shares/generate",

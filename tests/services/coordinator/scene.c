@@ -3,6 +3,7 @@
 #include "scene.h"
 
 #include "quorate/signature.h"
+#include "system/access/identity.h"
 #include "system/core/buffer.h"
 #include "system/core/clock.h"
 
@@ -141,13 +142,22 @@ struct rpc_status scene_presign(struct harness *h, char session_id[ID_TEXT_MAX],
 
 void scene_keygen(struct harness *h, char session_id[ID_TEXT_MAX], int64_t life_ms)
 {
+    struct rpc_status status = scene_keygen_for(h, session_id, life_ms, NULL, h->initiator);
+
+    if (status.code != RPC_OK)
+        fail_msg("%s", status.text);
+}
+
+struct rpc_status scene_keygen_for(struct harness *h, char session_id[ID_TEXT_MAX], int64_t life_ms,
+                                   const uint8_t user_key[32], const uint8_t by[64])
+{
     Mpc__Coordinator__V1__CreateSessionRequest q =
         MPC__COORDINATOR__V1__CREATE_SESSION_REQUEST__INIT;
     struct qrt_intent intent = intent_of(QRT_OP_KEYGEN);
     Mpc__Session__V1__Member members[3], *list[3];
     Mpc__Coordinator__V1__CreateSessionResponse *r;
     struct rpc_status status;
-    uint8_t b[1024], signature[64];
+    uint8_t b[1024], signature[64], key_signature[64];
 
     for (size_t i = 0; i < 3; i++)
         crypto_hash_sha256(intent.idk[i], h->parties[i].secret + 32, 32);
@@ -160,13 +170,19 @@ void scene_keygen(struct harness *h, char session_id[ID_TEXT_MAX], int64_t life_
     q.initiator_key = (ProtobufCBinaryData){32, h->initiator_pk};
     q.members = list;
     q.n_members = 3;
+    if (user_key) {
+        user_key_sign(key_signature, b, q.intent.len, user_key, by);
+        q.user_public_key = (ProtobufCBinaryData){32, (uint8_t *)(uintptr_t)user_key};
+        q.user_key_signature = (ProtobufCBinaryData){64, key_signature};
+    }
     q.deadline_ms = clock_unix_ms() + life_ms;
     harness_make_key(h, b, q.intent.len, 0);
     r = harness_call(h, "CreateSession", &q.base, RESPONSE(create_session), &status);
-    if (!r)
-        fail_msg("%s", status.text);
-    snprintf(session_id, ID_TEXT_MAX, "%s", r->session->session_id);
-    mpc__coordinator__v1__create_session_response__free_unpacked(r, NULL);
+    if (r) {
+        snprintf(session_id, ID_TEXT_MAX, "%s", r->session->session_id);
+        mpc__coordinator__v1__create_session_response__free_unpacked(r, NULL);
+    }
+    return status;
 }
 
 const char *scene_invited(struct harness *h, const char *session_id, const char *party_id, size_t n)

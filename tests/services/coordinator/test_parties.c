@@ -93,6 +93,30 @@ static void test_join_tokens_are_used_once(void **state)
     harness_free(h);
 }
 
+/* It is not the coordinator's to believe: parties get key and signature as they came. */
+static void test_a_users_key_is_handed_on_with_its_signature(void **state)
+{
+    static const uint8_t key[32] = {9};
+    struct harness *h = harness_new(NULL);
+    const Mpc__Session__V1__Setup *setup;
+    char id[ID_TEXT_MAX];
+
+    (void)state;
+    harness_make_delegate(h, 2);
+    assert_int_equal(scene_keygen_for(h, id, 60000, key, h->operator_key).code, RPC_INVALID);
+    assert_int_equal(scene_keygen_for(h, id, 60000, key, h->initiator).code, RPC_OK);
+    for (int life = 0; life < 2; life++) {
+        setup = harness_published(h, "session_created", id, (size_t)life)->event->setup;
+        assert_int_equal(setup->user_public_key.len, 32);
+        assert_memory_equal(setup->user_public_key.data, key, 32);
+        assert_true(user_key_verify(setup->user_key_signature, setup->intent,
+                                    setup->user_public_key, h->initiator_pk));
+        if (life == 0)
+            harness_restart(h);
+    }
+    harness_free(h);
+}
+
 static void test_a_delegate_hands_in_its_share(void **state)
 {
     struct harness *h = harness_new(NULL);
@@ -342,6 +366,7 @@ int main(void)
         cmocka_unit_test(test_too_few_parties),
         cmocka_unit_test(test_parties_that_are_long_gone_are_named),
         cmocka_unit_test(test_join_tokens_are_used_once),
+        cmocka_unit_test(test_a_users_key_is_handed_on_with_its_signature),
         cmocka_unit_test(test_a_delegate_hands_in_its_share),
         cmocka_unit_test(test_parties_read_what_they_missed),
         cmocka_unit_test(test_a_party_reads_its_own_invitations_only),
