@@ -130,6 +130,13 @@ static bool take_key_signature(struct request_create *out,
            REFUSE(status, "user_key_signature must be 128 hex digits (Ed25519)");
 }
 
+/* A signature alone is a request that lost its intent: nobody else signs one in its place. */
+static bool check_intent(const char *intent, const char *signature, struct rpc_status *status)
+{
+    return intent[0] || !signature[0] ||
+           REFUSE(status, "intent_signature is there, but intent is missing");
+}
+
 bool request_create(struct request_create *out, const Mpc__Account__V1__CreateAccountRequest *in,
                     unsigned wait_s, struct rpc_status *status)
 {
@@ -146,6 +153,7 @@ bool request_create(struct request_create *out, const Mpc__Account__V1__CreateAc
                           status) &&
            take_delegate(out, in->user_share, in->user_public_key, status) &&
            take_key_signature(out, in, status) &&
+           check_intent(in->intent, in->intent_signature, status) &&
            take_idempotency(&out->idempotency_key, in->idempotency_key, status) &&
            take_wait(&out->wait_s, in->wait_given_case != 0, in->wait, wait_s, status);
 }
@@ -275,6 +283,7 @@ bool request_sign(struct request_sign *out, const Mpc__Account__V1__SignRequest 
            read_digest(&out->digest, in->hash, status) &&
            read_message(out, in->message, in->message_encoding, status) &&
            read_path(out, in->derivation_path, status) &&
+           check_intent(in->intent, in->intent_signature, status) &&
            take_parties(out->parties, &out->parties_n, in->participants, in->n_participants,
                         status) &&
            take_idempotency(&out->idempotency_key, in->idempotency_key, status) &&

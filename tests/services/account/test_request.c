@@ -238,6 +238,9 @@ static void test_malformed_fields_of_a_signature_are_named(void **state)
     in = plain_sign();
     in.account_id = "x";
     assert_sign_refused(&in, "account_id");
+    in = plain_sign();
+    in.intent_signature = HASH HASH;
+    assert_sign_refused(&in, "intent is missing");
 }
 
 static void test_a_malformed_account_of_a_session_is_said_in_the_contracts_words(void **state)
