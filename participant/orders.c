@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The last order about each subject, in memory as in the store. Account ids are compared as bytes of
- * the UUID's lower-case text. One thread takes and saves orders; any may ask. */
+/* The last order about each subject, in memory as in the store. Account ids are compared as
+ * bytes of the UUID's lower-case text. One thread takes and saves orders; any may ask. */
 #include "participant/orders.h"
 
 #include "system/access/identity.h"

@@ -2,8 +2,9 @@
 /* Opened shares: a bounded cache in guarded memory, least recently used out first. A held share is
  * immutable: after a burn the next one that asks gets a new one, runs keep what they have.
  *
- * Also the way of a share to the store and back: sealing by the vault, bound to account, party, epoch
- * and to who may use it for what; each share that comes back is validated in full (qrt_share_open). */
+ * Also the way of a share to the store and back: sealing by the vault, bound to account, party,
+ * epoch and to who may use it for what; each share that comes back is validated in full
+ * (qrt_share_open). */
 #ifndef PARTICIPANT_SHARES_H
 #define PARTICIPANT_SHARES_H
 

@@ -97,9 +97,9 @@ def table(result):
     k = result["keygen"]
     print(f"\nkeygen over HTTP, one client: p50 {ms(k['p50_s'])} ms, p95 {ms(k['p95_s'])} ms "
           f"= {k['p50_s'] / base['keygen_cpu_s']:.2f} x the library's own")
-    i = result["idle"]
-    print(f"idle: {i['cpu_percent']:.2f} % CPU, {i['pss_bytes'] / 1e6:.1f} MB PSS in "
-          f"{i['processes']} processes")
+    for name, i in (("idle", result["idle"]), ("idle, right after the load", result["idle_after"])):
+        print(f"{name}: {i['cpu_percent']:.2f} % CPU, {i['pss_bytes'] / 1e6:.1f} MB PSS in "
+              f"{i['processes']} processes")
 
 
 def limits(result):
@@ -144,10 +144,11 @@ def main():
     try:
         result = {"commit": args.commit, "base": load(args, "baseline", stack.dir)}
         accounts = [stack.create()["account_id"] for _ in range(args.accounts)]
+        result["idle"] = idle(stack, args.idle)
         load(args, "sign", stack.url, 8, 2, lines=[stack.key, *accounts])  # warm
         result["sign"] = [measure(args, stack, n, accounts, result["base"]) for n in CLIENTS]
         result["keygen"] = load(args, "keygen", stack.url, 1, args.keygens, lines=[stack.key])
-        result["idle"] = idle(stack, args.idle)
+        result["idle_after"] = idle(stack, args.idle)
     finally:
         stack.close()
     with open("/proc/cpuinfo", encoding="utf-8") as f:

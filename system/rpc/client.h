@@ -56,11 +56,11 @@ struct rpc_request {
     void *arg;
 };
 
-/* Start a call. While there is no connection it waits for one, up to its deadline; then it ends with
- * RPC_UNAVAILABLE (at once if the channel gave up). |done| is called exactly once, never inside rpc_start. Inside
- * rpc_channel_free nothing starts: NULL, and |done| is not called. The name in a status lives as
- * long as the channel. A request or answer has at most 16 MiB; calls that a GOAWAY left out are
- * sent again. */
+/* Start a call. While there is no connection it waits for one, up to its deadline; then it ends
+ * with RPC_UNAVAILABLE (at once if the channel gave up). |done| is called exactly once, never
+ * inside rpc_start. Inside rpc_channel_free nothing starts: NULL, and |done| is not called. The
+ * name in a status lives as long as the channel. A request or answer has at most 16 MiB; calls
+ * that a GOAWAY left out are sent again. */
 struct rpc_pending *rpc_start(struct rpc_channel *channel, const struct rpc_request *request);
 /* |done| is not called any more. */
 void rpc_cancel(struct rpc_pending *pending);
