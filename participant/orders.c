@@ -8,6 +8,7 @@
 #include "system/core/ids.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -57,7 +58,7 @@ static void apply_stored(void *arg, const char *subject, uint64_t serial, bool f
 {
     struct entry order = {.serial = serial, .is_frozen = frozen, .is_stored = true};
 
-    strncpy(order.subject, subject, sizeof order.subject - 1);
+    snprintf(order.subject, sizeof order.subject, "%s", subject);
     apply(arg, &order);
 }
 

@@ -289,14 +289,10 @@ static void create_session(struct create *op)
                                   .done = session_created,
                                   .arg = op};
 
-    q.session_type = "keygen";
-    q.intent = (ProtobufCBinaryData){op->intent.len, op->intent.b};
-    q.intent_signature = (ProtobufCBinaryData){64, op->intent.signature};
-    q.initiator_key = (ProtobufCBinaryData){32, op->intent.initiator};
+    signed_intent_ask(&q, &op->intent, "keygen");
     q.members = op->selected->members;
     q.n_members = op->selected->n_members;
     q.idempotency_key = op->account.account_id;
-    q.deadline_ms = op->intent.deadline_ms;
     q.trace_id = op->account.trace_id;
     q.want_tokens = op->is_keygen_form;
     if (op->req.has_user_key) {

@@ -7,9 +7,6 @@
 #include "services/account/intents.h"
 #include "services/account/request.h"
 
-/* A call to the coordinator that answers at once. */
-enum { COORDINATOR_MS = 10000 };
-
 struct create {
     struct account_service *s;
     /* NULL once the caller has his answer */

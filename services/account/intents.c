@@ -16,6 +16,16 @@ void signed_intent_free(struct signed_intent *intent)
     *intent = (struct signed_intent){0};
 }
 
+void signed_intent_ask(Mpc__Coordinator__V1__CreateSessionRequest *request,
+                       struct signed_intent *intent, const char *type)
+{
+    request->session_type = (char *)type;
+    request->intent = (ProtobufCBinaryData){intent->len, intent->b};
+    request->intent_signature = (ProtobufCBinaryData){64, intent->signature};
+    request->initiator_key = (ProtobufCBinaryData){32, intent->initiator};
+    request->deadline_ms = intent->deadline_ms;
+}
+
 static bool seal(struct signed_intent *out, const struct account_service *s,
                  struct qrt_intent *intent)
 {

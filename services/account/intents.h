@@ -22,6 +22,13 @@ struct signed_intent {
     int64_t deadline_ms;
 };
 void signed_intent_free(struct signed_intent *intent);
+/* Ask for a session of |type| under |intent|, both borrowed: what every CreateSession has in
+ * common. */
+void signed_intent_ask(Mpc__Coordinator__V1__CreateSessionRequest *request,
+                       struct signed_intent *intent, const char *type);
+
+/* The deadline of a call that the coordinator answers at once. */
+enum { COORDINATOR_MS = 10000 };
 
 /* A party as the coordinator selected it: what keygen intents say about it. */
 struct intent_member {

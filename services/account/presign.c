@@ -14,8 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { COORDINATOR_MS = 10000 };
-
 struct presign {
     struct account_service *s;
     struct hot_name name;
@@ -94,16 +92,12 @@ static void create_session(struct presign *op)
     trace_new(op->trace);
     intent_of_presign(&op->intent, op->s, &op->account, op->path, op->path_n);
     roster_members(&members, &op->account);
-    q.session_type = "presign";
-    q.intent = (ProtobufCBinaryData){op->intent.len, op->intent.b};
-    q.intent_signature = (ProtobufCBinaryData){64, op->intent.signature};
-    q.initiator_key = (ProtobufCBinaryData){32, op->intent.initiator};
+    signed_intent_ask(&q, &op->intent, "presign");
     q.n_members = members.n;
     q.members = members.list;
     q.n_preferred = members.preferred_n;
     q.preferred = members.preferred;
     q.keygen_session_id = op->account.session_id;
-    q.deadline_ms = op->intent.deadline_ms;
     q.trace_id = op->trace;
     rpc_start(op->s->coordinator, &request);
 }

@@ -22,7 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { COORDINATOR_MS = 10000, TRIES_MAX = 3 };
+enum { TRIES_MAX = 3 };
 
 struct sign {
     struct account_service *s;
@@ -257,10 +257,7 @@ static void create_session(struct sign *op)
 
     roster_members(&members, &op->account);
     prefer(&members, &op->req);
-    q.session_type = "sign";
-    q.intent = (ProtobufCBinaryData){op->intent.len, op->intent.b};
-    q.intent_signature = (ProtobufCBinaryData){64, op->intent.signature};
-    q.initiator_key = (ProtobufCBinaryData){32, op->intent.initiator};
+    signed_intent_ask(&q, &op->intent, "sign");
     q.n_members = members.n;
     q.members = members.list;
     q.n_preferred = members.preferred_n;
@@ -269,7 +266,6 @@ static void create_session(struct sign *op)
     q.message_hash = op->message_hash;
     q.keygen_session_id = op->account.session_id;
     q.idempotency_key = op->request_key;
-    q.deadline_ms = op->intent.deadline_ms;
     q.trace_id = op->trace;
     q.want_tokens = op->is_session_form && op->req.parties_n > 0;
     rpc_start(op->s->coordinator, &request);
