@@ -8,6 +8,7 @@
 #include "system/core/ids.h"
 
 #include <sodium.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -43,11 +44,13 @@ struct intake {
     uint8_t hash_key[crypto_shorthash_KEYBYTES];
 };
 
-struct intake_message *intake_message_new(uint32_t attempt, const uint8_t *b, size_t len)
+struct intake_message *intake_message_new(uint32_t attempt, const char *from, const uint8_t *b,
+                                          size_t len)
 {
     struct intake_message *m = mem_new(1, sizeof *m + len);
 
     m->attempt = attempt;
+    snprintf(m->from, sizeof m->from, "%s", from);
     m->len = len;
     if (len > 0)
         memcpy(m->b, b, len);

@@ -21,6 +21,9 @@
 
 struct intake;
 
+/* Of a party's name, with its end. */
+enum { INTAKE_FROM_MAX = 65 };
+
 struct intake_limits {
     /* opened sessions, and intents, remembered */
     size_t sessions;
@@ -38,11 +41,14 @@ struct intake_limits {
 struct intake_message {
     struct intake_message *next;
     uint32_t attempt;
+    /* the party that handed it to the router, as the front says; a longer name than any is cut */
+    char from[INTAKE_FROM_MAX];
     size_t len;
     uint8_t b[];
 };
 
-struct intake_message *intake_message_new(uint32_t attempt, const uint8_t *b, size_t len);
+struct intake_message *intake_message_new(uint32_t attempt, const char *from, const uint8_t *b,
+                                          size_t len);
 void intake_messages_free(struct intake_message *list);
 /* What it takes of memory. */
 size_t intake_message_cost(const struct intake_message *message);

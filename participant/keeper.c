@@ -274,8 +274,8 @@ static bool take_open(struct keeper *keeper, to_keeper *frame)
 
 static void take_deliver(struct keeper *keeper, const Mpc__Keeper__V1__Deliver *deliver)
 {
-    struct intake_message *m =
-        intake_message_new(deliver->attempt, deliver->payload.data, deliver->payload.len);
+    struct intake_message *m = intake_message_new(deliver->attempt, deliver->from,
+                                                  deliver->payload.data, deliver->payload.len);
     struct run *run = NULL;
     enum intake_delivery delivery;
 

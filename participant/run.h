@@ -93,7 +93,7 @@ struct run {
     uint8_t confirmation[QRT_CONFIRMATION_BYTES];
     bool has_confirmation, resumed;
     uint64_t confirmed_from;
-    size_t answers;
+    uint8_t answers[QRT_PARTIES_MAX];
     /* of the key that was made */
     bool has_key;
     uint8_t key_id[32];

@@ -2,9 +2,10 @@
 /* A key generation across restarts (protocol.md F.7). A pending share sends its stored fourth round
  * again and waits for the others'; an active one is told, and everybody's confirmation given out.
  *
- * Whoever lacks confirmations says his own twice. The second copy is a question: a party that is
- * still running answers with its own confirmation, one that is done with everybody's. Confirmations
- * are signed and public; answers are bounded. */
+ * Whoever lacks confirmations says his own twice. The second copy is a question, if he hands it in
+ * himself: a party that is still running answers with its own confirmation, one that is done with
+ * everybody's. Confirmations are signed and public. Two that are done take each other's answers for
+ * questions: answers are bounded for each asker, so that this takes none from a third. */
 #include "participant/run.h"
 
 #include "participant/outcome.h"
@@ -13,7 +14,7 @@
 
 #include <string.h>
 
-/* Answers to the parties of one key generation, for each of them. */
+/* Answers to one party of a key generation. */
 enum { ANSWERS_EACH = 4 };
 
 static bool damaged(const struct run *run, struct refusal *refusal)
@@ -139,14 +140,17 @@ static uint16_t confirms(const struct intake_message *m)
     return header.sender;
 }
 
-static void answer(struct run *run, uint16_t asker)
+/* To the i-th member. */
+static void answer(struct run *run, size_t i)
 {
+    uint16_t asker = run->permit.indices[i];
     struct refusal refusal = {0};
     struct outgoing out = {0};
     struct share_held *held;
 
-    if (run->answers++ >= ANSWERS_EACH * run->permit.n)
+    if (run->answers[i] >= ANSWERS_EACH)
         return;
+    run->answers[i]++;
     if (!run->has_key) {
         outgoing_add(&out, asker, run->confirmation, sizeof run->confirmation);
         outgoing_send(&out, run);
@@ -167,8 +171,9 @@ void run_hear_confirmation(struct run *run, const struct intake_message *message
 
         if (run->permit.indices[i] != sender || sender == run->permit.own)
             continue;
-        if (run->has_key || ((run->confirmed_from & bit) && run->has_confirmation))
-            answer(run, sender);
+        if (strcmp(message->from, run->setup->members[i]->party_id) == 0 &&
+            (run->has_key || ((run->confirmed_from & bit) && run->has_confirmation)))
+            answer(run, i);
         run->confirmed_from |= bit;
     }
 }

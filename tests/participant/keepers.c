@@ -514,9 +514,18 @@ static size_t seat_of(const struct keepers *k, const char *party_id)
     return 0;
 }
 
+void keepers_watch(struct keepers *k, const struct job *job,
+                   bool (*letter)(struct keepers *k, const struct letter *letter, void *arg))
+{
+    k->letter = letter;
+    snprintf(k->watched, sizeof k->watched, "%s", job ? job->session_id : "");
+}
+
 static void carry(struct keepers *k, size_t from, Mpc__Keeper__V1__Send *send)
 {
-    if (k->send)
+    bool is_watched = !k->watched[0] || strcmp(k->watched, send->session_id) == 0;
+
+    if (k->send && is_watched)
         k->send(k, from, send, k->arg);
     for (size_t i = 0; i < send->n_messages; i++) {
         const Mpc__Keeper__V1__Outgoing *m = send->messages[i];
@@ -525,7 +534,7 @@ static void carry(struct keepers *k, size_t from, Mpc__Keeper__V1__Send *send)
             const struct letter letter = {from,          seat_of(k, m->to[j]), send->session_id,
                                           send->attempt, m->payload.data,      m->payload.len};
 
-            if (!k->letter || k->letter(k, &letter, k->arg))
+            if (!k->letter || !is_watched || k->letter(k, &letter, k->arg))
                 keepers_deliver(k, &letter);
         }
     }

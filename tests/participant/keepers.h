@@ -76,6 +76,9 @@ struct keepers {
     /* before a Send is split into letters; may change payloads */
     void (*send)(struct keepers *k, size_t from, Mpc__Keeper__V1__Send *send, void *arg);
     void *arg;
+    /* both get this session's alone, "": all. Answers of a key generation that went before may
+     * come at any time. */
+    char watched[37];
 };
 
 /* First thing in main: runs a keeper if that is what this process is. */
@@ -126,6 +129,10 @@ void keepers_open_for(struct keepers *k, size_t i, const Mpc__Session__V1__Setup
 void keepers_open_all(struct keepers *k, const struct job *job);
 void keepers_close(struct keepers *k, size_t i, const char *session_id);
 void keepers_deliver(struct keepers *k, const struct letter *letter);
+/* Letters of |job|'s session, and no others, go to |letter|, and what is sent for it to k->send.
+ * |job| NULL: those of all sessions. |letter| NULL: they go to nobody. */
+void keepers_watch(struct keepers *k, const struct job *job,
+                   bool (*letter)(struct keepers *k, const struct letter *letter, void *arg));
 
 /* Carry messages until |done|; the test fails after 60 seconds of silence. */
 void keepers_relay(struct keepers *k, bool (*done)(struct keepers *k, void *arg), void *arg);

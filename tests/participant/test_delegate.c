@@ -197,7 +197,7 @@ static void test_without_a_key_nothing_begins(void **state)
     struct job job = keepers_keygen(k, 3, 2);
 
     (void)state;
-    k->letter = count;
+    keepers_watch(k, &job, count);
     letters = 0;
     keepers_open_all(k, &job);
     job.members_n = 1;
@@ -205,6 +205,7 @@ static void test_without_a_key_nothing_begins(void **state)
     keepers_play(k, &job);
     assert_string_equal(keepers_told(k, DELEGATE, job.session_id, 0)->code, "NO_USER_KEY");
     job = keepers_keygen(k, 3, 2);
+    keepers_watch(k, &job, count);
     job.has_user_key = true; /* all zero: of small order */
     keepers_open_all(k, &job);
     job.members_n = 1;
@@ -212,7 +213,7 @@ static void test_without_a_key_nothing_begins(void **state)
     keepers_play(k, &job);
     assert_string_equal(keepers_told(k, DELEGATE, job.session_id, 0)->code, "USER_KEY");
     assert_int_equal(letters, 0);
-    k->letter = NULL;
+    keepers_watch(k, NULL, NULL);
 }
 
 /* What the network may do to a signed key: |change| the setup of a keygen. */
@@ -225,7 +226,7 @@ static void expect_refused_key(void (*change)(Mpc__Session__V1__Setup *setup))
     memcpy(job.user_key, user_key, 32);
     setup = keepers_setup(k, &job);
     change(setup);
-    k->letter = count;
+    keepers_watch(k, &job, count);
     letters = 0;
     /* a key of the front's does not stand in for one that is refused */
     keepers_open_for(k, DELEGATE, setup, user_key);
@@ -235,7 +236,7 @@ static void expect_refused_key(void (*change)(Mpc__Session__V1__Setup *setup))
     keepers_play(k, &job);
     assert_string_equal(keepers_told(k, DELEGATE, job.session_id, 0)->code, "USER_KEY");
     assert_int_equal(letters, 0);
-    k->letter = NULL;
+    keepers_watch(k, NULL, NULL);
 }
 
 static void put_foreign_key(Mpc__Session__V1__Setup *setup)

@@ -69,7 +69,7 @@ static void do_open(struct intake *in, struct model *m, uint32_t attempt)
 
 static void do_message(struct intake *in, struct model *m, uint32_t attempt)
 {
-    struct intake_message *message = intake_message_new(attempt, (const uint8_t *)"x", 1);
+    struct intake_message *message = intake_message_new(attempt, "party", (const uint8_t *)"x", 1);
     enum intake_delivery delivery = intake_deliver(in, session_a, message, 0);
 
     m->sent[attempt]++;
@@ -198,8 +198,9 @@ static void test_early_messages_keep_their_order(void **state)
 
     (void)state;
     for (uint8_t i = 0; i < 3; i++)
-        assert_int_equal(intake_deliver(in, session_a, intake_message_new(i == 1, &i, 1), 0),
-                         INTAKE_KEPT);
+        assert_int_equal(
+            intake_deliver(in, session_a, intake_message_new(i == 1, "party", &i, 1), 0),
+            INTAKE_KEPT);
     assert_int_equal(open_it(in, &start, session_a, 0, 1), INTAKE_START);
     m = start.kept;
     assert_int_equal(m->b[0], 0);
@@ -229,8 +230,8 @@ static void test_an_attempt_of_an_intent_runs_in_one_session_only(void **state)
 
 static enum intake_delivery deliver(struct intake *in, const char *id, size_t len, int64_t now_ms)
 {
-    static const uint8_t b[300];
-    struct intake_message *m = intake_message_new(0, b, len);
+    static const uint8_t b[600];
+    struct intake_message *m = intake_message_new(0, "party", b, len);
     enum intake_delivery delivery = intake_deliver(in, id, m, now_ms);
 
     if (delivery != INTAKE_KEPT)
@@ -328,7 +329,7 @@ static void test_a_running_session_outlives_its_time(void **state)
 {
     struct intake *in = intake_new(&limits);
     struct intake_start start;
-    struct intake_message *m = intake_message_new(0, NULL, 0);
+    struct intake_message *m = intake_message_new(0, "party", NULL, 0);
 
     (void)state;
     assert_int_equal(open_it(in, &start, session_a, 0, 1), INTAKE_START);

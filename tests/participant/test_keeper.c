@@ -125,11 +125,11 @@ static void test_repeats_and_strangers_change_nothing(void **state)
     struct job job = keepers_sign(&keygen, key_id, first_two, 2);
 
     (void)state;
-    k->letter = twice;
+    keepers_watch(k, &job, twice);
     for (size_t i = 0; i < 3; i++)
         keepers_open_all(k, &job);
     expect_signed(&job);
-    k->letter = NULL;
+    keepers_watch(k, NULL, NULL);
     keepers_open_all(k, &job);
     sync_all();
     assert_int_equal(count_told(0, job.session_id), 1);
@@ -137,10 +137,10 @@ static void test_repeats_and_strangers_change_nothing(void **state)
     keepers_sync(k, 0);
     assert_true(k->last_stats->stats->dropped >= 6);
     job = keepers_keygen(k, 3, 2);
-    k->letter = twice;
+    keepers_watch(k, &job, twice);
     keepers_open_all(k, &job);
     keepers_play(k, &job);
-    k->letter = NULL;
+    keepers_watch(k, NULL, NULL);
     assert_int_equal(keepers_told(k, 2, job.session_id, 0)->kind,
                      MPC__KEEPER__V1__OUTCOME__OUTCOME_KEY);
 }
@@ -169,10 +169,10 @@ static void test_messages_before_the_invitation_are_kept(void **state)
 
     (void)state;
     early = 0;
-    k->letter = count_early;
+    keepers_watch(k, &job, count_early);
     open_one(0, &job);
     keepers_relay(k, two_early, NULL);
-    k->letter = NULL;
+    keepers_watch(k, NULL, NULL);
     keepers_sync(k, 1);
     open_one(1, &job);
     expect_signed(&job);

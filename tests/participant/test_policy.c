@@ -42,7 +42,7 @@ static const struct told *ask(const char *message)
     job.intent.message = (const uint8_t *)message;
     job.intent.message_len = (uint32_t)strlen(message);
     letters = 0;
-    k->letter = count;
+    keepers_watch(k, &job, count);
     keepers_open_all(k, &job);
     keepers_play(k, &job);
     return keepers_told(k, 0, job.session_id, 0);
