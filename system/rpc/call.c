@@ -304,6 +304,8 @@ static void on_due(struct due *due)
         rpc_call_cancel(call);
     else if (!call->is_answered)
         fail_late(call);
+    else if (call->exchange && call->exchange->cut)
+        call->exchange->cut(call);
 }
 
 bool rpc_is_cancelled(const struct rpc_call *call)

@@ -42,6 +42,8 @@ struct exchange {
     void (*push)(struct rpc_call *call);
     /* That was all. Trailers only where |has_trailers|. */
     void (*end)(struct rpc_call *call, const struct rpc_field *trailer, size_t n);
+    /* The rest of a request that is answered is not waited for any longer; NULL: others see to it. */
+    void (*cut)(struct rpc_call *call);
     bool has_trailers;
 };
 
@@ -72,6 +74,8 @@ struct rpc_call {
     struct buffer trailers;
     /* bytes of the body allowed, taken; of a gRPC frame */
     size_t in_max, taken, frame_max;
+    /* bytes of the body that came after the answer and were dropped */
+    size_t dropped;
     size_t accounted;
     ProtobufCMessage *request;
     struct due due;

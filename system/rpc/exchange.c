@@ -149,8 +149,12 @@ void rpc_call_data(struct rpc_call *call, const uint8_t *b, size_t len)
 {
     struct conn *conn = call->conn;
 
+    if (call->is_answered) {
+        call->dropped += len;
+        return;
+    }
     call->taken += len;
-    if (call->is_answered || !len)
+    if (!len)
         return;
     if (call->form != &page_form && call->taken > call->in_max) {
         refuse_too_large(call);

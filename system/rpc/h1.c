@@ -122,7 +122,7 @@ static void h1_end(struct rpc_call *call, const struct rpc_field *trailer, size_
     conn_touch(call->conn);
 }
 
-static const struct exchange h1_exchange = {h1_head, h1_push, h1_end, false};
+static const struct exchange h1_exchange = {h1_head, h1_push, h1_end, NULL, false};
 
 /* ---- requests ---- */
 

@@ -23,7 +23,9 @@ enum {
     QUEUE_MAX = 4096,
     FIELDS_MAX = 32,
     /* header bytes beyond the limit, in all, before the connection is given up */
-    EXCESS_TIMES = 16
+    EXCESS_TIMES = 16,
+    /* of a body after its answer: who sends more has had windows that came after the answer */
+    DROP_MAX = 4 * STREAM_WINDOW
 };
 
 struct h2 {
@@ -151,7 +153,18 @@ static void h2_end(struct rpc_call *call, const struct rpc_field *trailer, size_
     h2_push(call);
 }
 
-static const struct exchange h2_exchange = {h2_head, h2_push, h2_end, true};
+/* Not before our side has ended: the reset would take the answer with it. */
+static void h2_cut(struct rpc_call *call)
+{
+    nghttp2_session *session = h2_of(call)->session;
+
+    if (nghttp2_session_get_stream_local_close(session, (int32_t)call->id) != 1)
+        return;
+    nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, (int32_t)call->id, NGHTTP2_NO_ERROR);
+    conn_touch(call->conn);
+}
+
+static const struct exchange h2_exchange = {h2_head, h2_push, h2_end, h2_cut, true};
 
 /* ---- requests ---- */
 
@@ -279,8 +292,11 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t stream, cons
 
     (void)flags;
     (void)arg;
-    if (call)
-        rpc_call_data(call, b, len);
+    if (!call)
+        return 0;
+    rpc_call_data(call, b, len);
+    if (call->dropped > DROP_MAX)
+        h2_cut(call);
     return 0;
 }
 
@@ -341,8 +357,10 @@ static int on_send_data(nghttp2_session *session, nghttp2_frame *frame, const ui
     return 0;
 }
 
-/* Our answer is complete but the request is not: the rest is not wanted. A reset that is no
- * farewell is the peer's fault and counts as his. */
+/* Our answer is complete but the request is not: the rest is not wanted (RFC 9113, 8.1). A reset at
+ * once would be right, but there are clients, curl among them, that show a reset and not the answer
+ * if they still send: they get time to see it. A reset that is no farewell is the peer's fault and
+ * counts as his. */
 static int on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, void *arg)
 {
     uint8_t type = frame->hd.type;
@@ -355,8 +373,7 @@ static int on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, v
         return 0;
     call = call_of(session, frame->hd.stream_id);
     if (call && !call->is_complete)
-        nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id,
-                                  NGHTTP2_NO_ERROR);
+        due_set(&call->conn->server->dues, &call->due, rpc_call_now(call) + CONN_LINGER_MS);
     return 0;
 }
 

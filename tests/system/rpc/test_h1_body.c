@@ -92,8 +92,7 @@ static void test_faults(void **state)
         "5;a\nb\r\nhello",
         "0x5\r\nhello\r\n",
         "+5\r\n",
-        "5\r\n"
-        "hello\r\n\r\n",
+        "5\r\nhello\r\n\r\n",
         "0\r\nA: b\n\r\n",
     };
 

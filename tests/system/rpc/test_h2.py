@@ -68,14 +68,50 @@ class Http2(wire.ServerCase):
             self.assertFalse([f for f in frames if f[0] == DATA and f[3]])
             self.assertEqual(frames[0][0], HEADERS)
 
-    def test_refused_before_the_body(self):
-        """An answer before the end of the request is followed by a reset without error."""
+    def refused(self):
+        """A connection whose stream 1 is answered although its body has not come."""
         h2 = self.connect()
         h2.request(1, "/test.echo.Echo/Secret")
-        frames = self.answered(h2, 1)
-        self.assertEqual(frames[-1][0], HEADERS)
+        self.assertEqual(self.answered(h2, 1)[-1][0], HEADERS)
+        return h2
+
+    def test_refused_before_a_body_that_never_comes(self):
+        """An answer before the end of the request is followed by a reset without error."""
+        h2 = self.refused()
         f = h2.until(lambda kind, flags, stream, payload: stream == 1)
         self.assertEqual((f[0], f[3]), (RST, struct.pack(">I", 0)))
+
+    def test_refused_body_is_dropped_to_its_end(self):
+        """No reset: clients that still send would show it instead of the answer."""
+        h2 = self.refused()
+        for _ in range(3):
+            h2.send(DATA, 0, 1, bytes(16384))
+        h2.send(DATA, END_STREAM, 1)
+        h2.request(3, SAY, b"")
+        while (f := h2.next())[2] != 3 or not f[1] & END_STREAM:
+            self.assertNotEqual(f[0], RST)
+
+    def test_refused_body_is_dropped_up_to_a_bound(self):
+        h2 = self.refused()
+        room, sent = {0: 1 << 20, 1: 1 << 18}, 0  # the windows were announced before the answer
+        while True:
+            if min(room.values()) >= 16384:
+                h2.send(DATA, 0, 1, bytes(16384))
+                room = {stream: left - 16384 for stream, left in room.items()}
+                sent += 16384
+                continue
+            kind, flags, stream, payload = h2.next()
+            if kind == WINDOW and stream in room:
+                room[stream] += struct.unpack(">I", payload)[0]
+            if kind == RST:
+                break
+        self.assertEqual((stream, payload), (1, struct.pack(">I", 0)))
+        self.assertGreater(sent, 1 << 20)
+        self.assertLess(sent, 2 << 20)
+        # The reset came once, and the connection goes on.
+        h2.request(3, SAY, b"")
+        while (f := h2.next())[2] != 3 or not f[1] & END_STREAM:
+            self.assertNotEqual(f[0], RST)
 
     def test_streams_beyond_the_limit_are_refused(self):
         h2 = self.connect()
@@ -266,8 +302,7 @@ class Http2(wire.ServerCase):
         # 40 * 16000 fit; the next bytes do not.
         for stream in range(1, 80, 2):
             h2.send(DATA, 0, stream, b"x" * 16000)
-        frames = h2.until(lambda kind, flags, stream, payload: kind == RST)
-        self.assertEqual(frames[3], struct.pack(">I", 0))
+        h2.until(lambda kind, flags, stream, payload: kind == HEADERS and flags & END_STREAM)
         h2.s.close()
 
     def test_random_frames(self):
@@ -311,6 +346,71 @@ class Http2(wire.ServerCase):
              f"http://127.0.0.1:{self.server.port}/api/v1/echo/a"], stdout=subprocess.PIPE)
         self.assertIn(b"HTTP/2 201", out.stdout)
         self.assertEqual(json.loads(out.stdout.split(b"\r\n\r\n", 1)[1])["text"], "hi")
+
+
+# A body that is written whatever happens; what became of it in one line.
+NODE = """
+const [port, path, size] = process.argv.slice(1);
+const client = require('http2').connect('http://127.0.0.1:' + port);
+const request = client.request({':method': 'POST', ':path': path,
+                                'content-type': 'application/json'});
+let status = 0, body = '', error = '';
+request.on('response', (head) => { status = head[':status']; });
+request.on('data', (piece) => { body += piece; });
+request.on('error', (e) => { error = String(e); });
+request.on('end', () => { if (!request.closed) request.close(); });
+request.on('close', () => {
+    console.log(JSON.stringify({status, body, error}));
+    client.destroy();
+});
+function* pieces() {
+    for (let left = Number(size); left > 0; left -= 50000)
+        yield Buffer.alloc(50000, 32);
+}
+require('stream').Readable.from(pieces()).pipe(request);
+"""
+
+
+class EarlyAnswers(wire.ServerCase):
+    """Clients as they are in use, with a long body that is refused: they see why."""
+    options = {"body": 100000}
+    # A key that is missing, and a body that is too long; before the body and in it.
+    cases = [(path, size, status, code) for size in (300 * 1000, 20 * 1000 * 1000)
+             for path, status, code in (("/api/v1/secret", 401, "unauthorized"),
+                                        ("/api/v1/echo/a", 413, "body_too_large"))]
+
+    def curl(self, version, *more):
+        for path, size, status, code in self.cases:
+            out = subprocess.run(
+                ["curl", "-sS", "-m", str(wire.LIMIT), version, *more, "-w", "\n%{http_code}", "-H",
+                 "content-type: application/json", "--data-binary", "@-",
+                 f"http://127.0.0.1:{self.server.port}{path}"],
+                input=bytes(size), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            self.assertEqual(out.returncode, 0, out)
+            body, http = out.stdout.rsplit(b"\n", 1)
+            self.assertEqual((int(http), json.loads(body)["code"]), (status, code))
+
+    @unittest.skipUnless(shutil.which("curl"), "no curl")
+    def test_curl(self):
+        for version in "--http1.1", "--http2-prior-knowledge":
+            for more in [], ["-H", "Expect:"], ["-H", "Transfer-Encoding: chunked"]:
+                self.curl(version, *more)
+
+    @unittest.skipUnless(shutil.which("node"), "no node")
+    def test_node(self):
+        for path, size, status, code in self.cases:
+            out = subprocess.run(["node", "-e", NODE, str(self.server.port), path, str(size)],
+                                 stdout=subprocess.PIPE, timeout=wire.LIMIT, check=True)
+            seen = json.loads(out.stdout)
+            self.assertEqual((seen["status"], seen["error"]), (status, ""))
+            self.assertEqual(json.loads(seen["body"])["code"], code)
+
+    def test_http_client(self):
+        """It sends all of the body before it looks."""
+        for path, size, status, code in self.cases:
+            got, _, body = self.server.get(path, "POST", bytes(size),
+                                           {"content-type": "application/json"})
+            self.assertEqual((got, json.loads(body)["code"]), (status, code))
 
 
 class Farewell(unittest.TestCase):
