@@ -15,29 +15,6 @@ static char *lend(const char *text)
     return (char *)(uintptr_t)text;
 }
 
-static void view_signature(struct view_session *out, const struct qrt_ctx *ctx,
-                           const uint8_t signature[SIGNATURE_LEN])
-{
-    uint8_t der[QRT_DER_MAX];
-    size_t der_len = 0;
-    struct qrt_sig sig;
-
-    if (qrt_sig_parse(&sig, ctx, signature, SIGNATURE_LEN) != QRT_OK)
-        return;
-    qrt_sig_der(der, &der_len, ctx, &sig);
-    hex_encode(out->r, sig.r, sizeof sig.r);
-    hex_encode(out->s, sig.s, sizeof sig.s);
-    hex_encode(out->compact, signature, 64);
-    hex_encode(out->der, der, der_len);
-    mpc__session__v1__signature__init(&out->signature);
-    out->signature.r = out->r;
-    out->signature.s = out->s;
-    out->signature.recovery_id = sig.recid;
-    out->signature.der = out->der;
-    out->signature.compact = out->compact;
-    out->message.signature = &out->signature;
-}
-
 static void view_parties(struct view_session *out, const char *parties)
 {
     char *rest = out->list = text_copy(parties ? parties : ""), *party;
@@ -73,8 +50,9 @@ void view_session(struct view_session *out, const struct qrt_ctx *ctx, const str
     clock_text(out->expires, row->deadline_ms);
     m->created_at = out->created;
     m->expires_at = out->expires;
-    if (row->has_signature)
-        view_signature(out, ctx, row->signature);
+    if (row->has_signature &&
+        signature_forms(&out->signature, ctx, row->signature, sizeof row->signature))
+        m->signature = &out->signature.message;
     view_parties(out, row->parties);
 }
 

@@ -4,17 +4,16 @@
 #ifndef COORDINATOR_VIEW_H
 #define COORDINATOR_VIEW_H
 
-#include "quorate/signature.h"
 #include "services/coordinator/record.h"
 #include "services/coordinator/store_read.h"
 #include "system/access/token.h"
 #include "system/core/clock.h"
+#include "system/service/signature.h"
 
 struct view_session {
     Mpc__Session__V1__Session message;
-    Mpc__Session__V1__Signature signature;
+    struct signature_forms signature;
     char created[CLOCK_TEXT_MAX], expires[CLOCK_TEXT_MAX];
-    char r[65], s[65], compact[129], der[2 * QRT_DER_MAX + 1];
     char *list;
     char *parties[QRT_PARTIES_MAX];
 };

@@ -4,15 +4,15 @@
  * ends; here it is a sealed box that only the keeper opens. */
 #include "services/party_api/api.h"
 
-#include "quorate/signature.h"
 #include "system/core/buffer.h"
 #include "system/service/library.h"
+#include "system/service/signature.h"
 
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { SIGN_WAIT_MS = 30000, SCALAR_BYTES = 32, COMPACT_BYTES = 64, SIGNATURE_BYTES = 65 };
+enum { SIGN_WAIT_MS = 30000 };
 
 void share_key_handle(struct rpc_call *call, const ProtobufCMessage *message, void *service)
 {
@@ -138,36 +138,7 @@ void sign_answer(struct api *api, const Mpc__Keeper__V1__ShareAnswer *answer)
     front_release(api->front, answer->session_id, NULL);
 }
 
-/* The five forms of a signature. */
-struct forms {
-    char r[2 * SCALAR_BYTES + 1], s[2 * SCALAR_BYTES + 1], compact[2 * COMPACT_BYTES + 1];
-    char der[2 * QRT_DER_MAX + 1];
-    Mpc__Session__V1__Signature message;
-};
-
-static bool make_forms(struct forms *forms, const ProtobufCBinaryData *b)
-{
-    struct qrt_sig sig;
-    uint8_t der[QRT_DER_MAX];
-    size_t der_len;
-
-    if (b->len != SIGNATURE_BYTES || qrt_sig_parse(&sig, library_ctx(), b->data, b->len) != QRT_OK)
-        return false;
-    qrt_sig_der(der, &der_len, library_ctx(), &sig);
-    hex_encode(forms->r, b->data, SCALAR_BYTES);
-    hex_encode(forms->s, b->data + SCALAR_BYTES, SCALAR_BYTES);
-    hex_encode(forms->compact, b->data, COMPACT_BYTES);
-    hex_encode(forms->der, der, der_len);
-    mpc__session__v1__signature__init(&forms->message);
-    forms->message.r = forms->r;
-    forms->message.s = forms->s;
-    forms->message.recovery_id = b->data[COMPACT_BYTES];
-    forms->message.der = forms->der;
-    forms->message.compact = forms->compact;
-    return true;
-}
-
-static void reply_signed(struct api *api, struct waiting *waiting, struct forms *forms)
+static void reply_signed(struct api *api, struct waiting *waiting, struct signature_forms *forms)
 {
     Mpc__PartyApi__V1__SignWithShareResponse response =
         MPC__PARTY_API__V1__SIGN_WITH_SHARE_RESPONSE__INIT;
@@ -184,10 +155,11 @@ static void reply_signed(struct api *api, struct waiting *waiting, struct forms 
 void sign_outcome(struct api *api, const Mpc__Keeper__V1__Outcome *outcome)
 {
     struct waiting *waiting = api_next(api, NULL, WAITING_SIGN, outcome->session_id), *next;
-    struct forms forms;
+    struct signature_forms forms;
 
     if (!waiting || outcome->outcome_case != MPC__KEEPER__V1__OUTCOME__OUTCOME_SIGNATURE ||
-        !make_forms(&forms, &outcome->signature->signature))
+        !signature_forms(&forms, library_ctx(), outcome->signature->signature.data,
+                         outcome->signature->signature.len))
         return;
     for (; waiting; waiting = next) {
         next = api_next(api, waiting, WAITING_SIGN, outcome->session_id);
