@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* quorate-account-service: what it is made of, and what it goes on with after a restart. */
+/* What the service is made of, its beginning and its end, and what it goes on with after a
+ * restart. */
 #include "services/account/account.h"
 #include "services/account/await.h"
 #include "services/account/create.h"
 #include "services/account/lookup.h"
 #include "services/account/routes.h"
+#include "services/account/service.h"
 #include "system/core/buffer.h"
 #include "system/core/clock.h"
 #include "system/core/key_file.h"
@@ -85,10 +87,12 @@ static void pending_found(void *arg, enum db_result result)
 
 static void reconcile(uv_timer_t *timer)
 {
-    struct account_service *s =
-        (struct account_service *)((char *)timer - offsetof(struct account_service, reconcile));
-    struct reconcile *op = mem_new(1, sizeof *op);
+    struct account_service *s = timer->data;
+    struct reconcile *op;
 
+    if (s->resuming > 0)
+        return; /* the same accounts, still under way */
+    op = mem_new(1, sizeof *op);
     *op = (struct reconcile){.s = s,
                              .list = {.owner = op, .limit = RECONCILE_PAGE, .pending_only = true}};
     db_submit(s->db, DB_READ, store_list, pending_found, &op->list);
@@ -127,6 +131,7 @@ static void *start(const struct service_host *host, char error[RPC_TEXT_MAX])
     make_metrics(s);
     rpc_server_add(host->server, account_methods, account_routes, s);
     uv_timer_init(host->loop, &s->reconcile);
+    s->reconcile.data = s;
     uv_timer_start(&s->reconcile, reconcile, 0, RECONCILE_MS);
     return s;
 }
@@ -146,29 +151,32 @@ static void stop(void *service, void (*stopped)(void *arg), void *arg)
     stopped(arg);
 }
 
+static void closed(uv_handle_t *handle)
+{
+    free(handle->data);
+}
+
+/* Whatever is under way ends by one of these, in this order: calls first, because their ends may
+ * write rows. */
 static void end(void *service)
 {
     struct account_service *s = service;
 
     await_end_all(s);
+    create_end_looks(s);
     service_hangup(s->coordinator);
     service_hangup(s->router);
     db_close(s->db);
     cache_free(s->rows);
     hot_free(s->hot);
     secret_free(s->initiator);
-    uv_close((uv_handle_t *)&s->reconcile, NULL);
+    uv_close((uv_handle_t *)&s->reconcile, closed);
 }
 
-int main(int argc, char **argv)
-{
-    static const struct service_def def = {.name = "account-service",
-                                           .health = "account",
-                                           .program = CONFIG_ACCOUNT,
-                                           .start = start,
-                                           .is_ready = is_ready,
-                                           .stop = stop,
-                                           .free = end};
-
-    return service_main(argc, argv, &def);
-}
+const struct service_def account_service = {.name = "account-service",
+                                            .health = "account",
+                                            .program = CONFIG_ACCOUNT,
+                                            .start = start,
+                                            .is_ready = is_ready,
+                                            .stop = stop,
+                                            .free = end};

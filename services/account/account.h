@@ -23,6 +23,7 @@
 #include "coordinator.pb-c.h"
 
 struct await;
+struct look;
 
 struct account_service {
     const struct service_host *host;
@@ -39,13 +40,16 @@ struct account_service {
     /* NULL: no presignatures */
     struct hot *hot;
     unsigned keygen_wait_s, sign_wait_s;
-    /* waits for sessions (await.h); none begins once the service is ending */
+    /* waits for sessions (await.h), and for sessions to begin (create_resume.c); none begins once
+     * the service is ending */
     struct await *awaits;
+    struct look *looks;
     bool is_ending;
     /* pending accounts that no request of this process is waiting for */
     uv_timer_t reconcile;
-    /* what a restart left behind has been taken up */
+    /* what a restart left behind has been taken up; so many pending accounts are under way */
     bool has_resumed;
+    size_t resuming;
     struct metric *keygens, *keygens_failed, *signatures, *signatures_failed, *waiting;
     struct metric *presignings, *presignings_failed;
     struct metric *keygen_time, *sign_time;

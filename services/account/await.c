@@ -3,6 +3,7 @@
  * wait: the session goes on without us. */
 #include "services/account/await.h"
 
+#include "services/account/coordinator.h"
 #include "system/core/buffer.h"
 #include "system/core/clock.h"
 
@@ -94,19 +95,32 @@ bool await_is_passing(enum rpc_code code)
            code == RPC_UNKNOWN || code == RPC_INTERNAL;
 }
 
+/* What another session's end says is nothing about this one. */
+static void told(struct await *await, const Mpc__Coordinator__V1__GetSessionStatusResponse *r)
+{
+    const struct rpc_status ok = rpc_ok();
+
+    retry_success(&await->retry);
+    if (!r->session || strcmp(r->session->session_id, await->session_id) != 0) {
+        await->fault =
+            rpc_error(RPC_DATA_LOSS, "coordinator_answer",
+                      "the coordinator answered for another session than %s", await->session_id);
+        finish(await, NULL, &await->fault);
+    } else if (left_ms(await) == 0 || await_is_final(r->session->status)) {
+        finish(await, r, &ok);
+    } else {
+        ask(await);
+    }
+}
+
 static void answered(void *arg, const struct rpc_status *status, const ProtobufCMessage *response)
 {
     struct await *await = arg;
-    const Mpc__Coordinator__V1__GetSessionStatusResponse *r = (const void *)response;
     uint64_t left = left_ms(await);
     uint32_t wait;
 
     if (status->code == RPC_OK) {
-        retry_success(&await->retry);
-        if (left == 0 || !r->session || await_is_final(r->session->status))
-            finish(await, r, status);
-        else
-            ask(await);
+        told(await, (const void *)response);
         return;
     }
     await->fault = *status;
@@ -135,7 +149,7 @@ static void ask(struct await *await)
     q.wait_given_case = MPC__COORDINATOR__V1__GET_SESSION_STATUS_REQUEST__WAIT_GIVEN_WAIT;
     q.wait = (uint32_t)(left_s < POLL_S ? left_s : POLL_S);
     request.deadline_ms = q.wait * 1000 + SLACK_MS;
-    rpc_start(await->s->coordinator, &request);
+    coordinator_ask(await->s, request);
 }
 
 void await_session(struct account_service *s, const char *session_id, unsigned wait_ms,

@@ -9,6 +9,7 @@
 #include "services/account/create.h"
 
 #include "services/account/await.h"
+#include "services/account/coordinator.h"
 #include "services/account/create_op.h"
 #include "services/account/lookup.h"
 #include "services/account/roster.h"
@@ -18,16 +19,16 @@
 #include "system/core/buffer.h"
 #include "system/core/clock.h"
 #include "system/core/log.h"
+#include "system/rpc/message.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { TRIES_MAX = 3 };
-
 void create_free(struct create *op)
 {
     op->s->in_flight--;
+    op->s->resuming -= op->is_resumed;
     metric_set(op->s->waiting, (int64_t)op->s->in_flight);
     signed_intent_free(&op->intent);
     if (op->selected)
@@ -111,8 +112,10 @@ static void stored(void *arg, enum db_result result)
               LOG_S("status", account_status_name(account->status)),
               LOG_S("session", account->session_id), LOG_S("trace", account->trace_id),
               LOG_S("error", account->error));
-    metric_add(account->status == ACCOUNT_ACTIVE ? s->keygens : s->keygens_failed, 1);
-    metric_observe_us(s->keygen_time, clock_steady_us() - op->started_us);
+    if (result == DB_OK) { /* otherwise somebody else who waited for it was first */
+        metric_add(account->status == ACCOUNT_ACTIVE ? s->keygens : s->keygens_failed, 1);
+        metric_observe_us(s->keygen_time, clock_steady_us() - op->started_us);
+    }
     if (account->status == ACCOUNT_ACTIVE)
         create_reply(op);
     else
@@ -245,26 +248,24 @@ static void give_up(struct create *op, struct rpc_status status)
     db_submit(op->s->db, DB_DURABLE, store_forget, forgotten, &op->forget);
 }
 
-static void create_session(struct create *op);
+/* There may be a session, or not: create_resume finds out. */
+static bool is_unknown(enum rpc_code code)
+{
+    return await_is_passing(code) || code == RPC_DATA_LOSS;
+}
 
-/* The coordinator knows the request by the account's id. */
 static void session_created(void *arg, const struct rpc_status *status,
                             const ProtobufCMessage *response)
 {
     struct create *op = arg;
     const Mpc__Coordinator__V1__CreateSessionResponse *r = (const void *)response;
 
-    if (await_is_passing(status->code)) {
-        if (++op->tries < TRIES_MAX)
-            create_session(op);
-        else
-            leave_pending(op, *status);
+    if (is_unknown(status->code)) {
+        leave_pending(op, *status);
         return;
     }
-    if (status->code != RPC_OK || !r->session) {
-        give_up(op, status->code != RPC_OK ? *status
-                                           : rpc_error(RPC_INTERNAL, "internal",
-                                                       "the coordinator answered without session"));
+    if (status->code != RPC_OK) {
+        give_up(op, *status);
         return;
     }
     snprintf(op->account.session_id, sizeof op->account.session_id, "%s", r->session->session_id);
@@ -276,24 +277,16 @@ static void session_created(void *arg, const struct rpc_status *status,
     create_wait(op);
 }
 
+/* The coordinator knows the request by the account's id. */
 static void create_session(struct create *op)
 {
     Mpc__Coordinator__V1__CreateSessionRequest q =
         MPC__COORDINATOR__V1__CREATE_SESSION_REQUEST__INIT;
-    struct rpc_request request = {.path = "mpc.coordinator.v1.SessionCoordinator/CreateSession",
-                                  .message = &q.base,
-                                  .response =
-                                      &mpc__coordinator__v1__create_session_response__descriptor,
-                                  .deadline_ms = COORDINATOR_MS,
-                                  .trace = op->account.trace_id,
-                                  .done = session_created,
-                                  .arg = op};
 
     signed_intent_ask(&q, &op->intent, "keygen");
     q.members = op->selected->members;
     q.n_members = op->selected->n_members;
     q.idempotency_key = op->account.account_id;
-    q.trace_id = op->account.trace_id;
     q.want_tokens = op->is_keygen_form;
     if (op->req.has_user_key) {
         if (!op->is_own_intent)
@@ -301,7 +294,7 @@ static void create_session(struct create *op)
         q.user_public_key = (ProtobufCBinaryData){32, op->req.user_key};
         q.user_key_signature = (ProtobufCBinaryData){64, op->req.user_key_signature};
     }
-    rpc_start(op->s->coordinator, &request);
+    coordinator_create(op->s, &q, op->account.trace_id, session_created, op);
 }
 
 /* The caller's own keygen intent seats these very parties. */
@@ -312,18 +305,6 @@ static bool seats_members(const struct qrt_intent *intent, const struct intent_m
             memcmp(intent->idk[i], members[i].idk, 32) != 0)
             return false;
     return true;
-}
-
-static void keep_selected(struct create *op, const ProtobufCMessage *response)
-{
-    size_t len = protobuf_c_message_get_packed_size(response);
-    uint8_t *b = mem_new(len + 1, 1);
-
-    protobuf_c_message_pack(response, b);
-    op->selected = mpc__coordinator__v1__select_parties_response__unpack(NULL, len, b);
-    free(b);
-    if (!op->selected)
-        qrt_panic(__FILE__, __LINE__);
 }
 
 /* From here on a restart knows what the key has to be. */
@@ -364,7 +345,7 @@ static void selected(void *arg, const struct rpc_status *status, const ProtobufC
                               " hash of its identity key"));
         return;
     }
-    keep_selected(op, response);
+    op->selected = message_copy(response);
     op->asked = (struct store_intent){
         .owner = op, .account = &op->account, .intent = op->intent.b, .intent_len = op->intent.len};
     db_submit(op->s->db, DB_DURABLE, store_intent, asked, &op->asked);
@@ -378,7 +359,6 @@ static void select_parties(struct create *op)
                                   .message = &q.base,
                                   .response =
                                       &mpc__coordinator__v1__select_parties_response__descriptor,
-                                  .deadline_ms = COORDINATOR_MS,
                                   .trace = op->account.trace_id,
                                   .done = selected,
                                   .arg = op};
@@ -388,7 +368,7 @@ static void select_parties(struct create *op)
     q.user_share = op->req.delegate ? "delegate" : "none";
     q.party_ids = (char **)op->req.parties;
     q.n_party_ids = op->req.parties_n;
-    rpc_start(op->s->coordinator, &request);
+    coordinator_ask(op->s, request);
 }
 
 static void inserted(void *arg, enum db_result result)

@@ -13,5 +13,7 @@ rpc_handler create_keygen;
 /* Go on with a pending account that nobody waits for: watch its session to the end, or, if it has
  * none, look for one at the coordinator and give the account up if there is none. */
 void create_resume(struct account_service *s, const struct account *account);
+/* The service ends: repeats that wait for their session to begin end. */
+void create_end_looks(struct account_service *s);
 
 #endif

@@ -12,6 +12,8 @@ struct create {
     /* NULL once the caller has his answer */
     struct rpc_call *call;
     bool is_keygen_form;
+    /* a pending account that nobody waited for */
+    bool is_resumed;
     struct request_create req;
     char *idempotency_key;
     char caller[PARTY_ID_MAX];
@@ -22,9 +24,8 @@ struct create {
     struct qrt_intent own_intent;
     uint8_t *certificate, *user_share;
     size_t certificate_len, user_share_len;
-    /* who takes part, while CreateSession may have to be called again */
+    /* who takes part, until the session is asked for */
     Mpc__Coordinator__V1__SelectPartiesResponse *selected;
-    unsigned tries;
     uint64_t started_us;
     unsigned wait_s;
     struct store_insert insert;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Accounts that exist already when somebody comes to make them: repeats of a request, and what a
  * restart left pending. Both find the session that makes the key and wait for its end. */
-#include "services/account/await.h"
+#include "services/account/coordinator.h"
 #include "services/account/create.h"
 #include "services/account/create_op.h"
+#include "services/account/lookup.h"
 #include "system/core/buffer.h"
 #include "system/core/clock.h"
 
@@ -16,6 +17,8 @@ enum { LOOK_MS = 100 };
 
 struct look {
     struct create *op;
+    /* of all that wait */
+    struct look *next;
     uv_timer_t timer;
 };
 
@@ -24,12 +27,44 @@ static void look_closed(uv_handle_t *handle)
     free(handle->data);
 }
 
+static void look_end(struct look *look)
+{
+    struct look **at = &look->op->s->looks;
+
+    while (*at != look)
+        at = &(*at)->next;
+    *at = look->next;
+    uv_close((uv_handle_t *)&look->timer, look_closed);
+}
+
 static void look_again(uv_timer_t *timer)
 {
     struct look *look = timer->data;
 
+    look_end(look);
     create_again(look->op);
-    uv_close((uv_handle_t *)timer, look_closed);
+}
+
+static void look_later(struct create *op)
+{
+    struct look *look = mem_new(1, sizeof *look);
+
+    look->op = op;
+    look->next = op->s->looks;
+    op->s->looks = look;
+    uv_timer_init(op->s->host->loop, &look->timer);
+    look->timer.data = look;
+    uv_timer_start(&look->timer, look_again, LOOK_MS, 0);
+}
+
+void create_end_looks(struct account_service *s)
+{
+    while (s->looks) {
+        struct create *op = s->looks->op;
+
+        look_end(s->looks);
+        create_end(op, rpc_error(RPC_UNAVAILABLE, "stopping", "the service stops: ask again"));
+    }
 }
 
 static bool has_time(const struct create *op)
@@ -41,19 +76,13 @@ static bool has_time(const struct create *op)
  * process that would have made it is gone. */
 static void not_found(struct create *op)
 {
-    struct look *look;
-
     if (!op->call) {
         create_fail(op, "never_started", "the service stopped before the keygen began");
     } else if (!has_time(op)) {
         create_reply(op);
         create_free(op);
     } else {
-        look = mem_new(1, sizeof *look);
-        look->op = op;
-        uv_timer_init(op->s->host->loop, &look->timer);
-        look->timer.data = look;
-        uv_timer_start(&look->timer, look_again, LOOK_MS, 0);
+        look_later(op);
     }
 }
 
@@ -80,14 +109,13 @@ static void find_session(struct create *op)
                                   .message = &q.base,
                                   .response =
                                       &mpc__coordinator__v1__list_sessions_response__descriptor,
-                                  .deadline_ms = COORDINATOR_MS,
                                   .trace = op->account.trace_id,
                                   .done = found,
                                   .arg = op};
 
     q.account_id = op->account.account_id;
     q.limit = 1;
-    rpc_start(op->s->coordinator, &request);
+    coordinator_ask(op->s, request);
 }
 
 static void go_on(struct create *op)
@@ -106,23 +134,35 @@ static void go_on(struct create *op)
     }
 }
 
+static void take_row(struct create *op, struct store_get *get)
+{
+    free(op->user_share);
+    signed_intent_free(&op->intent);
+    op->account = get->account;
+    op->user_share = get->user_share;
+    op->user_share_len = get->user_share_len;
+    op->intent = (struct signed_intent){.b = get->intent, .len = get->intent_len};
+    get->user_share = get->intent = NULL;
+}
+
+/* The row may have gone: the request that made it could not begin, and took it back. */
 static void read_again(void *arg, enum db_result result)
 {
     struct store_get *get = arg;
     struct create *op = get->owner;
 
-    if (result == DB_OK) {
-        free(op->user_share);
-        signed_intent_free(&op->intent);
-        op->account = get->account;
-        op->user_share = get->user_share;
-        op->user_share_len = get->user_share_len;
-        op->intent = (struct signed_intent){.b = get->intent, .len = get->intent_len};
-        get->user_share = get->intent = NULL;
-    }
+    if (result == DB_OK)
+        take_row(op, get);
     store_get_free(get);
     free(get);
-    go_on(op);
+    if (result == DB_OK)
+        go_on(op);
+    else if (result == DB_REFUSED)
+        create_end(op, rpc_error(RPC_ABORTED, "request_failed",
+                                 "the request with this idempotency_key failed before its keygen"
+                                 " began: ask again"));
+    else
+        create_end(op, lookup_database_fault(op->s));
 }
 
 void create_again(struct create *op)
@@ -139,5 +179,7 @@ void create_resume(struct account_service *s, const struct account *account)
     struct create *op = create_new(s, NULL);
 
     op->account = *account;
+    op->is_resumed = true;
+    s->resuming++;
     create_again(op);
 }

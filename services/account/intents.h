@@ -27,9 +27,6 @@ void signed_intent_free(struct signed_intent *intent);
 void signed_intent_ask(Mpc__Coordinator__V1__CreateSessionRequest *request,
                        struct signed_intent *intent, const char *type);
 
-/* The deadline of a call that the coordinator answers at once. */
-enum { COORDINATOR_MS = 10000 };
-
 /* A party as the coordinator selected it: what keygen intents say about it. */
 struct intent_member {
     uint16_t index;

@@ -4,6 +4,7 @@
 #include "services/account/presign.h"
 
 #include "services/account/await.h"
+#include "services/account/coordinator.h"
 #include "services/account/hot.h"
 #include "services/account/intents.h"
 #include "services/account/roster.h"
@@ -69,7 +70,7 @@ static void session_created(void *arg, const struct rpc_status *status,
     const Mpc__Coordinator__V1__CreateSessionResponse *r = (const void *)response;
     const struct await_end end = {waited, op};
 
-    if (status->code != RPC_OK || !r->session)
+    if (status->code != RPC_OK)
         finish(op, 0, status->text);
     else
         await_session(op->s, r->session->session_id, INTENT_PRESIGN_S * 1000, op->trace, end);
@@ -80,26 +81,14 @@ static void create_session(struct presign *op)
     Mpc__Coordinator__V1__CreateSessionRequest q =
         MPC__COORDINATOR__V1__CREATE_SESSION_REQUEST__INIT;
     struct roster_members members;
-    struct rpc_request request = {.path = "mpc.coordinator.v1.SessionCoordinator/CreateSession",
-                                  .message = &q.base,
-                                  .response =
-                                      &mpc__coordinator__v1__create_session_response__descriptor,
-                                  .deadline_ms = COORDINATOR_MS,
-                                  .trace = op->trace,
-                                  .done = session_created,
-                                  .arg = op};
 
     trace_new(op->trace);
     intent_of_presign(&op->intent, op->s, &op->account, op->path, op->path_n);
     roster_members(&members, &op->account);
     signed_intent_ask(&q, &op->intent, "presign");
-    q.n_members = members.n;
-    q.members = members.list;
-    q.n_preferred = members.preferred_n;
-    q.preferred = members.preferred;
+    coordinator_seat(&q, &members);
     q.keygen_session_id = op->account.session_id;
-    q.trace_id = op->trace;
-    rpc_start(op->s->coordinator, &request);
+    coordinator_create(op->s, &q, op->trace, session_created, op);
 }
 
 void presign_after(struct account_service *s, const struct account *account, const uint32_t *path,

@@ -7,6 +7,7 @@
 #include "services/account/lookup.h"
 #include "services/account/request.h"
 #include "system/core/buffer.h"
+#include "system/rpc/message.h"
 
 #include "router.pb-c.h"
 
@@ -159,14 +160,7 @@ static void change_audited(void *arg, enum db_result result)
 /* |answer| is copied. */
 static void change_done(struct change *change, const ProtobufCMessage *answer)
 {
-    size_t len = protobuf_c_message_get_packed_size(answer);
-    uint8_t *b = mem_new(len + 1, 1);
-
-    protobuf_c_message_pack(answer, b);
-    change->answer = protobuf_c_message_unpack(answer->descriptor, NULL, len, b);
-    free(b);
-    if (!change->answer)
-        qrt_panic(__FILE__, __LINE__);
+    change->answer = message_copy(answer);
     db_submit(change->s->db, DB_DURABLE, store_audit, change_audited, &change->audit);
 }
 

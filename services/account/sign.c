@@ -7,8 +7,8 @@
 #include "services/account/sign.h"
 
 #include "quorate/derive.h"
-#include "quorate/signature.h"
 #include "services/account/await.h"
+#include "services/account/coordinator.h"
 #include "services/account/intents.h"
 #include "services/account/lookup.h"
 #include "services/account/presign.h"
@@ -17,12 +17,12 @@
 #include "system/core/buffer.h"
 #include "system/core/clock.h"
 #include "system/core/log.h"
+#include "system/rpc/message.h"
+#include "system/service/signature.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { TRIES_MAX = 3 };
 
 struct sign {
     struct account_service *s;
@@ -40,12 +40,13 @@ struct sign {
     /* what the coordinator knows the request by: the caller's key, or one of our own, so that
      * CreateSession may be called again when nobody knows what became of it */
     char request_key[2 * ID_TEXT_MAX + KEY_MAX];
-    unsigned tries;
     char session_id[ID_TEXT_MAX];
     char trace[TRACE_TEXT_MAX];
     uint64_t started_us;
-    /* how it ended */
+    /* how it ended, and what was signed: ours, not the coordinator's word for it */
     Mpc__Session__V1__Session *end;
+    struct signature_forms signature;
+    bool has_signature, is_forged;
     /* we saw it end, and so many presignatures were ready then */
     bool was_awaited;
     uint32_t presignatures;
@@ -78,7 +79,7 @@ static void reply_signature(struct sign *op)
     r.session_id = op->session_id;
     r.message_hash = op->message_hash;
     r.public_key = op->public_key;
-    r.signature = end->signature;
+    r.signature = op->has_signature ? &op->signature.message : NULL;
     r.parties = end->parties;
     r.n_parties = end->n_parties;
     r.status = end->status;
@@ -99,7 +100,7 @@ static void reply_session(struct sign *op, const Mpc__Coordinator__V1__CreateSes
     r.status = op->end->status;
     r.keygen_session_id = op->account.session_id;
     r.message_hash = op->message_hash;
-    r.signature = op->end->signature;
+    r.signature = op->has_signature ? &op->signature.message : NULL;
     r.join_tokens = list;
     for (size_t i = 0; made && i < made->n_join_tokens && i < QRT_PARTIES_MAX; i++) {
         mpc__account__v1__sign_session_response__join_tokens_entry__init(&tokens[i]);
@@ -121,11 +122,21 @@ static void reply(struct sign *op, const Mpc__Coordinator__V1__CreateSessionResp
     sign_free(op);
 }
 
+static struct rpc_status forged(const struct sign *op)
+{
+    log_event(LOG_ERROR, "the signature of a finished session does not verify",
+              LOG_S("account", op->account.account_id), LOG_S("session", op->session_id),
+              LOG_S("trace", op->trace));
+    return rpc_error(RPC_DATA_LOSS, "signature_invalid",
+                     "the signature of session %s does not verify under this account's key",
+                     op->session_id);
+}
+
 static void audited(void *arg, enum db_result result)
 {
     struct sign *op = ((struct store_audit *)arg)->owner;
     struct account_service *s = op->s;
-    struct rpc_status end = session_end(op->end);
+    struct rpc_status end = op->is_forged ? forged(op) : session_end(op->end);
 
     metric_add(end.code == RPC_OK ? s->signatures : s->signatures_failed, 1);
     metric_observe_us(s->sign_time, clock_steady_us() - op->started_us);
@@ -140,33 +151,38 @@ static void audited(void *arg, enum db_result result)
         reply(op, NULL);
 }
 
-static Mpc__Session__V1__Session *session_copy(const Mpc__Session__V1__Session *session)
+/* Who coordinates is not believed: the signature is by this key over this message, and its recovery
+ * id leads to this key. */
+static bool take_signature(struct sign *op)
 {
-    size_t len = mpc__session__v1__session__get_packed_size(session);
-    uint8_t *b = mem_new(len + 1, 1);
-    Mpc__Session__V1__Session *copy;
+    const struct qrt_ctx *ctx = op->s->ctx;
+    uint8_t b[SIGNATURE_BYTES];
+    struct qrt_pubkey signer;
+    struct qrt_sig sig;
 
-    mpc__session__v1__session__pack(session, b);
-    copy = mpc__session__v1__session__unpack(NULL, len, b);
-    free(b);
-    if (!copy)
-        qrt_panic(__FILE__, __LINE__);
-    return copy;
+    op->has_signature = signature_read(b, op->end->signature) &&
+                        qrt_sig_parse(&sig, ctx, b, sizeof b) == QRT_OK &&
+                        qrt_sig_verify(ctx, &sig, &op->hash, &op->key.pk) == QRT_OK &&
+                        qrt_sig_recover(&signer, ctx, &sig, &op->hash) == QRT_OK &&
+                        memcmp(signer.b, op->key.pk.b, sizeof signer.b) == 0 &&
+                        signature_forms(&op->signature, ctx, b, sizeof b);
+    return op->has_signature;
 }
 
 static void take_end(struct sign *op, const Mpc__Session__V1__Session *session)
 {
-    op->end = session_copy(session);
+    op->end = message_copy(&session->base);
     if (!await_is_final(session->status)) {
         fail(op, session_end(op->end));
         return;
     }
+    op->is_forged = strcmp(session->status, "completed") == 0 && !take_signature(op);
     op->audit = (struct store_audit){.owner = op,
                                      .caller = rpc_caller(op->call),
                                      .action = "sign",
                                      .account_id = op->account.account_id,
                                      .session_id = op->session_id,
-                                     .outcome = op->end->status,
+                                     .outcome = op->is_forged ? "forged" : op->end->status,
                                      .trace_id = op->trace};
     db_submit(op->s->db, DB_DURABLE, store_audit, audited, &op->audit);
 }
@@ -189,8 +205,6 @@ static void waited(void *arg, const Mpc__Coordinator__V1__GetSessionStatusRespon
     }
 }
 
-static void create_session(struct sign *op);
-
 static void session_created(void *arg, const struct rpc_status *status,
                             const ProtobufCMessage *response)
 {
@@ -198,21 +212,15 @@ static void session_created(void *arg, const struct rpc_status *status,
     const Mpc__Coordinator__V1__CreateSessionResponse *r = (const void *)response;
     const struct await_end end = {waited, op};
 
-    if (await_is_passing(status->code) && ++op->tries < TRIES_MAX) {
-        create_session(op);
-        return;
-    }
-    if (status->code != RPC_OK || !r->session) {
-        fail(op, status->code != RPC_OK ? *status
-                                        : rpc_error(RPC_INTERNAL, "internal",
-                                                    "the coordinator answered without session"));
+    if (status->code != RPC_OK) {
+        fail(op, *status);
         return;
     }
     snprintf(op->session_id, sizeof op->session_id, "%s", r->session->session_id);
     if (await_is_final(r->session->status)) {
         take_end(op, r->session);
     } else if (op->req.wait_s == 0) {
-        op->end = session_copy(r->session);
+        op->end = message_copy(&r->session->base);
         reply(op, r);
     } else {
         await_session(op->s, op->session_id, op->req.wait_s * 1000, op->trace, end);
@@ -246,29 +254,17 @@ static void create_session(struct sign *op)
     Mpc__Coordinator__V1__CreateSessionRequest q =
         MPC__COORDINATOR__V1__CREATE_SESSION_REQUEST__INIT;
     struct roster_members members;
-    struct rpc_request request = {.path = "mpc.coordinator.v1.SessionCoordinator/CreateSession",
-                                  .message = &q.base,
-                                  .response =
-                                      &mpc__coordinator__v1__create_session_response__descriptor,
-                                  .deadline_ms = COORDINATOR_MS,
-                                  .trace = op->trace,
-                                  .done = session_created,
-                                  .arg = op};
 
     roster_members(&members, &op->account);
     prefer(&members, &op->req);
     signed_intent_ask(&q, &op->intent, "sign");
-    q.n_members = members.n;
-    q.members = members.list;
-    q.n_preferred = members.preferred_n;
-    q.preferred = members.preferred;
+    coordinator_seat(&q, &members);
     q.public_key = op->public_key;
     q.message_hash = op->message_hash;
     q.keygen_session_id = op->account.session_id;
     q.idempotency_key = op->request_key;
-    q.trace_id = op->trace;
     q.want_tokens = op->is_session_form && op->req.parties_n > 0;
-    rpc_start(op->s->coordinator, &request);
+    coordinator_create(op->s, &q, op->trace, session_created, op);
 }
 
 static bool is_party(const struct account *account, const char *party_id)

@@ -2,7 +2,7 @@
 /* What three parties have and make, for the tests, on standard output. Without arguments: their
  * identities' secret keys, 64 bytes each, always the same. With a keygen intent in hexadecimal and
  * the number of an attempt: the certificate of the 2-of-3 key that they make by a real keygen at
- * that attempt. A program of its own, because the committee has names that the coordinator has as
+ * that attempt. A program of its own, because the committee has names that services have as
  * well. */
 #include "committee.h"
 #include "quorate/certificate.h"
