@@ -6,14 +6,15 @@
 #define PARTICIPANT_PRESIGS_H
 
 #include "participant/permit.h"
+#include "participant/presig_life.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-/* In all, whatever the places; and how long. A minute more than the coordinator gives them out. */
+/* In all, whatever the places; and how long. */
 enum { PRESIGS_MAX = 1024 };
-#define PRESIGS_LIFE_US (UINT64_C(3660) * 1000 * 1000)
+#define PRESIGS_LIFE_US (UINT64_C(1000000) * PRESIG_LIFE_S)
 
 struct presigs;
 

@@ -23,8 +23,8 @@ static int compare(const struct candidate *a, const struct candidate *b)
     uint64_t la = (uint64_t)a->load * (b->capacity ? b->capacity : 1);
     uint64_t lb = (uint64_t)b->load * (a->capacity ? a->capacity : 1);
 
-    if (a->is_suspect != b->is_suspect)
-        return a->is_suspect ? 1 : -1;
+    if (a->suspicion != b->suspicion)
+        return a->suspicion < b->suspicion ? -1 : 1;
     if (is_full(a) != is_full(b))
         return is_full(a) ? 1 : -1;
     if (la != lb)

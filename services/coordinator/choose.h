@@ -10,8 +10,8 @@
 struct candidate {
     /* may be asked at all: alive, not refusing, of a role that fits */
     bool is_able;
-    /* was silent in an earlier attempt, or unwanted otherwise: asked last */
-    bool is_suspect;
+    /* what speaks against it: 0 nothing; the more, the later it is asked */
+    unsigned suspicion;
     /* sessions it runs, and how many it can; full parties are asked after the others */
     uint32_t load, capacity;
     /* when it was chosen last, any counter: equal loads take turns */
@@ -23,7 +23,7 @@ struct candidate {
 /* True if |a| is to be asked before |b|, by all but their turn in the list. */
 bool choose_before(const struct candidate *a, const struct candidate *b);
 
-/* Choose |needed| of |n| <= 64 candidates: not suspect before suspect, then the least loaded, in a
+/* Choose |needed| of |n| <= 64 candidates: the least suspect, then the least loaded, in a
  * set without a bad pair. |out| gets positions, ascending. False: there is no such set. The search
  * is greedy from each candidate in turn: with few bad pairs, as they are, it finds one. */
 bool choose_quorum(uint8_t *out, const struct candidate *candidates, size_t n, size_t needed);

@@ -62,7 +62,7 @@ static void begin(struct coordinator *c, const struct store_load *load)
     c->tokens = access_tokens(host->access);
     c->sessions = map_new();
     c->pool = pool_new(c->ca_key, dispatch_lost, c);
-    c->presigs = presigs_new();
+    c->presig_book = presig_book_new();
     c->orders = orders_new(config_key(host->config, "OPERATOR_KEY", 32), load);
     measure_init(c);
     reload(c, load);
@@ -132,7 +132,7 @@ static void end(void *service)
     free_list(&c->open);
     free_list(&c->ended);
     pool_free(c->pool);
-    presigs_free(c->presigs);
+    presig_book_free(c->presig_book);
     orders_free(c->orders);
     uv_close((uv_handle_t *)&c->sweep, closed);
 }

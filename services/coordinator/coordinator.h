@@ -13,7 +13,7 @@
 #include "quorate/context.h"
 #include "quorate/intent.h"
 #include "services/coordinator/pool.h"
-#include "services/coordinator/presigs.h"
+#include "services/coordinator/presig_book.h"
 #include "services/coordinator/session.h"
 #include "services/coordinator/store.h"
 #include "system/core/map.h"
@@ -94,7 +94,7 @@ struct coordinator {
     struct publisher *publisher;
     struct orders *orders;
     struct pool *pool;
-    struct presigs *presigs;
+    struct presig_book *presig_book;
     uint8_t ca_key[32];
 
     struct map *sessions;
@@ -109,7 +109,7 @@ struct coordinator {
     int64_t attempt_ms[CLASSES];
     int64_t keep_ms;
     uv_timer_t sweep;
-    int64_t swept_ms, presigs_expired_ms;
+    int64_t swept_ms, presig_stock_expired_ms;
     bool is_sweeping, is_stopping;
     /* long polls and streams; a length of time bounds each */
     size_t watchers_n;

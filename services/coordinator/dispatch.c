@@ -2,7 +2,7 @@
 /* The queue and the attempts. */
 #include "services/coordinator/dispatch.h"
 
-#include "services/coordinator/presign.h"
+#include "services/coordinator/presig_stock.h"
 #include "services/coordinator/quorum.h"
 #include "services/coordinator/record.h"
 #include "services/coordinator/view.h"
@@ -12,6 +12,9 @@
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
+
+/* presigning begins while fewer than this part of the signatures that may run do */
+enum { QUIET_PART = 4 };
 
 size_t dispatch_waiting(const struct coordinator *c)
 {
@@ -28,6 +31,13 @@ static void count(struct coordinator *c)
     }
     metric_set(c->running_now, (int64_t)running);
     metric_set(c->waiting_now, (int64_t)waiting);
+}
+
+/* Presigning is for idle times: no signature waits, and few run. */
+static bool presign_is_time(const struct coordinator *c)
+{
+    return c->queue[CLASS_SIGN].n == 0 &&
+           QUIET_PART * c->running[CLASS_SIGN] < c->running_max[CLASS_SIGN];
 }
 
 static bool has_place(const struct coordinator *c, const struct record *r)
@@ -135,7 +145,7 @@ static void attempt_begin(struct flow *flow, uint8_t seats[QRT_PARTIES_MAX], boo
     int64_t now = clock_unix_ms(), deadline;
     struct session_out out;
 
-    presign_use(c, r, seats);
+    presig_stock_take(c, r, seats);
     for (size_t i = 0; i < r->state.needed; i++)
         take_member(r, seats[i], pool_find(c->pool, record_party(r, seats[i])));
     deadline =

@@ -51,6 +51,17 @@ bool quorum_may_ask(const struct coordinator *c, const struct record *r, uint8_t
            is_wanted(c, r, seat);
 }
 
+/* What its earlier attempts say of a seat, then what presence says: a router that has just started
+ * has not heard of the party yet. */
+static unsigned suspicion(const struct record *r, uint8_t seat, const struct pool_party *party)
+{
+    if (r->state.seats[seat] & SEAT_SUSPECT)
+        return 3;
+    if (r->state.seats[seat] & SEAT_DOUBTED)
+        return 2;
+    return party->doubt_until_ms ? 1 : 0;
+}
+
 bool quorum_choose(uint8_t seats[QRT_PARTIES_MAX], const struct coordinator *c,
                    const struct record *r)
 {
@@ -62,7 +73,7 @@ bool quorum_choose(uint8_t seats[QRT_PARTIES_MAX], const struct coordinator *c,
         if (!quorum_may_ask(c, r, i))
             continue;
         candidates[i] = (struct candidate){.is_able = true,
-                                           .is_suspect = r->state.seats[i] & SEAT_SUSPECT,
+                                           .suspicion = suspicion(r, i, party),
                                            .load = pool_load(party),
                                            .capacity = party->capacity,
                                            .turn = party->turn,

@@ -4,7 +4,7 @@
 #include "services/coordinator/reads.h"
 
 #include "services/coordinator/flow.h"
-#include "services/coordinator/presign.h"
+#include "services/coordinator/presig_stock.h"
 #include "services/coordinator/record.h"
 #include "services/coordinator/store_read.h"
 #include "services/coordinator/view.h"
@@ -66,7 +66,7 @@ static void reply_status(const struct coordinator *c, struct rpc_call *call,
         m.delegate_share = (ProtobufCBinaryData){get->delegate_share.len, get->delegate_share.b};
     }
     if (r)
-        m.presignatures = (uint32_t)presign_ready(c, r);
+        m.presignatures = (uint32_t)presig_stock_ready(c, r);
     if (request) {
         m.members = request->members;
         m.n_members = request->n_members;

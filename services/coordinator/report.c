@@ -6,7 +6,7 @@
 
 #include "services/coordinator/dispatch.h"
 #include "services/coordinator/party_calls.h"
-#include "services/coordinator/presign.h"
+#include "services/coordinator/presig_stock.h"
 #include "services/coordinator/record.h"
 #include "services/coordinator/store_read.h"
 #include "services/coordinator/verify.h"
@@ -207,7 +207,7 @@ static void take_presignature(struct report *report)
     }
     take_made(report, id->data, NULL);
     if (report->out.ended)
-        presign_made(report->c, report->r);
+        presig_stock_put(report->c, report->r);
 }
 
 static void take(struct report *report)

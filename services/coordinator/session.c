@@ -249,9 +249,10 @@ bool session_failed(struct session *s, struct session_out *out,
     if (session_is_final(s) || failure->seat >= s->seats_n ||
         !(s->seats[failure->seat] & SEAT_EVER) || failure->attempt >= s->attempts_n)
         return false;
-    /* advice counts also if it comes late */
+    /* advice counts also if it comes late; who speaks is there */
+    s->seats[failure->seat] &= (uint8_t)~SEAT_DOUBTED;
     for (uint8_t i = 0; i < s->seats_n; i++)
-        if (failure->waited >> i & 1)
+        if (i != failure->seat && (failure->waited >> i & 1))
             s->seats[i] |= SEAT_SUSPECT;
     session_recall(s, failure->seat, failure->culprit, failure->retry);
     if (!s->is_open || failure->attempt != present(s) || !is_in(s, failure->seat))
@@ -268,14 +269,28 @@ bool session_lost(struct session *s, struct session_out *out, uint8_t seat)
     return stop_attempt(s, out);
 }
 
-/* Who has not even joined was silent; if all have, nobody knows who: all are asked last. */
+static bool all_joined(const struct session *s)
+{
+    return s->joined_n == s->needed;
+}
+
+/* Nobody has reported. Who has not even joined was silent; if all have, whoever has not completed
+ * may have been. */
 static void suspect(struct session *s)
 {
-    bool all = s->joined_n == s->needed;
-
-    for (uint8_t i = 0; i < s->seats_n; i++)
-        if (is_in(s, i) && !(s->seats[i] & SEAT_DONE) && (all || !(s->seats[i] & SEAT_JOINED)))
+    for (uint8_t i = 0; i < s->seats_n; i++) {
+        if (!is_in(s, i) || (s->seats[i] & SEAT_DONE))
+            continue;
+        if (!(s->seats[i] & SEAT_JOINED))
             s->seats[i] |= SEAT_SUSPECT;
+        else if (all_joined(s))
+            s->seats[i] |= SEAT_DOUBTED;
+    }
+}
+
+static int64_t attempt_ends_ms(const struct session *s)
+{
+    return s->attempt_deadline_ms + (all_joined(s) ? SESSION_REPORT_MS : 0);
 }
 
 bool session_timer(struct session *s, struct session_out *out, int64_t now_ms)
@@ -285,7 +300,7 @@ bool session_timer(struct session *s, struct session_out *out, int64_t now_ms)
         return false;
     if (now_ms >= s->deadline_ms)
         return end(s, out, SESSION_EXPIRED, EVENT_EXPIRED);
-    if (!s->is_open || now_ms < s->attempt_deadline_ms)
+    if (!s->is_open || now_ms < attempt_ends_ms(s))
         return false;
     suspect(s);
     return stop_attempt(s, out);
@@ -305,8 +320,7 @@ bool session_cancel(struct session *s, struct session_out *out)
 
 int64_t session_next_ms(const struct session *s)
 {
-    return s->is_open && s->attempt_deadline_ms < s->deadline_ms ? s->attempt_deadline_ms
-                                                                 : s->deadline_ms;
+    return s->is_open && attempt_ends_ms(s) < s->deadline_ms ? attempt_ends_ms(s) : s->deadline_ms;
 }
 
 static void replay_joined(struct session *s, uint8_t seat)

@@ -81,8 +81,16 @@ enum seat_bits {
     SEAT_EVER = 16,
     /* said no: will not be asked again */
     SEAT_REFUSED = 32,
-    /* silent or at fault in an earlier attempt: asked last */
-    SEAT_SUSPECT = 64
+    /* named: gone, did not join, or a party that reported had waited for it in vain. Asked last */
+    SEAT_SUSPECT = 64,
+    /* of an attempt that nobody could explain. Asked before those that were named */
+    SEAT_DOUBTED = 128
+};
+
+enum {
+    /* How long the reports of an attempt's end may be on their way. The parties know whom they
+     * waited for; the coordinator, once all have joined, does not. */
+    SESSION_REPORT_MS = 500
 };
 
 struct session {
@@ -157,7 +165,8 @@ bool session_failed(struct session *s, struct session_out *out,
                     const struct session_failure *failure);
 /* The party went away, or came back as another process. */
 bool session_lost(struct session *s, struct session_out *out, uint8_t seat);
-/* Whatever is due at |now_ms|. */
+/* Whatever is due at |now_ms|. An attempt that a party did not join is over at its deadline; one
+ * that all have joined gets SESSION_REPORT_MS more, in which a report says who was silent. */
 bool session_timer(struct session *s, struct session_out *out, int64_t now_ms);
 /* No way on: failed. Cancelled by a caller. */
 bool session_fail(struct session *s, struct session_out *out);

@@ -4,7 +4,7 @@
 #include "services/coordinator/sweep.h"
 
 #include "services/coordinator/dispatch.h"
-#include "services/coordinator/presign.h"
+#include "services/coordinator/presig_stock.h"
 #include "services/coordinator/record.h"
 #include "services/coordinator/watch.h"
 #include "system/core/buffer.h"
@@ -115,7 +115,7 @@ static void tick(uv_timer_t *timer)
     look_at_all(c, now);
     watch_expire(c, now);
     record_expire(c, now);
-    presign_expire(c, now);
+    presig_stock_expire(c, now);
     if (!c->is_sweeping && now - c->swept_ms >= DELETE_EVERY_MS)
         delete_old(c, now);
     if (c->open.n == 0 && uv_timer_get_repeat(timer) != IDLE_MS)

@@ -58,7 +58,7 @@ static void test_suspects_and_full_ones_come_last(void **state)
     uint8_t out[3];
 
     (void)state;
-    c[0].is_suspect = true;
+    c[0].suspicion = 1;
     assert_true(choose_quorum(out, c, 3, 2));
     assert_int_equal(out[0], 1);
     assert_int_equal(out[1], 2);

@@ -2,7 +2,7 @@
 /* Presignings and the signatures that use what they made, at the running coordinator. */
 #include "scene.h"
 
-#include "services/coordinator/presign.h"
+#include "services/coordinator/presig_stock.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

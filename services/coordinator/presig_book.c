@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* An array, oldest first. It is walked once for a signature; at its bound that is some
  * microseconds. */
-#include "services/coordinator/presigs.h"
+#include "services/coordinator/presig_book.h"
 
 #include "system/core/buffer.h"
 
@@ -16,9 +16,9 @@ struct entry {
     int64_t made_ms;
 };
 
-struct presigs {
+struct presig_book {
     size_t n;
-    struct entry entries[PRESIGS_MAX];
+    struct entry entries[PRESIG_BOOK_MAX];
 };
 
 static void hash_number(crypto_hash_sha256_state *state, uint32_t v)
@@ -28,7 +28,7 @@ static void hash_number(crypto_hash_sha256_state *state, uint32_t v)
     crypto_hash_sha256_update(state, b, sizeof b);
 }
 
-void presigs_key(uint8_t key[32], const struct qrt_intent *intent)
+void presig_book_key(uint8_t key[32], const struct qrt_intent *intent)
 {
     crypto_hash_sha256_state state;
 
@@ -60,66 +60,65 @@ static void place_of(uint8_t place[32], const struct presig *presig)
     crypto_hash_sha256_final(&state, place);
 }
 
-struct presigs *presigs_new(void)
+struct presig_book *presig_book_new(void)
 {
-    return mem_new(1, sizeof(struct presigs));
+    return mem_new(1, sizeof(struct presig_book));
 }
 
-void presigs_free(struct presigs *presigs)
+void presig_book_free(struct presig_book *book)
 {
-    if (!presigs)
+    if (!book)
         return;
-    for (size_t i = 0; i < presigs->n; i++)
-        free(presigs->entries[i].presig.signers);
-    free(presigs);
+    for (size_t i = 0; i < book->n; i++)
+        free(book->entries[i].presig.signers);
+    free(book);
 }
 
-static void unlink_at(struct presigs *presigs, size_t at)
+static void unlink_at(struct presig_book *book, size_t at)
 {
-    presigs->n--;
-    memmove(&presigs->entries[at], &presigs->entries[at + 1],
-            (presigs->n - at) * sizeof presigs->entries[0]);
+    book->n--;
+    memmove(&book->entries[at], &book->entries[at + 1], (book->n - at) * sizeof book->entries[0]);
 }
 
-static void forget(struct presigs *presigs, size_t at)
+static void forget(struct presig_book *book, size_t at)
 {
-    free(presigs->entries[at].presig.signers);
-    unlink_at(presigs, at);
+    free(book->entries[at].presig.signers);
+    unlink_at(book, at);
 }
 
 /* One more of |place| has to fit. */
-static void make_room(struct presigs *presigs, const uint8_t place[32])
+static void make_room(struct presig_book *book, const uint8_t place[32])
 {
     size_t n = 0, oldest = 0;
 
-    for (size_t i = presigs->n; i-- > 0;) {
-        if (memcmp(presigs->entries[i].place, place, 32) != 0)
+    for (size_t i = book->n; i-- > 0;) {
+        if (memcmp(book->entries[i].place, place, 32) != 0)
             continue;
         n++;
         oldest = i;
     }
-    if (n >= PRESIGS_PLACE_MAX)
-        forget(presigs, oldest);
-    else if (presigs->n >= PRESIGS_MAX)
-        forget(presigs, 0);
+    if (n >= PRESIG_BOOK_PLACE_MAX)
+        forget(book, oldest);
+    else if (book->n >= PRESIG_BOOK_MAX)
+        forget(book, 0);
 }
 
-bool presigs_put(struct presigs *presigs, const struct presig *presig, int64_t now_ms)
+bool presig_book_put(struct presig_book *book, const struct presig *presig, int64_t now_ms)
 {
     struct entry entry = {.presig = *presig, .made_ms = now_ms};
 
-    for (size_t i = 0; i < presigs->n; i++)
-        if (memcmp(presigs->entries[i].presig.id, presig->id, sizeof presig->id) == 0)
+    for (size_t i = 0; i < book->n; i++)
+        if (memcmp(book->entries[i].presig.id, presig->id, sizeof presig->id) == 0)
             return false;
     place_of(entry.place, presig);
-    make_room(presigs, entry.place);
+    make_room(book, entry.place);
     entry.presig.signers = mem_copy(presig->signers, presig->signers_n * sizeof presig->signers[0]);
-    presigs->entries[presigs->n++] = entry;
+    book->entries[book->n++] = entry;
     return true;
 }
 
 /* The worst of its signers. */
-static enum presig_state state_of(const struct presig *presig, presigs_look *look, void *arg)
+static enum presig_state state_of(const struct presig *presig, presig_look *look, void *arg)
 {
     enum presig_state worst = PRESIG_FITS;
 
@@ -132,44 +131,44 @@ static enum presig_state state_of(const struct presig *presig, presigs_look *loo
     return worst;
 }
 
-bool presigs_take(struct presigs *presigs, struct presig *out, const uint8_t key[32],
-                  presigs_look *look, void *arg)
+bool presig_book_take(struct presig_book *book, struct presig *out, const uint8_t key[32],
+                      presig_look *look, void *arg)
 {
-    for (size_t i = presigs->n; i-- > 0;) {
+    for (size_t i = book->n; i-- > 0;) {
         enum presig_state state;
 
-        if (memcmp(presigs->entries[i].presig.key, key, 32) != 0)
+        if (memcmp(book->entries[i].presig.key, key, 32) != 0)
             continue;
-        state = state_of(&presigs->entries[i].presig, look, arg);
+        state = state_of(&book->entries[i].presig, look, arg);
         if (state == PRESIG_FITS) {
-            *out = presigs->entries[i].presig;
-            unlink_at(presigs, i);
+            *out = book->entries[i].presig;
+            unlink_at(book, i);
             return true;
         }
         if (state == PRESIG_GONE)
-            forget(presigs, i);
+            forget(book, i);
     }
     return false;
 }
 
-void presigs_expire(struct presigs *presigs, presigs_look *look, void *arg, int64_t now_ms)
+void presig_book_expire(struct presig_book *book, presig_look *look, void *arg, int64_t now_ms)
 {
-    for (size_t i = presigs->n; i-- > 0;) {
-        const struct entry *entry = &presigs->entries[i];
+    for (size_t i = book->n; i-- > 0;) {
+        const struct entry *entry = &book->entries[i];
 
-        if (now_ms - entry->made_ms >= PRESIGS_LIFE_MS ||
+        if (now_ms - entry->made_ms >= PRESIG_BOOK_LIFE_MS ||
             state_of(&entry->presig, look, arg) == PRESIG_GONE)
-            forget(presigs, i);
+            forget(book, i);
     }
 }
 
-size_t presigs_count(const struct presigs *presigs, const uint8_t *key)
+size_t presig_book_count(const struct presig_book *book, const uint8_t *key)
 {
     size_t n = 0;
 
     if (!key)
-        return presigs->n;
-    for (size_t i = 0; i < presigs->n; i++)
-        n += memcmp(presigs->entries[i].presig.key, key, 32) == 0;
+        return book->n;
+    for (size_t i = 0; i < book->n; i++)
+        n += memcmp(book->entries[i].presig.key, key, 32) == 0;
     return n;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The book of presignatures: each is given once, to whom it fits, while its signers live. */
-#include "services/coordinator/presigs.h"
+#include "services/coordinator/presig_book.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -19,20 +19,20 @@ struct world {
 };
 
 static struct world world;
-static struct presigs *book;
+static struct presig_book *book;
 
 static int reset(void **state)
 {
     (void)state;
     world = (struct world){0};
-    book = presigs_new();
+    book = presig_book_new();
     return 0;
 }
 
 static int end(void **state)
 {
     (void)state;
-    presigs_free(book);
+    presig_book_free(book);
     return 0;
 }
 
@@ -58,7 +58,7 @@ static bool put(unsigned id, uint8_t key, size_t a, size_t b, int64_t now_ms)
 
     presig.id[0] = (uint8_t)(id >> 8);
     presig.id[1] = (uint8_t)id;
-    return presigs_put(book, &presig, now_ms);
+    return presig_book_put(book, &presig, now_ms);
 }
 
 /* The number taken, -1 for none. */
@@ -67,7 +67,7 @@ static int take(uint8_t key)
     const uint8_t wanted[32] = {key};
     struct presig out;
 
-    if (!presigs_take(book, &out, wanted, look, &world))
+    if (!presig_book_take(book, &out, wanted, look, &world))
         return -1;
     assert_memory_equal(out.key, wanted, 32);
     assert_int_equal(out.signers_n, 2);
@@ -79,7 +79,7 @@ static size_t count(uint8_t key)
 {
     const uint8_t wanted[32] = {key};
 
-    return presigs_count(book, wanted);
+    return presig_book_count(book, wanted);
 }
 
 static void test_each_is_given_once_the_newest_first(void **state)
@@ -90,13 +90,13 @@ static void test_each_is_given_once_the_newest_first(void **state)
     assert_false(put(2, 1, 0, 2, 0));
     assert_true(put(3, 2, 0, 1, 0));
     assert_int_equal(count(1), 2);
-    assert_int_equal(presigs_count(book, NULL), 3);
+    assert_int_equal(presig_book_count(book, NULL), 3);
     assert_int_equal(take(1), 2);
     assert_int_equal(take(1), 1);
     assert_int_equal(take(1), -1);
     assert_int_equal(take(9), -1);
     assert_int_equal(take(2), 3);
-    assert_int_equal(presigs_count(book, NULL), 0);
+    assert_int_equal(presig_book_count(book, NULL), 0);
 }
 
 static void test_who_is_away_is_waited_for(void **state)
@@ -119,7 +119,7 @@ static void test_another_life_of_a_signer_is_the_end(void **state)
     world.lives[0]++;
     assert_int_equal(take(1), 2);
     assert_int_equal(take(1), -1);
-    assert_int_equal(presigs_count(book, NULL), 0);
+    assert_int_equal(presig_book_count(book, NULL), 0);
     world.lives[0]--;
     assert_int_equal(take(1), -1);
 }
@@ -131,10 +131,10 @@ static void test_what_lost_a_signer_expires(void **state)
     put(2, 1, 1, 2, 0);
     put(3, 1, 0, 2, 0);
     world.states[1] = PRESIG_AWAY;
-    presigs_expire(book, look, &world, 0);
+    presig_book_expire(book, look, &world, 0);
     assert_int_equal(count(1), 3);
     world.states[1] = PRESIG_GONE;
-    presigs_expire(book, look, &world, 0);
+    presig_book_expire(book, look, &world, 0);
     assert_int_equal(count(1), 1);
     assert_int_equal(take(1), 3);
 }
@@ -144,9 +144,9 @@ static void test_an_hour_is_enough(void **state)
     (void)state;
     put(1, 1, 0, 1, 1000);
     put(2, 1, 0, 1, 2000);
-    presigs_expire(book, look, &world, 999 + PRESIGS_LIFE_MS);
+    presig_book_expire(book, look, &world, 999 + PRESIG_BOOK_LIFE_MS);
     assert_int_equal(count(1), 2);
-    presigs_expire(book, look, &world, 1000 + PRESIGS_LIFE_MS);
+    presig_book_expire(book, look, &world, 1000 + PRESIG_BOOK_LIFE_MS);
     assert_int_equal(count(1), 1);
     assert_int_equal(take(1), 2);
 }
@@ -157,14 +157,14 @@ static void test_each_place_is_bounded_and_the_oldest_goes(void **state)
 
     (void)state;
     put(9999, 1, 1, 2, 0);
-    for (; id < PRESIGS_PLACE_MAX + 2; id++)
+    for (; id < PRESIG_BOOK_PLACE_MAX + 2; id++)
         assert_true(put(id, 1, 0, 1, 0));
-    assert_int_equal(count(1), PRESIGS_PLACE_MAX + 1);
+    assert_int_equal(count(1), PRESIG_BOOK_PLACE_MAX + 1);
     world.lives[1]++; /* another life is another place */
     assert_true(put(id, 1, 0, 1, 0));
-    assert_int_equal(count(1), PRESIGS_PLACE_MAX + 2);
+    assert_int_equal(count(1), PRESIG_BOOK_PLACE_MAX + 2);
     world.lives[1]--;
-    for (unsigned i = PRESIGS_PLACE_MAX + 2; i-- > 2;)
+    for (unsigned i = PRESIG_BOOK_PLACE_MAX + 2; i-- > 2;)
         assert_int_equal(take(1), i);
     assert_int_equal(take(1), 9999);
     assert_int_equal(take(1), -1);
@@ -173,11 +173,11 @@ static void test_each_place_is_bounded_and_the_oldest_goes(void **state)
 static void test_the_book_is_bounded(void **state)
 {
     (void)state;
-    for (unsigned id = 0; id < PRESIGS_MAX + 1; id++)
+    for (unsigned id = 0; id < PRESIG_BOOK_MAX + 1; id++)
         assert_true(put(id, (uint8_t)(id % 64), 0, 1, 0));
-    assert_int_equal(presigs_count(book, NULL), PRESIGS_MAX);
-    assert_int_equal(count(0), PRESIGS_MAX / 64); /* number 0 went for the last one */
-    assert_int_equal(take(0), PRESIGS_MAX);
+    assert_int_equal(presig_book_count(book, NULL), PRESIG_BOOK_MAX);
+    assert_int_equal(count(0), PRESIG_BOOK_MAX / 64); /* number 0 went for the last one */
+    assert_int_equal(take(0), PRESIG_BOOK_MAX);
 }
 
 static void test_a_key_is_all_that_a_presignature_is_bound_to(void **state)
@@ -192,7 +192,7 @@ static void test_a_key_is_all_that_a_presignature_is_bound_to(void **state)
     uint8_t key[32], other[32];
 
     (void)state;
-    presigs_key(key, &base);
+    presig_book_key(key, &base);
     for (size_t i = 0; i < 6; i++)
         others[i] = base;
     others[0].account[15] = 1;
@@ -202,13 +202,13 @@ static void test_a_key_is_all_that_a_presignature_is_bound_to(void **state)
     others[4].path[1] = 61;
     others[5].path_n = 1;
     for (size_t i = 0; i < 6; i++) {
-        presigs_key(other, &others[i]);
+        presig_book_key(other, &others[i]);
         assert_memory_not_equal(other, key, 32);
     }
     same.request[0] = same.nonce[0] = 1;
     same.operation = QRT_OP_PRESIGN;
     same.path[2] = 7; /* beyond path_n */
-    presigs_key(other, &same);
+    presig_book_key(other, &same);
     assert_memory_equal(other, key, 32);
 }
 

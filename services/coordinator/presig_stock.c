@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Between the book, the pool of parties and sessions. */
-#include "services/coordinator/presign.h"
+#include "services/coordinator/presig_stock.h"
 
 #include "services/coordinator/quorum.h"
 #include "services/coordinator/record.h"
@@ -14,9 +14,7 @@
 enum {
     /* a party that was away for so long will have been started anew */
     GONE_MS = 60000,
-    EXPIRE_EVERY_MS = 5000,
-    /* presigning begins while fewer than this part of the signatures that may run do */
-    QUIET_PART = 4
+    EXPIRE_EVERY_MS = 5000
 };
 
 struct seeker {
@@ -32,7 +30,7 @@ static int64_t steady_ms(void)
 
 static void count(const struct coordinator *c)
 {
-    metric_set(c->presigs_ready, (int64_t)presigs_count(c->presigs, NULL));
+    metric_set(c->presigs_ready, (int64_t)presig_book_count(c->presig_book, NULL));
 }
 
 static enum presig_state look(const struct presig_signer *signer, void *arg)
@@ -51,14 +49,14 @@ static enum presig_state look(const struct presig_signer *signer, void *arg)
                : PRESIG_AWAY;
 }
 
-void presign_made(struct coordinator *c, const struct record *r)
+void presig_stock_put(struct coordinator *c, const struct record *r)
 {
     struct presig_signer signers[QRT_PARTIES_MAX];
     struct presig presig = {.signers = signers};
     struct seeker seeker = {c, NULL};
     bool all_there = true;
 
-    presigs_key(presig.key, &r->intent);
+    presig_book_key(presig.key, &r->intent);
     memcpy(presig.id, r->state.result, sizeof presig.id);
     for (uint8_t i = 0; i < r->state.seats_n; i++) {
         struct presig_signer *signer = &signers[presig.signers_n];
@@ -70,7 +68,7 @@ void presign_made(struct coordinator *c, const struct record *r)
         all_there = all_there && look(signer, &seeker) != PRESIG_GONE;
         presig.signers_n++;
     }
-    if (all_there && presigs_put(c->presigs, &presig, steady_ms()))
+    if (all_there && presig_book_put(c->presig_book, &presig, steady_ms()))
         metric_add(c->presigs_made, 1);
     count(c);
 }
@@ -94,7 +92,7 @@ static bool may_use(const struct record *r)
     return r->state.type == SESSION_SIGN && r->state.attempts_n == 0 && r->state.attempts_max > 1;
 }
 
-void presign_use(struct coordinator *c, struct record *r, uint8_t seats[QRT_PARTIES_MAX])
+void presig_stock_take(struct coordinator *c, struct record *r, uint8_t seats[QRT_PARTIES_MAX])
 {
     struct seeker seeker = {c, r};
     struct presig presig;
@@ -103,8 +101,8 @@ void presign_use(struct coordinator *c, struct record *r, uint8_t seats[QRT_PART
     r->has_presignature = false;
     if (!may_use(r))
         return;
-    presigs_key(key, &r->intent);
-    if (!presigs_take(c->presigs, &presig, key, look, &seeker))
+    presig_book_key(key, &r->intent);
+    if (!presig_book_take(c->presig_book, &presig, key, look, &seeker))
         return;
     count(c);
     if (presig.signers_n == r->state.needed) {
@@ -116,29 +114,23 @@ void presign_use(struct coordinator *c, struct record *r, uint8_t seats[QRT_PART
     free(presig.signers);
 }
 
-size_t presign_ready(const struct coordinator *c, const struct record *r)
+size_t presig_stock_ready(const struct coordinator *c, const struct record *r)
 {
     uint8_t key[32];
 
     if (session_type_is_keygen(r->state.type))
         return 0;
-    presigs_key(key, &r->intent);
-    return presigs_count(c->presigs, key);
+    presig_book_key(key, &r->intent);
+    return presig_book_count(c->presig_book, key);
 }
 
-bool presign_is_time(const struct coordinator *c)
-{
-    return c->queue[CLASS_SIGN].n == 0 &&
-           QUIET_PART * c->running[CLASS_SIGN] < c->running_max[CLASS_SIGN];
-}
-
-void presign_expire(struct coordinator *c, int64_t now_ms)
+void presig_stock_expire(struct coordinator *c, int64_t now_ms)
 {
     struct seeker seeker = {c, NULL};
 
-    if (now_ms - c->presigs_expired_ms < EXPIRE_EVERY_MS)
+    if (now_ms - c->presig_stock_expired_ms < EXPIRE_EVERY_MS)
         return;
-    c->presigs_expired_ms = now_ms;
-    presigs_expire(c->presigs, look, &seeker, steady_ms());
+    c->presig_stock_expired_ms = now_ms;
+    presig_book_expire(c->presig_book, look, &seeker, steady_ms());
     count(c);
 }

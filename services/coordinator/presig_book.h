@@ -9,9 +9,10 @@
  *
  * It decides nothing about secrets. A keeper gives up a presignature once, whatever this book says.
  * Pure: time and the signers' present state are told to it. */
-#ifndef COORDINATOR_PRESIGS_H
-#define COORDINATOR_PRESIGS_H
+#ifndef COORDINATOR_PRESIG_BOOK_H
+#define COORDINATOR_PRESIG_BOOK_H
 
+#include "participant/presig_life.h"
 #include "quorate/intent.h"
 
 #include <stdbool.h>
@@ -19,20 +20,20 @@
 #include <stdint.h>
 
 enum {
-    PRESIGS_PLACE_MAX = 32,
-    PRESIGS_MAX = 1024,
-    PRESIGS_LIFE_MS = 3600 * 1000,
-    PRESIGS_PARTY_MAX = 65
+    PRESIG_BOOK_PLACE_MAX = 32,
+    PRESIG_BOOK_MAX = 1024,
+    PRESIG_BOOK_LIFE_MS = PRESIG_OFFER_S * 1000,
+    PRESIG_BOOK_PARTY_MAX = 65
 };
 
 /* Who made it, and with which boot id. */
 struct presig_signer {
-    char party_id[PRESIGS_PARTY_MAX];
+    char party_id[PRESIG_BOOK_PARTY_MAX];
     uint8_t boot_id[16];
 };
 
 struct presig {
-    /* presigs_key */
+    /* presig_book_key */
     uint8_t key[32];
     uint8_t id[32];
     size_t signers_n;
@@ -48,23 +49,23 @@ enum presig_state {
     /* another process, or none for a long time */
     PRESIG_GONE
 };
-typedef enum presig_state presigs_look(const struct presig_signer *signer, void *arg);
+typedef enum presig_state presig_look(const struct presig_signer *signer, void *arg);
 
 /* What a presignature is good for: the account, key, threshold and path of an intent. */
-void presigs_key(uint8_t key[32], const struct qrt_intent *intent);
+void presig_book_key(uint8_t key[32], const struct qrt_intent *intent);
 
-struct presigs *presigs_new(void);
-void presigs_free(struct presigs *presigs);
+struct presig_book *presig_book_new(void);
+void presig_book_free(struct presig_book *book);
 
 /* Copies. False: it is in the book. Times are of any clock that only goes forward. */
-bool presigs_put(struct presigs *presigs, const struct presig *presig, int64_t now_ms);
+bool presig_book_put(struct presig_book *book, const struct presig *presig, int64_t now_ms);
 /* The newest for |key| whose signers all fit, out of the book; its signers are the caller's to
  * free. False: there is none. */
-bool presigs_take(struct presigs *presigs, struct presig *out, const uint8_t key[32],
-                  presigs_look *look, void *arg);
+bool presig_book_take(struct presig_book *book, struct presig *out, const uint8_t key[32],
+                      presig_look *look, void *arg);
 /* Forget what is too old and what has lost a signer. */
-void presigs_expire(struct presigs *presigs, presigs_look *look, void *arg, int64_t now_ms);
+void presig_book_expire(struct presig_book *book, presig_look *look, void *arg, int64_t now_ms);
 /* |key| NULL: in all. */
-size_t presigs_count(const struct presigs *presigs, const uint8_t *key);
+size_t presig_book_count(const struct presig_book *book, const uint8_t *key);
 
 #endif
