@@ -20,38 +20,70 @@
 /* A key shorter than this may be another party's by chance. */
 enum { JOIN_KEY_MIN = 16, SHARE_MAX = 4 << 20 };
 
-static struct rpc_status check_token(const struct coordinator *c, enum token_kind kind,
-                                     struct token *out, const char *text, const char *session_id,
-                                     const char *party_id)
+/* What a token has to be for. */
+struct wanted {
+    enum token_kind kind;
+    const char *session_id, *party_id;
+};
+
+static struct rpc_status read_token(const struct coordinator *c, struct token *out,
+                                    const char *text, const struct wanted *wanted)
 {
     struct rpc_status status;
 
     if (!text[0])
         return rpc_error(RPC_UNAUTHENTICATED, "unauthorized", "unauthorized");
-    status = token_read(out, c->tokens, kind, text);
+    status = token_read(out, c->tokens, wanted->kind, text);
     if (status.code != RPC_OK)
         return status;
-    if (strcmp(out->session_id, session_id) != 0)
+    if (strcmp(out->session_id, wanted->session_id) != 0)
         return rpc_error(RPC_DENIED, "wrong_session", "the token is for another session");
-    if (party_id[0] && strcmp(out->subject, party_id) != 0)
+    if (wanted->party_id[0] && strcmp(out->subject, wanted->party_id) != 0)
         return rpc_error(RPC_DENIED, "wrong_party", "the token is for another party");
     return rpc_ok();
 }
 
-struct rpc_status party_token_check(const struct coordinator *c, const char *token,
-                                    const char *session_id, const char *party_id)
+static struct rpc_status check_token(const struct coordinator *c, struct rpc_call *call,
+                                     struct token *out, const char *text,
+                                     const struct wanted *wanted)
 {
+    struct rpc_status status = read_token(c, out, text, wanted);
+
+    return status.code == RPC_OK
+               ? status
+               : access_refused(c->host->access, call, ACCESS_PROOF_TOKEN, status);
+}
+
+struct rpc_status party_token_check(const struct coordinator *c, struct rpc_call *call,
+                                    const char *token, const char *session_id, const char *party_id)
+{
+    const struct wanted wanted = {TOKEN_SESSION, session_id, party_id};
     struct token read;
 
     if (!party_id[0])
         return rpc_error(RPC_INVALID, "invalid_field", "party_id is missing");
-    return check_token(c, TOKEN_SESSION, &read, token, session_id, party_id);
+    return check_token(c, call, &read, token, &wanted);
 }
 
 static struct rpc_status ended(const char *session_id, enum session_status status)
 {
     return rpc_error(RPC_STATE, "session_ended", "the session %.40s has ended: %s", session_id,
                      session_status_name(status));
+}
+
+static void answer_ended(struct coordinator *c, struct rpc_call *call, struct record *r)
+{
+    (void)c;
+    rpc_fail(call, ended(r->row.session_id, r->row.status));
+}
+
+/* True if the session has ended: |call| is answered so, once that is durable. */
+static bool refuse_ended(struct coordinator *c, struct rpc_call *call, struct record *r)
+{
+    if (!session_is_final(&r->state))
+        return false;
+    watch_end(c, r, call, answer_ended, 0);
+    return true;
 }
 
 /* A session that is not in memory has ended, or never was. */
@@ -84,15 +116,13 @@ static struct rpc_status not_invited(void)
     return rpc_error(RPC_DENIED, "not_invited", "this party is not invited to the session");
 }
 
-/* The party of a token in its session: does the present attempt want it? */
+/* The party of a token in its session, which has not ended: does the present attempt want it? */
 static struct rpc_status check_seat(const struct record *r, uint8_t seat)
 {
     struct rpc_status status;
 
     if (seat == SEAT_NONE)
         return not_invited();
-    if (session_is_final(&r->state))
-        return ended(r->row.session_id, r->state.status);
     if (r->state.seats[seat] & SEAT_IN)
         return rpc_ok();
     if (r->state.attempts_n > 0 && !(r->state.seats[seat] & SEAT_EVER))
@@ -162,13 +192,16 @@ static void join_record(struct coordinator *c, struct rpc_call *call, struct rec
     struct store_join use = {0};
     bool is_fresh;
 
+    if (seat != SEAT_NONE && refuse_ended(c, call, r))
+        return;
     if (status.code != RPC_OK) {
         rpc_fail(call, status);
         return;
     }
     if (!claim_token(r, token, key, &use, &is_fresh)) {
-        rpc_fail(call, rpc_error(RPC_EXISTS, "join_token_used",
-                                 "the join token was used already by another call"));
+        status = rpc_error(RPC_EXISTS, "join_token_used",
+                           "the join token was used already by another call");
+        rpc_fail(call, access_refused(c->host->access, call, ACCESS_PROOF_TOKEN, status));
         return;
     }
     join(c, r, seat, &use, is_fresh);
@@ -179,9 +212,9 @@ void join_session(struct rpc_call *call, const ProtobufCMessage *request, void *
 {
     struct coordinator *c = service;
     const Mpc__Coordinator__V1__JoinSessionRequest *in = (const void *)request;
+    const struct wanted wanted = {TOKEN_JOIN, in->session_id, in->party_id};
     struct token token;
-    struct rpc_status status =
-        check_token(c, TOKEN_JOIN, &token, in->join_token, in->session_id, in->party_id);
+    struct rpc_status status = check_token(c, call, &token, in->join_token, &wanted);
     struct record *r;
 
     if (status.code == RPC_OK && strlen(in->idempotency_key) < JOIN_KEY_MIN)
@@ -205,7 +238,7 @@ void mark_party_ready(struct rpc_call *call, const ProtobufCMessage *request, vo
     Mpc__Coordinator__V1__MarkPartyReadyResponse m =
         MPC__COORDINATOR__V1__MARK_PARTY_READY_RESPONSE__INIT;
     struct rpc_status status =
-        party_token_check(c, in->session_token, in->session_id, in->party_id);
+        party_token_check(c, call, in->session_token, in->session_id, in->party_id);
     struct record *r = record_find(c, in->session_id);
 
     if (status.code != RPC_OK) {
@@ -214,7 +247,7 @@ void mark_party_ready(struct rpc_call *call, const ProtobufCMessage *request, vo
         refuse_old_session(c, call, in->session_id);
     } else if (record_seat(r, in->party_id) == SEAT_NONE) {
         rpc_fail(call, not_invited());
-    } else {
+    } else if (!refuse_ended(c, call, r)) {
         (void)session_mark(&r->state, record_seat(r, in->party_id), in->attempt);
         m.status = (char *)(uintptr_t)session_status_name(r->row.status);
         rpc_reply(call, &m.base);
@@ -252,6 +285,8 @@ static void take_share(struct coordinator *c, struct rpc_call *call, struct reco
     struct rpc_status status = check_seat(r, seat);
     struct flow *flow;
 
+    if (seat != SEAT_NONE && refuse_ended(c, call, r))
+        return;
     if (status.code == RPC_OK && !is_delegate(c, r, seat))
         status = rpc_error(RPC_DENIED, "not_a_delegate",
                            "only the delegate of a keygen hands in a share");
@@ -273,7 +308,7 @@ void submit_delegate_share(struct rpc_call *call, const ProtobufCMessage *reques
     struct coordinator *c = service;
     const Mpc__Coordinator__V1__SubmitDelegateShareRequest *in = (const void *)request;
     struct rpc_status status =
-        party_token_check(c, in->session_token, in->session_id, in->party_id);
+        party_token_check(c, call, in->session_token, in->session_id, in->party_id);
     struct record *r = record_find(c, in->session_id);
 
     if (status.code != RPC_OK)

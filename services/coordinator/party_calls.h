@@ -10,8 +10,9 @@ rpc_handler join_session;
 rpc_handler mark_party_ready;
 rpc_handler submit_delegate_share;
 
-/* A session token for this session and party, or the refusal. */
-struct rpc_status party_token_check(const struct coordinator *c, const char *token,
-                                    const char *session_id, const char *party_id);
+/* A session token for this session and party, or the refusal, which has been counted. */
+struct rpc_status party_token_check(const struct coordinator *c, struct rpc_call *call,
+                                    const char *token, const char *session_id,
+                                    const char *party_id);
 
 #endif

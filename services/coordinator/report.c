@@ -240,27 +240,12 @@ static bool is_repeat(const struct record *r,
             in->outcome_case != MPC__COORDINATOR__V1__REPORT_COMPLETION_REQUEST__OUTCOME_SIGNATURE);
 }
 
-/* Of a session that is not in memory: recorded, if there is such a session. */
-static void old_session_read(void *arg, enum db_result result)
-{
-    struct store_get *get = arg;
-    struct rpc_call *call = get->owner;
-    Mpc__Coordinator__V1__ReportCompletionResponse m =
-        MPC__COORDINATOR__V1__REPORT_COMPLETION_RESPONSE__INIT;
-
-    if (result != DB_OK) {
-        rpc_fail(call, flow_database_fault());
-    } else if (!get->found) {
-        rpc_fail(call, rpc_error(RPC_NOT_FOUND, "session_not_found", "there is no session %.40s",
-                                 get->session_id));
-    } else {
-        log_event(LOG_INFO, "a report came after the end", LOG_S("session", get->session_id),
-                  LOG_S("trace", get->row.trace_id));
-        m.status = (char *)(uintptr_t)session_status_name(get->row.status);
-        rpc_reply(call, &m.base);
-    }
-    store_get_free(get);
-}
+/* A report of a session that is not in memory: recorded, if the party had a part in it. */
+struct late {
+    struct coordinator *c;
+    struct rpc_call *call;
+    struct store_late *row;
+};
 
 static void late_stored(void *arg, enum db_result result)
 {
@@ -268,31 +253,102 @@ static void late_stored(void *arg, enum db_result result)
     free(arg);
 }
 
-static void take_late(struct coordinator *c, struct rpc_call *call,
-                      const Mpc__Coordinator__V1__ReportCompletionRequest *in)
+static struct rpc_status not_a_member(void)
 {
-    struct store_get *get = mem_new(1, sizeof *get);
-    struct store_late *late = mem_new(1, sizeof *late);
+    return rpc_error(RPC_DENIED, "not_invited", "this party does not take part in the session");
+}
+
+static struct rpc_status no_such_attempt(uint32_t attempt)
+{
+    return rpc_error(RPC_INVALID, "invalid_field",
+                     "attempt: the session has not come to attempt %u", attempt);
+}
+
+/* Is it one of |list|, comma separated? */
+static bool is_listed(const char *list, const char *party_id)
+{
+    size_t len = strlen(party_id);
+
+    for (const char *at = list; at; at = strchr(at, ',')) {
+        at += *at == ',';
+        if (strncmp(at, party_id, len) == 0 && (at[len] == ',' || !at[len]))
+            return true;
+    }
+    return false;
+}
+
+static struct rpc_status check_late(const struct late *late, const struct store_get *get)
+{
+    if (!get->found)
+        return rpc_error(RPC_NOT_FOUND, "session_not_found", "there is no session %.40s",
+                         get->session_id);
+    if (!is_listed(get->row.everybody, late->row->report.party_id))
+        return not_a_member();
+    if (late->row->report.attempt >= get->row.attempts_n)
+        return no_such_attempt(late->row->report.attempt);
+    return rpc_ok();
+}
+
+static void take_late(struct late *late, const struct store_get *get)
+{
+    Mpc__Coordinator__V1__ReportCompletionResponse m =
+        MPC__COORDINATOR__V1__REPORT_COMPLETION_RESPONSE__INIT;
+
+    log_event(LOG_INFO, "a report came after the end", LOG_S("session", get->session_id),
+              LOG_S("trace", get->row.trace_id), LOG_S("party", late->row->report.party_id));
+    db_submit(late->c->db, DB_LAZY, store_late, late_stored, late->row);
+    late->row = NULL;
+    m.status = (char *)(uintptr_t)session_status_name(get->row.status);
+    rpc_reply(late->call, &m.base);
+}
+
+static void old_session_read(void *arg, enum db_result result)
+{
+    struct store_get *get = arg;
+    struct late *late = get->owner;
+    struct rpc_status status = result == DB_OK ? check_late(late, get) : flow_database_fault();
+
+    if (status.code == RPC_OK)
+        take_late(late, get);
+    else
+        rpc_fail(late->call, status);
+    free(late->row);
+    free(late);
+    store_get_free(get);
+}
+
+static struct store_late *late_row(const Mpc__Coordinator__V1__ReportCompletionRequest *in)
+{
+    struct store_late *row = mem_new(1, sizeof *row);
     bool failed =
         in->outcome_case == MPC__COORDINATOR__V1__REPORT_COMPLETION_REQUEST__OUTCOME_FAILURE;
 
-    snprintf(late->session_id, sizeof late->session_id, "%s", in->session_id);
-    snprintf(late->report.party_id, sizeof late->report.party_id, "%s", in->party_id);
-    snprintf(late->report.code, sizeof late->report.code, "%s", failed ? in->failure->code : "");
-    snprintf(late->report.text, sizeof late->report.text, "%s", failed ? in->failure->text : "");
-    late->report.attempt = in->attempt;
-    late->at_ms = clock_unix_ms();
-    db_submit(c->db, DB_LAZY, store_late, late_stored, late);
-    get->owner = call;
+    snprintf(row->session_id, sizeof row->session_id, "%s", in->session_id);
+    snprintf(row->report.party_id, sizeof row->report.party_id, "%s", in->party_id);
+    snprintf(row->report.code, sizeof row->report.code, "%s", failed ? in->failure->code : "");
+    snprintf(row->report.text, sizeof row->report.text, "%s", failed ? in->failure->text : "");
+    row->report.attempt = in->attempt;
+    row->at_ms = clock_unix_ms();
+    return row;
+}
+
+static void ask_late(struct coordinator *c, struct rpc_call *call,
+                     const Mpc__Coordinator__V1__ReportCompletionRequest *in)
+{
+    struct store_get *get = mem_new(1, sizeof *get);
+    struct late *late = mem_new(1, sizeof *late);
+
+    *late = (struct late){c, call, late_row(in)};
+    get->owner = late;
     snprintf(get->session_id, sizeof get->session_id, "%s", in->session_id);
     db_submit(c->db, DB_READ, store_get, old_session_read, get);
 }
 
-static struct rpc_status check(const struct coordinator *c,
+static struct rpc_status check(const struct coordinator *c, struct rpc_call *call,
                                const Mpc__Coordinator__V1__ReportCompletionRequest *in)
 {
     struct rpc_status status =
-        party_token_check(c, in->session_token, in->session_id, in->party_id);
+        party_token_check(c, call, in->session_token, in->session_id, in->party_id);
 
     if (status.code == RPC_OK &&
         in->outcome_case == MPC__COORDINATOR__V1__REPORT_COMPLETION_REQUEST__OUTCOME__NOT_SET)
@@ -305,7 +361,7 @@ void report_completion(struct rpc_call *call, const ProtobufCMessage *request, v
 {
     struct coordinator *c = service;
     struct report report = {.c = c, .call = call, .in = (const void *)request};
-    struct rpc_status status = check(c, report.in);
+    struct rpc_status status = check(c, call, report.in);
     struct record *r = record_find(c, report.in->session_id);
 
     if (status.code != RPC_OK) {
@@ -313,18 +369,15 @@ void report_completion(struct rpc_call *call, const ProtobufCMessage *request, v
         return;
     }
     if (!r) {
-        take_late(c, call, report.in);
+        ask_late(c, call, report.in);
         return;
     }
     report.r = r;
     report.seat = record_seat(r, report.in->party_id);
     if (report.seat == SEAT_NONE || !(r->state.seats[report.seat] & SEAT_EVER)) {
-        rpc_fail(call, rpc_error(RPC_DENIED, "not_invited",
-                                 "this party does not take part in the session"));
+        rpc_fail(call, not_a_member());
     } else if (report.in->attempt >= r->state.attempts_n) {
-        rpc_fail(call,
-                 rpc_error(RPC_INVALID, "invalid_field",
-                           "attempt: the session has not come to attempt %u", report.in->attempt));
+        rpc_fail(call, no_such_attempt(report.in->attempt));
     } else if (is_repeat(r, report.in)) {
         answer(c, call, r);
     } else {

@@ -42,8 +42,11 @@ static void refuse_registration(struct router *router, struct rpc_call *call, co
                                 struct rpc_status status)
 {
     metric_add(router->metrics.registrations_refused, 1);
-    log_event(LOG_WARN, "a registration was refused", LOG_S("address", address),
-              LOG_S("reason", status.text), LOG_S("trace", rpc_trace(call)));
+    if (status.code == RPC_UNAUTHENTICATED)
+        status = access_refused(router->host->access, call, ACCESS_PROOF_REGISTRATION, status);
+    else if (strcmp(status.name, "rate_limited") != 0) /* nobody fills the log by trying */
+        log_event(LOG_WARN, "a registration was refused", LOG_S("address", address),
+                  LOG_S("reason", status.text), LOG_S("trace", rpc_trace(call)));
     rpc_fail(call, status);
 }
 

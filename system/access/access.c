@@ -35,7 +35,7 @@ struct access {
     unsigned per_minute;
     struct token_key *tokens;
     struct cache *cache;
-    struct metric *bad_keys, *bad_addresses, *bad_tokens;
+    struct metric *bad_keys, *bad_addresses, *bad_tokens, *bad_registrations;
 };
 
 /* Does |program| have this variable? */
@@ -106,6 +106,7 @@ struct access *access_new(const struct config *config, enum config_program progr
     access->bad_keys = failures("reason=\"key\"");
     access->bad_addresses = failures("reason=\"address\"");
     access->bad_tokens = failures("reason=\"token\"");
+    access->bad_registrations = failures("reason=\"registration\"");
     if (load(access, config, program, error))
         return access;
     access_free(access);
@@ -189,6 +190,29 @@ static struct rpc_status failed(struct access *access, struct rpc_call *call, st
 static struct rpc_status unauthorized(void)
 {
     return rpc_error(RPC_UNAUTHENTICATED, "unauthorized", "unauthorized");
+}
+
+/* Ours, but of another time: a clock or a delay, not a try to get in. */
+static bool is_out_of_time(const struct rpc_status *status)
+{
+    return strcmp(status->name, "token_expired") == 0 || strcmp(status->name, "clock_skew") == 0;
+}
+
+struct rpc_status access_refused(struct access *access, struct rpc_call *call,
+                                 enum access_proof proof, struct rpc_status refusal)
+{
+    struct metric *metric =
+        proof == ACCESS_PROOF_TOKEN ? access->bad_tokens : access->bad_registrations;
+    char why[RPC_TEXT_MAX];
+
+    if (is_out_of_time(&refusal)) {
+        metric_add(metric, 1);
+        return refusal;
+    }
+    memcpy(why, refusal.text, sizeof why);
+    if (strcmp(refusal.name, "unauthorized") == 0)
+        refusal = unauthorized();
+    return failed(access, call, metric, why, refusal);
 }
 
 /* The number of the key from 1; 0: none of ours. Every key is compared. */
@@ -281,13 +305,8 @@ static struct rpc_status check_token(struct access *access, struct rpc_call *cal
 {
     struct rpc_status status = read_token(access, call, text);
 
-    if (status.code == RPC_OK)
-        return status;
-    if (strcmp(status.name, "unauthorized") != 0) {
-        metric_add(access->bad_tokens, 1);
-        return status;
-    }
-    return failed(access, call, access->bad_tokens, status.text, unauthorized());
+    return status.code == RPC_OK ? status
+                                 : access_refused(access, call, ACCESS_PROOF_TOKEN, status);
 }
 
 struct rpc_status access_guard(struct rpc_call *call, void *arg)

@@ -31,6 +31,13 @@ void access_free(struct access *access);
 /* The guard; |arg| is the struct access. Without key: 401 with exactly "unauthorized"; with a
  * wrong address: 403; after too many failures from one address: 429. */
 rpc_guard access_guard;
+/* What a message carries as proof; the label of quorate_auth_failures_total. */
+enum access_proof { ACCESS_PROOF_TOKEN, ACCESS_PROOF_REGISTRATION };
+/* A handler of an open method refused the proof in its message: counted, limited and told like the
+ * guard's own refusals. Returns what to answer: |refusal|, or 429. A token that is ours but out of
+ * time is counted only. */
+struct rpc_status access_refused(struct access *access, struct rpc_call *call,
+                                 enum access_proof proof, struct rpc_status refusal);
 /* The caller's address after TRUSTED_PROXIES. */
 void access_address(const struct access *access, const struct rpc_call *call, char out[64]);
 /* NULL if the program has no JWT_SECRET_KEY. */

@@ -93,6 +93,44 @@ static void test_join_tokens_are_used_once(void **state)
     harness_free(h);
 }
 
+/* In the one place where all failed tries are: the guard's. */
+static void test_bad_tokens_are_counted_and_limited(void **state)
+{
+    struct harness *h = harness_new(NULL);
+    struct metric *failures =
+        metric_new(METRIC_COUNTER, "quorate_auth_failures_total", "reason=\"token\"", "");
+    Mpc__Coordinator__V1__JoinSessionRequest join =
+        MPC__COORDINATOR__V1__JOIN_SESSION_REQUEST__INIT;
+    Mpc__Coordinator__V1__MarkPartyReadyRequest ready =
+        MPC__COORDINATOR__V1__MARK_PARTY_READY_REQUEST__INIT;
+    int64_t before = metric_value(failures);
+    struct rpc_status status;
+    char id[ID_TEXT_MAX], token[2048];
+    size_t n = 0;
+
+    (void)state;
+    scene_begin(h, id, &plain);
+    join.session_id = ready.session_id = id;
+    ready.party_id = "party-1";
+    join.join_token = ready.session_token = "no.such.token";
+    join.idempotency_key = KEY_A;
+    do {
+        if (n++ % 2)
+            harness_call(h, "JoinSession", &join.base, RESPONSE(join_session), &status);
+        else
+            harness_call(h, "MarkPartyReady", &ready.base, RESPONSE(mark_party_ready), &status);
+        assert_int_equal(metric_value(failures) - before, n);
+    } while (status.code == RPC_UNAUTHENTICATED && n < 100);
+    assert_int_equal(status.code, RPC_EXHAUSTED);
+    assert_in_range(n, 21, 40);
+    assert_true(status.retry_after > 0);
+    /* who shows a good one is let in all the same */
+    for (size_t i = 0; i < 3; i++)
+        if (scene_invited(h, id, h->parties[i].id, 0))
+            assert_int_equal(scene_join(h, id, h->parties[i].id, 0, KEY_A, token).code, RPC_OK);
+    harness_free(h);
+}
+
 /* It is not the coordinator's to believe: parties get key and signature as they came. */
 static void test_a_users_key_is_handed_on_with_its_signature(void **state)
 {
@@ -366,6 +404,7 @@ int main(void)
         cmocka_unit_test(test_too_few_parties),
         cmocka_unit_test(test_parties_that_are_long_gone_are_named),
         cmocka_unit_test(test_join_tokens_are_used_once),
+        cmocka_unit_test(test_bad_tokens_are_counted_and_limited),
         cmocka_unit_test(test_a_users_key_is_handed_on_with_its_signature),
         cmocka_unit_test(test_a_delegate_hands_in_its_share),
         cmocka_unit_test(test_parties_read_what_they_missed),

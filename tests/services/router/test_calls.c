@@ -44,6 +44,9 @@ static void test_a_registered_party_gets_token_lease_and_boot_id(void **state)
 static void test_an_unknown_key_does_not_register(void **state)
 {
     struct world *w = world_new("1048576", "3000");
+    struct metric *failures =
+        metric_new(METRIC_COUNTER, "quorate_auth_failures_total", "reason=\"registration\"", "");
+    int64_t before = metric_value(failures);
 
     (void)state;
     w->peers[0].secret[3] ^= 1;
@@ -52,6 +55,7 @@ static void test_an_unknown_key_does_not_register(void **state)
     w->ca_secret[5] ^= 1;
     assert_int_equal(peer_register(w, 0), RPC_UNAUTHENTICATED);
     assert_string_equal(w->peers[0].answer.status.name, "invalid_certificate");
+    assert_int_equal(metric_value(failures) - before, 2);
     world_free(w);
 }
 
