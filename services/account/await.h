@@ -7,7 +7,7 @@
 #include "services/account/account.h"
 
 /* |response| is lent for the callback. Final or not: look at its status. NULL with |status| if the
- * coordinator knows no such session, could not be asked in time, or answered for another one. */
+ * coordinator knows no such session, could not be asked in time, or answered for another. */
 typedef void await_done(void *arg, const Mpc__Coordinator__V1__GetSessionStatusResponse *response,
                         const struct rpc_status *status);
 
@@ -16,8 +16,8 @@ struct await_end {
     void *arg;
 };
 
-/* Wait up to |wait_ms|; 0: ask once. |end.done| is called exactly once; inside this call only if the
- * service is ending. */
+/* Wait up to |wait_ms|; 0: ask once. |end.done| is called exactly once; inside this call only if
+ * the service is ending. */
 void await_session(struct account_service *s, const char *session_id, unsigned wait_ms,
                    const char *trace, struct await_end end);
 

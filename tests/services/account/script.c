@@ -335,30 +335,56 @@ void script_release(struct script *s)
         answer(s, take(s, i));
 }
 
+void script_refuse(struct script *s, enum rpc_code code)
+{
+    while (s->held_n) {
+        struct held held = take(s, 0);
+
+        rpc_fail(held.call, rpc_error(code, "scripted", "the script says so"));
+        protobuf_c_message_free_unpacked(held.request, NULL);
+    }
+}
+
+void script_drop(struct script *s)
+{
+    script_refuse(s, RPC_CANCELLED);
+}
+
 /* Doors. */
+
+static void create_unheard(struct script *s, const Mpc__Coordinator__V1__CreateSessionRequest *q)
+{
+    struct script_session *session = known(s, q);
+
+    if (session)
+        return;
+    session = make(s, q);
+    if (s->is_quick)
+        script_complete(s, session);
+}
+
+static struct step next_step(struct script *s, enum door door)
+{
+    if (s->is_dying)
+        return (struct step){.act = ACT_HOLD};
+    if (s->steps_at[door] < s->steps_n[door])
+        return s->steps[door][s->steps_at[door]++];
+    return (struct step){.act = ACT_ANSWER};
+}
 
 static void knock(struct script *s, enum door door, struct rpc_call *call,
                   const ProtobufCMessage *request)
 {
-    struct step step = {.act = ACT_ANSWER};
+    struct step step = next_step(s, door);
 
     s->calls[door]++;
-    if (s->steps_at[door] < s->steps_n[door])
-        step = s->steps[door][s->steps_at[door]++];
-    if (s->is_dying || step.act == ACT_DIE_BEFORE || step.act == ACT_HOLD) {
-        s->is_dying |= step.act == ACT_DIE_BEFORE;
-        hold(s, door, call, request);
-    } else if (step.act == ACT_REFUSE) {
+    if (step.act == ACT_REFUSE) {
         rpc_fail(call, step.status);
-    } else if (step.act == ACT_DIE_AFTER) {
-        s->is_dying = true;
+    } else if (step.act != ACT_ANSWER) {
+        if (step.act == ACT_DIE_AFTER || step.act == ACT_DO_AND_HOLD)
+            create_unheard(s, (const void *)request);
+        s->is_dying |= step.act == ACT_DIE_BEFORE || step.act == ACT_DIE_AFTER;
         hold(s, door, call, request);
-        if (door == DOOR_CREATE && !known(s, (const void *)request)) {
-            struct script_session *session = make(s, (const void *)request);
-
-            if (s->is_quick)
-                script_complete(s, session);
-        }
     } else if (door != DOOR_STATUS || step.lie || !parks(s, call, request)) {
         truths[door](s, call, request, step.lie);
     }
@@ -439,12 +465,7 @@ void script_die(struct script *s, void (*run_until)(void *arg, const bool *flag)
     run_until(arg, &has_stopped);
     rpc_server_free(s->server);
     s->server = NULL;
-    while (s->held_n) {
-        struct held held = take(s, 0);
-
-        rpc_fail(held.call, rpc_error(RPC_UNAVAILABLE, "dead", "dead"));
-        protobuf_c_message_free_unpacked(held.request, NULL);
-    }
+    script_refuse(s, RPC_UNAVAILABLE); /* heard by nobody */
 }
 
 void script_revive(struct script *s)

@@ -25,7 +25,9 @@ enum act {
     ACT_REFUSE,
     /* no answer until script_release; nothing done before */
     ACT_HOLD,
-    /* dead before anything was done, or right after; script_revive */
+    /* CreateSession only: done, and no answer */
+    ACT_DO_AND_HOLD,
+    /* dead before anything was done, or right after (CreateSession); script_revive */
     ACT_DIE_BEFORE,
     ACT_DIE_AFTER
 };
@@ -88,6 +90,10 @@ void script_start(struct script *s);
 void script_next(struct script *s, enum door door, struct step step);
 /* Kept calls are answered now, long polls of sessions that have ended as well. */
 void script_release(struct script *s);
+/* Or refused, with the name "scripted". */
+void script_refuse(struct script *s, enum rpc_code code);
+/* Kept calls whose caller has gone. */
+void script_drop(struct script *s);
 /* Cut what is_dying says: everybody's connection, and no new one. */
 void script_die(struct script *s, void (*run_until)(void *arg, const bool *flag), void *arg);
 void script_revive(struct script *s);

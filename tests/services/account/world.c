@@ -6,6 +6,7 @@
 #include "system/access/identity.h"
 #include "system/core/buffer.h"
 #include "system/core/clock.h"
+#include "system/core/log.h"
 #include "system/rpc/message.h"
 #include "system/service/library.h"
 
@@ -287,11 +288,57 @@ void world_stop(struct world *w)
     w->s = NULL;
 }
 
+static const char *const database_files[] = {"account.db", "account.db-wal"};
+
+/* A file that is not there is copied as none. */
+static void copy_file(const char *to, const char *from)
+{
+    FILE *in = fopen(from, "r"), *out;
+    char b[4096];
+    size_t n;
+
+    unlink(to);
+    if (!in)
+        return;
+    out = fopen(to, "w");
+    assert_non_null(out);
+    while ((n = fread(b, 1, sizeof b, in)) > 0)
+        assert_int_equal(fwrite(b, 1, n, out), n);
+    fclose(in);
+    assert_int_equal(fclose(out), 0);
+}
+
+static void copy_database(const struct world *w, bool is_back)
+{
+    char live[96], kept[104];
+
+    for (size_t i = 0; i < sizeof database_files / sizeof database_files[0]; i++) {
+        snprintf(live, sizeof live, "%s/%s", w->dir, database_files[i]);
+        snprintf(kept, sizeof kept, "%s.kept", live);
+        if (is_back)
+            copy_file(live, kept);
+        else
+            copy_file(kept, live);
+    }
+}
+
+void world_crash(struct world *w)
+{
+    char shm[96];
+
+    copy_database(w, false);
+    world_stop(w);
+    copy_database(w, true);
+    snprintf(shm, sizeof shm, "%s/account.db-shm", w->dir);
+    unlink(shm);
+}
+
 struct world *world_new(void)
 {
     struct world *w = mem_new(1, sizeof *w);
 
     (void)library_ctx();
+    log_setup("account-service", LOG_ERROR);
     uv_loop_init(&w->loop);
     w->script.loop = &w->loop;
     w->script.is_quick = true;
@@ -308,8 +355,13 @@ struct world *world_new(void)
 
 static void remove_files(const char *dir)
 {
-    static const char *const names[] = {"env", "initiator", "account.db", "account.db-wal",
-                                        "account.db-shm"};
+    static const char *const names[] = {"env",
+                                        "initiator",
+                                        "account.db",
+                                        "account.db-wal",
+                                        "account.db-shm",
+                                        "account.db.kept",
+                                        "account.db-wal.kept"};
     char path[128];
 
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
@@ -430,6 +482,20 @@ struct answer world_get(struct world *w, const char *account_id)
     q.account_id = (char *)(uintptr_t)account_id;
     world_begin(w, &answer, "GetAccount", &q.base, &mpc__account__v1__account__descriptor);
     world_await(w, &answer);
+    return answer;
+}
+
+struct answer world_settled(struct world *w, const char *account_id)
+{
+    struct answer answer = world_get(w, account_id);
+    uint64_t end_us = clock_steady_us() + (uint64_t)WATCHDOG_MS * 1000;
+
+    while (answer.message &&
+           strcmp(((Mpc__Account__V1__Account *)answer.message)->status, "pending") == 0) {
+        assert_true(clock_steady_us() < end_us);
+        answer_free(&answer);
+        answer = world_get(w, account_id);
+    }
     return answer;
 }
 

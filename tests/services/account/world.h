@@ -43,10 +43,13 @@ struct world {
 
 struct world *world_new(void);
 void world_free(struct world *w);
-/* The service ends, and whatever it was doing with it, as a crash would leave it. */
+/* The service ends in order. */
 void world_stop(struct world *w);
 /* And comes back on the same database. */
 void world_start(struct world *w);
+/* The service ends as by a cut of power: what was not on the disk now is not there at the next
+ * start. */
+void world_crash(struct world *w);
 
 void world_until(struct world *w, bool (*holds)(struct world *w, const void *arg), const void *arg);
 /* The door was knocked at |n| times. */
@@ -74,6 +77,8 @@ void world_create_begin(struct world *w, struct answer *out, const char *key, in
 void world_sign(struct world *w, struct answer *out, const char *message, const char *key,
                 int wait_s);
 struct answer world_get(struct world *w, const char *account_id);
+/* Waits until the account is not pending any more; the caller frees the answer. */
+struct answer world_settled(struct world *w, const char *account_id);
 /* How many accounts there are besides the first. */
 size_t world_accounts(struct world *w);
 /* The last row of the audit log: "action outcome"; read when the service has stopped. */
