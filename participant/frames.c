@@ -71,14 +71,15 @@ static void write_be32(uint8_t *b, uint32_t v)
 
 Mpc__Keeper__V1__ToKeeper *frames_next(struct frames *frames, bool *broken)
 {
-    const uint8_t *b = frames->in.b + frames->taken;
     size_t left = frames->in.len - frames->taken;
     Mpc__Keeper__V1__ToKeeper *frame;
+    const uint8_t *b;
     uint32_t len;
 
     *broken = false;
     if (left < 4)
         return NULL;
+    b = frames->in.b + frames->taken;
     len = read_be32(b);
     if (len > FRAME_MAX) {
         *broken = true;

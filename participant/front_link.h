@@ -3,7 +3,8 @@
  * listens to events and messages, asks every second what it missed, and carries the party's calls.
  * It decides nothing about sessions (front_session.h) and knows no keeper.
  *
- * A party that was registered once tries for ever, with growing waits; before that RETRY_MAX tries.
+ * A party that was registered once asks for ever to be registered again, with growing waits; before
+ * that RETRY_MAX times. Who stays unreachable is service_dial's.
  * Whatever the router holds may vanish: another router_boot_id is told by |lost|, and the watcher
  * sends again. One loop, one thread. */
 #ifndef PARTICIPANT_FRONT_LINK_H

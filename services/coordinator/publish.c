@@ -178,6 +178,7 @@ static void watch_ended(void *arg, const struct rpc_status *status,
 
     (void)response;
     p->watch = NULL;
+    p->is_listed = false;
     if (p->c->is_stopping)
         return;
     log_event(LOG_WARN, "the router's presence stream ended", LOG_S("error", status->text));

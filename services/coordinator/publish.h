@@ -11,7 +11,7 @@
 
 struct publisher *publisher_new(struct coordinator *c);
 void publisher_free(struct publisher *publisher);
-/* True once the router has listed its parties. */
+/* True while the router tells who is present: its list has come, and the stream lasts. */
 bool publisher_is_ready(const struct publisher *publisher);
 
 /* session_created of |attempt| with setup and join tokens, to its parties; nothing if that is not

@@ -11,12 +11,14 @@
 enum grpc_next grpc_frame_next(struct grpc_frame *frame, const struct buffer *in, size_t *at,
                                size_t max)
 {
-    const uint8_t *b = in->b + *at;
     size_t left = in->len - *at;
+    const uint8_t *b;
     size_t len;
 
+    /* An empty buffer has no bytes to point at. */
     if (left < GRPC_HEAD)
         return GRPC_MORE;
+    b = in->b + *at;
     len = (size_t)b[1] << 24 | (size_t)b[2] << 16 | (size_t)b[3] << 8 | b[4];
     frame->flags = b[0];
     if (len > max)

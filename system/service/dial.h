@@ -2,8 +2,9 @@
 /* How our programs call each other: a channel with addresses, certificates, waits and the
  * service's own token from the configuration.
  *
- * A program whose peer stays away for all of RETRY_MAX tries ends by service_fault, with a line
- * that names the peer: whoever runs it starts it again. */
+ * A program whose peer stays away for all of RETRY_MAX tries in a row ends by service_fault, with a
+ * line that names the peer: whoever runs it starts it again. Tries are counted anew after every
+ * connection that came about; while there is none the program lives and is not ready. */
 #ifndef SYSTEM_SERVICE_DIAL_H
 #define SYSTEM_SERVICE_DIAL_H
 

@@ -337,6 +337,11 @@ void harness_restart(struct harness *h)
     start_coordinator(h);
 }
 
+static bool is_not_ready(struct harness *h, const void *arg)
+{
+    return !is_ready(h, arg);
+}
+
 static bool presence_is_back(struct harness *h, const void *arg)
 {
     (void)arg;
@@ -347,8 +352,10 @@ void harness_restart_router(struct harness *h)
 {
     stop_server(h, h->router);
     h->presence = NULL;
+    harness_run_until(h, is_not_ready, NULL);
     start_router(h);
     harness_run_until(h, presence_is_back, NULL);
+    harness_run_until(h, is_ready, NULL);
 }
 
 static void remove_files(const char *dir)

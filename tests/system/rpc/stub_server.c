@@ -185,6 +185,11 @@ static void on_connection(uv_stream_t *listener, int error)
     nghttp2_session_callbacks_del(callbacks);
     nghttp2_submit_settings(link->session, 0, &window, 1);
     nghttp2_session_set_local_window_size(link->session, 0, 0, 4 << 20);
+    if (link->stub->refuse_n > 0) {
+        link->stub->refuse_n--;
+        link_close(link);
+        return;
+    }
     uv_read_start((uv_stream_t *)&link->tcp, on_alloc, on_read);
     flush(link);
 }

@@ -46,6 +46,8 @@ struct stub_server {
     char target[32];
     /* takes connections and reads, but says nothing at all / does not answer pings */
     bool is_mute, is_deaf_to_pings;
+    /* so many connections are closed as soon as they come */
+    unsigned refuse_n;
     unsigned links_n, pings_n;
     struct stub_link *links;
 };

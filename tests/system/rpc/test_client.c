@@ -813,6 +813,27 @@ static void test_giving_up_is_told_and_ends_calls(void **state)
     assert_int_equal(w->gave_up, 1);
 }
 
+/* Each loss has all tries for itself, however many the losses before it took. */
+static void test_tries_are_counted_anew_after_each_loss(void **state)
+{
+    struct world *w = *state;
+
+    rpc_channel_free(w->channel);
+    w->stub.refuse_n = 3;
+    dial(w, w->stub.target, 0, 3);
+    for (unsigned loss = 1; loss <= 4; loss++) {
+        wait_count(w, &w->ups, loss);
+        assert_int_equal(w->stub.refuse_n, 0);
+        assert_true(rpc_channel_is_connected(w->channel));
+        w->stub.refuse_n = loss < 4 ? 3 : 4;
+        stub_cut(&w->stub);
+    }
+    wait_count(w, &w->gave_up, 1);
+    assert_int_equal(w->stub.refuse_n, 0);
+    assert_int_equal(w->ups, 4);
+    assert_false(rpc_channel_is_connected(w->channel));
+}
+
 static void test_a_name_that_is_none_is_told(void **state)
 {
     static const char *const bad[] = {"nowhere", "host:", ":1", "host:x", "a.invalid:1"};
@@ -952,6 +973,7 @@ int main(void)
         WORLD_TEST(test_a_cut_connection_ends_calls_and_is_made_again),
         WORLD_TEST(test_calls_wait_for_a_server_that_comes_later),
         WORLD_TEST(test_giving_up_is_told_and_ends_calls),
+        WORLD_TEST(test_tries_are_counted_anew_after_each_loss),
         WORLD_TEST(test_a_name_that_is_none_is_told),
         WORLD_TEST(test_a_missing_ca_file_is_told),
         WORLD_TEST(test_a_silent_server_is_dropped_after_a_ping),

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A whole service as a process: start, guard, stop, faults. */
+#include "tests/system/rpc/stub_server.h"
 #include "tiny.h"
 #include "variables.h"
 
@@ -14,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static struct http_answer answer;
@@ -120,14 +122,70 @@ static void test_peer_that_stays_away_ends_the_service(void **state)
     assert_non_null(strstr(child.said, "127.0.0.1:1"));
 }
 
+/* A neighbour that the test is itself: without its loop running nobody gets through to it. */
+static struct stub_server router;
+static uv_loop_t loop;
+
+static void wait_ready(int status)
+{
+    while (get(child.http, "/ready", NULL) != status)
+        if (status == 200)
+            uv_run(&loop, UV_RUN_NOWAIT);
+}
+
+static bool child_has_ended(void)
+{
+    siginfo_t info = {0};
+
+    return waitid(P_PID, (id_t)child.pid, &info, WEXITED | WNOHANG | WNOWAIT) != 0 ||
+           info.si_pid == child.pid;
+}
+
+static void test_each_loss_of_a_peer_has_all_tries(void **state)
+{
+    (void)state;
+    alarm(120);
+    uv_loop_init(&loop);
+    stub_open(&router, &loop, 0);
+    setenv("ROUTER_ADDR", router.target, 1);
+    setenv("TINY_DIALS", "1", 1);
+    tiny_start();
+    assert_int_equal(get(child.http, "/get-ready", NULL), 200);
+    for (int loss = 0; loss < 4; loss++) {
+        wait_ready(200);
+        assert_int_equal(router.refuse_n, 0);
+        /* a connection that was short counts as well, and RETRY_MAX is two */
+        router.refuse_n = 1;
+        stub_cut(&router);
+        wait_ready(503);
+        assert_int_equal(get(child.http, "/health", NULL), 200);
+    }
+    wait_ready(200);
+    router.refuse_n = UINT32_MAX;
+    stub_cut(&router);
+    while (!child_has_ended())
+        uv_run(&loop, UV_RUN_NOWAIT);
+    assert_int_equal(tiny_wait(), 1);
+    assert_non_null(strstr(child.said, "could not be reached in 2 tries"));
+    assert_non_null(strstr(child.said, "connection lost"));
+    stub_close(&router);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    assert_int_equal(uv_loop_close(&loop), 0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup(name, tiny_setup)
     const struct CMUnitTest tests[] = {
-        TEST(test_guard_stands_before_methods), TEST(test_pages_of_allowed_origins_may_read),
-        TEST(test_fault_ends_it_with_one_line), TEST(test_start_that_fails_is_told),
-        TEST(test_port_in_use_is_named),        TEST(test_check_looks_and_ends),
-        TEST(test_wrong_usage_is_exit_two),     TEST(test_peer_that_stays_away_ends_the_service),
+        TEST(test_guard_stands_before_methods),
+        TEST(test_pages_of_allowed_origins_may_read),
+        TEST(test_fault_ends_it_with_one_line),
+        TEST(test_start_that_fails_is_told),
+        TEST(test_port_in_use_is_named),
+        TEST(test_check_looks_and_ends),
+        TEST(test_wrong_usage_is_exit_two),
+        TEST(test_peer_that_stays_away_ends_the_service),
+        TEST(test_each_loss_of_a_peer_has_all_tries),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -79,7 +79,9 @@ static void *start(const struct service_host *host, char error[RPC_TEXT_MAX])
 
 static bool is_ready(void *service)
 {
-    return ((struct tiny *)service)->is_ready;
+    const struct tiny *t = service;
+
+    return t->is_ready && (!t->channel || rpc_channel_is_connected(t->channel));
 }
 
 static void stop(void *service, void (*stopped)(void *arg), void *arg)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The smallest service there is, as a process of its own. Pages without key: /get-ready makes it
  * ready, /break is a fault. GET /do needs the API key. With TINY_FAILS in the environment its start
- * fails, with TINY_DIALS it dials ROUTER_ADDR. */
+ * fails, with TINY_DIALS it dials ROUTER_ADDR and is ready while it is connected there. */
 #ifndef TESTS_SYSTEM_SERVICE_TINY_H
 #define TESTS_SYSTEM_SERVICE_TINY_H
 
