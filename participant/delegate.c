@@ -5,7 +5,7 @@
 #include "participant/delegate.h"
 
 #include "party_api.pb-c.h"
-#include "system/access/identity.h"
+#include "system/access/user_key.h"
 #include "system/core/buffer.h"
 #include "system/core/clock.h"
 #include "system/core/ids.h"

@@ -3,7 +3,7 @@
  * bytes of the UUID's lower-case text. One thread takes and saves orders; any may ask. */
 #include "participant/orders.h"
 
-#include "system/access/identity.h"
+#include "system/access/order.h"
 #include "system/core/buffer.h"
 #include "system/core/ids.h"
 

@@ -15,7 +15,7 @@
 #include "services/account/roster.h"
 #include "services/account/session_end.h"
 #include "services/account/view.h"
-#include "system/access/identity.h"
+#include "system/access/user_key.h"
 #include "system/core/buffer.h"
 #include "system/core/clock.h"
 #include "system/core/log.h"

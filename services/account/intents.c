@@ -2,7 +2,7 @@
 /* Making, signing and checking intents. Fields in the order of intent.h. */
 #include "services/account/intents.h"
 
-#include "system/access/identity.h"
+#include "system/access/user_key.h"
 #include "system/core/buffer.h"
 #include "system/core/clock.h"
 

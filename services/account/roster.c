@@ -2,6 +2,8 @@
 /* Certified parties, before and after their keygen. */
 #include "services/account/roster.h"
 
+#include "system/access/identity.h"
+
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>

@@ -7,7 +7,6 @@
 #include "quorate/certificate.h"
 #include "services/account/account.h"
 #include "services/account/intents.h"
-#include "system/access/identity.h"
 
 /* Members as they were selected for a keygen: certified under their names, indices 1 to n, nobody
  * twice, those that the request names if it names any, and one delegate exactly if it asks for

@@ -3,7 +3,7 @@
 #include "services/coordinator/orders.h"
 
 #include "services/coordinator/flow.h"
-#include "system/access/identity.h"
+#include "system/access/order.h"
 #include "system/core/buffer.h"
 #include "system/core/log.h"
 #include "system/core/map.h"

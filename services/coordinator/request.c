@@ -5,7 +5,7 @@
 
 #include "quorate/signature.h"
 #include "services/coordinator/record.h"
-#include "system/access/identity.h"
+#include "system/access/user_key.h"
 
 #include <sodium.h>
 #include <stdio.h>

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Identity keys and what is signed with Ed25519 outside the protocol: party certificates (by the
- * operator's CA), registrations (by parties), orders (by the operator), users' keys (by the
- * initiator of a keygen). Each has its own prefix, so that no signature serves as another
- * (proto/session.proto, proto/router.proto). */
+/* Who a party is: its certificate, which the operator's CA signs, and the proof of its identity key
+ * with which it registers (proto/session.proto, proto/router.proto). */
 #ifndef SYSTEM_ACCESS_IDENTITY_H
 #define SYSTEM_ACCESS_IDENTITY_H
 
@@ -35,18 +33,5 @@ void registration_sign(uint8_t proof[64], const struct registration *registratio
                        const uint8_t secret[64]);
 bool registration_verify(const uint8_t proof[64], const struct registration *registration,
                          const uint8_t key[32]);
-
-/* An order that |operator_key| signed; the body is the caller's (free_unpacked). NULL otherwise. */
-Mpc__Session__V1__OrderBody *order_verify(const Mpc__Session__V1__Order *order,
-                                          const uint8_t operator_key[32]);
-void order_sign(uint8_t signature[64], const uint8_t *body, size_t len, const uint8_t secret[64]);
-
-/* Whom the user's share of the key of this keygen intent is sealed to: the intent's initiator says
- * so. |secret| is libsodium's 64-byte secret key. */
-void user_key_sign(uint8_t signature[64], const uint8_t *intent, size_t intent_len,
-                   const uint8_t user_key[32], const uint8_t secret[64]);
-/* |user_key| and |signature| as they came, of any length. */
-bool user_key_verify(ProtobufCBinaryData signature, ProtobufCBinaryData intent,
-                     ProtobufCBinaryData user_key, const uint8_t initiator[32]);
 
 #endif

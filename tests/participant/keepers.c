@@ -6,6 +6,7 @@
 #include "quorate/certificate.h"
 #include "quorate/signature.h"
 #include "system/access/identity.h"
+#include "system/access/user_key.h"
 #include "system/core/buffer.h"
 #include "system/core/clock.h"
 #include "system/core/ids.h"

@@ -7,7 +7,7 @@
 #include "participant/store.h"
 #include "party_api.pb-c.h"
 #include "quorate/share.h"
-#include "system/access/identity.h"
+#include "system/access/user_key.h"
 #include "system/core/buffer.h"
 #include "system/core/ids.h"
 #include "system/core/secret.h"

@@ -2,7 +2,7 @@
 /* The operator's freeze: obeyed by a keeper whatever the front asks, across restarts, by serial. */
 #include "keepers.h"
 
-#include "system/access/identity.h"
+#include "system/access/order.h"
 #include "system/core/ids.h"
 
 #include <setjmp.h>

@@ -3,7 +3,7 @@
 #include "scene.h"
 
 #include "quorate/signature.h"
-#include "system/access/identity.h"
+#include "system/access/user_key.h"
 #include "system/core/buffer.h"
 #include "system/core/clock.h"
 

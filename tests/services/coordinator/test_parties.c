@@ -2,7 +2,8 @@
 /* Parties of a running coordinator: who is chosen, who may join, what they read, what they obey. */
 #include "scene.h"
 
-#include "system/access/identity.h"
+#include "system/access/order.h"
+#include "system/access/user_key.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A user's key: who initiates a keygen says by his signature whom the user's share is for, so that
+ * nobody on the way puts a key of his own there (proto/session.proto). */
+#ifndef SYSTEM_ACCESS_USER_KEY_H
+#define SYSTEM_ACCESS_USER_KEY_H
+
+#include <protobuf-c/protobuf-c.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Whom the user's share of the key of this keygen intent is sealed to: the intent's initiator says
+ * so. |secret| is libsodium's 64-byte secret key. */
+void user_key_sign(uint8_t signature[64], const uint8_t *intent, size_t intent_len,
+                   const uint8_t user_key[32], const uint8_t secret[64]);
+/* |user_key| and |signature| as they came, of any length. */
+bool user_key_verify(ProtobufCBinaryData signature, ProtobufCBinaryData intent,
+                     ProtobufCBinaryData user_key, const uint8_t initiator[32]);
+
+#endif
