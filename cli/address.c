@@ -41,7 +41,7 @@ static int derive(struct address *a)
         return EXIT_DONE;
     if (!a->path || !a->chain_code)
         return refuse_usage("--path and --chain-code go together");
-    if (!hex_decode_exact(cc, 32, a->chain_code))
+    if (!hex_read_exact(cc, 32, a->chain_code))
         return refuse_usage(
             "the chain code (--chain-code) must be exactly 32 bytes, 64 hex digits");
     if (qrt_path_parse(path, &path_n, a->path) != QRT_OK)

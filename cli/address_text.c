@@ -32,7 +32,7 @@ static bool eip55_is_right(const char *digits)
 
 enum address_text address_text_ethereum(uint8_t out[20], const char *text)
 {
-    if (strncmp(text, "0x", 2) != 0 || strlen(text) != 42 || !hex_decode_exact(out, 20, text))
+    if (strncmp(text, "0x", 2) != 0 || strlen(text) != 42 || !hex_read_exact(out, 20, text))
         return ADDRESS_NONE;
     if (strpbrk(text + 2, "abcdef") && strpbrk(text + 2, "ABCDEF") && !eip55_is_right(text + 2))
         return ADDRESS_CHECKSUM;

@@ -3,10 +3,12 @@
  * or a message. */
 #include "api.h"
 
-#include "buffer.h"
 #include "file.h"
-#include "secret.h"
 #include "signals.h"
+
+#include "system/core/buffer.h"
+#include "system/core/ids.h"
+#include "system/core/secret.h"
 
 #include <curl/curl.h>
 #include <limits.h>
@@ -26,7 +28,7 @@ enum {
 struct api {
     CURL *curl;
     char *url;
-    /* "X-API-Key: ...", from secret_alloc */
+    /* "X-API-Key: ...", guarded */
     char *key_header;
     /* of the present call */
     const char *doing;
@@ -56,8 +58,8 @@ static bool read_client(struct api *api, const char *path, struct trouble *troub
     if (url && key) {
         size_t len = strlen(key) + 16;
 
-        api->url = strdup(url);
-        api->key_header = secret_alloc(len);
+        api->url = text_copy(url);
+        api->key_header = secret_new(len);
         snprintf(api->key_header, len, "X-API-Key: %s", key);
     }
     json_decref(json);
@@ -71,7 +73,7 @@ static size_t take(char *b, size_t size, size_t n, void *arg)
 
     if (api->answer.len + size * n > ANSWER_MAX)
         return 0;
-    buffer_put(&api->answer, b, size * n);
+    buffer_add(&api->answer, b, size * n);
     return size * n;
 }
 
@@ -88,12 +90,12 @@ static int tick(void *arg, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t 
 
 struct api *api_open(const struct api_options *options)
 {
-    struct api *api = calloc(1, sizeof *api);
+    struct api *api = mem_new(1, sizeof *api);
     struct trouble trouble;
     char path[PATH_MAX];
 
-    if (!api || curl_global_init(CURL_GLOBAL_DEFAULT) != 0)
-        exit(refuse("out of memory"));
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) != 0)
+        exit(refuse("libcurl cannot start on this machine"));
     snprintf(path, sizeof path, "%s/client.json", api_dir(options));
     if (!read_client(api, options->client ? options->client : path, &trouble)) {
         say("%s", trouble.text);
@@ -113,8 +115,7 @@ void api_close(struct api *api)
         return;
     if (api->curl)
         curl_easy_cleanup(api->curl);
-    if (api->key_header)
-        secret_free(api->key_header);
+    secret_free(api->key_header);
     buffer_free(&api->answer);
     free(api->url);
     free(api);
@@ -203,7 +204,9 @@ json_t *api_ask(struct api *api, const struct api_call *call)
 
 bool api_is_id(const char *text)
 {
-    return strlen(text) == 36 && strspn(text, "0123456789abcdefABCDEF-") == 36;
+    uint8_t id[16];
+
+    return id_parse(id, text);
 }
 
 json_t *api_participants(const char *list)

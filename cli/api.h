@@ -50,7 +50,7 @@ json_t *api_try(struct api *api, const struct api_call *call, struct trouble *tr
 /* "party-1,party-3" as [{"party_id": ...}, ...]. */
 json_t *api_participants(const char *list);
 
-/* 36 characters of a UUID: safe in a path. */
+/* A UUID as the system makes them: safe in a path. */
 bool api_is_id(const char *text);
 
 /* "" if |object| has no such text. */

@@ -16,6 +16,7 @@
 
 #include "quorate/address.h"
 #include "quorate/signature.h"
+#include "system/core/clock.h"
 
 #include <errno.h>
 #include <ftw.h>
@@ -23,7 +24,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { TX_FILE_MAX = 1 << 20 };
@@ -40,16 +40,8 @@ struct demo {
     struct demo_system system;
     struct api *api;
     json_t *report;
-    double began;
+    uint64_t began_us;
 };
-
-static double now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
 
 /* Into the report; as text at once, so that a person sees it happen. */
 static void add(struct demo *demo, const char *key, json_t *value)
@@ -66,10 +58,10 @@ static void add(struct demo *demo, const char *key, json_t *value)
 /* How long the step took that ends here. */
 static void add_time(struct demo *demo, const char *key)
 {
-    double end = now();
+    uint64_t end = clock_steady_us();
 
-    add(demo, key, json_real((end - demo->began) * 1000));
-    demo->began = now();
+    add(demo, key, json_real((double)(end - demo->began_us) / 1000));
+    demo->began_us = clock_steady_us();
 }
 
 static bool read_tx(struct demo *demo, struct trouble *trouble)
@@ -192,7 +184,7 @@ static bool act(struct demo *demo, struct trouble *trouble)
     demo->api = api_open(&options);
     if (!demo->api)
         return trouble_set(trouble, "the system's client.json cannot be used");
-    demo->began = now();
+    demo->began_us = clock_steady_us();
     account = make_account(demo, trouble);
     if (!account)
         return false;
@@ -201,7 +193,7 @@ static bool act(struct demo *demo, struct trouble *trouble)
     add(demo, "public_key", json_string(api_text(account, "public_key")));
     add(demo, "address", json_string(api_text(json_object_get(account, "addresses"), "ethereum")));
     add(demo, "parties", json_incref(json_object_get(account, "parties")));
-    demo->began = now();
+    demo->began_us = clock_steady_us();
     ok = sign(demo, account, trouble);
     json_decref(account);
     return ok;
@@ -234,7 +226,7 @@ static bool enter(struct demo *demo, struct trouble *trouble)
 /* The system runs from here to demo_system_stop. */
 static bool start_and_act(struct demo *demo, struct trouble *trouble)
 {
-    demo->began = now();
+    demo->began_us = clock_steady_us();
     if (!demo_system_start(&demo->system, demo->dir, trouble))
         return false;
     add_time(demo, "system_start_ms");

@@ -7,6 +7,8 @@
 #include "hex.h"
 #include "rlp.h"
 
+#include "system/core/ids.h"
+
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,7 +49,7 @@ static bool number_from_hex(uint8_t out[32], const char *digits)
         return false;
     memset(padded, '0', 64 - n);
     memcpy(padded + 64 - n, digits, n + 1);
-    return strspn(padded, HEX_DIGITS) == 64 && hex_decode_exact(out, 32, padded);
+    return hex_decode(out, 32, padded);
 }
 
 /* A JSON integer, "123" or "0x7b". */
@@ -172,11 +174,11 @@ static bool parse_data(struct eth_tx *out, const char *name, const json_t *json,
         return true;
     if (!text || strncmp(text, "0x", 2) != 0)
         return trouble_set(trouble, "%s: the field \"data\" is not a string of hex with 0x", name);
-    b = need(DATA_MAX);
-    ok = hex_decode(b, DATA_MAX, &len, text);
+    b = mem_new(1, DATA_MAX);
+    ok = hex_read(b, DATA_MAX, &len, text);
     odd = strlen(text) % 2 != 0 && strspn(text + 2, HEX_DIGITS) == strlen(text + 2);
     if (ok)
-        buffer_put(&out->data, b, len);
+        buffer_add(&out->data, b, len);
     free(b);
     if (!ok && odd)
         return trouble_set(trouble, "%s: the field \"data\" has an odd number of hex digits", name);
@@ -324,7 +326,9 @@ static void put_fields(struct buffer *items, const struct eth_tx *tx)
 
 static void put_transaction(struct buffer *out, const struct buffer *items)
 {
-    buffer_put_byte(out, 0x02);
+    static const uint8_t type = 0x02;
+
+    buffer_add(out, &type, 1);
     rlp_put_list(out, items);
 }
 

@@ -3,10 +3,10 @@
 #ifndef QUORATE_CLI_ETHEREUM_H
 #define QUORATE_CLI_ETHEREUM_H
 
-#include "buffer.h"
 #include "say.h"
 
 #include "quorate/types.h"
+#include "system/core/buffer.h"
 
 #include <jansson.h>
 

@@ -4,7 +4,7 @@
  * temporary file is never looked at, only overwritten by the next write of the same name. */
 #include "file.h"
 
-#include "secret.h"
+#include "system/core/secret.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,7 +16,7 @@
 
 static bool read_all(struct file *out, int fd, size_t size)
 {
-    out->b = secret_alloc(size);
+    out->b = secret_new(size);
     for (out->len = 0; out->len < size;) {
         ssize_t n = read(fd, out->b + out->len, size - out->len);
 
@@ -67,8 +67,7 @@ bool file_read(struct file *out, const char *path, size_t max, struct trouble *t
 
 void file_free(struct file *file)
 {
-    if (file->b)
-        secret_free(file->b);
+    secret_free(file->b);
     *file = (struct file){0};
 }
 
@@ -168,4 +167,15 @@ bool file_write_new(const char *path, const uint8_t *b, size_t len, struct troub
 bool file_replace(const char *path, const uint8_t *b, size_t len, struct trouble *trouble)
 {
     return write_with(path, b, len, rename, trouble);
+}
+
+bool file_update(const char *path, const uint8_t *b, size_t len, struct trouble *trouble)
+{
+    struct trouble unread;
+    struct file file;
+    bool same = file_read(&file, path, len, &unread) && file.len == len &&
+                (len == 0 || memcmp(file.b, b, len) == 0);
+
+    file_free(&file);
+    return same || file_replace(path, b, len, trouble);
 }

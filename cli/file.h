@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 struct file {
-    uint8_t *b; /* from secret_alloc: what is read may be secret */
+    uint8_t *b; /* guarded: what is read may be secret */
     size_t len;
 };
 
@@ -23,5 +23,7 @@ bool file_exists(const char *path);
 bool file_write_new(const char *path, const uint8_t *b, size_t len, struct trouble *trouble);
 /* The same, over an existing file, which stays whole until the new one is. */
 bool file_replace(const char *path, const uint8_t *b, size_t len, struct trouble *trouble);
+/* The same; nothing is written if that is what the file holds. */
+bool file_update(const char *path, const uint8_t *b, size_t len, struct trouble *trouble);
 
 #endif

@@ -6,19 +6,21 @@
 #include "command.h"
 #include "hex.h"
 #include "report.h"
-#include "secret.h"
-#include "seed.h"
 
-#include <ctype.h>
+#include "system/access/identity.h"
+#include "system/core/buffer.h"
+#include "system/core/clock.h"
+#include "system/core/ids.h"
+#include "system/core/key_file.h"
+#include "system/core/secret.h"
+
 #include <limits.h>
-#include <session.pb-c.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { REASON_MAX = 1000 };
-static const char prefix[] = "quorate/operator-order/1";
+_Static_assert(sizeof((struct trouble *)0)->text >= KEY_FILE_ERROR_MAX, "takes its sentences");
 
 struct freeze {
     /* "freeze", "unfreeze" */
@@ -26,16 +28,8 @@ struct freeze {
     struct api_options api;
     const char *account, *reason, *key;
     /* |account| in lower case, as the system has it */
-    char id[40];
+    char id[ID_TEXT_MAX];
 };
-
-static int64_t unix_ms(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_REALTIME, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 static uint8_t *make_order(size_t *len, const struct freeze *f, int64_t now)
 {
@@ -47,9 +41,7 @@ static uint8_t *make_order(size_t *len, const struct freeze *f, int64_t now)
     body.reason = (char *)(uintptr_t)(f->reason ? f->reason : "");
     body.serial = (uint64_t)now;
     body.issued_ms = now;
-    b = malloc(mpc__session__v1__order_body__get_packed_size(&body));
-    if (!b)
-        exit(refuse("out of memory"));
+    b = mem_new(1, mpc__session__v1__order_body__get_packed_size(&body));
     *len = mpc__session__v1__order_body__pack(&body, b);
     return b;
 }
@@ -57,21 +49,21 @@ static uint8_t *make_order(size_t *len, const struct freeze *f, int64_t now)
 /* The request's body, or NULL if the key cannot be read. */
 static json_t *sign_order(const struct freeze *f, int64_t now, struct trouble *trouble)
 {
-    uint8_t *seed = secret_alloc(SEED_BYTES), *order, signature[64];
+    uint8_t *pair = secret_new(KEY_FILE_PAIR), *order, signature[64];
     char path[PATH_MAX];
     json_t *body = NULL;
     size_t len;
 
     snprintf(path, sizeof path, "%s/keys/operator.key", api_dir(&f->api));
-    if (seed_read(seed, f->key ? f->key : path, trouble)) {
+    if (key_file_read_pair(pair, f->key ? f->key : path, trouble->text)) {
         order = make_order(&len, f, now);
-        seed_sign(signature, prefix, order, len, seed);
+        order_sign(signature, order, len, pair);
         body = json_object();
         report_add(body, "body", hex_json(order, len));
         report_add(body, "signature", hex_json(signature, sizeof signature));
         free(order);
     }
-    secret_free(seed);
+    secret_free(pair);
     return body;
 }
 
@@ -91,7 +83,7 @@ static json_t *make_report(const struct freeze *f, int64_t now)
 
 static int run(const struct freeze *f)
 {
-    const int64_t now = unix_ms();
+    const int64_t now = clock_unix_ms();
     struct trouble trouble;
     json_t *body = sign_order(f, now, &trouble), *answer;
     struct api *api;
@@ -121,16 +113,18 @@ static int command(struct freeze *f, const char *help, char **argv)
         API_OPTION_ROWS(f->api),
     };
     const struct options options = {f->action, "", help, rows, sizeof rows / sizeof rows[0]};
+    uint8_t id[16];
     size_t rest_n;
     enum options_answer answer = options_read(&options, argv, NULL, 0, &rest_n);
 
     if (answer != OPTIONS_GO)
         return options_code(answer);
-    if (f->account && !api_is_id(f->account))
+    if (f->account && !id_parse(id, f->account))
         return refuse_usage("%s is no account id (a UUID)", f->account);
-    for (size_t i = 0; f->account && i < sizeof f->id - 1 && f->account[i]; i++)
-        f->id[i] = (char)tolower((unsigned char)f->account[i]);
-    f->account = f->account ? f->id : NULL;
+    if (f->account) {
+        id_text(f->id, id);
+        f->account = f->id;
+    }
     if (f->reason && strlen(f->reason) > REASON_MAX)
         return refuse_usage("--reason is longer than %d bytes", REASON_MAX);
     return run(f);

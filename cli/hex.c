@@ -2,35 +2,37 @@
 /* Hexadecimal of public data. */
 #include "hex.h"
 
-#include "buffer.h"
+#include "system/core/buffer.h"
+#include "system/core/ids.h"
 
-#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-bool hex_decode(uint8_t *out, size_t cap, size_t *len, const char *text)
+static const char *digits_of(const char *text)
 {
-    if (text[0] == '0' && (text[1] == 'x' || text[1] == 'X'))
-        text += 2;
-    return sodium_hex2bin(out, cap, text, strlen(text), NULL, len, NULL) == 0;
+    return text[0] == '0' && (text[1] == 'x' || text[1] == 'X') ? text + 2 : text;
 }
 
-bool hex_decode_exact(uint8_t *out, size_t len, const char *text)
+bool hex_read(uint8_t *out, size_t cap, size_t *len, const char *text)
 {
-    size_t got = 0;
+    const char *digits = digits_of(text);
 
-    return hex_decode(out, len, &got, text) && got == len;
+    *len = strlen(digits) / 2;
+    return *len <= cap && hex_decode(out, *len, digits);
+}
+
+bool hex_read_exact(uint8_t *out, size_t len, const char *text)
+{
+    return hex_decode(out, len, digits_of(text));
 }
 
 void hex_describe(char out[HEX_DESCRIPTION_MAX], const char *text)
 {
-    size_t n;
+    const char *digits = digits_of(text);
+    size_t n = strspn(digits, "0123456789abcdefABCDEF");
 
-    if (text[0] == '0' && (text[1] == 'x' || text[1] == 'X'))
-        text += 2;
-    n = strspn(text, "0123456789abcdefABCDEF");
-    if (text[n])
+    if (digits[n])
         snprintf(out, HEX_DESCRIPTION_MAX, "text that is not hex");
     else if (n % 2)
         snprintf(out, HEX_DESCRIPTION_MAX, "%zu hex digits", n);
@@ -41,11 +43,11 @@ void hex_describe(char out[HEX_DESCRIPTION_MAX], const char *text)
 static json_t *to_json(const char *prefix, const uint8_t *b, size_t len)
 {
     size_t at = strlen(prefix);
-    char *text = need(at + 2 * len + 1);
+    char *text = mem_new(1, at + 2 * len + 1);
     json_t *value;
 
     memcpy(text, prefix, at);
-    sodium_bin2hex(text + at, 2 * len + 1, b, len);
+    hex_encode(text + at, b, len);
     value = json_string(text);
     free(text);
     return value;
@@ -65,5 +67,5 @@ bool hex_from_json(uint8_t *out, size_t len, const json_t *object, const char *k
 {
     const char *text = json_string_value(json_object_get(object, key));
 
-    return text && hex_decode_exact(out, len, text);
+    return text && hex_read_exact(out, len, text);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Hexadecimal of public data, with or without 0x. */
+/* Hexadecimal of public data as people and JSON have it, with or without 0x. Plain hex is
+ * system/core/ids.h. */
 #ifndef QUORATE_CLI_HEX_H
 #define QUORATE_CLI_HEX_H
 
@@ -9,9 +10,9 @@
 #include <stdint.h>
 
 /* |out| holds |cap| bytes; false if |text| is no hex, of odd length or too long. */
-bool hex_decode(uint8_t *out, size_t cap, size_t *len, const char *text);
+bool hex_read(uint8_t *out, size_t cap, size_t *len, const char *text);
 /* Exactly |len| bytes. */
-bool hex_decode_exact(uint8_t *out, size_t len, const char *text);
+bool hex_read_exact(uint8_t *out, size_t len, const char *text);
 
 /* What |text| is instead of the hex that was wanted: "31 bytes", "63 hex digits", "not hex". */
 #define HEX_DESCRIPTION_MAX 40

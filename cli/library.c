@@ -37,7 +37,7 @@ bool library_pubkey(struct qrt_pubkey *out, const struct library *library, const
     uint8_t b[65];
     size_t len, out_len = sizeof out->b;
 
-    if (!hex_decode(b, sizeof b, &len, hex) || (len != 33 && len != 65))
+    if (!hex_read(b, sizeof b, &len, hex) || (len != 33 && len != 65))
         return false;
     if (!secp256k1_ec_pubkey_parse(library->secp, &point, b, len))
         return false;

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The quorate command: finds the subcommand in a table and runs it. */
 #include "command.h"
-#include "secret.h"
+#include "say.h"
+
+#include "system/core/log.h"
+#include "system/core/secret.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -53,6 +56,8 @@ int main(int argc, char **argv)
     const struct command *command;
 
     open_standard();
+    log_setup("quorate",
+              LOG_ERROR); /* of system/core: what ends the process; the rest is say.h's */
     secret_harden();
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* a write over the limit fails and is told */

@@ -3,7 +3,7 @@
 #ifndef QUORATE_CLI_RLP_H
 #define QUORATE_CLI_RLP_H
 
-#include "buffer.h"
+#include "system/core/buffer.h"
 
 void rlp_put_bytes(struct buffer *out, const uint8_t *b, size_t len);
 /* A number of |len| bytes, big-endian: without its leading zeros. */

@@ -8,6 +8,8 @@
 #include "hex.h"
 #include "report.h"
 
+#include "system/core/secret.h"
+
 #include <openssl/evp.h>
 #include <sodium.h>
 #include <stdlib.h>
@@ -169,7 +171,7 @@ void share_kdf_new(struct share_kdf *out)
 bool share_key_derive(struct share_key *out, const struct share_kdf *kdf, const char *passphrase,
                       size_t len, struct trouble *trouble)
 {
-    uint8_t *both = secret_alloc(sizeof out->key + sizeof out->check);
+    uint8_t *both = secret_new(sizeof out->key + sizeof out->check);
     int failed =
         crypto_pwhash(both, sizeof out->key + sizeof out->check, passphrase, len, kdf->salt,
                       kdf->passes, (size_t)kdf->memory_kib * 1024, crypto_pwhash_ALG_ARGON2ID13);
@@ -227,7 +229,7 @@ void share_file_seal(struct file *out, const struct share_facts *facts, const st
     struct cursor c;
 
     out->len = SHARE_FILE_HEADER_BYTES + sealed_len;
-    out->b = secret_alloc(out->len);
+    out->b = secret_new(out->len);
     c = (struct cursor){out->b, NULL};
     randombytes_buf(nonce, sizeof nonce);
     put_header(&c, facts, key, nonce, sealed_len);
@@ -241,7 +243,7 @@ bool share_file_open(struct share_content *out, const struct share_file *file,
     if (sodium_memcmp(key->check, file->check, CHECK_BYTES) != 0)
         return trouble_set(trouble, "wrong passphrase, or the header of %s was changed", name);
     out->len = file->sealed_len - TAG_BYTES;
-    out->b = secret_alloc(out->len);
+    out->b = secret_new(out->len);
     if (!gcm_open(out->b, file, key)) {
         share_content_free(out);
         return trouble_set(trouble, "%s was changed after it was sealed", name);
@@ -251,8 +253,7 @@ bool share_file_open(struct share_content *out, const struct share_file *file,
 
 void share_content_free(struct share_content *content)
 {
-    if (content->b)
-        secret_free(content->b);
+    secret_free(content->b);
     *content = (struct share_content){0};
 }
 

@@ -5,7 +5,7 @@
 #ifndef QUORATE_CLI_SHARE_FILE_H
 #define QUORATE_CLI_SHARE_FILE_H
 
-#include "secret.h"
+#include "say.h"
 
 #include "quorate/share.h"
 
@@ -34,7 +34,7 @@ struct share_kdf {
     uint8_t salt[16];
 };
 
-/* Secret, from secret_alloc. |check| is stored: it tells a wrong passphrase from a changed file. */
+/* Secret, in guarded memory. |check| is stored: it tells a wrong passphrase from a changed file. */
 struct share_key {
     struct share_kdf kdf;
     uint8_t key[32];
@@ -49,7 +49,7 @@ struct share_file {
     size_t sealed_len; /* with the tag */
 };
 
-/* What is sealed. Secret, from secret_alloc. */
+/* What is sealed. Secret, in guarded memory. */
 struct share_content {
     uint8_t *b; /* identity key, then the record */
     size_t len;

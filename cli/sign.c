@@ -46,7 +46,7 @@ static json_t *take_message(struct sign *s, struct trouble *trouble)
 
 static json_t *take_hash(struct sign *s)
 {
-    s->has_digest = hex_decode_exact(s->digest, sizeof s->digest, s->message_hash);
+    s->has_digest = hex_read_exact(s->digest, sizeof s->digest, s->message_hash);
     return json_string(s->message_hash);
 }
 

@@ -6,7 +6,6 @@
 #include "option.h"
 #include "report.h"
 #include "say.h"
-#include "secret.h"
 #include "signals.h"
 
 #include <errno.h>

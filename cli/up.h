@@ -18,6 +18,9 @@
 
 #include "say.h"
 
+#include "system/core/config_file.h"
+#include "system/core/key_file.h"
+
 #include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -70,13 +73,23 @@ void up_path(char out[PATH_MAX], const struct up_system *system, const char *a, 
 
 /* up_files.c: make what is missing. Afterwards ports are those of the env files. */
 bool up_files(struct up_system *system, struct trouble *trouble);
+/* A member's env file as its service reads it; the caller's, config_file_free. NULL with |trouble|.
+ * |path| gets its name. */
+struct config_file *up_env(char path[PATH_MAX], const struct up_system *system,
+                           const struct up_member *m, struct trouble *trouble);
+
+/* up_key.c: the seed in a key file, or its Ed25519 key pair; the file is made if it is missing.
+ * Into the caller's guarded memory. */
+bool up_seed(uint8_t seed[KEY_FILE_SEED], const char *path, struct trouble *trouble);
+bool up_pair(uint8_t pair[KEY_FILE_PAIR], const char *path, struct trouble *trouble);
 
 /* up_identity.c: a party's identity key and certificate, made if they are missing. |party_id|,
  * |role| as the certificate says them. */
 struct up_party {
     const char *dir, *party_id, *role;
 };
-bool up_identity(const struct up_party *party, const uint8_t ca_seed[32], struct trouble *trouble);
+bool up_identity(const struct up_party *party, const uint8_t ca[KEY_FILE_PAIR],
+                 struct trouble *trouble);
 /* identities.json is brought up to date. */
 bool up_identities(const struct up_system *system, struct trouble *trouble);
 
@@ -124,11 +137,5 @@ struct up_asker;
 struct up_asker *up_asker_new(void);
 bool up_ask_ready(struct up_asker *asker, int port);
 void up_asker_free(struct up_asker *asker);
-
-/* up_env.c: the value of |name| in the text of an env file, into |out|; false if there is none. */
-bool up_env_value(char *out, size_t cap, const char *text, const char *name);
-/* The text of a member's env file, from secret_alloc. NULL with |trouble|. |path| gets its name. */
-char *up_env_text(char path[PATH_MAX], const struct up_system *system, const struct up_member *m,
-                  struct trouble *trouble);
 
 #endif

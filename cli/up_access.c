@@ -3,7 +3,8 @@
 #include "up.h"
 
 #include "file.h"
-#include "secret.h"
+
+#include "system/core/secret.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -14,45 +15,40 @@ static bool read_env(struct up_access *access, const struct up_system *system,
                      struct trouble *trouble)
 {
     const struct up_member *account = up_find(system, UP_ACCOUNT);
-    char path[PATH_MAX], *text = up_env_text(path, system, account, trouble);
-    bool ok;
+    char path[PATH_MAX];
+    struct config_file *env = up_env(path, system, account, trouble);
+    const char *key;
 
-    if (!text)
+    if (!env)
         return false;
-    ok = up_env_value(access->api_key, KEY_MAX, text, "MPC_API_KEY");
-    secret_free(text);
+    key = config_file_value(env, "MPC_API_KEY");
+    snprintf(access->api_key, KEY_MAX, "%s", key && strlen(key) < KEY_MAX ? key : "");
+    config_file_free(env);
     /* the first of two, while keys are exchanged */
     access->api_key[strcspn(access->api_key, ", \t")] = '\0';
     snprintf(access->url, sizeof access->url, "http://127.0.0.1:%d", account->http);
-    return (ok && access->api_key[0] && !strpbrk(access->api_key, "\"\\")) ||
+    return (access->api_key[0] && !strpbrk(access->api_key, "\"\\")) ||
            trouble_set(trouble, "%s has no MPC_API_KEY that can be used", path);
 }
 
-/* Nothing is written if it is there as it should be. */
 static bool write_client(const struct up_access *access, const struct up_system *system,
                          struct trouble *trouble)
 {
     enum { CLIENT_MAX = KEY_MAX + UP_URL_MAX + 64 };
-    char path[PATH_MAX], *text = secret_alloc(CLIENT_MAX);
-    struct trouble unread;
-    struct file file = {0};
+    char path[PATH_MAX], *text = secret_new(CLIENT_MAX);
     bool ok;
 
     up_path(path, system, "client.json", NULL);
     snprintf(text, CLIENT_MAX, "{\"url\": \"%s\", \"api_key\": \"%s\"}\n", access->url,
              access->api_key);
-    ok = file_exists(path) && file_read(&file, path, CLIENT_MAX, &unread) &&
-         file.len == strlen(text) && memcmp(file.b, text, file.len) == 0;
-    file_free(&file);
-    if (!ok)
-        ok = file_replace(path, (const uint8_t *)text, strlen(text), trouble);
+    ok = file_update(path, (const uint8_t *)text, strlen(text), trouble);
     secret_free(text);
     return ok;
 }
 
 bool up_access(struct up_access *access, const struct up_system *system, struct trouble *trouble)
 {
-    access->api_key = secret_alloc(KEY_MAX);
+    access->api_key = secret_new(KEY_MAX);
     if (read_env(access, system, trouble) && write_client(access, system, trouble))
         return true;
     up_access_free(access);
@@ -61,7 +57,6 @@ bool up_access(struct up_access *access, const struct up_system *system, struct 
 
 void up_access_free(struct up_access *access)
 {
-    if (access->api_key)
-        secret_free(access->api_key);
+    secret_free(access->api_key);
     access->api_key = NULL;
 }

@@ -4,8 +4,9 @@
 #include "up.h"
 
 #include "file.h"
-#include "secret.h"
-#include "seed.h"
+
+#include "system/core/config_form.h"
+#include "system/core/secret.h"
 
 #include <errno.h>
 #include <sodium.h>
@@ -13,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+
+_Static_assert(sizeof((struct trouble *)0)->text >= CONFIG_ERROR_MAX, "takes its sentences");
 
 enum {
     ENV_MAX = 32768,
@@ -24,9 +27,10 @@ enum {
 /* The party that makes users' shares. */
 static const char delegate_id[] = "delegate-1";
 
-/* Secrets of all processes; from secret_alloc. */
+/* Secrets of all processes, in guarded memory. */
 struct keys {
-    uint8_t ca[32], operator_key[32], initiator[32], jwt[32], api[32];
+    uint8_t ca[KEY_FILE_PAIR], operator_key[KEY_FILE_PAIR], initiator[KEY_FILE_PAIR];
+    uint8_t jwt[KEY_FILE_SEED], api[KEY_FILE_SEED];
     char jwt_text[HEX_KEY], api_text[HEX_KEY];
     char ca_public[HEX_KEY], operator_public[HEX_KEY], initiator_public[HEX_KEY];
 };
@@ -41,37 +45,40 @@ static bool make_dir(const struct up_system *system, const char *name, struct tr
     return trouble_set(trouble, "cannot make the directory %s: %s", path, strerror(errno));
 }
 
-static bool one_key(uint8_t key[32], const struct up_system *system, const char *name,
-                    struct trouble *trouble)
+/* A key that signs, and its public half as text. */
+static bool one_pair(uint8_t pair[KEY_FILE_PAIR], char public_text[HEX_KEY],
+                     const struct up_system *system, const char *name, struct trouble *trouble)
 {
     char path[PATH_MAX];
 
     up_path(path, system, "keys", name);
-    return seed_read_or_make(key, path, trouble);
-}
-
-static void public_text(char out[HEX_KEY], const uint8_t seed[32])
-{
-    uint8_t key[32];
-
-    seed_public(key, seed);
-    sodium_bin2hex(out, HEX_KEY, key, sizeof key);
-}
-
-static bool make_keys(struct keys *keys, const struct up_system *system, struct trouble *trouble)
-{
-    if (!make_dir(system, "keys", trouble) || !one_key(keys->ca, system, "ca.key", trouble) ||
-        !one_key(keys->operator_key, system, "operator.key", trouble) ||
-        !one_key(keys->initiator, system, "initiator.key", trouble) ||
-        !one_key(keys->jwt, system, "jwt.key", trouble) ||
-        !one_key(keys->api, system, "api.key", trouble))
+    if (!up_pair(pair, path, trouble))
         return false;
-    sodium_bin2hex(keys->jwt_text, HEX_KEY, keys->jwt, 32);
-    sodium_bin2hex(keys->api_text, HEX_KEY, keys->api, 32);
-    public_text(keys->ca_public, keys->ca);
-    public_text(keys->operator_public, keys->operator_key);
-    public_text(keys->initiator_public, keys->initiator);
+    sodium_bin2hex(public_text, HEX_KEY, pair + KEY_FILE_SEED, 32);
     return true;
+}
+
+/* A secret that is shared as text. */
+static bool one_secret(uint8_t key[KEY_FILE_SEED], char text[HEX_KEY],
+                       const struct up_system *system, const char *name, struct trouble *trouble)
+{
+    char path[PATH_MAX];
+
+    up_path(path, system, "keys", name);
+    if (!up_seed(key, path, trouble))
+        return false;
+    sodium_bin2hex(text, HEX_KEY, key, KEY_FILE_SEED);
+    return true;
+}
+
+static bool make_keys(struct keys *k, const struct up_system *system, struct trouble *trouble)
+{
+    return make_dir(system, "keys", trouble) &&
+           one_pair(k->ca, k->ca_public, system, "ca.key", trouble) &&
+           one_pair(k->operator_key, k->operator_public, system, "operator.key", trouble) &&
+           one_pair(k->initiator, k->initiator_public, system, "initiator.key", trouble) &&
+           one_secret(k->jwt, k->jwt_text, system, "jwt.key", trouble) &&
+           one_secret(k->api, k->api_text, system, "api.key", trouble);
 }
 
 /* A row per variable, and which kinds are told. */
@@ -90,7 +97,7 @@ struct values {
 
 static void set_values(struct values *v, const struct up_system *system, const struct up_member *m)
 {
-    uint8_t *master = secret_alloc(32);
+    uint8_t *master = secret_new(32);
 
     snprintf(v->http, sizeof v->http, "%d", m->http);
     snprintf(v->grpc, sizeof v->grpc, "%d", m->grpc);
@@ -148,8 +155,8 @@ static void write_rows(char *out, const struct up_member *m, const struct keys *
 static bool make_env(const struct up_system *system, const struct up_member *m,
                      const struct keys *keys, const char *path, struct trouble *trouble)
 {
-    struct values *v = secret_alloc(sizeof *v);
-    char *text = secret_alloc(ENV_MAX);
+    struct values *v = secret_new(sizeof *v);
+    char *text = secret_new(ENV_MAX);
     bool ok;
 
     set_values(v, system, m);
@@ -160,29 +167,38 @@ static bool make_env(const struct up_system *system, const struct up_member *m,
     return ok;
 }
 
-static bool port_of(int *port, const char *text, const char *name)
+static bool port_of(int *port, const struct config_file *env, const char *name)
 {
-    char value[16];
-    char *end;
-    long n;
+    const char *value = config_file_value(env, name);
+    int64_t n = 0;
 
-    if (!up_env_value(value, sizeof value, text, name))
+    if (!value || !config_form_number(&n, value) || n < 1 || n > 65535)
         return false;
-    n = strtol(value, &end, 10);
     *port = (int)n;
-    return end != value && *end == '\0' && n > 0 && n < 65536;
+    return true;
+}
+
+struct config_file *up_env(char path[PATH_MAX], const struct up_system *system,
+                           const struct up_member *m, struct trouble *trouble)
+{
+    char name[UP_NAME_MAX + 8];
+
+    snprintf(name, sizeof name, "%s.env", m->name);
+    up_path(path, system, name, NULL);
+    return config_file_read(path, trouble->text);
 }
 
 /* An owner may have changed the ports. */
 static bool read_ports(const struct up_system *system, struct up_member *m, struct trouble *trouble)
 {
-    char path[PATH_MAX], *text = up_env_text(path, system, m, trouble);
+    char path[PATH_MAX];
+    struct config_file *env = up_env(path, system, m, trouble);
     bool ok;
 
-    if (!text)
+    if (!env)
         return false;
-    ok = port_of(&m->http, text, "HTTP_PORT") && port_of(&m->grpc, text, "GRPC_PORT");
-    secret_free(text);
+    ok = port_of(&m->http, env, "HTTP_PORT") && port_of(&m->grpc, env, "GRPC_PORT");
+    config_file_free(env);
     return ok || trouble_set(trouble, "%s must set HTTP_PORT and GRPC_PORT, 1 to 65535", path);
 }
 
@@ -207,7 +223,7 @@ static bool make_member(const struct up_system *system, struct up_member *m,
 
 bool up_files(struct up_system *system, struct trouble *trouble)
 {
-    struct keys *keys = secret_alloc(sizeof *keys);
+    struct keys *keys = secret_new(sizeof *keys);
     bool ok = make_dir(system, "log", trouble) && make_keys(keys, system, trouble);
 
     for (size_t i = 0; ok && i < system->n; i++)

@@ -3,75 +3,49 @@
  * with its identity key, and read again for identities.json. */
 #include "up.h"
 
-#include "buffer.h"
 #include "file.h"
 #include "hex.h"
 #include "report.h"
-#include "secret.h"
-#include "seed.h"
 
-#include <session.pb-c.h>
+#include "system/access/identity.h"
+#include "system/core/ids.h"
+#include "system/core/secret.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { CERTIFICATE_MAX = 4096, IDENTITIES_MAX = 1 << 20 };
-static const char prefix[] = "quorate/party-certificate/1";
+enum { CERTIFICATE_MAX = 4096 };
 
-static uint8_t *pack(const ProtobufCMessage *message, size_t *len)
+bool up_identity(const struct up_party *party, const uint8_t ca[KEY_FILE_PAIR],
+                 struct trouble *trouble)
 {
-    uint8_t *b = need(protobuf_c_message_get_packed_size(message) + 1);
-
-    *len = protobuf_c_message_pack(message, b);
-    return b;
-}
-
-static uint8_t *make_certificate(size_t *len, const struct up_party *party, uint8_t key[32],
-                                 const uint8_t ca_seed[32])
-{
-    Mpc__Session__V1__PartyIdentity body = MPC__SESSION__V1__PARTY_IDENTITY__INIT;
-    Mpc__Session__V1__PartyCertificate out = MPC__SESSION__V1__PARTY_CERTIFICATE__INIT;
-    uint8_t signature[64], *packed;
-
-    body.party_id = (char *)(uintptr_t)party->party_id;
-    body.role = (char *)(uintptr_t)party->role;
-    body.identity_key = (ProtobufCBinaryData){32, key};
-    out.body.data = pack(&body.base, &out.body.len);
-    seed_sign(signature, prefix, out.body.data, out.body.len, ca_seed);
-    out.signature = (ProtobufCBinaryData){sizeof signature, signature};
-    packed = pack(&out.base, len);
-    free(out.body.data);
-    return packed;
-}
-
-bool up_identity(const struct up_party *party, const uint8_t ca_seed[32], struct trouble *trouble)
-{
+    struct identity identity = {0};
+    uint8_t *pair = secret_new(KEY_FILE_PAIR), *certificate;
     char path[PATH_MAX];
-    uint8_t key[32], *seed = secret_alloc(SEED_BYTES);
-    uint8_t *certificate;
     size_t len;
     bool ok;
 
     snprintf(path, sizeof path, "%s/identity.key", party->dir);
-    ok = seed_read_or_make(seed, path, trouble);
-    if (ok)
-        seed_public(key, seed);
-    secret_free(seed);
+    ok = up_pair(pair, path, trouble);
+    memcpy(identity.key, pair + KEY_FILE_SEED, sizeof identity.key);
+    secret_free(pair);
     snprintf(path, sizeof path, "%s/party.cert", party->dir);
     if (!ok || file_exists(path))
         return ok;
-    certificate = make_certificate(&len, party, key, ca_seed);
+    snprintf(identity.party_id, sizeof identity.party_id, "%s", party->party_id);
+    snprintf(identity.role, sizeof identity.role, "%s", party->role);
+    certificate = identity_issue(&len, &identity, ca);
     ok = file_write_new(path, certificate, len, trouble);
     free(certificate);
     return ok;
 }
 
-/* What the certificate in |path| says, into |identities|. That the authority signed it is for the
- * services to find: they end at start if not. */
-static bool add_identity(json_t *identities, const char *path, struct trouble *trouble)
+/* The certificate in the file |path|. */
+static bool read_certificate(struct identity *out, const char *path, const uint8_t ca[32],
+                             struct trouble *trouble)
 {
     Mpc__Session__V1__PartyCertificate *certificate;
-    Mpc__Session__V1__PartyIdentity *body = NULL;
     struct file file;
     bool ok;
 
@@ -79,49 +53,51 @@ static bool add_identity(json_t *identities, const char *path, struct trouble *t
         return false;
     certificate = mpc__session__v1__party_certificate__unpack(NULL, file.len, file.b);
     file_free(&file);
-    if (certificate)
-        body = mpc__session__v1__party_identity__unpack(NULL, certificate->body.len,
-                                                        certificate->body.data);
-    ok = body && body->party_id[0] && body->identity_key.len == 32;
-    if (ok)
-        report_add(identities, body->party_id, hex_json(body->identity_key.data, 32));
-    if (body)
-        mpc__session__v1__party_identity__free_unpacked(body, NULL);
+    ok = identity_verify(out, certificate, ca);
     if (certificate)
         mpc__session__v1__party_certificate__free_unpacked(certificate, NULL);
-    return ok || trouble_set(trouble, "%s is damaged: it is no certificate of a party", path);
+    return ok ||
+           trouble_set(trouble, "%s is damaged: it is no certificate of the authority in CA_KEY",
+                       path);
+}
+
+/* What the certificate that |env|, the file |name|, speaks of says. */
+static bool add_identity(json_t *identities, const struct config_file *env, const char *name,
+                         struct trouble *trouble)
+{
+    const char *path = config_file_value(env, "CERTIFICATE_FILE");
+    const char *ca_text = config_file_value(env, "CA_KEY");
+    struct identity identity;
+    uint8_t ca[32];
+
+    if (!path || !ca_text || !hex_decode(ca, sizeof ca, ca_text))
+        return trouble_set(trouble, "%s must set CERTIFICATE_FILE, and CA_KEY of 64 hex digits",
+                           name);
+    if (!read_certificate(&identity, path, ca, trouble))
+        return false;
+    report_add(identities, identity.party_id, hex_json(identity.key, sizeof identity.key));
+    return true;
 }
 
 static bool add_member(json_t *identities, const struct up_system *system,
                        const struct up_member *m, struct trouble *trouble)
 {
-    char env[PATH_MAX], path[PATH_MAX], *text = up_env_text(env, system, m, trouble);
-    bool ok;
+    char path[PATH_MAX];
+    struct config_file *env = up_env(path, system, m, trouble);
+    bool ok = env && add_identity(identities, env, path, trouble);
 
-    if (!text)
-        return false;
-    ok = up_env_value(path, sizeof path, text, "CERTIFICATE_FILE");
-    secret_free(text);
-    if (!ok)
-        return trouble_set(trouble, "%s must set CERTIFICATE_FILE", env);
-    return add_identity(identities, path, trouble);
+    config_file_free(env);
+    return ok;
 }
 
-/* Nothing is written if it is there as it should be. */
 static bool write_identities(const json_t *identities, const char *path, struct trouble *trouble)
 {
     char *text = json_dumps(identities, JSON_INDENT(2) | JSON_SORT_KEYS);
-    struct trouble unread;
-    struct file file = {0};
     bool ok;
 
     if (!text)
-        return trouble_set(trouble, "cannot write %s: a party's name is no UTF-8", path);
-    ok = file_exists(path) && file_read(&file, path, IDENTITIES_MAX, &unread) &&
-         file.len == strlen(text) && memcmp(file.b, text, file.len) == 0;
-    file_free(&file);
-    if (!ok)
-        ok = file_replace(path, (const uint8_t *)text, strlen(text), trouble);
+        exit(refuse("out of memory"));
+    ok = file_update(path, (const uint8_t *)text, strlen(text), trouble);
     free(text);
     return ok;
 }

@@ -9,8 +9,10 @@
 
 #include "up.h"
 
-#include "clock.h"
 #include "signals.h"
+
+#include "system/core/buffer.h"
+#include "system/core/clock.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -156,13 +158,13 @@ static bool port_is_free(int port)
 
 bool up_ports_are_free(const struct up_system *system, struct trouble *trouble)
 {
-    int64_t until = clock_now_ms() + PORTS_MS;
+    int64_t until = clock_steady_ms() + PORTS_MS;
 
     for (size_t i = 0; i < system->n; i++) {
         const struct up_member *m = &system->members[i];
 
         while (!port_is_free(m->http) || !port_is_free(m->grpc)) {
-            if (clock_now_ms() >= until || signals_came())
+            if (clock_steady_ms() >= until || signals_came())
                 return trouble_set(trouble,
                                    "port %d, which %s needs, is in use by another program: end it, "
                                    "or start a new directory with --port-base N or --free-ports",
@@ -175,10 +177,8 @@ bool up_ports_are_free(const struct up_system *system, struct trouble *trouble)
 
 struct up_crew *up_crew_new(const struct up_start *start)
 {
-    struct up_crew *crew = calloc(1, sizeof *crew);
+    struct up_crew *crew = mem_new(1, sizeof *crew);
 
-    if (!crew)
-        exit(refuse("out of memory"));
     crew->start = start;
     crew->n = start->system->n;
     for (size_t i = 0; i < crew->n; i++) {
@@ -256,7 +256,7 @@ static bool start(struct up_crew *crew, struct child *c, struct trouble *trouble
 {
     pid_t parent = getpid();
 
-    c->started_ms = clock_now_ms();
+    c->started_ms = clock_steady_ms();
     c->is_ready = false;
     crew->ask_ms = ASK_FIRST_MS;
     crew->ask_at_ms = c->started_ms + crew->ask_ms;
@@ -289,7 +289,7 @@ static bool give_up(const struct child *c, struct trouble *trouble)
 /* A child that is gone. */
 static bool bury(struct child *c, int status, struct trouble *trouble)
 {
-    int64_t now = clock_now_ms();
+    int64_t now = clock_steady_ms();
     char how[64];
 
     c->pid = 0;
@@ -329,7 +329,7 @@ static bool start_due(struct up_crew *crew, struct trouble *trouble)
     for (size_t i = 0; i < crew->n; i++) {
         struct child *c = &crew->children[i];
 
-        if (!c->pid && clock_now_ms() >= c->restart_ms && !start(crew, c, trouble))
+        if (!c->pid && clock_steady_ms() >= c->restart_ms && !start(crew, c, trouble))
             return false;
     }
     return true;
@@ -357,7 +357,7 @@ static const struct child *first_waited_for(const struct up_crew *crew)
  * unready costs nothing. */
 static void ask(struct up_crew *crew)
 {
-    if (clock_now_ms() < crew->ask_at_ms)
+    if (clock_steady_ms() < crew->ask_at_ms)
         return;
     for (size_t i = 0; i < crew->n && !signals_came(); i++) {
         struct child *c = &crew->children[i];
@@ -366,14 +366,14 @@ static void ask(struct up_crew *crew)
             c->is_ready = c->was_ready = true;
     }
     crew->ask_ms = 2 * crew->ask_ms < ASK_MAX_MS ? 2 * crew->ask_ms : ASK_MAX_MS;
-    crew->ask_at_ms = clock_now_ms() + crew->ask_ms;
+    crew->ask_at_ms = clock_steady_ms() + crew->ask_ms;
 }
 
 /* True unless the first start takes too long. */
 static bool progress(const struct up_crew *crew, struct trouble *trouble)
 {
     const struct child *c = first_waited_for(crew);
-    int64_t passed = clock_now_ms() - crew->began_ms;
+    int64_t passed = clock_steady_ms() - crew->began_ms;
     char line[600];
 
     if (crew->announced || !c)
@@ -390,7 +390,7 @@ static bool progress(const struct up_crew *crew, struct trouble *trouble)
 /* Until something has to be done; -1: until something happens. */
 static int wait_ms(const struct up_crew *crew)
 {
-    int64_t now = clock_now_ms(), until = INT64_MAX;
+    int64_t now = clock_steady_ms(), until = INT64_MAX;
 
     for (size_t i = 0; i < crew->n; i++) {
         const struct child *c = &crew->children[i];
@@ -407,7 +407,7 @@ static int wait_ms(const struct up_crew *crew)
 bool up_crew_run(struct up_crew *crew, bool (*announce)(void *arg), void *arg,
                  struct trouble *trouble)
 {
-    crew->began_ms = clock_now_ms();
+    crew->began_ms = clock_steady_ms();
     while (!signals_came()) {
         struct pollfd p = {pipe_read, POLLIN, 0};
 
@@ -453,11 +453,11 @@ static bool all_buried(struct up_crew *crew)
 /* Wait for the end of all, at most |limit_ms|. */
 static bool wait_for_end(struct up_crew *crew, int64_t limit_ms)
 {
-    int64_t until = clock_now_ms() + limit_ms;
+    int64_t until = clock_steady_ms() + limit_ms;
 
     while (!all_buried(crew)) {
         struct pollfd p = {pipe_read, POLLIN, 0};
-        int64_t left = until - clock_now_ms();
+        int64_t left = until - clock_steady_ms();
         char drain[64];
 
         if (left <= 0)

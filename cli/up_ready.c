@@ -5,6 +5,8 @@
 
 #include "signals.h"
 
+#include "system/core/buffer.h"
+
 #include <curl/curl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,10 +19,10 @@ struct up_asker {
 
 struct up_asker *up_asker_new(void)
 {
-    struct up_asker *asker = calloc(1, sizeof *asker);
+    struct up_asker *asker = mem_new(1, sizeof *asker);
 
-    if (!asker || curl_global_init(CURL_GLOBAL_DEFAULT) != 0 || !(asker->curl = curl_easy_init()))
-        exit(refuse("out of memory"));
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) != 0 || !(asker->curl = curl_easy_init()))
+        exit(refuse("libcurl cannot start on this machine"));
     return asker;
 }
 

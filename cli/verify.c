@@ -60,7 +60,7 @@ static int read_hash(struct verify *v)
     if (v->hash_hex) {
         char got[HEX_DESCRIPTION_MAX];
 
-        if (hex_decode_exact(v->hash.b, 32, v->hash_hex))
+        if (hex_read_exact(v->hash.b, 32, v->hash_hex))
             return EXIT_DONE;
         hex_describe(got, v->hash_hex);
         return refuse_usage("the hash (--hash) must be exactly 32 bytes, 64 hex digits; got %s",
@@ -78,7 +78,7 @@ static int read_signature(struct verify *v)
     uint8_t b[QRT_DER_MAX];
     size_t len;
 
-    if (!hex_decode(b, sizeof b, &len, v->signature_hex) ||
+    if (!hex_read(b, sizeof b, &len, v->signature_hex) ||
         qrt_sig_parse(&v->sig, v->library.ctx, b, len) != QRT_OK)
         return refuse_usage("the signature (--signature) is neither r and s (64 bytes, or 65 with "
                             "the recovery id) nor DER, in hex");

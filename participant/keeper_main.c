@@ -75,17 +75,10 @@ static bool read_file(struct process *p, const char *path, uint8_t *out, size_t 
     return true;
 }
 
-/* The seed is wiped in all places but the guarded one. */
 static bool read_identity(struct process *p)
 {
-    uint8_t *seed = secret_new(KEY_FILE_SEED), pk[32];
-    bool ok = key_file_read(seed, config_text(p->config, "IDENTITY_KEY_FILE"), p->fault);
-
-    p->identity = secret_new(64);
-    if (ok)
-        crypto_sign_seed_keypair(pk, p->identity, seed);
-    secret_free(seed);
-    return ok;
+    p->identity = secret_new(KEY_FILE_PAIR);
+    return key_file_read_pair(p->identity, config_text(p->config, "IDENTITY_KEY_FILE"), p->fault);
 }
 
 static bool read_certificate(struct process *p)

@@ -15,7 +15,6 @@
 #include "system/service/dial.h"
 #include "system/service/library.h"
 
-#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,21 +26,15 @@ enum {
     RECONCILE_PAGE = 100
 };
 
-/* The key pair is in guarded memory, and so is the seed on its way. */
 static bool load_initiator(struct account_service *s, const char *path, char error[RPC_TEXT_MAX])
 {
-    uint8_t *seed = secret_new(KEY_FILE_SEED), public_key[32];
     char fault[KEY_FILE_ERROR_MAX];
-    bool ok = key_file_read(seed, path, fault);
 
-    if (ok) {
-        s->initiator = secret_new(crypto_sign_SECRETKEYBYTES);
-        crypto_sign_seed_keypair(public_key, s->initiator, seed);
-    } else {
-        snprintf(error, RPC_TEXT_MAX, "INITIATOR_KEY_FILE: %.200s", fault);
-    }
-    secret_free(seed);
-    return ok;
+    s->initiator = secret_new(KEY_FILE_PAIR);
+    if (key_file_read_pair(s->initiator, path, fault))
+        return true;
+    snprintf(error, RPC_TEXT_MAX, "INITIATOR_KEY_FILE: %.200s", fault);
+    return false;
 }
 
 static void make_metrics(struct account_service *s)

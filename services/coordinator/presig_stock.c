@@ -23,11 +23,6 @@ struct seeker {
     const struct record *r;
 };
 
-static int64_t steady_ms(void)
-{
-    return (int64_t)(clock_steady_us() / 1000);
-}
-
 static void count(const struct coordinator *c)
 {
     metric_set(c->presigs_ready, (int64_t)presig_book_count(c->presig_book, NULL));
@@ -68,7 +63,7 @@ void presig_stock_put(struct coordinator *c, const struct record *r)
         all_there = all_there && look(signer, &seeker) != PRESIG_GONE;
         presig.signers_n++;
     }
-    if (all_there && presig_book_put(c->presig_book, &presig, steady_ms()))
+    if (all_there && presig_book_put(c->presig_book, &presig, clock_steady_ms()))
         metric_add(c->presigs_made, 1);
     count(c);
 }
@@ -131,6 +126,6 @@ void presig_stock_expire(struct coordinator *c, int64_t now_ms)
     if (now_ms - c->presig_stock_expired_ms < EXPIRE_EVERY_MS)
         return;
     c->presig_stock_expired_ms = now_ms;
-    presig_book_expire(c->presig_book, look, &seeker, steady_ms());
+    presig_book_expire(c->presig_book, look, &seeker, clock_steady_ms());
     count(c);
 }

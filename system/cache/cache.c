@@ -33,17 +33,12 @@ struct cache {
     struct entry *oldest, *youngest;
 };
 
-static int64_t steady_ms(void)
-{
-    return (int64_t)(clock_steady_us() / 1000);
-}
-
 struct cache *cache_new(size_t entries)
 {
     struct cache *cache = mem_new(1, sizeof *cache);
 
     cache->max = entries ? entries : 1;
-    cache->now_ms = steady_ms;
+    cache->now_ms = clock_steady_ms;
     cache->map = map_new();
     return cache;
 }

@@ -22,6 +22,11 @@ uint64_t clock_steady_us(void)
     return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
+int64_t clock_steady_ms(void)
+{
+    return (int64_t)(clock_steady_us() / 1000);
+}
+
 /* Years above 9999 do not fit the format, and years before 0 do not either: both are clamped. */
 void clock_text(char out[CLOCK_TEXT_MAX], int64_t unix_ms)
 {

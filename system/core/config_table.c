@@ -25,7 +25,7 @@ const struct config_row config_rows[] = {
       "Time zone of the logs.", NULL },
     { "DATA_DIR", CONFIG_ACCOUNT | CONFIG_COORDINATOR | CONFIG_KEEPER, CONFIG_FORM_TEXT, 0, ".", 0,
       0, NULL,
-      "Directory of this program's database.", NULL },
+      "Directory of this program's database and other files; no two parties share one.", NULL },
     { "LISTEN_HOST", NETWORK, CONFIG_FORM_TEXT, 0, "0.0.0.0", 0, 0, NULL,
       "Address to listen on.", NULL },
     { "HTTP_PORT", NETWORK, CONFIG_FORM_INT, 0, "8080", 0, 65535, NULL,
@@ -75,7 +75,8 @@ const struct config_row config_rows[] = {
 
     { "INITIATOR_KEY_FILE", CONFIG_ACCOUNT, CONFIG_FORM_TEXT, CONFIG_REQUIRED | CONFIG_EXAMPLE,
       NULL, 0, 0, NULL,
-      "File with the seed (64 hex digits) of the key that signs intents for plain requests.",
+      "File with the seed (64 hex digits) of the key that signs intents for plain requests: a "
+      "regular file with mode 0600 or 0400; a symbolic link is refused.",
       "/run/secrets/initiator.key" },
     { "MAX_IN_FLIGHT", CONFIG_ACCOUNT, CONFIG_FORM_INT, 0, "1024", 1, 1000000, NULL,
       "Requests that wait for keygen or signing at a time; more get 429.", NULL },
@@ -113,7 +114,8 @@ const struct config_row config_rows[] = {
       "Sessions that this party runs at a time.", NULL },
     { "IDENTITY_KEY_FILE", CONFIG_KEEPER, CONFIG_FORM_TEXT, CONFIG_REQUIRED | CONFIG_EXAMPLE, NULL,
       0, 0, NULL,
-      "File with the seed (64 hex digits) of the party's identity key.",
+      "File with the seed (64 hex digits) of the party's identity key: a regular file with mode "
+      "0600 or 0400; a symbolic link is refused.",
       "/run/secrets/identity.key" },
     { "CERTIFICATE_FILE", CONFIG_KEEPER, CONFIG_FORM_TEXT, CONFIG_REQUIRED | CONFIG_EXAMPLE, NULL,
       0, 0, NULL,
@@ -133,7 +135,7 @@ const struct config_row config_rows[] = {
     { "SHARE_CACHE", CONFIG_KEEPER, CONFIG_FORM_INT, 0, "64", 1, 100000, NULL,
       "Opened shares kept in locked memory.", NULL },
     { "PRESIGN_POOL", CONFIG_KEEPER, CONFIG_FORM_INT, 0, "32", 0, 10000, NULL,
-      "Presignatures kept for one account and quorum.", NULL },
+      "Presignatures kept for one key, path and quorum; 1024 in all.", NULL },
     { "POLICY_COMMAND", CONFIG_KEEPER, CONFIG_FORM_TEXT, 0, NULL, 0, 0, NULL,
       "Program asked before every session: request on stdin, RETRY, APPROVE or REJECT on stdout.",
       NULL },

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sodium.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -93,5 +94,18 @@ bool key_file_read(uint8_t seed[KEY_FILE_SEED], const char *path, char error[KEY
     secret_free(text);
     if (!ok)
         memset(seed, 0, KEY_FILE_SEED);
+    return ok;
+}
+
+bool key_file_read_pair(uint8_t pair[KEY_FILE_PAIR], const char *path,
+                        char error[KEY_FILE_ERROR_MAX])
+{
+    uint8_t *seed = secret_new(KEY_FILE_SEED), public_key[crypto_sign_PUBLICKEYBYTES];
+    bool ok = key_file_read(seed, path, error);
+
+    memset(pair, 0, KEY_FILE_PAIR);
+    if (ok)
+        crypto_sign_seed_keypair(public_key, pair, seed);
+    secret_free(seed);
     return ok;
 }

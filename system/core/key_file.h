@@ -6,12 +6,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { KEY_FILE_ERROR_MAX = 512, KEY_FILE_SEED = 32 };
+enum { KEY_FILE_ERROR_MAX = 512, KEY_FILE_SEED = 32, KEY_FILE_PAIR = 64 };
 
 /* The seed in the file at |path|: 64 hex digits of either case, white space may follow. The file
  * must be a regular one, no symbolic link, and its owner's alone. What was read is wiped; |seed|
  * should be the caller's guarded memory (system/core/secret.h). False: |seed| is all zero and
  * |error| one sentence that names the path. */
 bool key_file_read(uint8_t seed[KEY_FILE_SEED], const char *path, char error[KEY_FILE_ERROR_MAX]);
+/* The same; |pair| is the Ed25519 key pair of the seed as libsodium has it: the seed, then the
+ * public key. */
+bool key_file_read_pair(uint8_t pair[KEY_FILE_PAIR], const char *path,
+                        char error[KEY_FILE_ERROR_MAX]);
 
 #endif

@@ -87,6 +87,15 @@ class Includes(Tree):
         self.put("cli/demo.c", '#include "base/one.h"\n')
         self.expect("cli must not include", "include_direction.py")
 
+    def test_a_command_that_takes_more_of_the_system_or_a_service_is_found(self):
+        for name in ("system/rpc/server.h", "system/core/../rpc/server.h", "participant/front.h",
+                     "services/account/store.h"):
+            self.put(name, "")
+            self.put("cli/demo.c", f'#include "{name}"\n')
+            self.expect(f"cli must not include {name}", "include_direction.py")
+        self.put("cli/demo.c", '#include "system/core/log.h"\n#include "system/access/identity.h"\n')
+        self.assertEqual(self.run_check("include_direction.py"), (0, ""))
+
     def test_a_header_that_is_not_installed_is_found(self):
         self.put("include/quorate/two.h", "")
         self.expect("not in include/meson.build", "include_direction.py")

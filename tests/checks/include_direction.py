@@ -7,7 +7,7 @@ usage: include_direction.py ROOT
 lib/<layer> may include its own and earlier layers, the public headers, and a short list of system
 headers; include/quorate only itself and libsecp256k1; system/<folder> its own and earlier folders and
 the public headers; participant what is below it; services/<name> what is below it and itself, no other
-service; cli only the public headers and itself, and the messages.
+service; cli the public headers, the messages, itself, and system/core and system/access.
 Tests and benchmarks may include anything. Then the rules about #if: only in lib/base/port.h.
 """
 import pathlib
@@ -16,6 +16,9 @@ import sys
 
 LAYERS = ["base", "math", "hash", "wire", "key", "ot", "proto"]
 SYSTEM = ["core", "vault", "cache", "bus", "db", "rpc", "access", "service"]
+# The command stands above the system and makes what the services read: keys, certificates, orders, env
+# files. It needs no more of it, and of no service anything: it starts them and calls their doors.
+CLI_SYSTEM = ["core", "access"]
 PLAIN = {"limits.h", "stdalign.h", "stdbool.h", "stddef.h", "stdint.h", "string.h"}
 LIB_SYSTEM = PLAIN | {"sodium.h", "secp256k1.h", "secp256k1_ecdh.h", "secp256k1_recovery.h"}
 # Headers of the machine, for the files that Meson chooses by platform.
@@ -80,6 +83,9 @@ def check_house(root):
 def cli_allows(folder, system, name):
     if system or name.startswith("quorate/") or is_message(name):
         return True
+    parts = name.split("/")
+    if parts[0] == "system":
+        return len(parts) == 3 and parts[1] in CLI_SYSTEM
     made = f"output: '{name}'"  # by Meson, in the build directory
     return (folder / name).exists() or made in (folder / "meson.build").read_text(encoding="utf-8")
 

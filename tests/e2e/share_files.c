@@ -11,6 +11,8 @@
 #include "library.h"
 #include "share_file.h"
 
+#include "system/core/secret.h"
+
 #include <limits.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -43,8 +45,8 @@ static int make_key(struct share_key *key)
 static int seal(const char *name, const struct qrt_share *share, size_t who, const uint8_t *record,
                 size_t len)
 {
-    struct share_content content = {secret_alloc(IDENTITY_BYTES + len), IDENTITY_BYTES + len};
-    struct share_key *key = secret_alloc(sizeof *key);
+    struct share_content content = {secret_new(IDENTITY_BYTES + len), IDENTITY_BYTES + len};
+    struct share_key *key = secret_new(sizeof *key);
     struct share_facts facts;
     struct file out;
     int code;
@@ -149,7 +151,7 @@ static int make(void)
 
 static bool open_file(const char *path, const struct file *file, struct trouble *trouble)
 {
-    struct share_key *key = secret_alloc(sizeof *key);
+    struct share_key *key = secret_new(sizeof *key);
     struct share_content content = {0};
     struct share_file parsed;
     bool ok = share_file_parse(&parsed, file->b, file->len, path, trouble) &&

@@ -268,9 +268,12 @@ class Up(unittest.TestCase):
             with open(self.path("identities.json"), encoding="utf-8") as f:
                 self.assertEqual(json.load(f), right)
         certificate = self.path("party-2", "party.cert")
-        with open(certificate, "wb") as f:
-            f.write(b"no certificate")
-        self.assertIn(f"{certificate} is damaged", self.refused())
+        with open(certificate, "rb") as f:
+            good = f.read()
+        for bad in (b"no certificate", good[:-1] + bytes([good[-1] ^ 1])):
+            with open(certificate, "wb") as f:
+                f.write(bad)
+            self.assertIn(f"{certificate} is damaged", self.refused())
 
     def test_later_starts_change_nothing(self):
         p, said = self.up()
@@ -354,9 +357,16 @@ class Up(unittest.TestCase):
             key = f.read()
             f.seek(0)
             f.write("zz")
-        self.assertIn("must hold a key of 64 hex digits", self.refused())
+        self.assertIn("must hold 64 hex digits", self.refused())
         with open(self.path("keys", "ca.key"), "w", encoding="ascii") as f:
             f.write(key)
+        with open(self.path("party-1.env"), "r+", encoding="utf-8") as f:
+            size = f.seek(0, os.SEEK_END)
+            f.write("PARTY_CAPACITI=1\n")
+            f.flush()
+            self.assertIn("PARTY_CAPACITI is not a variable; did you mean PARTY_CAPACITY?",
+                          self.refused())
+            f.truncate(size)
         with open(self.path("up.json"), encoding="utf-8") as f:
             plan = f.read()
         for text in ("", "{", "[]", '{"dir": 1}', plan.replace("message-router", "router"),
@@ -371,6 +381,19 @@ class Up(unittest.TestCase):
         os.rename(self.dir, moved)
         self.dir = moved
         self.assertIn("move it back", self.refused())
+
+    def test_key_files_of_others_and_links_are_refused(self):
+        self.prepare("--free-ports")
+        for path in (self.path("keys", "ca.key"), self.path("keys", "jwt.key"),
+                     self.path("party-2", "identity.key")):
+            os.chmod(path, 0o640)
+            self.assertIn(f"{path} can be used by others: chmod 600 it", self.refused())
+            os.chmod(path, 0o600)
+            os.rename(path, path + ".real")
+            os.symlink(path + ".real", path)
+            self.assertIn(f"cannot open {path}: it must not be a symbolic link", self.refused())
+            os.rename(path + ".real", path)
+        self.prepare()
 
     def test_usage(self):
         for options in (["--parties", "1"], ["--parties", "17"], ["--parties", "x"],

@@ -182,7 +182,7 @@ class Freeze(TestCase):
             f.write("short")
             f.flush()
             self.assertEqual(self.stack.cli("freeze", "--key", f.name),
-                             (1, "", f"quorate: {f.name} must hold a key of 64 hex digits\n"))
+                             (1, "", f"quorate: {f.name} must hold 64 hex digits\n"))
 
 
 if __name__ == "__main__":

@@ -44,6 +44,7 @@ static void test_clocks(void **state)
         uint64_t next = clock_steady_us();
 
         assert_true(next >= steady);
+        assert_in_range(clock_steady_ms(), next / 1000, clock_steady_us() / 1000);
         steady = next;
     }
 }

@@ -61,6 +61,27 @@ static void test_what_may_follow(void **state)
     }
 }
 
+static void test_pair(void **state)
+{
+    /* of this seed, by another program (openssl pkey) */
+    static const uint8_t public_key[32] = {0x03, 0xa1, 0x07, 0xbf, 0xf3, 0xce, 0x10, 0xbe,
+                                           0x1d, 0x70, 0xdd, 0x18, 0xe7, 0x4b, 0xc0, 0x99,
+                                           0x67, 0xe4, 0xd6, 0x30, 0x9b, 0xa5, 0x0d, 0x5f,
+                                           0x1d, 0xdc, 0x86, 0x64, 0x12, 0x55, 0x31, 0xb8};
+    static const uint8_t zero[KEY_FILE_PAIR];
+    uint8_t pair[KEY_FILE_PAIR];
+
+    (void)state;
+    put(DIGITS, 64, 0600);
+    assert_true(key_file_read_pair(pair, path, error));
+    for (size_t i = 0; i < KEY_FILE_SEED; i++)
+        assert_int_equal(pair[i], i);
+    assert_memory_equal(pair + KEY_FILE_SEED, public_key, sizeof public_key);
+    put(DIGITS, 64, 0604);
+    assert_false(key_file_read_pair(pair, path, error));
+    assert_memory_equal(pair, zero, sizeof pair);
+}
+
 static void test_other_text_is_refused(void **state)
 {
     char longer[4096];
@@ -132,6 +153,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_may_follow),
+        cmocka_unit_test(test_pair),
         cmocka_unit_test(test_other_text_is_refused),
         cmocka_unit_test(test_a_file_of_others_is_refused),
         cmocka_unit_test(test_what_is_no_file),
