@@ -173,8 +173,8 @@ static enum qrt_err apply_note(uint8_t *record, size_t len, const void *arg)
     return qrt_share_note_burn(record, len, *(const uint16_t *)arg);
 }
 
-/* Burns that are owed to the disk. Until one is stored its key begins nothing here, and its run is
- * not told of: a restart would open the pair again. */
+/* Burns that are owed to the database. Until one is stored its key begins nothing here, and its run
+ * is not told of. Meanwhile the store's reserve keeps its pair closed across a restart. */
 struct unsaved_burn {
     struct unsaved_burn *next;
     struct share_held *held;
@@ -253,6 +253,11 @@ static void owe(struct run *run, struct unsaved_burn *unsaved)
 {
     run->owes_burn = true;
     (void)storage_failed(run);
+    if (!store_reserve_burn(run->keeper->store, &unsaved->pair))
+        log_event(LOG_ERROR,
+                  "a burn is written down nowhere: make room on this party's disk before it is "
+                  "started again",
+                  LOG_S("session", run->setup->session_id), LOG_S("trace", run->setup->trace_id));
     unsaved->refusal = run->refusal;
     snprintf(unsaved->session_id, sizeof unsaved->session_id, "%s", run->setup->session_id);
     unsaved->attempt = run->setup->attempt;

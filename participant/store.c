@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The SQL of store.h. Each operation is one work on the database's thread; its arguments and
  * results travel in a struct on the caller's stack, who waits. */
-#include "participant/store.h"
+#include "participant/store_state.h"
 
 #include "system/core/buffer.h"
-#include "system/db/db.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,10 +11,6 @@
 
 #define DAY_MS 86400000LL
 #define COUNT(a) (sizeof(a) / sizeof(a)[0])
-
-struct store {
-    struct db *db;
-};
 
 static const char *const migrations[] = {
     "CREATE TABLE facts (name TEXT PRIMARY KEY, value BLOB NOT NULL);"
@@ -56,7 +51,7 @@ static void get_text(const struct db_row *row, int column, char *out, size_t cap
     snprintf(out, cap, "%s", db_get_text(row, column));
 }
 
-static enum store_result result_of(enum db_result result)
+enum store_result store_result_of(enum db_result result)
 {
     if (result == DB_OK)
         return STORE_OK;
@@ -86,9 +81,14 @@ struct store *store_open(const char *directory, char error[STORE_ERROR_MAX])
         free(store);
         return NULL;
     }
-    if (db_run(store->db, DB_DURABLE, overwrite_deleted, NULL) == DB_OK)
+    if (db_run(store->db, DB_DURABLE, overwrite_deleted, NULL) != DB_OK)
+        db_error(store->db, error);
+    else
+        store->reserve = reserve_open(directory, error);
+    if (store->reserve) {
+        store_move_burns(store);
         return store;
-    db_error(store->db, error);
+    }
     store_close(store);
     return NULL;
 }
@@ -98,6 +98,7 @@ void store_close(struct store *store)
     if (!store)
         return;
     db_close(store->db);
+    reserve_close(store->reserve);
     free(store);
 }
 
@@ -192,7 +193,7 @@ static enum db_result put_pending(struct db_tx *tx, void *arg)
 
 enum store_result store_put_pending(struct store *store, const struct store_share *share)
 {
-    return result_of(db_run(store->db, DB_DURABLE, put_pending, (void *)share));
+    return store_result_of(db_run(store->db, DB_DURABLE, put_pending, (void *)share));
 }
 
 struct activation {
@@ -236,7 +237,7 @@ enum store_result store_activate(struct store *store, const struct store_share *
 {
     struct activation a = {share, given};
 
-    return result_of(db_run(store->db, DB_DURABLE, activate, &a));
+    return store_result_of(db_run(store->db, DB_DURABLE, activate, &a));
 }
 
 #define SHARE_COLUMNS                                                                              \
@@ -350,72 +351,6 @@ enum store_result store_has_account(struct store *store, const char *account_id,
     return find(store, find_other, &f);
 }
 
-/* Burns */
-
-struct burning {
-    const struct store_share *share;
-    const struct store_burn *burn;
-    bool found;
-};
-
-static enum db_result put_tombstone(struct db_tx *tx, const struct store_burn *b)
-{
-    struct db_value v[] = {db_blob(b->kgid, 32), db_int(b->epoch), db_int(b->own), db_int(b->peer)};
-
-    return db_exec(tx,
-                   "INSERT INTO tombstones (kgid, epoch, own, peer) VALUES ($1, $2, $3, $4)"
-                   " ON CONFLICT DO NOTHING",
-                   v, COUNT(v), NULL);
-}
-
-static enum db_result put_burn(struct db_tx *tx, void *arg)
-{
-    struct burning *b = arg;
-    const struct store_share *s = b->share;
-    int64_t changed = 1;
-    enum db_result result = b->burn ? put_tombstone(tx, b->burn) : DB_OK;
-
-    if (result == DB_OK && s) {
-        struct db_value v[] = {db_text(s->account_id), db_blob(s->kgid, 32),
-                               db_blob(s->sealed, s->sealed_len)};
-
-        result = db_exec(tx, "UPDATE shares SET sealed = $3 WHERE account_id = $1 AND kgid = $2", v,
-                         COUNT(v), &changed);
-    }
-    if (result != DB_OK)
-        return result;
-    return changed == 1 ? DB_OK : DB_REFUSED;
-}
-
-enum store_result store_put_burn(struct store *store, const struct store_share *share,
-                                 const struct store_burn *burn)
-{
-    struct burning b = {share, burn, false};
-
-    return result_of(db_run(store->db, DB_DURABLE, put_burn, &b));
-}
-
-static enum db_result find_burn(struct db_tx *tx, void *arg)
-{
-    struct burning *b = arg;
-    struct db_value v[] = {db_blob(b->burn->kgid, 32), db_int(b->burn->epoch), db_int(b->burn->own),
-                           db_int(b->burn->peer)};
-
-    return db_query(tx,
-                    "SELECT 1 FROM tombstones WHERE kgid = $1 AND epoch = $2 AND own = $3 AND peer"
-                    " = $4",
-                    v, COUNT(v), note_found, &b->found);
-}
-
-enum store_result store_is_burned(struct store *store, const struct store_burn *burn)
-{
-    struct burning b = {NULL, burn, false};
-
-    if (db_run(store->db, DB_READ, find_burn, &b) != DB_OK)
-        return STORE_FAILED;
-    return b.found ? STORE_OK : STORE_NONE;
-}
-
 /* Orders */
 
 struct order {
@@ -445,7 +380,7 @@ enum store_result store_put_order(struct store *store, const char *subject, uint
 {
     struct order o = {subject, serial, frozen};
 
-    return result_of(db_run(store->db, DB_DURABLE, put_order, &o));
+    return store_result_of(db_run(store->db, DB_DURABLE, put_order, &o));
 }
 
 struct order_reader {
@@ -536,7 +471,7 @@ enum store_result store_forget_given(struct store *store, const char *session_id
 {
     struct giving g = {.session_id = session_id};
 
-    return result_of(db_run(store->db, DB_DURABLE, forget_given, &g));
+    return store_result_of(db_run(store->db, DB_DURABLE, forget_given, &g));
 }
 
 static enum db_result expire(struct db_tx *tx, void *arg)
@@ -562,6 +497,7 @@ bool store_expire(struct store *store, int64_t now_ms)
 {
     struct giving g = {.now_ms = now_ms};
 
+    store_move_burns(store);
     return db_run(store->db, DB_DURABLE, expire, &g) == DB_OK;
 }
 

@@ -87,6 +87,9 @@ struct store_burn {
  * that is not stored here. */
 enum store_result store_put_burn(struct store *store, const struct store_share *share,
                                  const struct store_burn *burn);
+/* Where room is kept for it, when store_put_burn has failed: durable, and store_is_burned knows it,
+ * also after a restart. It goes to the database as soon as that takes it. False: not written. */
+bool store_reserve_burn(struct store *store, const struct store_burn *burn);
 /* STORE_OK if this pair was burned here. */
 enum store_result store_is_burned(struct store *store, const struct store_burn *burn);
 
@@ -102,7 +105,7 @@ enum store_result store_get_sealed(struct store *store, struct store_sealed *out
                                    const char *session_id);
 /* The owner has it: the share that |session_id| made and the sealed copy are erased. */
 enum store_result store_forget_given(struct store *store, const char *session_id);
-/* Erase what is past its time. False on a failure. */
+/* Erase what is past its time, and move reserved burns. False on a failure. */
 bool store_expire(struct store *store, int64_t now_ms);
 /* Active shares. */
 size_t store_count(struct store *store);

@@ -375,14 +375,9 @@ static bool cheated_told(struct keepers *keepers, void *arg)
     return keepers_told(keepers, 0, jobs[CHEATED].session_id, 0) != NULL;
 }
 
-/* A disk that takes no burn: nothing is begun with the key nor told of the run until it does. */
-static void test_a_burn_that_cannot_be_stored_is_owed(void **state)
+/* A burn at seat 0 that its database does not take: a key of its own, and the one job told last. */
+static void burn_without_a_disk(void)
 {
-    static const size_t quorum[] = {0, 2};
-    struct job job;
-    Mpc__Session__V1__Setup *setup;
-
-    (void)state;
     k->told_n = 0;
     k->send = NULL;
     k->letter = NULL;
@@ -401,13 +396,28 @@ static void test_a_burn_that_cannot_be_stored_is_owed(void **state)
     keepers_relay(k, others_told, NULL);
     k->send = NULL;
     k->letter = NULL;
-    job = keepers_sign(&keygen, key_id, quorum, 2);
-    setup = keepers_setup(k, &job);
+}
+
+/* What seat 0 says to a signing with |peer|. */
+static const char *code_with(size_t peer)
+{
+    const size_t quorum[] = {0, peer};
+    struct job job = keepers_sign(&keygen, key_id, quorum, 2);
+    Mpc__Session__V1__Setup *setup = keepers_setup(k, &job);
+
     keepers_open(k, 0, setup);
     mpc__session__v1__setup__free_unpacked(setup, NULL);
     job.members_n = 1;
     keepers_play(k, &job);
-    assert_string_equal(keepers_told(k, 0, job.session_id, 0)->code, "STORAGE");
+    return keepers_told(k, 0, job.session_id, 0)->code;
+}
+
+/* Nothing is begun with the key nor told of the run until the database takes it. */
+static void test_a_burn_that_cannot_be_stored_is_owed(void **state)
+{
+    (void)state;
+    burn_without_a_disk();
+    assert_string_equal(code_with(2), "STORAGE");
     assert_null(keepers_told(k, 0, jobs[CHEATED].session_id, 0));
     run_sql("DROP TRIGGER full");
     keepers_relay(k, cheated_told, NULL);
@@ -415,6 +425,24 @@ static void test_a_burn_that_cannot_be_stored_is_owed(void **state)
     keepers_kill(k, 0);
     assert_true(keepers_start(k, 0));
     expect_burned(0);
+    expect_signed(0, 2);
+}
+
+/* And a kill meanwhile opens the pair to nobody, be there room afterwards or not. */
+static void test_a_burn_that_is_owed_outlives_the_process(void **state)
+{
+    (void)state;
+    burn_without_a_disk();
+    keepers_kill(k, 0);
+    assert_true(keepers_start(k, 0));
+    expect_burned(0);
+    expect_signed(0, 2);
+    run_sql("DROP TRIGGER full");
+    for (size_t i = 0; i < 2; i++) {
+        keepers_kill(k, 0);
+        assert_true(keepers_start(k, 0));
+        expect_burned(0);
+    }
     expect_signed(0, 2);
 }
 
@@ -427,6 +455,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_after_the_first_failed_check_nothing_leaves_for_the_pair),
         cmocka_unit_test(test_a_burn_outlives_the_process_and_spares_other_pairs),
         cmocka_unit_test(test_a_burn_that_cannot_be_stored_is_owed),
+        cmocka_unit_test(test_a_burn_that_is_owed_outlives_the_process),
     };
     int result;
 

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The reserve for burns: what is put stays through the end of the process, in a file that never
+ * grows; and the store that has one, whose database takes nothing. */
+#include "participant/reserve.h"
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <sqlite3.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+enum { FILE_BYTES = 4096 };
+
+static char directory[] = "/tmp/quorate-reserve-XXXXXX";
+static char error[STORE_ERROR_MAX];
+
+static const char *path(void)
+{
+    static char text[64];
+
+    snprintf(text, sizeof text, "%s/burns.reserve", directory);
+    return text;
+}
+
+static int begin(void **state)
+{
+    (void)unlink(path());
+    *state = reserve_open(directory, error);
+    return *state ? 0 : -1;
+}
+
+static int end(void **state)
+{
+    reserve_close(*state);
+    return 0;
+}
+
+static struct reserve *again(void **state)
+{
+    reserve_close(*state);
+    *state = reserve_open(directory, error);
+    if (!*state)
+        fail_msg("%s", error);
+    return *state;
+}
+
+static struct store_burn burn_of(uint8_t number)
+{
+    struct store_burn burn = {.epoch = 0x01020304, .own = 0x0506, .peer = number};
+
+    memset(burn.kgid, number, sizeof burn.kgid);
+    return burn;
+}
+
+static bool put(struct reserve *r, uint8_t number)
+{
+    struct store_burn burn = burn_of(number);
+
+    return reserve_put(r, &burn);
+}
+
+static bool has(struct reserve *r, uint8_t number)
+{
+    struct store_burn burn = burn_of(number);
+
+    return reserve_has(r, &burn);
+}
+
+static void drop(struct reserve *r, uint8_t number)
+{
+    struct store_burn burn = burn_of(number);
+
+    reserve_drop(r, &burn);
+}
+
+static off_t file_size(void)
+{
+    struct stat st;
+
+    assert_int_equal(stat(path(), &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0600);
+    /* no holes: its room is its own */
+    assert_true(st.st_blocks * 512 >= st.st_size);
+    return st.st_size;
+}
+
+static void test_what_is_put_is_there_after_the_end_of_the_process(void **state)
+{
+    struct store_burn burn = burn_of(1), list[2];
+    struct reserve *r = *state;
+
+    assert_int_equal(file_size(), FILE_BYTES);
+    assert_false(has(r, 1));
+    assert_true(put(r, 1));
+    assert_true(has(r, 1));
+    assert_false(has(r, 2));
+    r = again(state);
+    assert_int_equal(reserve_list(r, list, 2), 1);
+    assert_memory_equal(list[0].kgid, burn.kgid, 32);
+    assert_int_equal(list[0].epoch, burn.epoch);
+    assert_int_equal(list[0].own, burn.own);
+    assert_int_equal(list[0].peer, burn.peer);
+}
+
+/* Of the same key, but another pair, role or epoch. */
+static void test_each_field_counts(void **state)
+{
+    struct store_burn other = burn_of(1);
+
+    assert_true(put(*state, 1));
+    other.epoch++;
+    assert_false(reserve_has(*state, &other));
+    other = burn_of(1);
+    other.own++;
+    assert_false(reserve_has(*state, &other));
+    other = burn_of(1);
+    other.peer++;
+    assert_false(reserve_has(*state, &other));
+    other = burn_of(1);
+    other.kgid[31]++;
+    assert_false(reserve_has(*state, &other));
+}
+
+static void test_what_is_dropped_makes_room(void **state)
+{
+    struct store_burn list[RESERVE_BURNS];
+    struct reserve *r = *state;
+
+    for (uint8_t i = 1; i <= RESERVE_BURNS; i++)
+        assert_true(put(r, i));
+    assert_false(put(r, 200));
+    assert_false(has(r, 200));
+    assert_true(put(r, 7)); /* it has it */
+    drop(r, 7);
+    drop(r, 201); /* never there */
+    assert_true(put(r, 200));
+    r = again(state);
+    assert_int_equal(reserve_list(r, list, RESERVE_BURNS), RESERVE_BURNS);
+    assert_false(has(r, 7));
+    for (uint8_t i = 1; i <= RESERVE_BURNS; i++)
+        assert_int_equal(has(r, i), i != 7);
+    assert_int_equal(file_size(), FILE_BYTES);
+}
+
+static void change_byte(off_t at)
+{
+    int fd = open(path(), O_RDWR);
+    uint8_t b;
+
+    assert_int_equal(pread(fd, &b, 1, at), 1);
+    b ^= 1;
+    assert_int_equal(pwrite(fd, &b, 1, at), 1);
+    close(fd);
+}
+
+static void test_a_damaged_file_is_not_opened(void **state)
+{
+    static const off_t places[] = {0, 4, 36, 40, 42, 44, 63, 64, FILE_BYTES - 1};
+
+    assert_true(put(*state, 1));
+    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+        change_byte(places[i]);
+        assert_null(reserve_open(directory, error));
+        assert_non_null(strstr(error, "burns.reserve is damaged"));
+        change_byte(places[i]);
+    }
+    assert_true(has(again(state), 1));
+}
+
+/* The end of the process while it was made. */
+static void test_a_file_that_is_not_whole_is_made_whole(void **state)
+{
+    reserve_close(*state);
+    *state = NULL;
+    assert_int_equal(truncate(path(), 100), 0);
+    assert_int_equal(reserve_list(again(state), NULL, 0), 0);
+    assert_int_equal(file_size(), FILE_BYTES);
+}
+
+static void test_without_its_directory_there_is_none(void **state)
+{
+    (void)state;
+    assert_null(reserve_open("/nowhere", error));
+    assert_non_null(strstr(error, "/nowhere/burns.reserve"));
+}
+
+/* With the store */
+
+static void run_sql(const char *sql)
+{
+    char name[64];
+    sqlite3 *db;
+
+    snprintf(name, sizeof name, "%s/party.db", directory);
+    assert_int_equal(sqlite3_open_v2(name, &db, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
+    sqlite3_busy_timeout(db, 5000);
+    if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK)
+        fail_msg("%s", sqlite3_errmsg(db));
+    sqlite3_close(db);
+}
+
+static struct store *open_store(void)
+{
+    struct store *store = store_open(directory, error);
+
+    if (!store)
+        fail_msg("%s", error);
+    return store;
+}
+
+static size_t reserved(void)
+{
+    struct reserve *r = reserve_open(directory, error);
+    size_t n = reserve_list(r, NULL, 0);
+
+    reserve_close(r);
+    return n;
+}
+
+static void test_the_store_knows_it_and_moves_it_when_the_database_takes_it(void **state)
+{
+    struct store_burn burn = burn_of(1), other = burn_of(2);
+    struct store *store;
+
+    again(state);
+    drop(*state, 1);
+    store = open_store();
+    run_sql(
+        "CREATE TRIGGER full BEFORE INSERT ON tombstones BEGIN SELECT RAISE(ABORT, 'full'); END");
+    assert_int_equal(store_put_burn(store, NULL, &burn), STORE_FAILED);
+    assert_int_equal(store_is_burned(store, &burn), STORE_NONE);
+    assert_true(store_reserve_burn(store, &burn));
+    assert_true(store_reserve_burn(store, &other));
+    store_close(store);
+    store = open_store();
+    assert_int_equal(store_is_burned(store, &burn), STORE_OK);
+    assert_int_equal(reserved(), 2);
+    run_sql("DROP TRIGGER full");
+    assert_int_equal(store_put_burn(store, NULL, &burn), STORE_OK);
+    assert_int_equal(reserved(), 1);
+    assert_true(store_expire(store, 0));
+    assert_int_equal(reserved(), 0);
+    assert_int_equal(store_is_burned(store, &burn), STORE_OK);
+    assert_int_equal(store_is_burned(store, &other), STORE_OK);
+    store_close(store);
+}
+
+static void test_a_store_opens_not_without_its_reserve(void **state)
+{
+    assert_true(put(*state, 1));
+    change_byte(4);
+    assert_null(store_open(directory, error));
+    assert_non_null(strstr(error, "burns.reserve"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_what_is_put_is_there_after_the_end_of_the_process,
+                                        begin, end),
+        cmocka_unit_test_setup_teardown(test_each_field_counts, begin, end),
+        cmocka_unit_test_setup_teardown(test_what_is_dropped_makes_room, begin, end),
+        cmocka_unit_test_setup_teardown(test_a_damaged_file_is_not_opened, begin, end),
+        cmocka_unit_test_setup_teardown(test_a_file_that_is_not_whole_is_made_whole, begin, end),
+        cmocka_unit_test(test_without_its_directory_there_is_none),
+        cmocka_unit_test_setup_teardown(
+            test_the_store_knows_it_and_moves_it_when_the_database_takes_it, begin, end),
+        cmocka_unit_test_setup_teardown(test_a_store_opens_not_without_its_reserve, begin, end),
+    };
+    char command[64];
+    int result;
+
+    if (!mkdtemp(directory))
+        return 1;
+    result = cmocka_run_group_tests(tests, NULL, NULL);
+    snprintf(command, sizeof command, "rm -rf %s", directory);
+    return system(command) != 0 ? 1 : result;
+}
