@@ -7,7 +7,7 @@
 #include "hex.h"
 #include "report.h"
 
-#include "system/access/identity.h"
+#include "system/access/order.h"
 #include "system/core/buffer.h"
 #include "system/core/clock.h"
 #include "system/core/ids.h"
