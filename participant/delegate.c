@@ -304,35 +304,70 @@ static struct lent **find(struct delegate *d, const char *session_id)
     return at;
 }
 
-/* False: too many are lent. A second share for a session replaces the first, and serves the same
- * intent: the first message may come again from anybody who saw it. */
-static bool keep(struct delegate *d, const Mpc__PartyApi__V1__LentShare *message,
+/* A box that names no intent serves the first of its session, once. While it is held it may come
+ * again, from anybody who saw it, and serves what it served; afterwards, when what it served is
+ * forgotten, it opens nothing any more: anybody who can have the session invited again would choose
+ * what its owner's share signs. */
+static bool is_good_again(struct delegate *d, const Mpc__PartyApi__V1__LentShare *message,
+                          struct refusal *refusal)
+{
+    uint8_t session[16];
+    bool is_held;
+
+    pthread_mutex_lock(&d->lock);
+    is_held = *find(d, message->session_id) != NULL;
+    pthread_mutex_unlock(&d->lock);
+    if (is_held || message->intent_hash.len > 0 || !id_parse(session, message->session_id))
+        return true;
+    switch (store_put_loan(d->params.store, session)) {
+    case STORE_OK:
+        return true;
+    case STORE_NONE:
+        return refuse(refusal, "NO_SHARE",
+                      "a share was lent for session %s before: begin another session, or name the "
+                      "intent in the box",
+                      message->session_id);
+    case STORE_FAILED:
+        break;
+    }
+    return refuse_for_now(refusal, "STORAGE", "party %s cannot write down what was lent to it",
+                          d->params.party_id);
+}
+
+/* Only one thread adds: what is free stays free until it does. */
+static bool has_room(struct delegate *d, const char *session_id)
+{
+    bool room;
+
+    pthread_mutex_lock(&d->lock);
+    room = *find(d, session_id) || d->n < LENT_MAX;
+    pthread_mutex_unlock(&d->lock);
+    return room;
+}
+
+/* A second share for a session replaces the first, and serves the same intent. */
+static void keep(struct delegate *d, const Mpc__PartyApi__V1__LentShare *message,
                  struct share_held *held, int64_t now_ms)
 {
     struct lent **at, *lent;
-    bool room;
 
     pthread_mutex_lock(&d->lock);
     at = find(d, message->session_id);
     lent = *at;
-    room = lent || d->n < LENT_MAX;
     if (lent) {
         shares_put(lent->held);
-    } else if (room) {
+    } else {
         lent = *at = mem_new(1, sizeof *lent);
         memcpy(lent->session_id, message->session_id, ID_TEXT_MAX);
         d->n++;
     }
-    if (room && !lent->has_intent && message->intent_hash.len == sizeof lent->intent_hash) {
+    if (!lent->has_intent && message->intent_hash.len == sizeof lent->intent_hash) {
         lent->has_intent = true;
         memcpy(lent->intent_hash, message->intent_hash.data, sizeof lent->intent_hash);
     }
-    if (room) {
-        lent->held = held;
-        lent->until_ms = now_ms + DELEGATE_LENT_MS;
-    }
+    lent->held = held;
+    lent->until_ms = now_ms + DELEGATE_LENT_MS;
     pthread_mutex_unlock(&d->lock);
-    return room;
 }
 
 /* Hold the share of |message|. */
@@ -348,10 +383,16 @@ static bool take_lent(struct delegate *d, const Mpc__PartyApi__V1__LentShare *me
         shares_put(held);
         return refuse_for_now(refusal, "STORAGE", "the burned pairs of this share cannot be read");
     }
-    if (keep(d, message, held, now_ms))
-        return true;
-    shares_put(held);
-    return refuse_for_now(refusal, "OVERLOADED", "too many shares are lent at the moment");
+    if (!has_room(d, message->session_id)) {
+        shares_put(held);
+        return refuse_for_now(refusal, "OVERLOADED", "too many shares are lent at the moment");
+    }
+    if (!is_good_again(d, message, refusal)) {
+        shares_put(held);
+        return false;
+    }
+    keep(d, message, held, now_ms);
+    return true;
 }
 
 bool delegate_lend(struct delegate *d, const char *session_id, const uint8_t *sealed, size_t len,

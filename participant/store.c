@@ -26,7 +26,8 @@ static const char *const migrations[] = {
     " frozen INTEGER NOT NULL);"
     "CREATE TABLE given (session_id TEXT PRIMARY KEY, public_key BLOB NOT NULL,"
     " expires_ms INTEGER NOT NULL, sealed BLOB NOT NULL);",
-    "ALTER TABLE shares ADD COLUMN intent_hash BLOB;", NULL};
+    "ALTER TABLE shares ADD COLUMN intent_hash BLOB;",
+    "CREATE TABLE loans (session BLOB PRIMARY KEY) WITHOUT ROWID;", NULL};
 
 /* |out| gets |len| bytes or zeroes. */
 static void get_fixed(const struct db_row *row, int column, uint8_t *out, size_t len)
@@ -473,6 +474,27 @@ enum store_result store_forget_given(struct store *store, const char *session_id
 
     return store_result_of(db_run(store->db, DB_DURABLE, forget_given, &g));
 }
+
+/* What was lent by its owner */
+
+static enum db_result put_loan(struct db_tx *tx, void *arg)
+{
+    struct db_value v[] = {db_blob(arg, 16)};
+    int64_t changed = 0;
+    enum db_result result = db_exec(
+        tx, "INSERT INTO loans (session) VALUES ($1) ON CONFLICT DO NOTHING", v, 1, &changed);
+
+    if (result != DB_OK)
+        return result;
+    return changed ? DB_OK : DB_REFUSED;
+}
+
+enum store_result store_put_loan(struct store *store, const uint8_t session[16])
+{
+    return store_result_of(db_run(store->db, DB_DURABLE, put_loan, (void *)session));
+}
+
+/* Time */
 
 static enum db_result expire(struct db_tx *tx, void *arg)
 {

@@ -105,6 +105,9 @@ enum store_result store_get_sealed(struct store *store, struct store_sealed *out
                                    const char *session_id);
 /* The owner has it: the share that |session_id| made and the sealed copy are erased. */
 enum store_result store_forget_given(struct store *store, const char *session_id);
+/* Somebody's share was lent for this session, whatever it signs. STORE_NONE: that was known. Never
+ * erased: the box that was lent opens as long as this party has its identity. */
+enum store_result store_put_loan(struct store *store, const uint8_t session[16]);
 /* Erase what is past its time, and move reserved burns. False on a failure. */
 bool store_expire(struct store *store, int64_t now_ms);
 /* Active shares. */

@@ -463,6 +463,54 @@ static void test_the_owner_may_name_the_intent(void **state)
         "NO_SHARE");
 }
 
+/* The box of a session that is over, or that the delegate forgot, and its session invited again. */
+static void test_attack_an_old_box_is_lent_again(void **state)
+{
+    static uint8_t sealed[70000];
+    const ProtobufCBinaryData share = {made.share_len, made.share};
+    struct job job = keepers_sign(&made.keygen, made.key_id, with_user, 2), other;
+    size_t len = box_for(job.session_id, &share, NULL, sealed);
+
+    (void)state;
+    assert_string_equal(lend_sealed(job.session_id, sealed, len), "");
+    keepers_open_all(k, &job);
+    expect_signed(&job);
+    keepers_close(k, DELEGATE, job.session_id);
+    assert_string_equal(lend_sealed(job.session_id, sealed, len), "NO_SHARE");
+    keepers_kill(k, DELEGATE);
+    assert_true(keepers_start(k, DELEGATE));
+    assert_string_equal(lend_sealed(job.session_id, sealed, len), "NO_SHARE");
+    other = keepers_sign(&made.keygen, made.key_id, with_user, 2);
+    memcpy(other.session_id, job.session_id, sizeof other.session_id);
+    other.attempt_deadline_ms = keepers_now() + 200;
+    k->told_n = 0;
+    assert_string_equal(code_at_delegate(&other), "NO_SHARE");
+}
+
+/* One that names its intent serves nothing else, and may come as often as it likes. */
+static void test_a_box_that_names_its_intent_is_good_again(void **state)
+{
+    static uint8_t sealed[70000];
+    const ProtobufCBinaryData share = {made.share_len, made.share};
+    struct job job = keepers_sign(&made.keygen, made.key_id, with_user, 2);
+    Mpc__Session__V1__Setup *setup = keepers_setup(k, &job);
+    uint8_t hash[32];
+    const ProtobufCBinaryData named = {32, hash};
+    size_t len;
+
+    (void)state;
+    crypto_hash_sha256(hash, setup->intent.data, setup->intent.len);
+    mpc__session__v1__setup__free_unpacked(setup, NULL);
+    len = box_for(job.session_id, &share, &named, sealed);
+    assert_string_equal(lend_sealed(job.session_id, sealed, len), "");
+    keepers_kill(k, DELEGATE);
+    assert_true(keepers_start(k, DELEGATE));
+    assert_string_equal(lend_sealed(job.session_id, sealed, len), "");
+    keepers_open_all(k, &job);
+    expect_signed(&job);
+    keepers_close(k, DELEGATE, job.session_id);
+}
+
 /* Its own copy, not yet confirmed, is not the delegate's to use. */
 static void test_attack_an_unlent_share_signs_nothing(void **state)
 {
@@ -489,6 +537,25 @@ static void test_a_loan_ends_with_its_session(void **state)
         assert_string_equal(lend(id, made.share, made.share_len), "");
         keepers_close(k, DELEGATE, id);
     }
+}
+
+/* What finds no room was not lent: it may come later. */
+static void test_loans_are_bounded(void **state)
+{
+    enum { LOANS = 256 };
+    static char ids[LOANS + 1][37];
+
+    (void)state;
+    for (size_t i = 0; i < LOANS; i++) {
+        id_new(ids[i]);
+        assert_string_equal(lend(ids[i], made.share, made.share_len), "");
+    }
+    id_new(ids[LOANS]);
+    assert_string_equal(lend(ids[LOANS], made.share, made.share_len), "OVERLOADED");
+    keepers_close(k, DELEGATE, ids[0]);
+    assert_string_equal(lend(ids[LOANS], made.share, made.share_len), "");
+    for (size_t i = 1; i <= LOANS; i++)
+        keepers_close(k, DELEGATE, ids[i]);
 }
 
 static void test_what_is_not_that_share_is_refused(void **state)
@@ -620,8 +687,11 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_attack_a_box_of_another_session),
         cmocka_unit_test(test_attack_another_intent_in_the_session),
         cmocka_unit_test(test_the_owner_may_name_the_intent),
+        cmocka_unit_test(test_attack_an_old_box_is_lent_again),
+        cmocka_unit_test(test_a_box_that_names_its_intent_is_good_again),
         cmocka_unit_test(test_attack_an_unlent_share_signs_nothing),
         cmocka_unit_test(test_a_loan_ends_with_its_session),
+        cmocka_unit_test(test_loans_are_bounded),
         cmocka_unit_test(test_what_is_not_that_share_is_refused),
         cmocka_unit_test(test_the_share_of_another_party_is_refused),
         cmocka_unit_test(test_a_tombstone_refuses_its_pair_only),

@@ -168,6 +168,18 @@ static void test_a_fact_is_settled_once(void **state)
     assert_memory_equal(out, "abcd", 4);
 }
 
+static void test_a_loan_is_new_once(void **state)
+{
+    static const uint8_t one[16] = {1}, two[16] = {2};
+
+    (void)state;
+    assert_int_equal(store_put_loan(store, one), STORE_OK);
+    assert_int_equal(store_put_loan(store, one), STORE_NONE);
+    reopen();
+    assert_int_equal(store_put_loan(store, one), STORE_NONE);
+    assert_int_equal(store_put_loan(store, two), STORE_OK);
+}
+
 static struct store_sealed sealed_of(const char *text, int64_t expires_ms)
 {
     struct store_sealed g = {.expires_ms = expires_ms};
@@ -243,6 +255,7 @@ int main(void)
         cmocka_unit_test(test_a_burn_is_row_and_tombstone_or_neither),
         cmocka_unit_test(test_the_higher_order_counts),
         cmocka_unit_test(test_a_fact_is_settled_once),
+        cmocka_unit_test(test_a_loan_is_new_once),
         cmocka_unit_test(test_what_was_given_is_erased_for_good),
         cmocka_unit_test(test_time_erases_what_waited_too_long),
     };
