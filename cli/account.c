@@ -41,12 +41,6 @@ static bool add_threshold(json_t *body, const char *text)
     return true;
 }
 
-static void add_text(json_t *body, const char *key, const char *text)
-{
-    if (text)
-        report_add(body, key, json_string(text));
-}
-
 static int create(struct account *a)
 {
     char path[PATH_TEXT_MAX];
@@ -60,10 +54,10 @@ static int create(struct account *a)
                                      : "--wait is a number of seconds up to 600, --threshold looks"
                                        " like 2/3");
     }
-    add_text(body, "user_id", a->user);
-    add_text(body, "user_share", a->user_share);
-    add_text(body, "user_public_key", a->user_public_key);
-    add_text(body, "idempotency_key", a->key);
+    report_add_text(body, "user_id", a->user);
+    report_add_text(body, "user_share", a->user_share);
+    report_add_text(body, "user_public_key", a->user_public_key);
+    report_add_text(body, "idempotency_key", a->key);
     if (a->parties)
         report_add(body, "participants", api_participants(a->parties));
     snprintf(path, sizeof path, "/api/v1/accounts%s%s", a->wait ? "?wait=" : "",

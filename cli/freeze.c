@@ -73,10 +73,8 @@ static json_t *make_report(const struct freeze *f, int64_t now)
 
     report_add(report, "action", json_string(f->action));
     report_add(report, "subject", json_string(f->account ? "account" : "system"));
-    if (f->account)
-        report_add(report, "account_id", json_string(f->account));
-    if (f->reason)
-        report_add(report, "reason", json_string(f->reason));
+    report_add_text(report, "account_id", f->account);
+    report_add_text(report, "reason", f->reason);
     report_add(report, "serial", json_integer(now));
     return report;
 }

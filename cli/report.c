@@ -18,6 +18,12 @@ void report_add(json_t *object, const char *key, json_t *value)
         exit(refuse("out of memory"));
 }
 
+void report_add_text(json_t *object, const char *key, const char *text)
+{
+    if (text)
+        report_add(object, key, json_string(text));
+}
+
 /* Whoever made the text must not write on the terminal by it. */
 static void put_text(const char *text)
 {

@@ -14,5 +14,7 @@ bool report_flush(void);
 
 /* Add to |object|; |value| is taken. */
 void report_add(json_t *object, const char *key, json_t *value);
+/* |text| NULL: nothing. */
+void report_add_text(json_t *object, const char *key, const char *text);
 
 #endif

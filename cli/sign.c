@@ -74,12 +74,6 @@ static int check_usage(const struct sign *s)
     return EXIT_DONE;
 }
 
-static void add_text(json_t *body, const char *key, const char *text)
-{
-    if (text)
-        report_add(body, key, json_string(text));
-}
-
 static json_t *make_body(struct sign *s, struct trouble *trouble)
 {
     json_t *body = json_object();
@@ -90,11 +84,11 @@ static json_t *make_body(struct sign *s, struct trouble *trouble)
         return NULL;
     }
     report_add(body, "message", message);
-    add_text(body, "hash", s->hash);
-    add_text(body, "derivation_path", s->path);
-    add_text(body, "idempotency_key", s->key);
-    add_text(body, "intent", s->intent);
-    add_text(body, "intent_signature", s->intent_signature);
+    report_add_text(body, "hash", s->hash);
+    report_add_text(body, "derivation_path", s->path);
+    report_add_text(body, "idempotency_key", s->key);
+    report_add_text(body, "intent", s->intent);
+    report_add_text(body, "intent_signature", s->intent_signature);
     if (s->parties)
         report_add(body, "participants", api_participants(s->parties));
     return body;

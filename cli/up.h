@@ -64,7 +64,7 @@ struct up_wish {
     bool has_port_base;
 };
 
-/* up_plan.c: read the plan, or make it; add parties that were asked for. */
+/* up_plan.c: read the plan, or make it; add parties that were asked for. The directory is there. */
 bool up_plan(struct up_system *system, const struct up_wish *wish, struct trouble *trouble);
 /* NULL if there is none. */
 const struct up_member *up_find(const struct up_system *system, enum up_kind kind);

@@ -16,7 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum { PLAN_MAX = 65536, PARTIES_DEFAULT = 3 };
@@ -226,8 +225,6 @@ static bool find_dir(struct up_system *system, const char *dir, struct trouble *
 {
     char real[PATH_MAX];
 
-    if (mkdir(dir, 0700) != 0 && errno != EEXIST)
-        return trouble_set(trouble, "cannot make the directory %s: %s", dir, strerror(errno));
     if (!realpath(dir, real))
         return trouble_set(trouble, "cannot use the directory %s: %s", dir, strerror(errno));
     for (const char *c = real; *c; c++) {

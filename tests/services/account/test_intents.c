@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Requests that the caller signed himself: a good one reaches the coordinator byte for byte under
  * the caller's key, an altered one reaches nobody. */
-#include "system/access/identity.h"
+#include "system/access/user_key.h"
 #include "system/core/clock.h"
 #include "system/service/library.h"
 #include "world.h"
