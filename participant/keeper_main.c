@@ -41,7 +41,6 @@ struct process {
     uint8_t *identity;
     struct identity who;
     Mpc__Session__V1__PartyCertificate *certificate;
-    uint8_t *keys;
     char fault[FAULT_MAX];
 };
 
@@ -101,33 +100,17 @@ static bool read_certificate(struct process *p)
     return true;
 }
 
-/* Lists of keys, one after the other. */
-static bool read_keys(struct process *p, const char *name, uint8_t *out, size_t *n)
-{
-    *n = config_list_n(p->config, name);
-    for (size_t i = 0; i < *n; i++) {
-        if (!hex_decode(out + 32 * i, 32, config_list_item(p->config, name, i)))
-            return fault(p, "%s must be a comma-separated list of keys of 64 hex digits", name);
-    }
-    return true;
-}
-
-static bool read_rules(struct process *p)
+static void read_rules(struct process *p)
 {
     struct permit_rules *rules = &p->keeper.rules;
-    size_t initiators = config_list_n(p->config, "INITIATOR_KEYS");
-    size_t callers = config_list_n(p->config, "CALLER_KEYS");
 
-    p->keys = mem_new(initiators + callers + 1, 32);
     rules->ctx = library_ctx();
     rules->party_id = p->who.party_id;
     memcpy(rules->ca_key, config_key(p->config, "CA_KEY", 32), 32);
     memcpy(rules->identity_key, p->who.key, 32);
     randombytes_buf(rules->boot_id, sizeof rules->boot_id);
-    rules->initiators = p->keys;
-    rules->callers = p->keys + 32 * initiators;
-    return read_keys(p, "INITIATOR_KEYS", p->keys, &rules->initiators_n) &&
-           read_keys(p, "CALLER_KEYS", p->keys + 32 * initiators, &rules->callers_n);
+    rules->initiators = config_keys(p->config, "INITIATOR_KEYS", 32, &rules->initiators_n);
+    rules->callers = config_keys(p->config, "CALLER_KEYS", 32, &rules->callers_n);
 }
 
 /* Parts */
@@ -250,7 +233,6 @@ static void close_all(struct process *p)
     vault_free(p->vault);
     frames_free(p->frames);
     secret_free(p->identity);
-    free(p->keys);
     if (p->certificate)
         mpc__session__v1__party_certificate__free_unpacked(p->certificate, NULL);
     config_free(p->config);
@@ -264,8 +246,10 @@ static bool start(struct process *p, const char *env_file)
     if (!p->config)
         return fault(p, "%s", error);
     log_setup("keeper", log_level_of(config_text(p->config, "LOG_LEVEL")));
-    if (!open_policy(p) || !read_identity(p) || !read_certificate(p) || !read_rules(p) ||
-        !open_vault(p) || !open_store(p) || !open_orders(p) || !open_attempts(p))
+    if (!open_policy(p) || !read_identity(p) || !read_certificate(p))
+        return false;
+    read_rules(p);
+    if (!open_vault(p) || !open_store(p) || !open_orders(p) || !open_attempts(p))
         return false;
     open_keeper(p);
     return sandbox_calls(error) || fault(p, "%s", error);

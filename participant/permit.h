@@ -24,7 +24,7 @@ struct permit_rules {
     uint8_t ca_key[32];
     /* own Ed25519 public key */
     uint8_t identity_key[32];
-    /* 32 bytes each: INITIATOR_KEYS, then CALLER_KEYS */
+    /* 32 bytes each, the configuration's: INITIATOR_KEYS, CALLER_KEYS */
     const uint8_t *initiators;
     size_t initiators_n;
     const uint8_t *callers;

@@ -126,12 +126,14 @@ static bool refuse(struct rpc_status *status, const char *text)
 
 static bool find_signer(struct signed_intent *out, const struct account_service *s)
 {
-    const struct config *config = s->host->config;
+    size_t n;
+    const uint8_t *keys = config_keys(s->host->config, "CALLER_KEYS", sizeof out->initiator, &n);
 
-    for (size_t i = 0; i < config_list_n(config, "CALLER_KEYS"); i++)
-        if (hex_decode(out->initiator, 32, config_list_item(config, "CALLER_KEYS", i)) &&
-            qrt_intent_verify(s->ctx, out->b, out->len, out->signature, out->initiator) == QRT_OK)
+    for (size_t i = 0; i < n; i++) {
+        memcpy(out->initiator, keys + i * sizeof out->initiator, sizeof out->initiator);
+        if (qrt_intent_verify(s->ctx, out->b, out->len, out->signature, out->initiator) == QRT_OK)
             return true;
+    }
     return false;
 }
 

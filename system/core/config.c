@@ -22,6 +22,7 @@ struct value {
     /* lists: the items one after another, each ended by a zero byte; NULL: not set */
     char *text;
     size_t n;
+    /* decoded, of a list all of them */
     uint8_t *key;
 };
 
@@ -74,6 +75,17 @@ static bool complain(char error[CONFIG_ERROR_MAX], const struct config_row *row,
     return false;
 }
 
+/* The form has been checked. */
+static void decode_keys(struct value *value, const struct config_row *row)
+{
+    size_t n = config_form_is_list(row->form) ? value->n : 1, len = (size_t)row->min;
+    const char *item = value->text;
+
+    value->key = value_memory(row, n * len + 1);
+    for (size_t i = 0; i < n; i++, item += strlen(item) + 1)
+        (void)hex_decode(value->key + i * len, len, item);
+}
+
 static bool take_value(struct value *value, const struct config_row *row, const char *text,
                        char error[CONFIG_ERROR_MAX])
 {
@@ -85,10 +97,8 @@ static bool take_value(struct value *value, const struct config_row *row, const 
         value->n = config_form_split(value->text);
     if (!config_form_fits(row, value->text, value->n))
         return complain(error, row, "is not of the right form");
-    if (row->form == CONFIG_FORM_KEY) {
-        value->key = value_memory(row, (size_t)row->min);
-        (void)hex_decode(value->key, (size_t)row->min, value->text);
-    }
+    if (row->form == CONFIG_FORM_KEY || row->form == CONFIG_FORM_KEYS)
+        decode_keys(value, row);
     return true;
 }
 
@@ -219,6 +229,16 @@ const uint8_t *config_key(const struct config *config, const char *name, size_t 
 
     if (config_rows[i].form != CONFIG_FORM_KEY || (size_t)config_rows[i].min != len)
         bug(name);
+    return config->values[i].key;
+}
+
+const uint8_t *config_keys(const struct config *config, const char *name, size_t len, size_t *n)
+{
+    size_t i = find_row(config, name);
+
+    if (config_rows[i].form != CONFIG_FORM_KEYS || (size_t)config_rows[i].min != len)
+        bug(name);
+    *n = config->values[i].n;
     return config->values[i].key;
 }
 

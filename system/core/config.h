@@ -43,6 +43,9 @@ const char *config_text(const struct config *config, const char *name);
 int64_t config_int(const struct config *config, const char *name);
 /* Decoded hex of a key; |len| bytes as the table says. NULL if it is optional and not set. */
 const uint8_t *config_key(const struct config *config, const char *name, size_t len);
+/* Decoded keys of a list, |len| bytes each as the table says, one after the other; |n| gets how
+ * many. NULL if there is none. */
+const uint8_t *config_keys(const struct config *config, const char *name, size_t len, size_t *n);
 /* Comma-separated lists, blanks trimmed. */
 size_t config_list_n(const struct config *config, const char *name);
 const char *config_list_item(const struct config *config, const char *name, size_t i);

@@ -88,6 +88,40 @@ static void test_optional_key(void **state)
     config_free(config);
 }
 
+#define OTHER_KEY "ffeeddccbbaa99887766554433221100ffeeddccbbaa99887766554433221100"
+
+static void test_list_of_keys(void **state)
+{
+    struct config *config;
+    const uint8_t *keys;
+    size_t n = 7;
+
+    (void)state;
+    set_router();
+    setenv("INITIATOR_KEY_FILE", "/nowhere", 1);
+    config = config_load(CONFIG_ACCOUNT, NULL, error);
+    assert_string_equal(error, "");
+    assert_non_null(config);
+    assert_null(config_keys(config, "CALLER_KEYS", 32, &n));
+    assert_int_equal(n, 0);
+    config_free(config);
+    set_router(); /* secrets left the environment when they were read */
+    setenv("CALLER_KEYS", KEY " , " OTHER_KEY, 1);
+    config = config_load(CONFIG_ACCOUNT, NULL, error);
+    assert_string_equal(error, "");
+    assert_non_null(config);
+    keys = config_keys(config, "CALLER_KEYS", 32, &n);
+    assert_int_equal(n, 2);
+    assert_memory_equal(keys, config_key(config, "CA_KEY", 32), 32);
+    assert_memory_equal(keys + 32, "\xff\xee\xdd\xcc\xbb\xaa\x99\x88", 8);
+    assert_memory_equal(keys + 56, "\x77\x66\x55\x44\x33\x22\x11\x00", 8);
+    config_free(config);
+    set_router();
+    setenv("CALLER_KEYS", KEY ",short", 1);
+    assert_null(config_load(CONFIG_ACCOUNT, NULL, error));
+    assert_non_null(strstr(error, "CALLER_KEYS"));
+}
+
 static void test_file_and_environment(void **state)
 {
     struct config *config;
@@ -262,6 +296,13 @@ static void ask_another_length(const struct config *config)
     config_key(config, "CA_KEY", 33);
 }
 
+static void ask_one_key_as_a_list(const struct config *config)
+{
+    size_t n;
+
+    config_keys(config, "CA_KEY", 32, &n);
+}
+
 static void ask_past_the_end(const struct config *config)
 {
     config_list_item(config, "MPC_API_KEY", 2);
@@ -284,6 +325,7 @@ static void test_wrong_questions_are_bugs(void **state)
     assert_true(dies(config, ask_of_another_program));
     assert_true(dies(config, ask_as_another_type));
     assert_true(dies(config, ask_another_length));
+    assert_true(dies(config, ask_one_key_as_a_list));
     assert_true(dies(config, ask_past_the_end));
     assert_false(dies(config, ask_rightly));
     config_free(config);
@@ -294,6 +336,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_values, clean),
         cmocka_unit_test_setup(test_optional_key, clean),
+        cmocka_unit_test_setup(test_list_of_keys, clean),
         cmocka_unit_test_setup(test_file_and_environment, clean),
         cmocka_unit_test_setup(test_unknown_name, clean),
         cmocka_unit_test_setup(test_required, clean),
