@@ -51,20 +51,6 @@ static enum account_status status_of(const char *name)
     return ACCOUNT_FAILED;
 }
 
-static void copy_blob(uint8_t *out, size_t len, const struct db_row *row, int column)
-{
-    size_t got;
-    const uint8_t *b = db_get_blob(row, column, &got);
-
-    if (b && got == len)
-        memcpy(out, b, len);
-}
-
-static void copy_text(char *out, size_t cap, const struct db_row *row, int column)
-{
-    snprintf(out, cap, "%s", db_get_text(row, column));
-}
-
 static void read_account(struct account *out, const struct db_row *row)
 {
     *out = (struct account){.status = status_of(db_get_text(row, 4)),
@@ -72,15 +58,15 @@ static void read_account(struct account *out, const struct db_row *row)
                             .n = (uint16_t)db_get_int(row, 6),
                             .has_user_share = db_get_int(row, 7) != 0,
                             .created_ms = db_get_int(row, 8)};
-    copy_text(out->account_id, sizeof out->account_id, row, 0);
-    copy_text(out->user_id, sizeof out->user_id, row, 1);
-    copy_text(out->session_id, sizeof out->session_id, row, 2);
-    copy_text(out->trace_id, sizeof out->trace_id, row, 3);
-    copy_blob(out->pk.b, sizeof out->pk.b, row, 9);
-    copy_blob(out->cc, sizeof out->cc, row, 10);
-    copy_blob(out->keyid, sizeof out->keyid, row, 11);
-    copy_text(out->error_code, sizeof out->error_code, row, 12);
-    copy_text(out->error, sizeof out->error, row, 13);
+    db_copy_text(out->account_id, sizeof out->account_id, row, 0);
+    db_copy_text(out->user_id, sizeof out->user_id, row, 1);
+    db_copy_text(out->session_id, sizeof out->session_id, row, 2);
+    db_copy_text(out->trace_id, sizeof out->trace_id, row, 3);
+    (void)db_copy_blob(out->pk.b, sizeof out->pk.b, row, 9);
+    (void)db_copy_blob(out->cc, sizeof out->cc, row, 10);
+    (void)db_copy_blob(out->keyid, sizeof out->keyid, row, 11);
+    db_copy_text(out->error_code, sizeof out->error_code, row, 12);
+    db_copy_text(out->error, sizeof out->error, row, 13);
 }
 
 static bool take_party(const struct db_row *row, void *arg)
@@ -91,7 +77,7 @@ static bool take_party(const struct db_row *row, void *arg)
     if (account->parties_n == COUNT(account->parties))
         return false;
     party = &account->parties[account->parties_n++];
-    copy_text(party->id, sizeof party->id, row, 0);
+    db_copy_text(party->id, sizeof party->id, row, 0);
     party->index = (uint16_t)db_get_int(row, 1);
     party->signs = db_get_int(row, 2) != 0;
     return true;
@@ -153,11 +139,11 @@ struct known {
 static bool take_known(const struct db_row *row, void *arg)
 {
     struct known *known = arg;
-    size_t len;
-    const uint8_t *hash = db_get_blob(row, COLUMN_CERTIFICATE, &len);
+    uint8_t hash[32];
 
     known->found = true;
-    known->same = hash && len == 32 && memcmp(hash, known->job->request_hash, 32) == 0;
+    known->same = db_copy_blob(hash, sizeof hash, row, COLUMN_CERTIFICATE) &&
+                  memcmp(hash, known->job->request_hash, sizeof hash) == 0;
     if (known->same)
         read_account(&known->job->account, row);
     return false;
@@ -292,13 +278,6 @@ enum db_result store_forget(struct db_tx *tx, void *arg)
     return db_exec(tx, "DELETE FROM account_parties WHERE account_id = $1", &id, 1, NULL);
 }
 
-static uint8_t *blob_copy(size_t *len, const struct db_row *row, int column)
-{
-    const uint8_t *b = db_get_blob(row, column, len);
-
-    return *len ? mem_copy(b, *len) : NULL;
-}
-
 void store_get_free(struct store_get *get)
 {
     free(get->certificate);
@@ -319,9 +298,9 @@ static bool take_account(const struct db_row *row, void *arg)
     found->found = true;
     read_account(&job->account, row);
     if (job->want_blobs) {
-        job->certificate = blob_copy(&job->certificate_len, row, COLUMN_CERTIFICATE);
-        job->user_share = blob_copy(&job->user_share_len, row, COLUMN_USER_SHARE);
-        job->intent = blob_copy(&job->intent_len, row, COLUMN_INTENT);
+        job->certificate = db_take_blob(&job->certificate_len, row, COLUMN_CERTIFICATE);
+        job->user_share = db_take_blob(&job->user_share_len, row, COLUMN_USER_SHARE);
+        job->intent = db_take_blob(&job->intent_len, row, COLUMN_INTENT);
     }
     return false;
 }

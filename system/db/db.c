@@ -176,6 +176,32 @@ const uint8_t *db_get_blob(const struct db_row *row, int column, size_t *len)
     return row->conn->driver->get_blob(row, column, len);
 }
 
+void db_copy_text(char *out, size_t cap, const struct db_row *row, int column)
+{
+    snprintf(out, cap, "%s", db_get_text(row, column));
+}
+
+bool db_copy_blob(uint8_t *out, size_t len, const struct db_row *row, int column)
+{
+    size_t got = 0;
+    const uint8_t *b = db_is_null(row, column) ? NULL : db_get_blob(row, column, &got);
+
+    memset(out, 0, len);
+    if (!b || got != len)
+        return false;
+    memcpy(out, b, len);
+    return true;
+}
+
+uint8_t *db_take_blob(size_t *len, const struct db_row *row, int column)
+{
+    const uint8_t *b;
+
+    *len = 0;
+    b = db_is_null(row, column) ? NULL : db_get_blob(row, column, len);
+    return b && *len ? mem_copy(b, *len) : NULL;
+}
+
 uint64_t db_commits(const struct db *db)
 {
     return db_worker_commits(db->worker);

@@ -83,6 +83,12 @@ int64_t db_get_int(const struct db_row *row, int column);
 /* "" for NULL; lent. */
 const char *db_get_text(const struct db_row *row, int column);
 const uint8_t *db_get_blob(const struct db_row *row, int column, size_t *len);
+/* Copies. Text is cut to |cap| with its zero byte. A blob of another length than |len| (NULL too)
+ * is none: false, and |out| is zeroes. The heap copy is the caller's; NULL, and |len| 0, for NULL
+ * and for no bytes. */
+void db_copy_text(char *out, size_t cap, const struct db_row *row, int column);
+bool db_copy_blob(uint8_t *out, size_t len, const struct db_row *row, int column);
+uint8_t *db_take_blob(size_t *len, const struct db_row *row, int column);
 
 /* Durable commits since the opening: what the tests count. */
 uint64_t db_commits(const struct db *db);

@@ -10,6 +10,7 @@
 
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static struct fixture f;
@@ -143,6 +144,61 @@ static void test_values_go_in_and_out_by_number(void **state)
     db_close(db);
 }
 
+struct copies {
+    char whole[5], cut[4];
+    uint8_t blob[4], shorter[3], none[2], *taken;
+    bool is_whole, is_shorter, is_none, has_null, has_empty;
+    size_t taken_len, null_len, empty_len;
+};
+
+static bool take_copies(const struct db_row *row, void *arg)
+{
+    struct copies *c = arg;
+
+    memset(c->shorter, 9, sizeof c->shorter);
+    memset(c->none, 9, sizeof c->none);
+    db_copy_text(c->whole, sizeof c->whole, row, 1);
+    db_copy_text(c->cut, sizeof c->cut, row, 1);
+    c->is_whole = db_copy_blob(c->blob, sizeof c->blob, row, 2);
+    c->is_shorter = db_copy_blob(c->shorter, sizeof c->shorter, row, 2);
+    c->is_none = db_copy_blob(c->none, sizeof c->none, row, 3);
+    c->taken = db_take_blob(&c->taken_len, row, 2);
+    c->has_null = db_take_blob(&c->null_len, row, 3);
+    c->has_empty = db_take_blob(&c->empty_len, row, 4);
+    return true;
+}
+
+static enum db_result ask_copies(struct db_tx *tx, void *arg)
+{
+    const struct db_value params[] = {db_int(1), db_text("text"), db_blob("\0\1\2\3", 4),
+                                      db_text(NULL), db_blob("", 0)};
+
+    return db_query(tx, "SELECT $1, $2, $3, $4, $5", params, 5, take_copies, arg);
+}
+
+static void test_copies_have_their_length_or_are_none(void **state)
+{
+    struct db *db = fixture_open(&f, NULL);
+    struct copies c = {.null_len = 9, .empty_len = 9};
+
+    (void)state;
+    assert_int_equal(db_run(db, DB_READ, ask_copies, &c), DB_OK);
+    assert_string_equal(c.whole, "text");
+    assert_string_equal(c.cut, "tex");
+    assert_true(c.is_whole);
+    assert_memory_equal(c.blob, "\0\1\2\3", 4);
+    assert_false(c.is_shorter);
+    assert_memory_equal(c.shorter, "\0\0\0", 3);
+    assert_false(c.is_none);
+    assert_memory_equal(c.none, "\0\0", 2);
+    assert_int_equal(c.taken_len, 4);
+    assert_memory_equal(c.taken, "\0\1\2\3", 4);
+    assert_false(c.has_null || c.has_empty);
+    assert_int_equal(c.null_len + c.empty_len, 0);
+    free(c.taken);
+    db_close(db);
+}
+
 static enum db_result too_few_values(struct db_tx *tx, void *arg)
 {
     return db_exec(tx, "INSERT INTO item (id, name) VALUES ($1, $2)",
@@ -263,6 +319,7 @@ int main(void)
         TEST(test_failure_has_a_line_and_cannot_be_hidden),
         TEST(test_read_must_not_write),
         TEST(test_values_go_in_and_out_by_number),
+        TEST(test_copies_have_their_length_or_are_none),
         TEST(test_statement_counts_values_and_changes),
         TEST(test_done_runs_on_the_loop_once),
         TEST(test_close_finishes_all_also_what_callbacks_submit),
