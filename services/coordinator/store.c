@@ -150,12 +150,9 @@ static enum db_result update_row(struct db_tx *tx, const struct store_row *r)
 static bool take_existing(const struct db_row *row, void *arg)
 {
     struct change *c = arg;
-    size_t len;
-    const uint8_t *binding = db_get_blob(row, 1, &len);
 
-    snprintf(c->existing_id, sizeof c->existing_id, "%s", db_get_text(row, 0));
-    if (len == sizeof c->existing_binding)
-        memcpy(c->existing_binding, binding, len);
+    db_copy_text(c->existing_id, sizeof c->existing_id, row, 0);
+    (void)db_copy_blob(c->existing_binding, sizeof c->existing_binding, row, 1);
     c->existed = true;
     return false;
 }

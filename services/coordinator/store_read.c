@@ -10,8 +10,7 @@
 #include <string.h>
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-#define TAKE_TEXT(field, row, column)                                                              \
-    snprintf((field), sizeof(field), "%s", db_get_text((row), (column)))
+#define TAKE_TEXT(field, row, column) db_copy_text((field), sizeof(field), (row), (column))
 
 #define ROW_COLUMNS                                                                                \
     "s.session_id, s.type, s.status, s.t, s.n, s.account_id, s.trace_id, s.keygen_session_id,"     \
@@ -45,9 +44,6 @@ static struct store_bytes take_bytes(const struct db_row *row, int column)
 
 static void take_row(struct store_row *out, const struct db_row *row)
 {
-    size_t len;
-    const uint8_t *signature;
-
     TAKE_TEXT(out->session_id, row, 0);
     out->type = session_type_of(db_get_text(row, 1));
     out->status = session_status_of(db_get_text(row, 2));
@@ -62,10 +58,7 @@ static void take_row(struct store_row *out, const struct db_row *row)
     out->total = (uint16_t)db_get_int(row, 11);
     out->joined = (uint16_t)db_get_int(row, 12);
     out->completed = (uint16_t)db_get_int(row, 13);
-    signature = db_is_null(row, 14) ? NULL : db_get_blob(row, 14, &len);
-    out->has_signature = signature && len == sizeof out->signature;
-    if (out->has_signature)
-        memcpy(out->signature, signature, sizeof out->signature);
+    out->has_signature = db_copy_blob(out->signature, sizeof out->signature, row, 14);
     TAKE_TEXT(out->error_code, row, 15);
     TAKE_TEXT(out->error, row, 16);
     out->created_ms = db_get_int(row, 17);
@@ -110,8 +103,6 @@ static bool take_report(const struct db_row *row, void *arg)
 {
     struct store_session *s = arg;
     struct store_report *r;
-    size_t len = 0;
-    const uint8_t *result;
 
     s->reports = grow(s->reports, &s->reports_n, sizeof *s->reports);
     r = &s->reports[s->reports_n - 1];
@@ -121,10 +112,7 @@ static bool take_report(const struct db_row *row, void *arg)
     TAKE_TEXT(r->text, row, 3);
     r->culprit = (uint16_t)db_get_int(row, 4);
     r->retry = db_get_int(row, 5) != 0;
-    result = db_is_null(row, 6) ? NULL : db_get_blob(row, 6, &len);
-    r->has_result = result && len == sizeof r->result;
-    if (r->has_result)
-        memcpy(r->result, result, sizeof r->result);
+    r->has_result = db_copy_blob(r->result, sizeof r->result, row, 6);
     return true;
 }
 
@@ -132,16 +120,12 @@ static bool take_join(const struct db_row *row, void *arg)
 {
     struct store_session *s = arg;
     struct store_join *j;
-    size_t len;
-    const uint8_t *hash;
 
     s->joins = grow(s->joins, &s->joins_n, sizeof *s->joins);
     j = &s->joins[s->joins_n - 1];
     TAKE_TEXT(j->party_id, row, 0);
     TAKE_TEXT(j->token_id, row, 1);
-    hash = db_get_blob(row, 2, &len);
-    if (len == sizeof j->key_hash)
-        memcpy(j->key_hash, hash, len);
+    (void)db_copy_blob(j->key_hash, sizeof j->key_hash, row, 2);
     return true;
 }
 
