@@ -29,29 +29,6 @@ static const char *const migrations[] = {
     "ALTER TABLE shares ADD COLUMN intent_hash BLOB;",
     "CREATE TABLE loans (session BLOB PRIMARY KEY) WITHOUT ROWID;", NULL};
 
-/* |out| gets |len| bytes or zeroes. */
-static void get_fixed(const struct db_row *row, int column, uint8_t *out, size_t len)
-{
-    size_t n;
-    const uint8_t *b = db_get_blob(row, column, &n);
-
-    memset(out, 0, len);
-    if (b && n == len)
-        memcpy(out, b, len);
-}
-
-static uint8_t *get_heap(const struct db_row *row, int column, size_t *len)
-{
-    const uint8_t *b = db_get_blob(row, column, len);
-
-    return mem_copy(b, *len);
-}
-
-static void get_text(const struct db_row *row, int column, char *out, size_t cap)
-{
-    snprintf(out, cap, "%s", db_get_text(row, column));
-}
-
 enum store_result store_result_of(enum db_result result)
 {
     if (result == DB_OK)
@@ -121,7 +98,7 @@ static bool take_fact(const struct db_row *row, void *arg)
 {
     struct fact *fact = arg;
 
-    get_fixed(row, 0, fact->out, fact->len);
+    (void)db_copy_blob(fact->out, fact->len, row, 0);
     return false;
 }
 
@@ -258,21 +235,21 @@ static bool take_share(const struct db_row *row, void *arg)
     struct finding *f = arg;
     struct store_share *out = f->out;
 
-    get_text(row, 0, out->account_id, sizeof out->account_id);
-    get_text(row, 1, out->session_id, sizeof out->session_id);
+    db_copy_text(out->account_id, sizeof out->account_id, row, 0);
+    db_copy_text(out->session_id, sizeof out->session_id, row, 1);
     out->attempt = (uint32_t)db_get_int(row, 2);
     out->status = db_get_int(row, 3) ? STORE_ACTIVE : STORE_PENDING;
-    get_fixed(row, 4, out->kgid, 32);
-    get_fixed(row, 5, out->key_id, 32);
+    (void)db_copy_blob(out->kgid, 32, row, 4);
+    (void)db_copy_blob(out->key_id, 32, row, 5);
     out->epoch = (uint32_t)db_get_int(row, 6);
     out->own = (uint16_t)db_get_int(row, 7);
     out->purpose = (uint8_t)db_get_int(row, 8);
     out->has_caller = !db_is_null(row, 9);
-    get_fixed(row, 9, out->caller_key, 32);
+    (void)db_copy_blob(out->caller_key, 32, row, 9);
     out->deadline_ms = db_get_int(row, 10);
     out->roster = text_copy(db_get_text(row, 11));
-    out->sealed = get_heap(row, 12, &out->sealed_len);
-    get_fixed(row, 13, out->intent_hash, 32);
+    out->sealed = db_take_blob(&out->sealed_len, row, 12);
+    (void)db_copy_blob(out->intent_hash, 32, row, 13);
     f->found = true;
     return false;
 }
@@ -424,10 +401,10 @@ static bool take_sealed(const struct db_row *row, void *arg)
 {
     struct giving *g = arg;
 
-    get_text(row, 0, g->out->session_id, sizeof g->out->session_id);
-    get_fixed(row, 1, g->out->public_key, 33);
+    db_copy_text(g->out->session_id, sizeof g->out->session_id, row, 0);
+    (void)db_copy_blob(g->out->public_key, 33, row, 1);
     g->out->expires_ms = db_get_int(row, 2);
-    g->out->sealed = get_heap(row, 3, &g->out->sealed_len);
+    g->out->sealed = db_take_blob(&g->out->sealed_len, row, 3);
     g->found = true;
     return false;
 }
