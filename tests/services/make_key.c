@@ -13,11 +13,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* For the program's life. */
+static struct qrt_ctx *ctx;
+static secp256k1_context *secp;
+
 static const struct qrt_ctx *make_ctx(void)
 {
-    struct qrt_ctx *ctx = aligned_alloc(QRT_ALIGN, qrt_ctx_size());
-    secp256k1_context *secp = secp256k1_context_create(SECP256K1_CONTEXT_NONE);
-
+    ctx = aligned_alloc(QRT_ALIGN, qrt_ctx_size());
+    secp = secp256k1_context_create(SECP256K1_CONTEXT_NONE);
     if (!ctx || !secp || sodium_init() < 0)
         abort();
     qrt_ctx_init(ctx, secp, QRT_CPU_ALL);

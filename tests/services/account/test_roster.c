@@ -110,6 +110,15 @@ static void test_one_identity_has_one_seat(void **state)
     expect_unfit(w, &q);
 }
 
+static void test_one_name_has_one_seat(void **state)
+{
+    struct world *w = *state;
+    const Mpc__Account__V1__CreateAccountRequest q = world_create_request(NULL, 20);
+
+    world_certify(w, 1, "party-1", "persistent", 1, false);
+    expect_unfit(w, &q);
+}
+
 static void test_temporary_parties_are_not_chosen(void **state)
 {
     struct world *w = *state;
@@ -334,6 +343,7 @@ int main(void)
         TEST(test_a_choice_that_is_none_is_refused),
         TEST(test_only_the_authority_certifies),
         TEST(test_one_identity_has_one_seat),
+        TEST(test_one_name_has_one_seat),
         TEST(test_temporary_parties_are_not_chosen),
         TEST(test_a_delegate_is_there_exactly_if_asked_for),
         TEST(test_those_who_were_asked_for_make_the_key),
