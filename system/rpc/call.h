@@ -42,7 +42,7 @@ struct exchange {
     void (*push)(struct rpc_call *call);
     /* That was all. Trailers only where |has_trailers|. */
     void (*end)(struct rpc_call *call, const struct rpc_field *trailer, size_t n);
-    /* The rest of a request that is answered is not waited for any longer; NULL: others see to it. */
+    /* Stop waiting for the rest of a request that is answered; NULL: others see to it. */
     void (*cut)(struct rpc_call *call);
     bool has_trailers;
 };

@@ -107,6 +107,14 @@ class Contract(TestCase):
         self.assertError(self.ask("POST", "/api/v1/accounts",
                                   '{"user_id":"' + "x" * 3_000_000 + '"}'), 413)
 
+    def test_curl_shows_the_refusal_of_a_body_that_it_still_sends(self):
+        body = '{"user_id":"' + "x" * 3_000_000 + '"}'
+        for version in "--http1.1", "--http2-prior-knowledge":
+            for key, status in (True, 413), (False, 401), ("wrong", 401):
+                with self.subTest(version, key=key):
+                    self.assertError(curl(self.stack, "POST", "/api/v1/accounts", version, "-H",
+                                          "Expect:", body=body, key=key), status)
+
     def test_unknown_accounts_are_404_and_malformed_ids_400(self):
         for path in ("", "/certificate", "/signing-parties"):
             with self.subTest(path):

@@ -4,7 +4,9 @@ here, gets an account that obeys nobody else: not the service that carries its r
 caller, not a coordinator that lies. What the coordinator would refuse already is put before the
 parties through the router, with a forged token: each party decides for itself.
 
-And the policy hook of one party, which is given the message itself."""
+The same for whom a user's share is for: the caller says it with the key of its intents, and the
+delegate believes nobody else. And the policy hook of one party, which is given the message
+itself."""
 import base64
 import hashlib
 import json
@@ -18,7 +20,11 @@ import uuid
 from doors import Door, Key, jwt, wire
 from support import Stack, TestCase, b64, change_env, signature_is_valid, until
 
+from sealed import key_pair, lent_share, open_box, seal  # of tests/interop, as support is
+
 PARTIES = ("party-1", "party-2", "party-3")
+DELEGATE = "server-party-api"
+WITH_USER = ("party-1", "party-2", "delegate-1")
 FORBIDDEN = "all of it to the moon"
 POLICY = """#!/bin/sh
 # Keeps what it was asked; refuses one message.
@@ -66,6 +72,10 @@ def words(key, intent):
     return {"intent": bytes(intent).hex(), "intent_signature": signature(key, intent).hex()}
 
 
+def user_key_signature(key, intent, public):
+    return key.sign(b"quorate/user-key/1\0" + hashlib.sha256(bytes(intent)).digest() + public)
+
+
 class Intents(TestCase):
     @classmethod
     def setUpClass(cls):
@@ -77,13 +87,16 @@ class Intents(TestCase):
             with open(script, "w", encoding="ascii") as f:
                 f.write(POLICY.format(log=cls.asked, word=FORBIDDEN.encode().hex()))
             keys = f"{cls.caller.public.hex()},{cls.other.public.hex()}"
-            for name in ("account-service", *PARTIES):
+            for name in ("account-service", *PARTIES, DELEGATE):
                 change_env(directory, name, CALLER_KEYS=keys)
             change_env(directory, "party-3", POLICY_COMMAND="sh " + script)
         cls.stack = Stack(edit)
         with open(os.path.join(cls.stack.dir, "identities.json"), encoding="ascii") as f:
             identities = json.load(f)
-        cls.idk = tuple(hashlib.sha256(bytes.fromhex(identities[p])).digest() for p in PARTIES)
+        cls.idk, cls.user_idk = (
+            tuple(hashlib.sha256(bytes.fromhex(identities[p])).digest() for p in names)
+            for names in (PARTIES, WITH_USER))
+        cls.user_public, cls.user_secret = key_pair()
         with open(os.path.join(cls.stack.dir, "keys", "initiator.key"), encoding="ascii") as f:
             cls.service = Key(bytes.fromhex(f.read().strip()))
         cls.plain = cls.stack.create()["account_id"]
@@ -219,11 +232,11 @@ class Intents(TestCase):
         self.assertIn("response", answer)
         return answer["response"]
 
-    def members(self):
+    def members(self, names=PARTIES):
         rows = {p["party"]["party_id"]: p for p in
                 self.router_call("WatchPresence", {})["presences"]}
         return {p: {"party_id": p, "index": i + 1, "certificate": rows[p]["certificate"],
-                    "boot_id": rows[p]["boot_id"]} for i, p in enumerate(PARTIES)}
+                    "boot_id": rows[p]["boot_id"]} for i, p in enumerate(names)}
 
     def invite(self, members, key, intent, signed, attempt=0):
         """Put it before all parties, past the coordinator: two sessions of two. The session of
@@ -323,6 +336,97 @@ class Intents(TestCase):
         members, intent = self.members(), self.intent()
         sessions = self.invite(members, self.caller, intent, signature(self.caller, intent))
         self.assertEqual(self.outcome("party-1", sessions["party-1"]), "run started")
+
+    # --- whom a user's share is for ---
+
+    def create_for_user(self, key, asked, **more):
+        """By default the caller signs the user's key as it should be signed."""
+        signed = user_key_signature(key, asked, self.user_public).hex()
+        return self.create(key, asked, **{
+            "participants": [{"party_id": p} for p in WITH_USER], "user_share": "delegate",
+            "user_public_key": self.user_public.hex(), "user_key_signature": signed, **more})
+
+    def test_a_callers_own_keygen_with_a_share_of_its_user(self):
+        answer = self.create_for_user(self.caller, self.keygen(idk=self.user_idk))
+        self.assertEqual(answer.status, 201, answer)
+        account = answer.body
+        self.assertEqual((account["status"], account["parties"]), ("active", list(WITH_USER)))
+        share = open_box(base64.b64decode(account["encrypted_user_share"], validate=True),
+                         self.user_public, self.user_secret)
+        # what was handed out is a share of this key: lent, it signs what the caller asks for
+        intent = self.intent(account=uuid.UUID(account["account_id"]).bytes, parties=(1, 3),
+                             keyid=th(b"kg/keyid", b"\1", bytes.fromhex(account["public_key"])))
+        url = self.stack.service_url(DELEGATE)
+        confirmed = self.stack.call("POST", "/api/v1/shares/confirm",
+                                    {"session_id": account["session_id"]}, url=url)
+        self.assertEqual(confirmed.status, 200, confirmed)
+        begun = self.stack.call("POST", f"/api/v1/accounts/{account['account_id']}/sign?wait=0", {
+            "message": intent["message"].hex(), "hash": "sha256", **words(self.caller, intent),
+            "participants": [{"party_id": p} for p in WITH_USER[::2]]})
+        self.assertEqual(begun.status // 100, 2, begun)
+        session = begun.body["session_id"]
+        key = self.stack.call("GET", "/api/v1/shares/key", url=url)
+        box = seal(lent_share(session, share), bytes.fromhex(key.body["public_key"]))
+        signed = self.stack.call("POST", "/api/v1/shares/sign", {
+            "session_id": session, "user_share": base64.b64encode(box).decode()}, url=url)
+        self.assertEqual(signed.status, 200, signed)
+        self.assertTrue(signature_is_valid({
+            "signature": signed.body["signature"], "public_key": account["public_key"],
+            "message_hash": hashlib.sha256(intent["message"]).hexdigest()}), signed)
+
+    def test_users_keys_that_the_caller_did_not_sign_are_refused(self):
+        asked, public = self.keygen(idk=self.user_idk), key_pair()[0]
+        before = self.stack.rows("account-service", "account.db", "SELECT account_id FROM accounts")
+        for changes in (
+                {"user_public_key": public.hex()}, {"user_key_signature": ""},
+                {"user_key_signature": user_key_signature(self.other, asked,
+                                                          self.user_public).hex()},
+                {"user_key_signature": user_key_signature(self.service, asked,
+                                                          self.user_public).hex()},
+                {"user_key_signature": user_key_signature(self.caller, self.keygen(),
+                                                          self.user_public).hex()},
+                {"user_key_signature": signature(self.caller, asked).hex()},
+                {"user_key_signature": "00" * 63}, {"user_key_signature": "zz" * 64},
+                {"user_public_key": ""}, {"user_share": "none"}):
+            with self.subTest(changes):
+                self.assertError(self.create_for_user(self.caller, asked, **changes), 400, "user_")
+        self.assertEqual(self.stack.rows("account-service", "account.db",
+                                         "SELECT account_id FROM accounts"), before)
+
+    def invite_keygen(self, members, asked, **changes):
+        """Put this keygen before the delegate alone, past the coordinator. Its session."""
+        session, now = str(uuid.uuid4()), int(time.time() * 1000)
+        signed = user_key_signature(self.caller, asked, self.user_public)
+        setup = {"session_id": session, "session_type": "keygen", "attempt": 0,
+                 "account_id": str(uuid.UUID(bytes=asked["account"])), "threshold_t": 2,
+                 "threshold_n": 3, "intent": base64.b64encode(bytes(asked)).decode(),
+                 "intent_signature": base64.b64encode(signature(self.caller, asked)).decode(),
+                 "initiator_key": base64.b64encode(self.caller.public).decode(),
+                 "user_public_key": base64.b64encode(self.user_public).decode(),
+                 "user_key_signature": base64.b64encode(signed).decode(),
+                 "members": list(members.values()), "deadline_ms": now + 30000,
+                 "attempt_deadline_ms": now + 20000, "trace_id": uuid.uuid4().hex}
+        setup.update({k: base64.b64encode(v).decode() for k, v in changes.items()})
+        event = {"seq": 1, "event_type": "session_created", "session_id": session, "attempt": 0,
+                 "trace_id": setup["trace_id"], "setup": setup}
+        self.router_call("PublishSessionEvent", {
+            "event": event, "to": [WITH_USER[2]], "deadline_ms": now + 30000,
+            "join_tokens": {WITH_USER[2]: "x"}})
+        return session
+
+    def test_a_delegate_takes_no_users_key_from_a_coordinator_that_lies(self):
+        members, public = self.members(WITH_USER), key_pair()[0]
+        for changes in ({"user_public_key": public}, {"user_key_signature": b""},
+                        {"user_public_key": public, "user_key_signature": self.stranger},
+                        {"user_key_signature": bytes(64)}):
+            asked = self.keygen(idk=self.user_idk)
+            if isinstance(changes.get("user_key_signature"), Key):
+                changes["user_key_signature"] = user_key_signature(self.stranger, asked, public)
+            session = self.invite_keygen(members, asked, **changes)
+            with self.subTest(changes):
+                self.assertEqual(self.outcome(DELEGATE, session), "USER_KEY")
+        session = self.invite_keygen(members, self.keygen(idk=self.user_idk))
+        self.assertEqual(self.outcome(DELEGATE, session), "run started")
 
     # --- the policy ---
 

@@ -398,19 +398,19 @@ static void test_signing_in_all_interleavings(void **state)
                                    .needed = 2,
                                    .attempts = 3,
                                    .facts_n = 13,
-                                   .facts = {{JOIN, 0, 0, 0, 2},
-                                             {JOIN, 1, 0, 0, 1},
-                                             {JOIN, 2, 0, 0, 1},
-                                             {SIGNED, 0, 0, 0, 2},
-                                             {SIGNED, 1, 0, 0, 1},
-                                             {SIGNED, 2, 1, 0, 1},
-                                             {FAILED, 0, 0, true, 1},
-                                             {FAILED, 1, 0, false, 1},
-                                             {LOST, 1, 0, 0, 1},
-                                             {REPORT_TIMER, 0, 0, 0, 1},
-                                             {CANCEL, 0, 0, 0, 1},
-                                             {CRASH, 0, 0, 0, 1},
-                                             {LOSSY_CRASH, 0, 0, 0, 1}}};
+                                   .facts = {{JOIN, 0, 0, 0, 2, 0},
+                                             {JOIN, 1, 0, 0, 1, 0},
+                                             {JOIN, 2, 0, 0, 1, 0},
+                                             {SIGNED, 0, 0, 0, 2, 0},
+                                             {SIGNED, 1, 0, 0, 1, 0},
+                                             {SIGNED, 2, 1, 0, 1, 0},
+                                             {FAILED, 0, 0, true, 1, 0},
+                                             {FAILED, 1, 0, false, 1, 0},
+                                             {LOST, 1, 0, 0, 1, 0},
+                                             {REPORT_TIMER, 0, 0, 0, 1, 0},
+                                             {CANCEL, 0, 0, 0, 1, 0},
+                                             {CRASH, 0, 0, 0, 1, 0},
+                                             {LOSSY_CRASH, 0, 0, 0, 1, 0}}};
 
     (void)state;
     run(&m);
@@ -425,19 +425,19 @@ static void test_keygen_in_all_interleavings(void **state)
                                    .needed = 2,
                                    .attempts = 3,
                                    .facts_n = 13,
-                                   .facts = {{JOIN, 0, 0, 0, 2},
-                                             {JOIN, 1, 0, 0, 1},
-                                             {MADE, 0, 0, 1, 2},
-                                             {MADE, 1, 0, 1, 1},
-                                             {MADE, 1, 0, 2, 1},
-                                             {MADE, 0, 1, 3, 1},
-                                             {MADE, 1, 1, 3, 1},
-                                             {FAILED, 1, 1, false, 1},
-                                             {LOST, 0, 0, 0, 1},
-                                             {REPORT_TIMER, 0, 0, 0, 1},
-                                             {CANCEL, 0, 0, 0, 1},
-                                             {CRASH, 0, 0, 0, 1},
-                                             {LOSSY_CRASH, 0, 0, 0, 1}}};
+                                   .facts = {{JOIN, 0, 0, 0, 2, 0},
+                                             {JOIN, 1, 0, 0, 1, 0},
+                                             {MADE, 0, 0, 1, 2, 0},
+                                             {MADE, 1, 0, 1, 1, 0},
+                                             {MADE, 1, 0, 2, 1, 0},
+                                             {MADE, 0, 1, 3, 1, 0},
+                                             {MADE, 1, 1, 3, 1, 0},
+                                             {FAILED, 1, 1, false, 1, 0},
+                                             {LOST, 0, 0, 0, 1, 0},
+                                             {REPORT_TIMER, 0, 0, 0, 1, 0},
+                                             {CANCEL, 0, 0, 0, 1, 0},
+                                             {CRASH, 0, 0, 0, 1, 0},
+                                             {LOSSY_CRASH, 0, 0, 0, 1, 0}}};
 
     (void)state;
     run(&m);
@@ -454,14 +454,14 @@ static void test_a_silent_party_in_all_interleavings(void **state)
                                    .needed = 2,
                                    .attempts = 4,
                                    .facts_n = 8,
-                                   .facts = {{JOIN, 0, 0, 0, 3},
-                                             {JOIN, 1, 0, 0, 3},
-                                             {JOIN, 2, 0, 0, 3},
+                                   .facts = {{JOIN, 0, 0, 0, 3, 0},
+                                             {JOIN, 1, 0, 0, 3, 0},
+                                             {JOIN, 2, 0, 0, 3, 0},
                                              {FAILED, 0, 0, true, 1, 1 << 1},
                                              {FAILED, 2, 1, true, 1, 1 << 1},
-                                             {ATTEMPT_TIMER, 0, 0, 0, 2},
-                                             {REPORT_TIMER, 0, 0, 0, 3},
-                                             {SIGNED, 0, 2, 0, 1}}};
+                                             {ATTEMPT_TIMER, 0, 0, 0, 2, 0},
+                                             {REPORT_TIMER, 0, 0, 0, 3, 0},
+                                             {SIGNED, 0, 2, 0, 1, 0}}};
 
     (void)state;
     run(&m);
