@@ -12,6 +12,7 @@
 #include "system/core/key_file.h"
 #include "system/core/log.h"
 #include "system/core/secret.h"
+#include "system/db/configured.h"
 #include "system/service/dial.h"
 #include "system/service/library.h"
 
@@ -91,13 +92,19 @@ static void reconcile(uv_timer_t *timer)
     db_submit(s->db, DB_READ, store_list, pending_found, &op->list);
 }
 
+static void db_lost(void *arg, const char *error)
+{
+    (void)arg;
+    service_fault("%s", error);
+}
+
 static struct db *open_db(const struct service_host *host, char error[RPC_TEXT_MAX])
 {
-    char url[1024];
-    const struct db_params params = {.url = url, .migrations = store_migrations};
+    const struct db_names names = {"account", "account"};
+    const struct db_params params = {
+        .migrations = store_migrations, .is_alone = true, .lost = db_lost};
 
-    snprintf(url, sizeof url, "sqlite:%s/account.db", config_text(host->config, "DATA_DIR"));
-    return db_open(host->loop, &params, error);
+    return db_configured_open(host->loop, host->config, &names, &params, error);
 }
 
 static void *start(const struct service_host *host, char error[RPC_TEXT_MAX])
@@ -133,7 +140,8 @@ static bool is_ready(void *service)
 {
     const struct account_service *s = service;
 
-    return rpc_channel_is_connected(s->coordinator) && rpc_channel_is_connected(s->router);
+    return rpc_channel_is_connected(s->coordinator) && rpc_channel_is_connected(s->router) &&
+           db_is_up(s->db);
 }
 
 static void stop(void *service, void (*stopped)(void *arg), void *arg)

@@ -13,6 +13,7 @@
 #include "services/coordinator/sweep.h"
 #include "services/coordinator/watch.h"
 #include "system/core/buffer.h"
+#include "system/db/configured.h"
 #include "system/service/dial.h"
 #include "system/service/library.h"
 
@@ -33,16 +34,21 @@ static void configure(struct coordinator *c, const struct config *config)
     memcpy(c->ca_key, config_key(config, "CA_KEY", sizeof c->ca_key), sizeof c->ca_key);
 }
 
+static void db_lost(void *arg, const char *error)
+{
+    (void)arg;
+    service_fault("%s", error);
+}
+
+/* Open sessions live in this process's memory: it must be the only one. */
 static bool open_database(struct coordinator *c, struct store_load *load, char error[RPC_TEXT_MAX])
 {
-    struct buffer url = {0};
-    struct db_params params = {.migrations = store_migrations};
+    const struct db_names names = {"coordinator", "coordinator"};
+    const struct db_params params = {
+        .migrations = store_migrations, .is_alone = true, .lost = db_lost};
     char fault[DB_ERROR_MAX];
 
-    buffer_printf(&url, "sqlite:%s/coordinator.db", config_text(c->host->config, "DATA_DIR"));
-    params.url = (const char *)url.b;
-    c->db = db_open(c->host->loop, &params, fault);
-    buffer_free(&url);
+    c->db = db_configured_open(c->host->loop, c->host->config, &names, &params, fault);
     if (!c->db) {
         snprintf(error, RPC_TEXT_MAX, "%s", fault);
         return false;
@@ -92,7 +98,7 @@ static bool is_ready(void *service)
 {
     const struct coordinator *c = service;
 
-    return !c->is_stopping && publisher_is_ready(c->publisher);
+    return !c->is_stopping && publisher_is_ready(c->publisher) && db_is_up(c->db);
 }
 
 /* Open sessions go on at the next start; whoever waits here asks again. */

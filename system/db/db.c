@@ -9,13 +9,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { CONNECTIONS = 2 };
+
 struct db {
     struct db_worker *worker;
     /* NULL without a loop; outlives the struct until the loop has closed it */
     uv_async_t *async;
+    void (*lost)(void *arg, const char *error);
+    void *lost_arg;
+    atomic_bool was_lost;
 };
 
-static const struct db_driver *const drivers[] = {&db_sqlite, NULL};
+static const struct db_driver *const drivers[] = {&db_sqlite, &db_postgres, NULL};
 
 static void deliver(struct db *db)
 {
@@ -31,17 +36,36 @@ static void deliver(struct db *db)
     }
 }
 
+/* At most once, and never in db_close: whoever closes needs no news. */
+static void tell_lost(struct db *db)
+{
+    char error[DB_ERROR_MAX];
+
+    if (!db->lost || !db_worker_is_lost(db->worker) || atomic_exchange(&db->was_lost, true))
+        return;
+    db_worker_error(db->worker, error);
+    db->lost(db->lost_arg, error);
+}
+
 static void on_async(uv_async_t *async)
 {
     struct db *db = async->data;
 
-    if (db)
-        deliver(db);
+    if (!db)
+        return;
+    tell_lost(db);
+    deliver(db);
 }
 
+/* From the threads of the database. */
 static void notify(void *arg)
 {
-    uv_async_send(arg);
+    struct db *db = arg;
+
+    if (db->async)
+        uv_async_send(db->async);
+    else
+        tell_lost(db);
 }
 
 static void free_async(uv_handle_t *handle)
@@ -49,44 +73,80 @@ static void free_async(uv_handle_t *handle)
     free(handle);
 }
 
-static struct db_conn *open_conn(const char *url, char error[DB_ERROR_MAX])
+static const struct db_driver *driver_of(const char *url, char error[DB_ERROR_MAX])
 {
-    for (size_t i = 0; drivers[i]; i++) {
-        size_t len = strlen(drivers[i]->scheme);
-
-        if (strncmp(url, drivers[i]->scheme, len) == 0)
-            return drivers[i]->open(url + len, error);
-    }
-    snprintf(error, DB_ERROR_MAX, "database address \"%.100s\" must look like sqlite:PATH", url);
+    for (size_t i = 0; drivers[i]; i++)
+        if (strncmp(url, drivers[i]->scheme, strlen(drivers[i]->scheme)) == 0)
+            return drivers[i];
+    snprintf(error, DB_ERROR_MAX,
+             "database address \"%.*s...\" must look like sqlite:PATH or postgres:host=...",
+             (int)strcspn(url, ":"), url);
     return NULL;
+}
+
+static void close_conns(struct db_conn **conns, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        conns[i]->driver->close(conns[i]);
+}
+
+/* The first one, by which the schema is brought up to date, then those that read. 0: a fault. */
+static size_t open_conns(struct db_conn *conns[DB_CONNECTIONS_MAX], const struct db_params *params,
+                         char error[DB_ERROR_MAX])
+{
+    const struct db_driver *driver = driver_of(params->url, error);
+    size_t want = params->connections ? params->connections : CONNECTIONS, n = 0;
+
+    if (!driver)
+        return 0;
+    if (!driver->has_pool)
+        want = 1;
+    while (n < want && n < DB_CONNECTIONS_MAX) {
+        conns[n] = driver->open(params, n == 0, error);
+        if (!conns[n])
+            break;
+        n++;
+        if (n == 1 && !db_migrate(conns[0], params->migrations, error))
+            break;
+        if (n == want || n == DB_CONNECTIONS_MAX)
+            return n;
+    }
+    close_conns(conns, n);
+    return 0;
+}
+
+static uv_async_t *make_async(uv_loop_t *loop, struct db *db)
+{
+    uv_async_t *async = mem_new(1, sizeof *async);
+
+    if (uv_async_init(loop, async, on_async) != 0) {
+        log_line(LOG_ERROR, "no descriptor for the database's thread");
+        exit(1);
+    }
+    async->data = db;
+    return async;
 }
 
 struct db *db_open(uv_loop_t *loop, const struct db_params *params, char error[DB_ERROR_MAX])
 {
-    struct db_conn *conn = open_conn(params->url, error);
+    struct db_conn *conns[DB_CONNECTIONS_MAX];
+    size_t n = open_conns(conns, params, error);
     struct db *db;
 
-    if (!conn)
+    if (n == 0)
         return NULL;
-    if (!db_migrate(conn, params->migrations, error)) {
-        conn->driver->close(conn);
-        return NULL;
-    }
     db = mem_new(1, sizeof *db);
-    if (loop) {
-        db->async = mem_new(1, sizeof *db->async);
-        if (uv_async_init(loop, db->async, on_async) != 0) {
-            log_line(LOG_ERROR, "no descriptor for the database's thread");
-            exit(1);
-        }
-        db->async->data = db;
-    }
-    db->worker = db_worker_new(conn, loop ? notify : NULL, db->async);
+    db->lost = params->lost;
+    db->lost_arg = params->lost_arg;
+    if (loop)
+        db->async = make_async(loop, db);
+    db->worker = db_worker_new(conns, n, notify, db);
     return db;
 }
 
 void db_close(struct db *db)
 {
+    db_worker_hurry(db->worker);
     /* A done callback may submit more. */
     do {
         deliver(db);
@@ -137,11 +197,9 @@ struct db_value db_blob(const void *b, size_t len)
 
 static enum db_result run(struct db_tx *tx, const struct db_statement *statement)
 {
-    enum db_result result = tx->conn->driver->run(tx->conn, statement);
-
-    if (result == DB_FAILED)
-        tx->failed = true;
-    return result;
+    if (tx->worst == DB_OK)
+        tx->worst = tx->conn->driver->run(tx->conn, statement);
+    return tx->worst;
 }
 
 enum db_result db_exec(struct db_tx *tx, const char *sql, const struct db_value *params, size_t n,
@@ -210,6 +268,11 @@ uint64_t db_commits(const struct db *db)
 size_t db_queue(const struct db *db)
 {
     return db_worker_waiting(db->worker);
+}
+
+bool db_is_up(const struct db *db)
+{
+    return db_worker_is_up(db->worker);
 }
 
 void db_error(const struct db *db, char out[DB_ERROR_MAX])

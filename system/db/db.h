@@ -1,10 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One SQL interface: text with $1 parameters that SQLite and PostgreSQL both take; one driver now
- * (SQLite, WAL, synchronous=FULL, one file per service).
+/* One SQL interface: text with $1 parameters that SQLite and PostgreSQL both take. Two drivers:
+ * sqlite (WAL, synchronous=FULL, one file per service) and postgres (one schema per service,
+ * libpq). Which one is a matter of the URL alone. Columns are TEXT, BLOB (or BYTEA) and INTEGER
+ * (or BIGINT), always of 64 bits; INTEGER PRIMARY KEY numbers itself.
  *
- * Work is a function that runs its statements in a transaction on the database's own thread. Works
+ * Work is a function that runs its statements in a transaction on a thread of the database. Works
  * that wait together share one commit: each inside its own savepoint, so that one that fails takes
- * only itself back. A done callback comes after the commit is durable.
+ * only itself back. A done callback comes after the commit is durable. A work that writes runs
+ * alone; one that reads may run beside it, on a thread of its own. A statement that conflicts or
+ * fails ends its work: later statements answer the same.
+ *
+ * A server that goes away is waited for. Works that wait or run meanwhile go on when it is back:
+ * none is lost, none is done twice. Only when the tries are used up they end with DB_FAILED.
  *
  *   DB_DURABLE  the caller waits for the disk
  *   DB_LAZY     committed with the next durable work, or after 200 ms; nobody waits for it
@@ -12,6 +19,8 @@
  */
 #ifndef SYSTEM_DB_DB_H
 #define SYSTEM_DB_DB_H
+
+#include "system/core/retry.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -36,17 +45,32 @@ enum db_mode { DB_DURABLE, DB_LAZY, DB_READ };
 enum { DB_ERROR_MAX = 256 };
 
 struct db_params {
-    /* sqlite:PATH, later postgres:... */
+    /* sqlite:PATH, or postgres:KEYWORD=VALUE ... as libpq takes them, with
+     * options=-csearch_path=SCHEMA, without a password */
     const char *url;
     /* numbered from 1, each one or more statements; NULL ends. Applied once each, in order, inside
      * a transaction, remembered in schema_migrations; a database that knows a higher number is
      * refused */
     const char *const *migrations;
+    /* What follows may be left out. The server's password, lent until db_close; never told */
+    const char *password;
+    /* Tries to reach a server, at first and whenever it is gone; none given: ten */
+    struct retry retry;
+    /* Connections to a server, one of which writes; 0: two */
+    size_t connections;
+    /* No other process may have it open. A SQLite file never lets one */
+    bool is_alone;
+    /* What is deleted is overwritten, where the database can do that (SQLite) */
+    bool erases;
+    /* The server is gone for good; called once on the loop's thread, without a loop on one of the
+     * database's own. May be NULL */
+    void (*lost)(void *arg, const char *error);
+    void *lost_arg;
 };
 
 /* |loop| is where done callbacks run; NULL: only db_run is used. NULL with one line on a fault. */
 struct db *db_open(uv_loop_t *loop, const struct db_params *params, char error[DB_ERROR_MAX]);
-/* Finishes what was submitted, then closes. */
+/* Finishes what was submitted, then closes. A server that is gone now is not waited for. */
 void db_close(struct db *db);
 
 /* In the database's thread, inside a transaction. Anything but DB_OK takes its changes back. */
@@ -71,7 +95,9 @@ struct db_value db_int(int64_t number);
 struct db_value db_text(const char *text);
 struct db_value db_blob(const void *b, size_t len);
 
-/* A statement without rows; |changed|, if not NULL, gets how many rows it changed. */
+/* A statement without rows; |changed|, if not NULL, gets how many rows it changed. Without it the
+ * statement may be put off: then DB_OK says nothing yet, and what is wrong is said by a later
+ * statement or is the work's result. */
 enum db_result db_exec(struct db_tx *tx, const char *sql, const struct db_value *params, size_t n,
                        int64_t *changed);
 /* |each| for every row, until it returns false; the row is lent for the call. */
@@ -94,6 +120,8 @@ uint8_t *db_take_blob(size_t *len, const struct db_row *row, int column);
 uint64_t db_commits(const struct db *db);
 /* Works waiting now. */
 size_t db_queue(const struct db *db);
+/* False: a server is waited for. */
+bool db_is_up(const struct db *db);
 /* The last DB_FAILED in words; for logs. */
 void db_error(const struct db *db, char out[DB_ERROR_MAX]);
 

@@ -3,23 +3,30 @@
  * commit, migrations) is the same for all.
  *
  * A connection is used by one thread at a time. Every function that can fail leaves one line in
- * conn->error. A statement that conflicts leaves the transaction usable; a driver whose database
- * does otherwise guards each statement itself. */
+ * conn->error. After a statement that did not succeed its work is taken back, and nothing else
+ * happens before: db.c sees to that. A driver may put off a statement whose outcome nobody asked
+ * for until the next one that is asked for, or |keep|. */
 #ifndef SYSTEM_DB_DRIVER_H
 #define SYSTEM_DB_DRIVER_H
 
 #include "system/db/db.h"
 
+#include <stdatomic.h>
+
 /* The first member of a driver's own connection. */
 struct db_conn {
     const struct db_driver *driver;
     char error[DB_ERROR_MAX];
+    /* the server cannot be reached now; told to other threads */
+    atomic_bool is_down;
+    /* given up: nothing succeeds from here on */
+    bool is_lost;
 };
 
 struct db_tx {
     struct db_conn *conn;
-    /* a statement failed: the work cannot succeed any more */
-    bool failed;
+    /* what the first statement that did not succeed ended with: the work cannot do better */
+    enum db_result worst;
 };
 
 struct db_row {
@@ -41,18 +48,26 @@ struct db_statement {
 struct db_driver {
     /* what an URL begins with: "sqlite:" */
     const char *scheme;
-    /* |where|: the URL after the scheme. NULL with one line */
-    struct db_conn *(*open)(const char *where, char error[DB_ERROR_MAX]);
+    /* more than one connection may be open at a time: the first writes, the others read */
+    bool has_pool;
+    /* |params|->url after the scheme says where. NULL with one line */
+    struct db_conn *(*open)(const struct db_params *params, bool writes, char error[DB_ERROR_MAX]);
     void (*close)(struct db_conn *conn);
+    /* From any thread: wait no longer for a server that is gone. NULL: there is no server */
+    void (*hurry)(struct db_conn *conn);
+    /* Inside a transaction that writes: from here to its end nobody else migrates. NULL: |begin|
+     * has seen to it */
+    bool (*lock)(struct db_conn *conn);
     /* |writes| false: statements that change something are refused until the end */
     bool (*begin)(struct db_conn *conn, bool writes);
     /* True: on the disk. |wrote|: there was something to write. False: taken back altogether */
     bool (*commit)(struct db_conn *conn, bool *wrote);
     void (*rollback)(struct db_conn *conn);
     /* One savepoint at a time: open, keep, take back (which also ends it). False: the whole
-     * transaction is lost */
+     * transaction is lost. |keep| says how the work ended; if it is not kept, it is there to be
+     * taken back */
     bool (*save)(struct db_conn *conn);
-    bool (*keep)(struct db_conn *conn);
+    enum db_result (*keep)(struct db_conn *conn);
     bool (*take_back)(struct db_conn *conn);
     /* Several statements without values */
     bool (*script)(struct db_conn *conn, const char *sql);
@@ -65,6 +80,7 @@ struct db_driver {
 };
 
 extern const struct db_driver db_sqlite;
+extern const struct db_driver db_postgres;
 
 /* Bring |conn| up to the last of |migrations| (db_params). False with one line in |error|. */
 bool db_migrate(struct db_conn *conn, const char *const *migrations, char error[DB_ERROR_MAX]);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Migrations: each runs in one transaction together with the row that remembers it, so that a
- * crash leaves it undone or done. A program older than its database changes nothing. */
+ * crash leaves it undone or done. Of several processes one runs it, the others wait and see it
+ * done. A program older than its database changes nothing. */
 #include "system/core/clock.h"
 #include "system/db/driver.h"
 
@@ -41,13 +42,26 @@ static bool apply_inner(struct db_conn *conn, int64_t number, const char *sql)
     return conn->driver->script(conn, sql) && conn->driver->run(conn, &note) == DB_OK;
 }
 
+static bool lock(struct db_conn *conn)
+{
+    return !conn->driver->lock || conn->driver->lock(conn);
+}
+
+/* Also true if another process was faster. */
+static bool apply_once(struct db_conn *conn, int64_t number, const char *sql)
+{
+    int64_t have = lock(conn) ? applied(conn) : -1;
+
+    return have >= number || (have == number - 1 && apply_inner(conn, number, sql));
+}
+
 static bool apply(struct db_conn *conn, int64_t number, const char *sql)
 {
     bool wrote;
 
     if (!conn->driver->begin(conn, true))
         return false;
-    if (apply_inner(conn, number, sql))
+    if (apply_once(conn, number, sql))
         return conn->driver->commit(conn, &wrote);
     conn->driver->rollback(conn);
     return false;
@@ -59,7 +73,7 @@ static bool make_table(struct db_conn *conn)
 
     if (!conn->driver->begin(conn, true))
         return false;
-    if (conn->driver->script(conn, table_sql))
+    if (lock(conn) && conn->driver->script(conn, table_sql))
         return conn->driver->commit(conn, &wrote);
     conn->driver->rollback(conn);
     return false;

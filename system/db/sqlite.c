@@ -279,9 +279,9 @@ static bool save(struct db_conn *conn)
     return simple(conn, "SAVEPOINT work");
 }
 
-static bool keep(struct db_conn *conn)
+static enum db_result keep(struct db_conn *conn)
 {
-    return simple(conn, "RELEASE work");
+    return simple(conn, "RELEASE work") ? DB_OK : DB_FAILED;
 }
 
 static bool take_back(struct db_conn *conn)
@@ -448,14 +448,16 @@ static bool open_file(struct sqlite *s, char error[DB_ERROR_MAX])
     return true;
 }
 
-static struct db_conn *open_conn(const char *where, char error[DB_ERROR_MAX])
+static struct db_conn *open_conn(const struct db_params *params, bool writes,
+                                 char error[DB_ERROR_MAX])
 {
     struct sqlite *s = mem_new(1, sizeof *s);
 
+    (void)writes;
     s->conn.driver = &db_sqlite;
     s->lock = -1;
-    s->path = text_copy(where);
-    if (open_file(s, error))
+    s->path = text_copy(params->url + strlen(db_sqlite.scheme));
+    if (open_file(s, error) && (!params->erases || script(&s->conn, "PRAGMA secure_delete=ON")))
         return &s->conn;
     close_conn(&s->conn);
     return NULL;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Group commit. The thread takes all writes that wait (at most DB_BATCH_MAX), runs each inside its
- * own savepoint of one transaction, and commits once. No work is finished before that commit, so
- * what a caller was told is on the disk. Reads run first, in a transaction of their own: they do
- * not wait for the disk.
+/* Group commit. The first thread takes all writes that wait (at most DB_BATCH_MAX), runs each
+ * inside its own savepoint of one transaction, and commits once. No work is finished before that
+ * commit, so what a caller was told is on the disk. Reads run in a transaction of their own, on
+ * another thread or, where there is one connection only, before the writes: they do not wait for
+ * the disk.
  *
  * Lazy works alone start no batch until the oldest has waited DB_LAZY_US or they fill a batch. */
 #include "system/db/worker.h"
@@ -23,20 +24,30 @@ struct jobs {
     size_t n;
 };
 
-struct db_worker {
+/* A thread and its connection. */
+struct lane {
+    struct db_worker *w;
     struct db_conn *conn;
+    pthread_t thread;
+    bool reads, writes;
+    /* guarded by the worker's lock */
+    bool is_busy;
+};
+
+struct db_worker {
+    struct lane *lanes;
+    size_t lanes_n;
     void (*notify)(void *arg);
     void *notify_arg;
-    pthread_t thread;
-    struct metric *queue_metric, *commits_metric, *commit_time;
+    struct metric *queue_metric, *commits_metric, *commit_time, *pool_metric;
 
-    /* |lock| guards what follows. |wake|: for the thread; |done|: for those who wait for it */
+    /* |lock| guards what follows. |wake|: for the threads; |done|: for those who wait for them */
     pthread_mutex_t lock;
     pthread_cond_t wake, done;
     struct jobs reads, writes, finished;
-    /* durable works among |writes| */
-    size_t durable_n;
-    bool is_busy, is_draining, is_ending;
+    /* durable works among |writes|; threads at work */
+    size_t durable_n, busy_n;
+    bool is_draining, is_ending, is_lost;
     uint64_t commits;
     char error[DB_ERROR_MAX];
 };
@@ -101,73 +112,79 @@ static void finish_batch(struct db_worker *w, struct jobs *batch)
     is_any = w->finished.n > 0;
     pthread_cond_broadcast(&w->done);
     pthread_mutex_unlock(&w->lock);
-    if (is_first && is_any && w->notify)
+    if (is_first && is_any)
         w->notify(w->notify_arg);
 }
 
 /* The one place where a fault is told. */
-static void note_fault(struct db_worker *w, const char *message, size_t works)
+static void note_fault(struct lane *lane, const char *message, size_t works)
 {
-    struct db_conn *conn = w->conn;
+    struct db_worker *w = lane->w;
+    struct db_conn *conn = lane->conn;
+    bool is_news;
 
     if (conn->error[0] == '\0')
         snprintf(conn->error, sizeof conn->error, "a work gave up without a reason");
     log_event(LOG_ERROR, message, LOG_S("error", conn->error), LOG_I("works", works));
     pthread_mutex_lock(&w->lock);
     memcpy(w->error, conn->error, sizeof w->error);
+    is_news = conn->is_lost && !w->is_lost;
+    w->is_lost |= conn->is_lost;
     pthread_mutex_unlock(&w->lock);
+    if (is_news)
+        w->notify(w->notify_arg);
 }
 
-static void fail_all(struct db_worker *w, struct jobs *batch)
+static void fail_all(struct lane *lane, struct jobs *batch)
 {
     for (struct db_job *job = batch->first; job; job = job->next)
         job->result = DB_FAILED;
-    note_fault(w, "the database failed", batch->n);
+    note_fault(lane, "the database failed", batch->n);
 }
 
-static void run_work(struct db_worker *w, struct db_job *job)
+static void run_work(struct lane *lane, struct db_job *job)
 {
-    struct db_tx tx = {.conn = w->conn};
+    struct db_tx tx = {.conn = lane->conn};
 
-    w->conn->error[0] = '\0';
+    lane->conn->error[0] = '\0';
     job->result = job->work(&tx, job->arg);
-    if (tx.failed)
-        job->result = DB_FAILED;
+    if (tx.worst == DB_FAILED || job->result == DB_OK)
+        job->result = tx.worst;
+    if (job->result == DB_OK)
+        job->result = lane->conn->driver->keep(lane->conn);
     if (job->result == DB_FAILED)
-        note_fault(w, "a work of the database failed", 1);
-}
-
-static void run_reads(struct db_worker *w, struct jobs *batch)
-{
-    struct db_conn *conn = w->conn;
-
-    if (conn->driver->begin(conn, false)) {
-        for (struct db_job *job = batch->first; job; job = job->next)
-            run_work(w, job);
-        conn->driver->rollback(conn);
-    } else {
-        fail_all(w, batch);
-    }
-    finish_batch(w, batch);
+        note_fault(lane, "a work of the database failed", 1);
 }
 
 /* False: the transaction is lost, and with it every work of the batch. */
-static bool run_write(struct db_worker *w, struct db_job *job)
+static bool run_one(struct lane *lane, struct db_job *job)
 {
-    struct db_conn *conn = w->conn;
+    struct db_conn *conn = lane->conn;
 
     if (!conn->driver->save(conn))
         return false;
-    run_work(w, job);
-    return job->result == DB_OK ? conn->driver->keep(conn) : conn->driver->take_back(conn);
+    run_work(lane, job);
+    return job->result == DB_OK || conn->driver->take_back(conn);
 }
 
-static bool run_all_writes(struct db_worker *w, struct jobs *batch)
+static bool run_all(struct lane *lane, struct jobs *batch)
 {
     for (struct db_job *job = batch->first; job; job = job->next)
-        if (!run_write(w, job))
+        if (!run_one(lane, job))
             return false;
     return true;
+}
+
+static void run_reads(struct lane *lane, struct jobs *batch)
+{
+    const struct db_driver *driver = lane->conn->driver;
+    bool is_begun = driver->begin(lane->conn, false);
+
+    if (!is_begun || !run_all(lane, batch))
+        fail_all(lane, batch);
+    if (is_begun)
+        driver->rollback(lane->conn);
+    finish_batch(lane->w, batch);
 }
 
 static void count_commit(struct db_worker *w, uint64_t microseconds)
@@ -179,24 +196,24 @@ static void count_commit(struct db_worker *w, uint64_t microseconds)
     metric_observe_us(w->commit_time, microseconds);
 }
 
-static void run_writes(struct db_worker *w, struct jobs *batch)
+static void run_writes(struct lane *lane, struct jobs *batch)
 {
-    struct db_conn *conn = w->conn;
-    bool is_begun = conn->driver->begin(conn, true), wrote = false;
+    const struct db_driver *driver = lane->conn->driver;
+    bool is_begun = driver->begin(lane->conn, true), wrote = false;
     uint64_t start;
 
-    if (!is_begun || !run_all_writes(w, batch)) {
-        fail_all(w, batch);
+    if (!is_begun || !run_all(lane, batch)) {
+        fail_all(lane, batch);
         if (is_begun)
-            conn->driver->rollback(conn);
+            driver->rollback(lane->conn);
     } else {
         start = clock_steady_us();
-        if (!conn->driver->commit(conn, &wrote))
-            fail_all(w, batch);
+        if (!driver->commit(lane->conn, &wrote))
+            fail_all(lane, batch);
         else if (wrote)
-            count_commit(w, clock_steady_us() - start);
+            count_commit(lane->w, clock_steady_us() - start);
     }
-    finish_batch(w, batch);
+    finish_batch(lane->w, batch);
 }
 
 static bool lazies_are_due(const struct db_worker *w, uint64_t now)
@@ -206,12 +223,13 @@ static bool lazies_are_due(const struct db_worker *w, uint64_t now)
 }
 
 /* Nothing to do now: until somebody submits, or the oldest lazy work is due. */
-static void wait_for_work(struct db_worker *w, uint64_t now)
+static void wait_for_work(const struct lane *lane, uint64_t now)
 {
+    struct db_worker *w = lane->w;
     uint64_t until;
     struct timespec at;
 
-    if (w->writes.n == 0) {
+    if (w->writes.n == 0 || !lane->writes) {
         pthread_cond_wait(&w->wake, &w->lock);
         return;
     }
@@ -225,24 +243,37 @@ static void wait_for_work(struct db_worker *w, uint64_t now)
     pthread_cond_timedwait(&w->wake, &w->lock, &at);
 }
 
-/* The next batches; false when the thread is to end. */
-static bool next_batches(struct db_worker *w, struct jobs *reads, struct jobs *writes)
+static void set_busy(struct lane *lane, bool is_busy)
 {
+    struct db_worker *w = lane->w;
+
+    if (lane->is_busy != is_busy)
+        w->busy_n += is_busy ? 1 : (size_t)-1;
+    lane->is_busy = is_busy;
+    metric_set(w->pool_metric, (int64_t)w->busy_n);
+}
+
+/* The next batches; false when the thread is to end. */
+static bool next_batches(struct lane *lane, struct jobs *reads, struct jobs *writes)
+{
+    struct db_worker *w = lane->w;
+
+    *reads = *writes = (struct jobs){0};
     pthread_mutex_lock(&w->lock);
-    w->is_busy = false;
+    set_busy(lane, false);
     for (;;) {
         uint64_t now = clock_steady_us();
 
-        *reads = take_batch(w, &w->reads);
-        *writes = (struct jobs){0};
-        if (w->durable_n > 0 || lazies_are_due(w, now))
+        if (lane->reads)
+            *reads = take_batch(w, &w->reads);
+        if (lane->writes && (w->durable_n > 0 || lazies_are_due(w, now)))
             *writes = take_batch(w, &w->writes);
         if (reads->n > 0 || writes->n > 0 || w->is_ending)
             break;
         pthread_cond_broadcast(&w->done);
-        wait_for_work(w, now);
+        wait_for_work(lane, now);
     }
-    w->is_busy = reads->n > 0 || writes->n > 0;
+    set_busy(lane, reads->n > 0 || writes->n > 0);
     metric_set(w->queue_metric, (int64_t)(w->reads.n + w->writes.n));
     pthread_mutex_unlock(&w->lock);
     return reads->n > 0 || writes->n > 0;
@@ -250,14 +281,14 @@ static bool next_batches(struct db_worker *w, struct jobs *reads, struct jobs *w
 
 static void *run(void *arg)
 {
-    struct db_worker *w = arg;
+    struct lane *lane = arg;
     struct jobs reads, writes;
 
-    while (next_batches(w, &reads, &writes)) {
+    while (next_batches(lane, &reads, &writes)) {
         if (reads.n > 0)
-            run_reads(w, &reads);
+            run_reads(lane, &reads);
         if (writes.n > 0)
-            run_writes(w, &writes);
+            run_writes(lane, &writes);
     }
     return NULL;
 }
@@ -274,25 +305,46 @@ static void init_conditions(struct db_worker *w)
     pthread_condattr_destroy(&steady);
 }
 
-struct db_worker *db_worker_new(struct db_conn *conn, void (*notify)(void *arg), void *arg)
+static void make_metrics(struct db_worker *w)
 {
-    struct db_worker *w = mem_new(1, sizeof *w);
-
-    w->conn = conn;
-    w->notify = notify;
-    w->notify_arg = arg;
     w->queue_metric =
         metric_new(METRIC_GAUGE, "quorate_db_queue", NULL, "Works that wait for the database.");
     w->commits_metric =
         metric_new(METRIC_COUNTER, "quorate_db_commits_total", NULL, "Durable commits.");
     w->commit_time =
         metric_new(METRIC_HISTOGRAM, "quorate_db_commit_seconds", NULL, "Time of a commit.");
-    pthread_mutex_init(&w->lock, NULL);
-    init_conditions(w);
-    if (pthread_create(&w->thread, NULL, run, w) != 0) {
+    w->pool_metric = metric_new(METRIC_GAUGE, "quorate_db_connections_busy", NULL,
+                                "Connections to the database that are at work.");
+    metric_set(
+        metric_new(METRIC_GAUGE, "quorate_db_connections", NULL, "Connections to the database."),
+        (int64_t)w->lanes_n);
+}
+
+static void start_lane(struct lane *lane)
+{
+    if (pthread_create(&lane->thread, NULL, run, lane) != 0) {
         log_line(LOG_ERROR, "no thread for the database");
         exit(1);
     }
+}
+
+struct db_worker *db_worker_new(struct db_conn *const *conns, size_t n, void (*notify)(void *arg),
+                                void *arg)
+{
+    struct db_worker *w = mem_new(1, sizeof *w);
+
+    w->lanes = mem_new(n, sizeof *w->lanes);
+    w->lanes_n = n;
+    w->notify = notify;
+    w->notify_arg = arg;
+    make_metrics(w);
+    pthread_mutex_init(&w->lock, NULL);
+    init_conditions(w);
+    for (size_t i = 0; i < n; i++)
+        w->lanes[i] =
+            (struct lane){.w = w, .conn = conns[i], .writes = i == 0, .reads = i > 0 || n == 1};
+    for (size_t i = 0; i < n; i++)
+        start_lane(&w->lanes[i]);
     return w;
 }
 
@@ -303,7 +355,7 @@ static bool enqueue(struct db_worker *w, struct db_job *job)
     job->since_us = clock_steady_us();
     put(job->mode == DB_READ ? &w->reads : &w->writes, job);
     w->durable_n += job->mode == DB_DURABLE;
-    pthread_cond_signal(&w->wake);
+    pthread_cond_broadcast(&w->wake);
     return true;
 }
 
@@ -320,7 +372,7 @@ void db_worker_submit(struct db_worker *w, struct db_job *job)
         finish(w, job);
     }
     pthread_mutex_unlock(&w->lock);
-    if (is_full && is_first && !job->is_awaited && w->notify)
+    if (is_full && is_first && !job->is_awaited)
         w->notify(w->notify_arg);
 }
 
@@ -358,8 +410,8 @@ void db_worker_drain(struct db_worker *w)
 {
     pthread_mutex_lock(&w->lock);
     w->is_draining = true;
-    pthread_cond_signal(&w->wake);
-    while (w->reads.n + w->writes.n > 0 || w->is_busy)
+    pthread_cond_broadcast(&w->wake);
+    while (w->reads.n + w->writes.n > 0 || w->busy_n > 0)
         pthread_cond_wait(&w->done, &w->lock);
     pthread_mutex_unlock(&w->lock);
 }
@@ -369,14 +421,42 @@ void db_worker_free(struct db_worker *w)
     db_worker_drain(w);
     pthread_mutex_lock(&w->lock);
     w->is_ending = true;
-    pthread_cond_signal(&w->wake);
+    pthread_cond_broadcast(&w->wake);
     pthread_mutex_unlock(&w->lock);
-    pthread_join(w->thread, NULL);
-    w->conn->driver->close(w->conn);
+    for (size_t i = 0; i < w->lanes_n; i++) {
+        pthread_join(w->lanes[i].thread, NULL);
+        w->lanes[i].conn->driver->close(w->lanes[i].conn);
+    }
+    free(w->lanes);
     pthread_cond_destroy(&w->wake);
     pthread_cond_destroy(&w->done);
     pthread_mutex_destroy(&w->lock);
     free(w);
+}
+
+void db_worker_hurry(struct db_worker *w)
+{
+    for (size_t i = 0; i < w->lanes_n; i++)
+        if (w->lanes[i].conn->driver->hurry)
+            w->lanes[i].conn->driver->hurry(w->lanes[i].conn);
+}
+
+bool db_worker_is_up(struct db_worker *w)
+{
+    for (size_t i = 0; i < w->lanes_n; i++)
+        if (atomic_load(&w->lanes[i].conn->is_down))
+            return false;
+    return true;
+}
+
+bool db_worker_is_lost(struct db_worker *w)
+{
+    bool is_lost;
+
+    pthread_mutex_lock(&w->lock);
+    is_lost = w->is_lost;
+    pthread_mutex_unlock(&w->lock);
+    return is_lost;
 }
 
 uint64_t db_worker_commits(struct db_worker *w)

@@ -9,6 +9,7 @@
 #include "system/core/buffer.h"
 #include "system/core/log.h"
 #include "system/core/secret.h"
+#include "system/db/configured.h"
 #include "system/service/health.h"
 #include "system/service/listen.h"
 #include "system/service/options.h"
@@ -150,8 +151,6 @@ static void init_handles(struct service *s)
     uv_timer_init(&s->loop, &s->hang);
     s->fault.data = s->term.data = s->interrupt.data = s->patience.data = s;
     s->has_loop = true;
-    uv_signal_start(&s->term, on_signal, SIGTERM);
-    uv_signal_start(&s->interrupt, on_signal, SIGINT);
     /* A guard that is not waited for. */
     uv_unref((uv_handle_t *)&s->hang);
 }
@@ -184,11 +183,15 @@ static void make_server(struct service *s)
     s->health = health_new(&s->loop, s->host.server, &params);
 }
 
+/* Until it has started a signal ends the process at once: it may wait for its database, and nobody
+ * waits for it. */
 static bool start(struct service *s)
 {
     char error[RPC_TEXT_MAX] = "";
 
     s->made = s->def->start(&s->host, error);
+    uv_signal_start(&s->term, on_signal, SIGTERM);
+    uv_signal_start(&s->interrupt, on_signal, SIGINT);
     if (s->made && listen_start(s->host.server, s->host.config, error))
         return true;
     log_line(LOG_ERROR, error);
@@ -231,6 +234,17 @@ static int run(struct service *s)
     return is_started && !s->has_fault ? 0 : 1;
 }
 
+static bool database_check(const struct config *config, enum config_program program,
+                           char error[RPC_TEXT_MAX])
+{
+    char fault[DB_ERROR_MAX] = "";
+
+    if (!(program & (CONFIG_ACCOUNT | CONFIG_COORDINATOR)) || db_configured_check(config, fault))
+        return true;
+    snprintf(error, RPC_TEXT_MAX, "%s", fault);
+    return false;
+}
+
 static int run_configured(struct service *s, const struct config *config,
                           const struct options *options)
 {
@@ -240,7 +254,8 @@ static int run_configured(struct service *s, const struct config *config,
     log_setup(s->def->name, log_level_of(config_text(config, "LOG_LEVEL")));
     s->host.config = config;
     s->host.env_file = options->env_file;
-    if (!listen_check(config, s->def->program, error))
+    if (!listen_check(config, s->def->program, error) ||
+        !database_check(config, s->def->program, error))
         return complain(error);
     s->host.access = access_new(config, s->def->program, error);
     if (!s->host.access)

@@ -2,6 +2,8 @@
 /* The account tables on a real database file. */
 #include "services/account/store.h"
 
+#include "tests/support/db_place.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,20 +18,18 @@
 #include <cmocka.h>
 
 struct place {
-    char dir[64];
+    struct db_place where;
     struct db *db;
 };
 
 static int open_place(void **state)
 {
     struct place *p = calloc(1, sizeof *p);
-    char url[128], error[DB_ERROR_MAX];
-    const struct db_params params = {.url = url, .migrations = store_migrations};
+    char error[DB_ERROR_MAX];
+    struct db_params params;
 
-    snprintf(p->dir, sizeof p->dir, "/tmp/quorate-account-XXXXXX");
-    if (!mkdtemp(p->dir))
-        return -1;
-    snprintf(url, sizeof url, "sqlite:%s/a.db", p->dir);
+    db_place_make(&p->where);
+    params = db_place_params(&p->where, store_migrations);
     p->db = db_open(NULL, &params, error);
     *state = p;
     return p->db ? 0 : -1;
@@ -38,12 +38,11 @@ static int open_place(void **state)
 static int close_place(void **state)
 {
     struct place *p = *state;
-    char command[128];
 
     db_close(p->db);
-    snprintf(command, sizeof command, "rm -r %s", p->dir);
+    db_place_remove(&p->where);
     free(p);
-    return system(command);
+    return 0;
 }
 
 static struct account pending(const char *user)

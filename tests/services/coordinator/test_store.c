@@ -4,6 +4,8 @@
 
 #include "system/core/buffer.h"
 
+#include "tests/support/db_place.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,14 +17,14 @@
 #include <cmocka.h>
 
 struct store {
-    char dir[64], url[128];
+    struct db_place place;
     struct db *db;
     int64_t seq;
 };
 
 static void open_db(struct store *s)
 {
-    const struct db_params params = {.url = s->url, .migrations = store_migrations};
+    const struct db_params params = db_place_params(&s->place, store_migrations);
     char error[DB_ERROR_MAX];
 
     s->db = db_open(NULL, &params, error);
@@ -34,9 +36,7 @@ static int setup(void **state)
 {
     struct store *s = mem_new(1, sizeof *s);
 
-    snprintf(s->dir, sizeof s->dir, "/tmp/quorate-store-XXXXXX");
-    assert_non_null(mkdtemp(s->dir));
-    snprintf(s->url, sizeof s->url, "sqlite:%s/test.db", s->dir);
+    db_place_make(&s->place);
     open_db(s);
     *state = s;
     return 0;
@@ -44,16 +44,10 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-    static const char *const ends[] = {"", "-wal", "-shm"};
     struct store *s = *state;
-    char path[160];
 
     db_close(s->db);
-    for (size_t i = 0; i < 3; i++) {
-        snprintf(path, sizeof path, "%s/test.db%s", s->dir, ends[i]);
-        unlink(path);
-    }
-    rmdir(s->dir);
+    db_place_remove(&s->place);
     free(s);
     return 0;
 }

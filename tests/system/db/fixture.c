@@ -10,40 +10,20 @@
 #include <cmocka.h>
 
 #include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
 
 static const char *const migrations[] = {
     "CREATE TABLE item (id BIGINT PRIMARY KEY, name TEXT NOT NULL UNIQUE)", NULL};
 
-void fixture_make(struct fixture *f)
+size_t fixture_connections;
+
+struct db *fixture_open(const struct db_place *place, uv_loop_t *loop)
 {
-    const char *tmp = getenv("TMPDIR");
-
-    snprintf(f->dir, sizeof f->dir, "%.40s/qrt-db-XXXXXX", tmp ? tmp : "/tmp");
-    assert_non_null(mkdtemp(f->dir));
-    snprintf(f->path, sizeof f->path, "%s/test.db", f->dir);
-    snprintf(f->url, sizeof f->url, "sqlite:%s", f->path);
-}
-
-void fixture_remove(const struct fixture *f)
-{
-    static const char *const ends[] = {"", "-wal", "-shm", ".lock"};
-    char name[96];
-
-    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
-        snprintf(name, sizeof name, "%s%s", f->path, ends[i]);
-        unlink(name);
-    }
-    assert_int_equal(rmdir(f->dir), 0);
-}
-
-struct db *fixture_open(const struct fixture *f, uv_loop_t *loop)
-{
-    const struct db_params params = {.url = f->url, .migrations = migrations};
+    struct db_params params = db_place_params(place, migrations);
     char error[DB_ERROR_MAX];
-    struct db *db = db_open(loop, &params, error);
+    struct db *db;
 
+    params.connections = fixture_connections;
+    db = db_open(loop, &params, error);
     if (!db)
         fail_msg("%s", error);
     return db;

@@ -1,20 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A directory for a test's database, one table in it, and works on that table. */
+/* A place for a test's database, one table in it, and works on that table. */
 #ifndef TESTS_SYSTEM_DB_FIXTURE_H
 #define TESTS_SYSTEM_DB_FIXTURE_H
 
-#include "system/db/db.h"
+#include "tests/support/db_place.h"
 
-struct fixture {
-    char dir[64], path[80], url[96];
-};
-
-/* A fresh directory below TMPDIR or /tmp. */
-void fixture_make(struct fixture *f);
-/* Removes the directory and the files of the database. */
-void fixture_remove(const struct fixture *f);
+/* Connections of what fixture_open opens; 0: as many as db_open takes by itself. */
+extern size_t fixture_connections;
 /* The database with the table item(id PRIMARY KEY, name UNIQUE); a fault ends the test. */
-struct db *fixture_open(const struct fixture *f, uv_loop_t *loop);
+struct db *fixture_open(const struct db_place *place, uv_loop_t *loop);
 
 /* |arg| is the row's id; the name is made from it. */
 struct item {

@@ -13,13 +13,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct fixture f;
+static struct db_place f;
 static uv_loop_t loop;
 
 static int set_up(void **state)
 {
     (void)state;
-    fixture_make(&f);
+    db_place_make(&f);
     return uv_loop_init(&loop);
 }
 
@@ -27,7 +27,7 @@ static int tear_down(void **state)
 {
     (void)state;
     uv_run(&loop, UV_RUN_DEFAULT);
-    fixture_remove(&f);
+    db_place_remove(&f);
     return uv_loop_close(&loop);
 }
 

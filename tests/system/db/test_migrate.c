@@ -10,26 +10,26 @@
 
 #include <string.h>
 
-static struct fixture f;
+static struct db_place f;
 static char error[DB_ERROR_MAX];
 
 static int set_up(void **state)
 {
     (void)state;
-    fixture_make(&f);
+    db_place_make(&f);
     return 0;
 }
 
 static int tear_down(void **state)
 {
     (void)state;
-    fixture_remove(&f);
+    db_place_remove(&f);
     return 0;
 }
 
 static struct db *open_with(const char *const *migrations)
 {
-    const struct db_params params = {.url = f.url, .migrations = migrations};
+    const struct db_params params = db_place_params(&f, migrations);
 
     error[0] = '\0';
     return db_open(NULL, &params, error);

@@ -17,20 +17,20 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static struct fixture f;
+static struct db_place f;
 static char error[DB_ERROR_MAX];
 
 static int set_up(void **state)
 {
     (void)state;
-    fixture_make(&f);
+    db_place_make(&f);
     return 0;
 }
 
 static int tear_down(void **state)
 {
     (void)state;
-    fixture_remove(&f);
+    db_place_remove(&f);
     return 0;
 }
 

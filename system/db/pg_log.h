@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A transaction as the list of its steps, from BEGIN on. Steps are sent together when an answer is
+ * wanted (libpq's pipeline mode), and kept until the end: on a new connection the whole list is run
+ * again. What the first run was answered is remembered as a digest. If the second run gives the
+ * same answers, everybody who saw the first may believe in the second; if not, the transaction is
+ * given up.
+ *
+ * A step that fails is not part of the list: the steps since the savepoint are cut off. */
+#ifndef SYSTEM_DB_PG_LOG_H
+#define SYSTEM_DB_PG_LOG_H
+
+#include "system/db/pg_value.h"
+
+#include <libpq-fe.h>
+
+enum { PG_KEPT_MAX = 256, PG_DIGEST = 16, PG_CODE = 6 };
+
+/* A statement that the server has prepared; its number is its name there. Values of other types
+ * make it another one. Kept for good: a program has so many texts and no more. */
+struct pg_kept {
+    char *sql;
+    int n;
+    Oid types[PG_PARAMS_MAX];
+    /* whether this connection knows it; whether it was told and has not answered yet */
+    bool is_prepared, is_told;
+};
+
+struct pg_step {
+    /* NULL: |sql| is run as it is */
+    struct pg_kept *kept;
+    char *sql;
+    struct pg_values values;
+    uint8_t digest[PG_DIGEST];
+    bool is_answered;
+};
+
+struct pg_log {
+    struct pg_kept kept[PG_KEPT_MAX];
+    size_t kept_n;
+    struct pg_step *steps;
+    size_t n, cap;
+    /* so many were sent on this connection, and answered */
+    size_t sent;
+    /* an answered step changed something */
+    bool wrote;
+    /* of the last step that was answered; the log's until the next exchange */
+    PGresult *last;
+    /* the last error: its code and its line */
+    char code[PG_CODE], line[DB_ERROR_MAX];
+};
+
+enum pg_outcome {
+    PG_OK,
+    /* a step failed: the server waits for the savepoint's or the transaction's end */
+    PG_ERROR,
+    /* the same, and the whole transaction may succeed when it is run again */
+    PG_AGAIN,
+    /* an answer differs from that of the first run */
+    PG_CHANGED,
+    /* the connection is gone */
+    PG_LOST
+};
+
+/* |values| become the log's. */
+struct pg_step *pg_log_add(struct pg_log *log, const char *sql, const struct pg_values *values);
+/* Run once and not prepared; |sql| becomes the log's. */
+void pg_log_add_once(struct pg_log *log, char *sql);
+/* Forget all steps from |n| on. */
+void pg_log_cut(struct pg_log *log, size_t n);
+/* Send what was not sent, take the answers. */
+enum pg_outcome pg_log_exchange(struct pg_log *log, PGconn *c);
+/* One statement beside the list; |values| may be NULL. Its answer is in |last|. */
+enum pg_outcome pg_log_aside(struct pg_log *log, PGconn *c, const char *sql,
+                             const struct pg_values *values);
+/* The connection is a new one. */
+void pg_log_rewind(struct pg_log *log);
+void pg_log_free(struct pg_log *log);
+
+#endif

@@ -1,0 +1,453 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* PostgreSQL behind driver.h.
+ *
+ * Round trips. BEGIN and SAVEPOINT wait for the first statement; a statement whose outcome nobody
+ * asked for waits for the next one, or for the end of its work. A work that only writes is one
+ * round trip, its batch's commit another.
+ *
+ * A server that goes away. A transaction is a list (pg_log.h), run again on the next connection;
+ * whoever runs a work sees a pause. Whether a commit took place whose answer did not come is never
+ * guessed. Every transaction that writes ends with a row of schema_writers: who commits, and the
+ * commit's number. After the loss the old session is ended, then that row is read under its lock.
+ * If it has the number, all is done; if not, nothing is, and the list is run again. So what was
+ * told is in the database, and nothing is there twice. (pg_xact_status would not do: a server that
+ * crashed gives the numbers of transactions that it had not written down to others.)
+ *
+ * Two processes in one schema may stand in each other's way: a deadlock is run again, too.
+ * Otherwise isolation is READ COMMITTED for works that write, one snapshot for each batch of those
+ * that read. */
+#include "system/core/buffer.h"
+#include "system/core/clock.h"
+#include "system/core/log.h"
+#include "system/db/pg_link.h"
+#include "system/db/pg_log.h"
+
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Statements that wait for each other; runs of one transaction that others disturbed. */
+enum { DEFER_MAX = 64, AGAIN_MAX = 10, WRITER_BYTES = 16 };
+
+static const char NO_TABLE[] = "42P01";
+
+struct postgres {
+    struct db_conn conn;
+    struct pg_link link;
+    struct pg_log log;
+    bool is_reading;
+    /* where the savepoint stands in the log, and what was written by then */
+    size_t mark;
+    bool wrote_at_mark;
+    /* a step failed: nothing but taking back is left; not even that */
+    enum db_result broken;
+    bool is_hopeless;
+    /* the server may have a transaction of ours; and a step of it that failed */
+    bool is_open, is_torn;
+    uint8_t writer[WRITER_BYTES];
+    int64_t number;
+};
+
+static struct postgres *of(struct db_conn *conn)
+{
+    return (struct postgres *)conn;
+}
+
+static void fault(struct postgres *p, const char *what)
+{
+    snprintf(p->conn.error, sizeof p->conn.error, "database schema %.50s: %.180s", p->link.schema,
+             what);
+}
+
+static void add(struct postgres *p, const char *sql)
+{
+    struct pg_values none = {0};
+
+    pg_log_add(&p->log, sql, &none);
+}
+
+static enum pg_outcome aside(struct postgres *p, const char *sql)
+{
+    return pg_log_aside(&p->log, p->link.c, sql, NULL);
+}
+
+/* Losses */
+
+static bool find_again(struct postgres *p)
+{
+    atomic_store(&p->conn.is_down, true);
+    if (!pg_link_again(&p->link, p->conn.error)) {
+        p->conn.is_lost = true;
+        return false;
+    }
+    pg_log_rewind(&p->log);
+    atomic_store(&p->conn.is_down, false);
+    return true;
+}
+
+/* The list begins again: its last run was taken back, or is lost. */
+static bool start_over(struct postgres *p, enum pg_outcome why)
+{
+    if (why == PG_AGAIN && aside(p, "ROLLBACK") != PG_LOST) {
+        p->log.sent = 0;
+        return true;
+    }
+    return find_again(p);
+}
+
+/* The number of the last commit, under its lock. A row that is not there is made, which waits for
+ * anybody else who makes it. Without the table not even its making was committed. */
+static enum pg_outcome last_number(struct postgres *p, int64_t *number)
+{
+    struct pg_values v;
+    enum pg_outcome outcome;
+
+    *number = 0;
+    (void)pg_values_copy(
+        &v, (struct db_value[]){db_blob(p->writer, sizeof p->writer), db_int(clock_unix_ms())}, 2);
+    outcome = pg_log_aside(&p->log, p->link.c,
+                           "INSERT INTO schema_writers (writer, number, at_ms) VALUES ($1, 0, $2)"
+                           " ON CONFLICT (writer) DO UPDATE SET at_ms = $2 RETURNING number",
+                           &v);
+    pg_values_free(&v);
+    if (outcome == PG_OK) {
+        struct pg_cursor cursor = {.result = p->log.last};
+
+        *number = pg_get_int(&(struct db_row){&p->conn, &cursor}, 0);
+    }
+    return outcome == PG_ERROR && strcmp(p->log.code, NO_TABLE) == 0 ? PG_OK : outcome;
+}
+
+/* After a commit that was not answered. False: nobody knows, for the server is gone for good. */
+static bool learn_fate(struct postgres *p, bool *is_done)
+{
+    int64_t number = 0;
+    enum pg_outcome outcome;
+
+    do {
+        if (!find_again(p))
+            return false;
+        outcome = last_number(p, &number);
+    } while (outcome == PG_LOST);
+    *is_done = number == p->number;
+    if (outcome == PG_OK)
+        return true;
+    fault(p, p->log.line);
+    p->conn.is_lost = true;
+    return false;
+}
+
+/* Exchanges until there is an answer. |is_end|: the last step is a COMMIT. */
+static enum pg_outcome exchange(struct postgres *p, bool is_end)
+{
+    enum pg_outcome outcome;
+    bool is_done = false;
+
+    p->is_open = true;
+    for (int runs = 0; runs < AGAIN_MAX;) {
+        outcome = pg_log_exchange(&p->log, p->link.c);
+        if (outcome != PG_LOST && outcome != PG_AGAIN)
+            return outcome;
+        if (is_end && outcome == PG_LOST) {
+            if (!learn_fate(p, &is_done))
+                return PG_LOST;
+            if (is_done)
+                return PG_OK;
+        } else if (!start_over(p, outcome)) {
+            return PG_LOST;
+        }
+        runs += outcome == PG_AGAIN;
+    }
+    return PG_AGAIN;
+}
+
+static enum db_result give_up(struct postgres *p, enum pg_outcome why)
+{
+    p->broken = DB_FAILED;
+    p->is_torn = true;
+    p->is_hopeless = why == PG_LOST || (why != PG_ERROR && !p->is_reading);
+    if (why == PG_LOST)
+        return p->broken;
+    if (why == PG_CHANGED) {
+        fault(p, "what a work had read was changed by others while the server was away");
+    } else if (strcmp(p->log.code, "23505") == 0 || strcmp(p->log.code, "23P01") == 0) {
+        p->broken = DB_CONFLICT;
+    } else {
+        fault(p, p->log.line);
+    }
+    return p->broken;
+}
+
+/* Sends what waits. */
+static enum db_result flush(struct postgres *p)
+{
+    enum pg_outcome outcome;
+
+    if (p->broken != DB_OK)
+        return p->broken;
+    outcome = p->log.sent < p->log.n ? exchange(p, false) : PG_OK;
+    return outcome == PG_OK ? DB_OK : give_up(p, outcome);
+}
+
+/* Statements */
+
+static enum db_result give_rows(struct postgres *p, const struct db_statement *st)
+{
+    PGresult *result = p->log.last;
+    struct pg_cursor cursor = {.result = result};
+    struct db_row row = {.conn = &p->conn, .cursor = &cursor};
+    bool goes_on = true;
+
+    /* The receiver may run statements of its own. */
+    p->log.last = NULL;
+    if (!pg_columns_are_known(result)) {
+        fault(p, "a column is of a type that cannot be read");
+        PQclear(result);
+        return DB_FAILED;
+    }
+    for (; goes_on && cursor.row < PQntuples(result); cursor.row++)
+        goes_on = st->each(&row, st->arg);
+    PQclear(result);
+    return DB_OK;
+}
+
+static bool may_wait(const struct postgres *p, const struct db_statement *st,
+                     const struct pg_step *step)
+{
+    bool is_known = step->kept && step->kept->is_prepared;
+
+    return is_known && !p->is_reading && !st->each && !st->changed &&
+           p->log.n - p->log.sent < DEFER_MAX;
+}
+
+static enum db_result run(struct db_conn *conn, const struct db_statement *st)
+{
+    struct postgres *p = of(conn);
+    struct pg_values values;
+    enum db_result result;
+
+    if (p->broken != DB_OK)
+        return p->broken;
+    if (!pg_values_copy(&values, st->params, st->n)) {
+        fault(p, "too many values, or too long");
+        return p->broken = DB_FAILED;
+    }
+    if (may_wait(p, st, pg_log_add(&p->log, st->sql, &values)))
+        return DB_OK;
+    result = flush(p);
+    if (result != DB_OK)
+        return result;
+    if (st->changed)
+        *st->changed = strtoll(PQcmdTuples(p->log.last), NULL, 10);
+    return st->each ? give_rows(p, st) : DB_OK;
+}
+
+/* One statement at a time, for the pipeline takes no more. */
+static bool script(struct db_conn *conn, const char *sql)
+{
+    struct postgres *p = of(conn);
+    char *text;
+
+    while ((text = pg_translate(&sql)) != NULL)
+        pg_log_add_once(&p->log, text);
+    return flush(p) == DB_OK;
+}
+
+/* Transactions */
+
+static void forget(struct postgres *p)
+{
+    pg_log_cut(&p->log, 0);
+    p->log.wrote = false;
+    p->broken = DB_OK;
+    p->is_hopeless = p->is_open = p->is_torn = false;
+    p->mark = 0;
+}
+
+static bool begin(struct db_conn *conn, bool writes)
+{
+    struct postgres *p = of(conn);
+
+    if (conn->is_lost) {
+        fault(p, "the server was given up");
+        return false;
+    }
+    forget(p);
+    p->is_reading = !writes;
+    add(p, writes ? "BEGIN" : "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+    p->mark = p->log.n;
+    return true;
+}
+
+/* A transaction that is open at the server is ended there. */
+static void rollback(struct db_conn *conn)
+{
+    struct postgres *p = of(conn);
+
+    if (!conn->is_lost && p->is_open)
+        (void)aside(p, "ROLLBACK");
+    forget(p);
+}
+
+static void add_marker(struct postgres *p)
+{
+    struct pg_values v;
+
+    p->number++;
+    (void)pg_values_copy(&v,
+                         (struct db_value[]){db_blob(p->writer, sizeof p->writer),
+                                             db_int(p->number), db_int(clock_unix_ms())},
+                         3);
+    pg_log_add(&p->log,
+               "INSERT INTO schema_writers (writer, number, at_ms) VALUES ($1, $2, $3)"
+               " ON CONFLICT (writer) DO UPDATE SET number = $2, at_ms = $3",
+               &v);
+}
+
+static bool commit(struct db_conn *conn, bool *wrote)
+{
+    struct postgres *p = of(conn);
+    enum pg_outcome outcome;
+
+    *wrote = p->log.wrote;
+    if (!p->log.wrote) {
+        rollback(conn);
+        return true;
+    }
+    add_marker(p);
+    add(p, "COMMIT");
+    outcome = exchange(p, true);
+    if (outcome == PG_OK) {
+        forget(p);
+        return true;
+    }
+    (void)give_up(p, outcome);
+    if (p->broken == DB_CONFLICT)
+        fault(p, p->log.line);
+    rollback(conn);
+    return false;
+}
+
+/* The savepoint of a batch that reads is its beginning: there is nothing to take back. */
+static bool save(struct db_conn *conn)
+{
+    struct postgres *p = of(conn);
+
+    if (conn->is_lost)
+        return false;
+    p->mark = p->log.n;
+    p->wrote_at_mark = p->log.wrote;
+    if (p->is_reading)
+        pg_log_cut(&p->log, p->mark = 1);
+    else
+        add(p, "SAVEPOINT work");
+    return true;
+}
+
+static enum db_result keep(struct db_conn *conn)
+{
+    struct postgres *p = of(conn);
+
+    if (p->is_reading)
+        return p->broken;
+    /* A work without statements. */
+    if (p->log.n == p->mark + 1) {
+        pg_log_cut(&p->log, p->mark);
+        return p->broken;
+    }
+    add(p, "RELEASE work");
+    return flush(p);
+}
+
+/* What was lost with the connection is begun again, without the work. */
+static bool undo_at_server(struct postgres *p)
+{
+    enum pg_outcome outcome = aside(p, p->is_reading ? "ROLLBACK" : "ROLLBACK TO work");
+
+    if (outcome == PG_OK && !p->is_reading)
+        outcome = aside(p, "RELEASE work");
+    if (outcome == PG_LOST)
+        return find_again(p);
+    p->log.sent = p->is_reading ? 0 : p->log.n;
+    return outcome == PG_OK;
+}
+
+static bool take_back(struct db_conn *conn)
+{
+    struct postgres *p = of(conn);
+    bool was_sent = p->log.sent > p->mark || p->is_torn;
+
+    if (conn->is_lost || p->is_hopeless)
+        return false;
+    pg_log_cut(&p->log, p->mark);
+    p->log.wrote = p->wrote_at_mark;
+    p->broken = DB_OK;
+    p->is_torn = false;
+    return !was_sent || undo_at_server(p);
+}
+
+/* Writers that were not heard of for a month are no more. */
+static bool lock(struct db_conn *conn)
+{
+    struct postgres *p = of(conn);
+
+    add(p, "SELECT pg_advisory_xact_lock(hashtextextended('quorate migrate ' ||"
+           " current_schema(), 0))");
+    add(p, "CREATE TABLE IF NOT EXISTS schema_writers (writer BYTEA PRIMARY KEY,"
+           " number BIGINT NOT NULL, at_ms BIGINT NOT NULL)");
+    add(p, "DELETE FROM schema_writers WHERE at_ms <"
+           " (extract(epoch FROM now()) - 2592000)::bigint * 1000");
+    return flush(p) == DB_OK;
+}
+
+/* Opening */
+
+static void close_conn(struct db_conn *conn)
+{
+    struct postgres *p = of(conn);
+
+    pg_log_free(&p->log);
+    pg_link_close(&p->link);
+    free(p);
+}
+
+static struct db_conn *open_conn(const struct db_params *params, bool writes,
+                                 char error[DB_ERROR_MAX])
+{
+    struct postgres *p = mem_new(1, sizeof *p);
+
+    p->conn.driver = &db_postgres;
+    atomic_init(&p->conn.is_down, false);
+    randombytes_buf(p->writer, sizeof p->writer);
+    if (pg_link_open(&p->link, params, writes, error))
+        return &p->conn;
+    close_conn(&p->conn);
+    return NULL;
+}
+
+static void hurry(struct db_conn *conn)
+{
+    pg_link_hurry(&of(conn)->link);
+}
+
+const struct db_driver db_postgres = {
+    .scheme = "postgres:",
+    .has_pool = true,
+    .open = open_conn,
+    .close = close_conn,
+    .hurry = hurry,
+    .lock = lock,
+    .begin = begin,
+    .commit = commit,
+    .rollback = rollback,
+    .save = save,
+    .keep = keep,
+    .take_back = take_back,
+    .script = script,
+    .run = run,
+    .is_null = pg_is_null,
+    .get_int = pg_get_int,
+    .get_text = pg_get_text,
+    .get_blob = pg_get_blob,
+};
