@@ -70,17 +70,29 @@ size_t share_place(const struct qrt_share *share, uint16_t index)
 /* Sealing */
 
 /* What a share's row says beside the record: written by whoever can write the database, so it is
- * bound to the record. */
+ * bound to the record. For a pending one that is also which attempt of which intent made it, which
+ * decides who may take it up and whom a delegate gives it to. An active one is found by its key. */
 struct binding {
-    char kind[8 + 2 * crypto_hash_sha256_BYTES];
+    char kind[9 + 2 * crypto_hash_sha256_BYTES];
     struct vault_binding vault;
 };
+
+static void add_origin(crypto_hash_sha256_state *state, const struct store_share *row)
+{
+    const uint8_t attempt[4] = {(uint8_t)(row->attempt >> 24), (uint8_t)(row->attempt >> 16),
+                                (uint8_t)(row->attempt >> 8), (uint8_t)row->attempt};
+
+    crypto_hash_sha256_update(state, row->intent_hash, sizeof row->intent_hash);
+    crypto_hash_sha256_update(state, (const uint8_t *)row->session_id, sizeof row->session_id);
+    crypto_hash_sha256_update(state, attempt, sizeof attempt);
+}
 
 static void bind(struct binding *out, const struct shares *shares, const struct store_share *row)
 {
     static const uint8_t nobody[32];
     const uint8_t head[2] = {row->purpose, row->has_caller};
     const char *roster = row->roster ? row->roster : "";
+    const char *kind = row->status == STORE_PENDING ? "pending " : "share ";
     crypto_hash_sha256_state state;
     uint8_t hash[crypto_hash_sha256_BYTES];
 
@@ -88,10 +100,12 @@ static void bind(struct binding *out, const struct shares *shares, const struct 
     crypto_hash_sha256_update(&state, row->kgid, sizeof row->kgid);
     crypto_hash_sha256_update(&state, head, sizeof head);
     crypto_hash_sha256_update(&state, row->has_caller ? row->caller_key : nobody, 32);
+    if (row->status == STORE_PENDING)
+        add_origin(&state, row);
     crypto_hash_sha256_update(&state, (const uint8_t *)roster, strlen(roster));
     crypto_hash_sha256_final(&state, hash);
-    memcpy(out->kind, "share ", 6);
-    hex_encode(out->kind + 6, hash, sizeof hash);
+    memcpy(out->kind, kind, strlen(kind));
+    hex_encode(out->kind + strlen(kind), hash, sizeof hash);
     out->vault =
         (struct vault_binding){out->kind, row->account_id, shares->params.party_id, row->epoch};
 }
@@ -131,7 +145,8 @@ void shares_reseal(const struct shares *shares, const struct share_held *held,
 
     for (size_t i = 0; held->roster && i < held->share.n; i++)
         buffer_printf(&roster, i ? " %s" : "%s", held->roster[i]);
-    *row = (struct store_share){.epoch = held->share.epoch,
+    *row = (struct store_share){.status = STORE_ACTIVE,
+                                .epoch = held->share.epoch,
                                 .purpose = held->purpose,
                                 .has_caller = held->has_caller,
                                 .roster = (char *)roster.b};

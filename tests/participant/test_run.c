@@ -5,9 +5,13 @@
 
 #include "quorate/share.h"
 #include "quorate/wire.h"
+#include "system/core/ids.h"
 
 #include <setjmp.h>
+#include <sodium.h>
+#include <sqlite3.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -307,6 +311,62 @@ static void test_a_key_generation_is_resumed_by_its_own_intent_only(void **state
     expect_same_keys(&job, key_id, pk);
 }
 
+/* As somebody does who can write the database of seat 0 and has no master key. */
+static void forge_intent(const struct job *job, const uint8_t hash[32])
+{
+    char path[192], sql[256], hex[65];
+    sqlite3 *db;
+
+    hex_encode(hex, hash, 32);
+    snprintf(path, sizeof path, "%s/party.db", k->seats[0].directory);
+    snprintf(sql, sizeof sql, "UPDATE shares SET intent_hash = X'%s' WHERE session_id = '%s'", hex,
+             job->session_id);
+    assert_int_equal(sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
+    if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK)
+        fail_msg("%s", sqlite3_errmsg(db));
+    assert_int_equal(sqlite3_changes(db), 1);
+    sqlite3_close(db);
+}
+
+static void hash_of(uint8_t out[32], const Mpc__Session__V1__Setup *setup)
+{
+    crypto_hash_sha256(out, setup->intent.data, setup->intent.len);
+}
+
+/* The row of a pending share says that another intent made it. */
+static void test_attack_a_pending_share_gets_another_origin(void **state)
+{
+    struct job job = keepers_keygen(k, 3, 2), other = job;
+    Mpc__Session__V1__Setup *setup = keepers_setup(k, &job), *forged;
+    uint8_t key_id[32], pk[33], hash[32], other_hash[32];
+
+    (void)state;
+    other.intent.deadline--;
+    k->told_n = 0;
+    lost = 0;
+    keepers_watch(k, &job, lose_confirmations);
+    for (size_t i = 0; i < 3; i++)
+        keepers_open(k, i, setup);
+    keepers_relay(k, all_are_lost, NULL);
+    keepers_kill(k, 0);
+    keepers_watch(k, NULL, NULL);
+    forged = keepers_setup(k, &other);
+    hash_of(hash, setup);
+    hash_of(other_hash, forged);
+    forge_intent(&job, other_hash);
+    assert_true(keepers_start(k, 0));
+    keepers_open(k, 0, forged);
+    keepers_relay(k, seat_0_told, &job);
+    assert_string_equal(keepers_told(k, 0, job.session_id, 0)->code, "STORAGE");
+    keepers_kill(k, 0);
+    forge_intent(&job, hash);
+    assert_true(keepers_start(k, 0));
+    k->told_n = 0;
+    expect_same_keys(&job, key_id, pk);
+    mpc__session__v1__setup__free_unpacked(setup, NULL);
+    mpc__session__v1__setup__free_unpacked(forged, NULL);
+}
+
 static void test_a_signature_survives_a_kill_after_every_message(void **state)
 {
     static const size_t quorum[] = {0, 1}, other[] = {1, 2};
@@ -454,6 +514,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_confirmations_that_were_lost_are_asked_for),
         cmocka_unit_test(test_the_last_to_come_back_is_answered),
         cmocka_unit_test(test_a_key_generation_is_resumed_by_its_own_intent_only),
+        cmocka_unit_test(test_attack_a_pending_share_gets_another_origin),
         cmocka_unit_test(test_a_signature_survives_a_kill_after_every_message),
         cmocka_unit_test(test_what_a_run_holds_is_bounded),
         cmocka_unit_test(test_an_attempt_begins_once_in_all_lives),
