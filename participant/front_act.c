@@ -66,6 +66,29 @@ static void tell_refusal(const char *message, const struct front_entry *entry, u
               LOG_S("error", status->text));
 }
 
+/* What came of a call, and the line if it was refused. */
+struct said {
+    enum front_answer answer;
+    const struct rpc_status *status;
+    const char *refused;
+};
+
+/* The session of an answer to a call, NULL if it is over. A refusal is told; an answer of either
+ * kind ends the waiting of lost calls. */
+static struct front_entry *take_answer(struct call_ref *ref, struct front **front,
+                                       uint32_t *attempt, const struct said *said)
+{
+    struct front_entry *entry = entry_of(ref, front, attempt);
+
+    if (!entry)
+        return NULL;
+    if (said->answer == FRONT_ANSWER_REFUSED)
+        tell_refusal(said->refused, entry, *attempt, said->status);
+    if (said->answer != FRONT_ANSWER_LOST)
+        retry_success(&entry->retry);
+    return entry;
+}
+
 void front_to_keeper(struct front *front, Mpc__Keeper__V1__ToKeeper__RequestCase which,
                      void *request, int64_t mark)
 {
@@ -124,22 +147,19 @@ static void on_joined(void *arg, enum front_answer answer, const struct rpc_stat
 {
     struct front *front;
     uint32_t attempt;
-    struct front_entry *entry = entry_of(arg, &front, &attempt);
-    struct rpc_status said = *status;
+    const struct said said = {answer, status, "joining was refused"};
+    struct front_entry *entry = take_answer(arg, &front, &attempt, &said);
+    struct rpc_status told = *status;
 
     if (!entry)
         return;
     if (answer == FRONT_ANSWER_OK)
         take_join_reply(front, entry, (const Mpc__Coordinator__V1__JoinSessionResponse *)response);
-    if (answer == FRONT_ANSWER_REFUSED)
-        tell_refusal("joining was refused", entry, attempt, status);
-    if (answer != FRONT_ANSWER_LOST)
-        retry_success(&entry->retry);
     front_act(front, entry, front_session_joined(&entry->core, answer));
     if (answer == FRONT_ANSWER_REFUSED && !entry->core.is_known)
         entry->deadline_ms = 0;
     if (answer != FRONT_ANSWER_LOST && !entry->core.has_ended)
-        tell_host_joined(front, entry, &said);
+        tell_host_joined(front, entry, &told);
 }
 
 static void start_join(struct front *front, struct front_entry *entry)
@@ -174,15 +194,12 @@ static void on_reported(void *arg, enum front_answer answer, const struct rpc_st
 {
     struct front *front;
     uint32_t attempt;
-    struct front_entry *entry = entry_of(arg, &front, &attempt);
+    const struct said said = {answer, status, "the report was refused"};
+    struct front_entry *entry = take_answer(arg, &front, &attempt, &said);
 
     (void)response;
     if (!entry)
         return;
-    if (answer == FRONT_ANSWER_REFUSED)
-        tell_refusal("the report was refused", entry, attempt, status);
-    if (answer != FRONT_ANSWER_LOST)
-        retry_success(&entry->retry);
     metric_add(answer == FRONT_ANSWER_REFUSED ? front->metrics.refused : front->metrics.reports,
                answer != FRONT_ANSWER_LOST);
     front_act(front, entry, front_session_reported(&entry->core, attempt, answer));
@@ -252,15 +269,12 @@ static void on_submitted(void *arg, enum front_answer answer, const struct rpc_s
 {
     struct front *front;
     uint32_t attempt;
-    struct front_entry *entry = entry_of(arg, &front, &attempt);
+    const struct said said = {answer, status, "the sealed share was refused"};
+    struct front_entry *entry = take_answer(arg, &front, &attempt, &said);
 
     (void)response;
     if (!entry)
         return;
-    if (answer == FRONT_ANSWER_REFUSED)
-        tell_refusal("the sealed share was refused", entry, attempt, status);
-    if (answer != FRONT_ANSWER_LOST)
-        retry_success(&entry->retry);
     front_act(front, entry, front_session_submitted(&entry->core, answer));
 }
 

@@ -65,13 +65,17 @@ static bool check_time(struct permit *p, int64_t now_ms, struct refusal *refusal
     return true;
 }
 
-static bool check_operation(const struct permit *p, struct refusal *refusal)
+const char *permit_operation(const struct permit *permit)
 {
     static const char *const names[] = {
         [QRT_OP_KEYGEN] = "keygen", [QRT_OP_SIGN] = "sign", [QRT_OP_PRESIGN] = "presign"};
-    const char *type = p->setup->session_type;
 
-    if (strcmp(type, names[p->intent.operation]) != 0)
+    return names[permit->intent.operation];
+}
+
+static bool check_operation(const struct permit *p, struct refusal *refusal)
+{
+    if (strcmp(p->setup->session_type, permit_operation(p)) != 0)
         return refuse(refusal, "INTENT_FIELD", "the session is for something else than the intent");
     if (p->setup->attempt >= p->intent.attempts)
         return refuse(refusal, "INTENT_ATTEMPT", "attempt %u is not below the intent's %u",

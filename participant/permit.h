@@ -67,6 +67,8 @@ struct permit_share {
     const struct qrt_peer_key *keys;
 };
 
+/* "keygen", "sign", "presign": as sessions are called. */
+const char *permit_operation(const struct permit *permit);
 /* keygen: all n certified by the authority, at the places the intent gives them. */
 bool permit_keygen(struct permit *permit, const struct permit_rules *rules,
                    struct refusal *refusal);

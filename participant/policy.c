@@ -170,8 +170,6 @@ static void add_message(json_t *json, const struct qrt_ctx *ctx, const struct qr
 
 static char *request_text(const struct qrt_ctx *ctx, const struct permit *permit, uint64_t number)
 {
-    static const char *const operations[] = {
-        [QRT_OP_KEYGEN] = "keygen", [QRT_OP_SIGN] = "sign", [QRT_OP_PRESIGN] = "presign"};
     const struct qrt_intent *intent = &permit->intent;
     char deadline[CLOCK_TEXT_MAX];
     json_t *json = json_object();
@@ -179,7 +177,7 @@ static char *request_text(const struct qrt_ctx *ctx, const struct permit *permit
 
     clock_text(deadline, (int64_t)intent->deadline * 1000);
     json_object_set_new(json, "number", json_integer((json_int_t)number));
-    json_object_set_new(json, "operation", json_string(operations[intent->operation]));
+    json_object_set_new(json, "operation", json_string(permit_operation(permit)));
     json_object_set_new(json, "account_id", json_string(permit->account_id));
     json_object_set_new(json, "session_id", json_string(permit->setup->session_id));
     json_object_set_new(json, "path", path_json(intent));
