@@ -22,6 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -92,18 +93,23 @@ static bool spawn(pid_t *pid, const char *command, int in, int out)
     return ok;
 }
 
-/* Until its end or the time is over: false. */
-static bool read_word(struct word *word, int fd, int timeout_ms)
+/* Until there is something to read. False: the time is over. */
+static bool wait_for(int fd, uint64_t until_us)
 {
-    uint64_t until_us = clock_steady_us() + (uint64_t)timeout_ms * 1000;
+    struct pollfd wait = {.fd = fd, .events = POLLIN};
+    uint64_t now_us = clock_steady_us();
 
+    return now_us < until_us && poll(&wait, 1, (int)((until_us - now_us) / 1000) + 1) != 0;
+}
+
+/* Until its end or the time is over: false. */
+static bool read_word(struct word *word, int fd, uint64_t until_us)
+{
     for (;;) {
-        uint64_t now_us = clock_steady_us();
-        struct pollfd wait = {.fd = fd, .events = POLLIN};
         char b[256];
         ssize_t n;
 
-        if (now_us >= until_us || poll(&wait, 1, (int)((until_us - now_us) / 1000) + 1) == 0)
+        if (!wait_for(fd, until_us))
             return false;
         n = read(fd, b, sizeof b);
         if (n == 0)
@@ -115,8 +121,20 @@ static bool read_word(struct word *word, int fd, int timeout_ms)
     }
 }
 
+/* A program may have closed its output and go on. */
+static bool wait_for_end(pid_t pid, uint64_t until_us)
+{
+    int fd = pidfd_open(pid, 0);
+    bool ended = fd >= 0 && wait_for(fd, until_us);
+
+    if (fd >= 0)
+        close(fd);
+    return ended;
+}
+
 static const char *run_command(const struct settings *settings, const char *request, size_t len)
 {
+    uint64_t until_us = clock_steady_us() + (uint64_t)settings->timeout_ms * 1000;
     int out[2], in = request_file(request, len), status = -1;
     struct word word = {0};
     bool in_time = false;
@@ -130,7 +148,7 @@ static const char *run_command(const struct settings *settings, const char *requ
     }
     if (spawn(&pid, settings->command, in, out[1])) {
         close(out[1]);
-        in_time = read_word(&word, out[0], settings->timeout_ms);
+        in_time = read_word(&word, out[0], until_us) && wait_for_end(pid, until_us);
         if (!in_time)
             kill(-pid, SIGKILL);
         (void)waitpid(pid, &status, 0);
