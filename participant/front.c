@@ -244,6 +244,7 @@ static void take_end(struct front *front, const char *session_id, const char *st
         if (!entry)
             return;
         entry->forget_ms = clock_unix_ms() + UNHEARD_MS;
+        front_due(front, entry->forget_ms);
     }
     front_close(front, entry, status, detail);
 }
@@ -317,19 +318,43 @@ static void on_fault(void *arg, const char *why)
 
 /* Time. */
 
+void front_due(struct front *front, int64_t at_ms)
+{
+    if (at_ms < front->sweep_ms)
+        front->sweep_ms = at_ms;
+}
+
+static int64_t due_of(const struct front_entry *entry)
+{
+    if (entry->core.has_ended)
+        return entry->forget_ms;
+    return entry->core.is_known ? entry->deadline_ms + GRACE_MS : entry->deadline_ms;
+}
+
 static bool visit_sweep(void *arg, struct front_entry *entry)
 {
     struct front *front = arg;
     int64_t now = clock_unix_ms();
+    bool is_due = now >= due_of(entry);
 
-    if (entry->core.has_ended)
-        return now < entry->forget_ms;
     /* a caller's token that led nowhere leaves no trace */
-    if (!entry->core.is_known)
-        return now < entry->deadline_ms;
-    if (now >= entry->deadline_ms + GRACE_MS)
+    if (is_due && (entry->core.has_ended || !entry->core.is_known))
+        return false;
+    if (is_due)
         front_close(front, entry, "expired", "its deadline is over");
+    front_due(front, due_of(entry));
     return true;
+}
+
+/* What has ended is not looked through again and again: only when something is due. */
+static void sweep_table(struct front *front)
+{
+    if (clock_unix_ms() < front->sweep_ms)
+        return;
+    front->sweep_ms = INT64_MAX;
+    front_table_each(&front->table, visit_sweep, front);
+    if (front->table.all == 0)
+        mem_give_back();
 }
 
 static void count_mail(struct front *front)
@@ -349,7 +374,7 @@ static void on_sweep(uv_timer_t *timer)
     Mpc__Keeper__V1__GetStats ask = MPC__KEEPER__V1__GET_STATS__INIT;
     struct front *front = timer->data;
 
-    front_table_each(&front->table, visit_sweep, front);
+    sweep_table(front);
     count_mail(front);
     if (front->sweeps++ % STATS_EVERY == 0)
         front_to_keeper(front, MPC__KEEPER__V1__TO_KEEPER__REQUEST_GET_STATS, &ask, 0);

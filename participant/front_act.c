@@ -435,6 +435,7 @@ static void take_setup(struct front *front, struct front_entry *entry,
     entry->setup = copy_setup(setup);
     entry->deadline_ms = setup->deadline_ms < latest ? setup->deadline_ms : latest;
     entry->forget_ms = entry->deadline_ms;
+    front_due(front, entry->deadline_ms);
     memset(entry->trace, 0, sizeof entry->trace);
     if (strlen(setup->trace_id) == TRACE_TEXT_MAX - 1)
         memcpy(entry->trace, setup->trace_id, TRACE_TEXT_MAX);
@@ -505,8 +506,10 @@ bool front_ask(struct front *front, const char *session_id, const char *join_tok
         entry = find_or_add(front, session_id);
     if (!entry || entry->core.has_ended)
         return false;
-    if (!entry->deadline_ms)
+    if (!entry->deadline_ms) {
         entry->deadline_ms = entry->forget_ms = clock_unix_ms() + BLIND_LIFE_MS;
+        front_due(front, entry->deadline_ms);
+    }
     entry->is_asked = true;
     if (entry->core.has_token && entry->core.join == FRONT_CALL_DONE) {
         tell_host_joined(front, entry, &ok);

@@ -35,12 +35,16 @@ struct front {
     void *stopped_arg;
     uv_timer_t sweep_timer, again_timer;
     unsigned sweeps, handles;
+    /* no entry has to be swept before; unix ms */
+    int64_t sweep_ms;
     /* sessions with lost calls, counted by the timer */
     unsigned due;
 };
 
 /* Do what the core asks for. Every change of a core is followed by this. */
 void front_act(struct front *front, struct front_entry *entry, unsigned actions);
+/* An entry has to be looked at by the sweep, then or later. */
+void front_due(struct front *front, int64_t at_ms);
 /* An invitation from anywhere; |join_token| may be "" or NULL. */
 void front_invite(struct front *front, const Mpc__Session__V1__Setup *setup,
                   const char *join_token);

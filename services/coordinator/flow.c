@@ -191,16 +191,16 @@ void flow_commit(struct flow *flow, bool must)
 
     record_project(&change->row, r);
     r->commits_pending++;
-    if (flow->has_ended) {
+    if (flow->has_ended)
         r->is_settling = true;
-        dispatch_released(flow->c, r);
-    } else if (!r->is_settling) {
+    else if (!r->is_settling)
         show(r);
-    }
     if (!durable)
         publish(flow);
     db_submit(flow->c->db, durable ? DB_DURABLE : DB_LAZY, store_change,
               durable ? committed : written, change);
+    if (flow->has_ended) /* after it: what begins now has higher numbers, and is committed later */
+        dispatch_released(flow->c, r);
     if (!durable)
         watch_changed(flow->c, r);
     if (flow->has_ended || r->is_new)

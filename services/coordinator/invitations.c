@@ -74,12 +74,23 @@ static void add_open(struct gathering *g)
     }
 }
 
+/* The first that ended after the cursor; they stand in the order of their ends, so that a party
+ * which asks every second does not walk through all that were ever kept. */
+static const struct record *first_ended(const struct gathering *g)
+{
+    const struct record *first = NULL;
+
+    for (const struct record *r = g->c->ended.last; r && r->row.end_seq > g->after; r = r->prev)
+        first = r;
+    return first;
+}
+
 static void add_ended(struct gathering *g)
 {
-    for (const struct record *r = g->c->ended.first; r; r = r->next) {
+    for (const struct record *r = first_ended(g); r; r = r->next) {
         uint8_t seat = record_seat(r, g->party_id);
 
-        if (r->row.end_seq > g->after && r->row.end_seq <= g->message.cursor && seat != SEAT_NONE &&
+        if (r->row.end_seq <= g->message.cursor && seat != SEAT_NONE &&
             (r->state.seats[seat] & SEAT_EVER))
             (void)view_end(&add(g)->view, &r->row);
     }

@@ -51,6 +51,17 @@ static bool take_id(char out[ID_TEXT_MAX], struct rpc_call *call, const char *te
     return true;
 }
 
+/* Read the session from the database; |read| gets the struct store_get, whose owner is a reading. */
+static void read_session(struct coordinator *c, struct rpc_call *call, const char *session_id,
+                         db_done *read)
+{
+    struct store_get *get = mem_new(1, sizeof *get);
+
+    get->owner = reading_new(c, call);
+    snprintf(get->session_id, sizeof get->session_id, "%s", session_id);
+    db_submit(c->db, DB_READ, store_get, read, get);
+}
+
 static void reply_status(const struct coordinator *c, struct rpc_call *call,
                          const struct store_get *get, const struct record *r,
                          const Mpc__Coordinator__V1__CreateSessionRequest *request)
@@ -96,22 +107,13 @@ static void status_read(void *arg, enum db_result result)
     store_get_free(get);
 }
 
-static void read_status(struct coordinator *c, struct rpc_call *call, const char *session_id)
-{
-    struct store_get *get = mem_new(1, sizeof *get);
-
-    get->owner = reading_new(c, call);
-    snprintf(get->session_id, sizeof get->session_id, "%s", session_id);
-    db_submit(c->db, DB_READ, store_get, status_read, get);
-}
-
 /* A key's certificate is in the database alone. */
 static void answer_status(struct coordinator *c, struct rpc_call *call, struct record *r)
 {
     struct store_get get = {0};
 
     if (r->has_ended && session_type_is_keygen(r->state.type)) {
-        read_status(c, call, r->row.session_id);
+        read_session(c, call, r->row.session_id, status_read);
         return;
     }
     get.row = r->row;
@@ -137,7 +139,7 @@ void get_session_status(struct rpc_call *call, const ProtobufCMessage *request, 
     }
     r = record_find(c, session_id);
     if (!r)
-        read_status(c, call, session_id);
+        read_session(c, call, session_id, status_read);
     else if (r->is_settling)
         watch_end(c, r, call, answer_status, 0);
     else if (wait_s > 0)
@@ -175,7 +177,6 @@ void watch_session(struct rpc_call *call, const ProtobufCMessage *request, void 
     const Mpc__Coordinator__V1__WatchSessionRequest *in = (const void *)request;
     char session_id[ID_TEXT_MAX];
     struct record *r;
-    struct store_get *get;
 
     if (!take_id(session_id, call, in->session_id))
         return;
@@ -184,10 +185,7 @@ void watch_session(struct rpc_call *call, const ProtobufCMessage *request, void 
         watch_stream(c, r, call);
         return;
     }
-    get = mem_new(1, sizeof *get);
-    get->owner = reading_new(c, call);
-    memcpy(get->session_id, session_id, sizeof get->session_id);
-    db_submit(c->db, DB_READ, store_get, watched_read, get);
+    read_session(c, call, session_id, watched_read);
 }
 
 static void reply_list(const struct reading *reading, const struct store_list *list)
@@ -423,7 +421,6 @@ void cancel_session(struct rpc_call *call, const ProtobufCMessage *request, void
     const Mpc__Coordinator__V1__CancelSessionRequest *in = (const void *)request;
     char session_id[ID_TEXT_MAX];
     struct record *r;
-    struct store_get *get;
 
     if (!take_id(session_id, call, in->session_id))
         return;
@@ -433,8 +430,5 @@ void cancel_session(struct rpc_call *call, const ProtobufCMessage *request, void
         watch_end(c, r, call, answer_cancel, 0);
         return;
     }
-    get = mem_new(1, sizeof *get);
-    get->owner = reading_new(c, call);
-    memcpy(get->session_id, session_id, sizeof get->session_id);
-    db_submit(c->db, DB_READ, store_get, cancelled_read, get);
+    read_session(c, call, session_id, cancelled_read);
 }

@@ -105,6 +105,7 @@ void record_end(struct coordinator *c, struct record *r)
 
 void record_expire(struct coordinator *c, int64_t now_ms)
 {
+    bool had_some = c->ended.n > 0;
     struct record *next;
 
     for (struct record *r = c->ended.first; r; r = next) {
@@ -114,6 +115,8 @@ void record_expire(struct coordinator *c, int64_t now_ms)
         if (!is_needed(r))
             forget(c, r);
     }
+    if (had_some && c->ended.n == 0)
+        mem_give_back();
 }
 
 void record_queue(struct coordinator *c, struct record *r, bool at_front)

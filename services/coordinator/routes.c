@@ -10,7 +10,7 @@
 #include "services/coordinator/report.h"
 #include "system/access/access.h"
 
-#define PATH(name) "mpc.coordinator.v1.SessionCoordinator/" name
+#define SERVICE "mpc.coordinator.v1.SessionCoordinator/"
 #define TYPES(name)                                                                                \
     .request = &mpc__coordinator__v1__##name##_request__descriptor,                                \
     .response = &mpc__coordinator__v1__##name##_response__descriptor
@@ -23,38 +23,39 @@ enum {
 };
 
 const struct rpc_method coordinator_methods[] = {
-    {PATH("SelectParties"), TYPES(select_parties), .handle = select_parties, .access = CALLERS},
-    {PATH("CreateSession"), TYPES(create_session), .handle = create_session, .access = CALLERS},
-    {PATH("JoinSession"), TYPES(join_session), .handle = join_session, .access = PROVEN},
-    {PATH("MarkPartyReady"), TYPES(mark_party_ready), .handle = mark_party_ready, .access = PROVEN},
-    {PATH("GetSessionStatus"), TYPES(get_session_status), .handle = get_session_status,
-     .access = READERS},
-    {PATH("ReportCompletion"), TYPES(report_completion), .handle = report_completion,
+    {SERVICE "SelectParties", TYPES(select_parties), .handle = select_parties, .access = CALLERS},
+    {SERVICE "CreateSession", TYPES(create_session), .handle = create_session, .access = CALLERS},
+    {SERVICE "JoinSession", TYPES(join_session), .handle = join_session, .access = PROVEN},
+    {SERVICE "MarkPartyReady", TYPES(mark_party_ready), .handle = mark_party_ready,
      .access = PROVEN},
-    {PATH("CancelSession"), TYPES(cancel_session), .handle = cancel_session, .access = CALLERS},
-    {PATH("SubmitDelegateShare"), TYPES(submit_delegate_share), .handle = submit_delegate_share,
+    {SERVICE "GetSessionStatus", TYPES(get_session_status), .handle = get_session_status,
+     .access = READERS},
+    {SERVICE "ReportCompletion", TYPES(report_completion), .handle = report_completion,
+     .access = PROVEN},
+    {SERVICE "CancelSession", TYPES(cancel_session), .handle = cancel_session, .access = CALLERS},
+    {SERVICE "SubmitDelegateShare", TYPES(submit_delegate_share), .handle = submit_delegate_share,
      .access = PROVEN, .request_max = 6 << 20},
-    {PATH("ListSessionEvents"), TYPES(list_session_events), .handle = list_session_events,
+    {SERVICE "ListSessionEvents", TYPES(list_session_events), .handle = list_session_events,
      .access = READERS},
-    {PATH("WatchSession"), TYPES(watch_session), .is_stream = true, .handle = watch_session,
+    {SERVICE "WatchSession", TYPES(watch_session), .is_stream = true, .handle = watch_session,
      .access = READERS},
-    {PATH("ListSessions"), TYPES(list_sessions), .handle = list_sessions, .access = CALLERS},
-    {PATH("ListInvitations"), TYPES(list_invitations), .handle = list_invitations,
+    {SERVICE "ListSessions", TYPES(list_sessions), .handle = list_sessions, .access = CALLERS},
+    {SERVICE "ListInvitations", TYPES(list_invitations), .handle = list_invitations,
      .access = ACCESS_PARTY},
-    {PATH("SubmitOrder"), TYPES(submit_order), .handle = submit_order, .access = CALLERS},
+    {SERVICE "SubmitOrder", TYPES(submit_order), .handle = submit_order, .access = CALLERS},
     {0},
 };
 
 #define SESSION "/api/v1/sessions/{session_id}"
 
 const struct rpc_route coordinator_routes[] = {
-    {"POST", "/api/v1/sessions", PATH("CreateSession"), 201},
-    {"GET", "/api/v1/sessions", PATH("ListSessions"), 200},
-    {"GET", SESSION, PATH("GetSessionStatus"), 200},
-    {"POST", SESSION "/join", PATH("JoinSession"), 200},
-    {"POST", SESSION "/ready", PATH("MarkPartyReady"), 200},
-    {"POST", SESSION "/complete", PATH("ReportCompletion"), 200},
-    {"POST", SESSION "/cancel", PATH("CancelSession"), 200},
-    {"GET", SESSION "/events", PATH("ListSessionEvents"), 200},
+    {"POST", "/api/v1/sessions", SERVICE "CreateSession", 201},
+    {"GET", "/api/v1/sessions", SERVICE "ListSessions", 200},
+    {"GET", SESSION, SERVICE "GetSessionStatus", 200},
+    {"POST", SESSION "/join", SERVICE "JoinSession", 200},
+    {"POST", SESSION "/ready", SERVICE "MarkPartyReady", 200},
+    {"POST", SESSION "/complete", SERVICE "ReportCompletion", 200},
+    {"POST", SESSION "/cancel", SERVICE "CancelSession", 200},
+    {"GET", SESSION "/events", SERVICE "ListSessionEvents", 200},
     {0},
 };

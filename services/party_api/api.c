@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Doors and life of server-party-api: methods, routes, what the front tells, time. */
+/* The life of server-party-api: what the front tells, and time. */
 #include "services/party_api/api.h"
-#include "system/access/access.h"
+
+#include "services/party_api/routes.h"
 #include "system/core/buffer.h"
 #include "system/core/clock.h"
 
@@ -9,41 +10,6 @@
 #include <string.h>
 
 enum { SWEEP_MS = 200 };
-
-static const struct rpc_method methods[] = {
-    {.path = "mpc.party_api.v1.ShareService/GenerateShare",
-     .request = &mpc__party_api__v1__generate_share_request__descriptor,
-     .response = &mpc__party_api__v1__generate_share_response__descriptor,
-     .handle = generate_handle,
-     .access = ACCESS_API_KEY,
-     .request_max = 16384},
-    {.path = "mpc.party_api.v1.ShareService/ConfirmShare",
-     .request = &mpc__party_api__v1__confirm_share_request__descriptor,
-     .response = &mpc__party_api__v1__confirm_share_response__descriptor,
-     .handle = confirm_handle,
-     .access = ACCESS_API_KEY,
-     .request_max = 4096},
-    {.path = "mpc.party_api.v1.ShareService/SignWithShare",
-     .request = &mpc__party_api__v1__sign_with_share_request__descriptor,
-     .response = &mpc__party_api__v1__sign_with_share_response__descriptor,
-     .handle = sign_handle,
-     .access = ACCESS_API_KEY},
-    {.path = "mpc.party_api.v1.ShareService/GetShareKey",
-     .request = &mpc__party_api__v1__get_share_key_request__descriptor,
-     .response = &mpc__party_api__v1__get_share_key_response__descriptor,
-     .handle = share_key_handle,
-     .access = ACCESS_API_KEY,
-     .request_max = 4096},
-    {0},
-};
-
-static const struct rpc_route routes[] = {
-    {"POST", "/api/v1/shares/generate", "mpc.party_api.v1.ShareService/GenerateShare", 200},
-    {"POST", "/api/v1/shares/confirm", "mpc.party_api.v1.ShareService/ConfirmShare", 200},
-    {"POST", "/api/v1/shares/sign", "mpc.party_api.v1.ShareService/SignWithShare", 200},
-    {"GET", "/api/v1/shares/key", "mpc.party_api.v1.ShareService/GetShareKey", 200},
-    {0},
-};
 
 /* What the front tells. */
 
@@ -136,7 +102,7 @@ struct api *api_new(uv_loop_t *loop, struct rpc_server *server, const uint8_t *d
     uv_timer_init(loop, &api->sweep);
     api->sweep.data = api;
     uv_timer_start(&api->sweep, on_sweep, SWEEP_MS, SWEEP_MS);
-    rpc_server_add(server, methods, routes, api);
+    rpc_server_add(server, party_api_methods, party_api_routes, api);
     return api;
 }
 

@@ -13,6 +13,8 @@ struct book {
     struct map *sessions;
     /* of the biggest roster so far */
     size_t payload_max;
+    /* nothing is to be done for any session before; unix ms */
+    int64_t due_ms;
 };
 
 struct book *book_new(void)
@@ -21,6 +23,7 @@ struct book *book_new(void)
 
     book->sessions = map_new();
     book->payload_max = size_cap_general();
+    book->due_ms = INT64_MAX;
     return book;
 }
 
@@ -115,6 +118,19 @@ static struct session *add_session(struct book *book, const char *session_id)
     return session;
 }
 
+/* When the session's time comes next. */
+static int64_t due_of(const struct session *session)
+{
+    return session->free_ms && session->free_ms < session->deadline_ms ? session->free_ms
+                                                                       : session->deadline_ms;
+}
+
+static void note_due(struct book *book, const struct session *session)
+{
+    if (due_of(session) < book->due_ms)
+        book->due_ms = due_of(session);
+}
+
 struct session *book_take(struct book *book, const Mpc__Session__V1__SessionEvent *event,
                           int64_t deadline_ms, int64_t free_ms)
 {
@@ -133,6 +149,7 @@ struct session *book_take(struct book *book, const Mpc__Session__V1__SessionEven
         session->has_ended = true;
         session->free_ms = free_ms;
     }
+    note_due(book, session);
     return session;
 }
 
@@ -163,6 +180,7 @@ size_t book_payload_max(const struct book *book)
 }
 
 struct tick {
+    struct book *book;
     int64_t now_ms;
     void (*ended)(const struct session *session, void *arg);
     void *arg;
@@ -182,6 +200,8 @@ static bool tick_session(void *value, void *arg)
     if (is_over) {
         session->next_over = tick->over;
         tick->over = session;
+    } else {
+        note_due(tick->book, session);
     }
     return true;
 }
@@ -189,8 +209,11 @@ static bool tick_session(void *value, void *arg)
 void book_tick(struct book *book, int64_t now_ms,
                void (*ended)(const struct session *session, void *arg), void *arg)
 {
-    struct tick tick = {now_ms, ended, arg, NULL};
+    struct tick tick = {book, now_ms, ended, arg, NULL};
 
+    if (now_ms < book->due_ms)
+        return;
+    book->due_ms = INT64_MAX;
     map_each(book->sessions, tick_session, &tick);
     while (tick.over) {
         struct session *session = tick.over;
@@ -199,6 +222,8 @@ void book_tick(struct book *book, int64_t now_ms,
         map_remove(book->sessions, session->id);
         free_session(session, NULL);
     }
+    if (map_n(book->sessions) == 0)
+        mem_give_back();
 }
 
 size_t book_sessions(const struct book *book)

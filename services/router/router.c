@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "services/router/router.h"
 
+#include "services/router/routes.h"
 #include "system/core/buffer.h"
 #include "system/core/clock.h"
 #include "system/core/log.h"
@@ -9,46 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SWEEP_MS = 1000, TICK_MAX_MS = 300, ROUTE_REQUEST_MAX = 4 << 20 };
-
-#define SERVICE "mpc.router.v1.MessageRouter/"
-#define MESSAGE(name) &mpc__router__v1__##name##__descriptor
-
-/* clang-format off */
-static const struct rpc_method methods[] = {
-    { SERVICE "RegisterParty", MESSAGE(register_party_request), MESSAGE(register_party_response),
-      false, router_register_party, ACCESS_OPEN, 8192 },
-    { SERVICE "Heartbeat", MESSAGE(heartbeat_request), MESSAGE(heartbeat_response),
-      false, router_heartbeat, ACCESS_PARTY, 8192 },
-    { SERVICE "SubscribeSessionEvents", MESSAGE(subscribe_session_events_request),
-      &mpc__session__v1__session_event__descriptor,
-      true, router_subscribe_session_events, ACCESS_PARTY, 8192 },
-    { SERVICE "RouteMessage", MESSAGE(route_message_request), MESSAGE(route_message_response),
-      false, router_route_message, ACCESS_PARTY, ROUTE_REQUEST_MAX },
-    { SERVICE "SubscribeMessages", MESSAGE(subscribe_messages_request), MESSAGE(message_batch),
-      true, router_subscribe_messages, ACCESS_PARTY, 8192 },
-    { SERVICE "AcknowledgeMessages", MESSAGE(acknowledge_messages_request),
-      MESSAGE(acknowledge_messages_response),
-      false, router_acknowledge_messages, ACCESS_PARTY, 8192 },
-    { SERVICE "GetRegisteredParties", MESSAGE(get_registered_parties_request),
-      MESSAGE(get_registered_parties_response),
-      false, router_get_registered_parties, ACCESS_API_KEY | ACCESS_SERVICE | ACCESS_PARTY, 8192 },
-    { SERVICE "PendingMessages", MESSAGE(pending_messages_request), MESSAGE(message_batch),
-      false, router_pending_messages, ACCESS_PARTY, 8192 },
-    { SERVICE "PublishSessionEvent", MESSAGE(publish_session_event_request),
-      MESSAGE(publish_session_event_response),
-      false, router_publish_session_event, ACCESS_SERVICE, 0 },
-    { SERVICE "WatchPresence", MESSAGE(watch_presence_request), MESSAGE(presence_batch),
-      true, router_watch_presence, ACCESS_SERVICE, 8192 },
-    { NULL, NULL, NULL, false, NULL, 0, 0 },
-};
-static const struct rpc_route routes[] = {
-    { "POST", "/api/v1/messages", SERVICE "RouteMessage", 200 },
-    { "GET", "/api/v1/messages/pending", SERVICE "PendingMessages", 200 },
-    { "GET", "/api/v1/parties", SERVICE "GetRegisteredParties", 200 },
-    { NULL, NULL, NULL, 0 },
-};
-/* clang-format on */
+enum { SWEEP_MS = 1000, TICK_MAX_MS = 300 };
 
 struct moment router_now(void)
 {
@@ -155,7 +117,7 @@ void *router_start(const struct service_host *host, char error[RPC_TEXT_MAX])
     router->mail = mail_new((size_t)config_int(host->config, "MAILBOX_BYTES"));
     router->streams = streams_new(host->loop, router->mail, router->boot_id);
     start_timer(router, lease_ms);
-    rpc_server_add(host->server, methods, routes, router);
+    rpc_server_add(host->server, router_methods, router_routes, router);
     return router;
 }
 

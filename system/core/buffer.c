@@ -5,6 +5,7 @@
 
 #include "system/core/log.h"
 
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,6 +39,11 @@ void *mem_copy(const void *b, size_t len)
 char *text_copy(const char *text)
 {
     return mem_copy(text, strlen(text) + 1);
+}
+
+void mem_give_back(void)
+{
+    (void)malloc_trim(0);
 }
 
 /* Room for |len| bytes more and a zero. */

@@ -24,5 +24,7 @@ void buffer_free(struct buffer *buffer);
 void *mem_new(size_t n, size_t size);
 void *mem_copy(const void *b, size_t len);
 char *text_copy(const char *text);
+/* Much has been freed: memory goes back to the system. For moments that are rare. */
+void mem_give_back(void);
 
 #endif
