@@ -21,6 +21,17 @@
 
 struct front;
 
+/* What the coordinator knows of a session that no invitation told of. */
+enum front_found {
+    /* it could not be asked, or refused to say */
+    FRONT_FOUND_NOBODY,
+    /* there is no such session, or others do it */
+    FRONT_FOUND_NOTHING,
+    /* it waits for its turn, or the invitation is on its way */
+    FRONT_FOUND_COMING,
+    FRONT_FOUND_OVER
+};
+
 /* What a host beyond a server party (server-party-api) decides and hears; any may be NULL.
  * Everything is lent for the call. */
 struct front_host {
@@ -35,6 +46,8 @@ struct front_host {
     void (*answer)(void *arg, const Mpc__Keeper__V1__ShareAnswer *answer);
     /* every invitation that was there at the last front_poll has been heard */
     void (*polled)(void *arg);
+    /* the answer to front_find, once for each; |status| as below, or "". Needed by who calls it */
+    void (*found)(void *arg, const char *session_id, enum front_found found, const char *status);
     /* |status|: completed, failed, expired, cancelled */
     void (*ended)(void *arg, const char *session_id, const char *status, const char *detail);
 };
@@ -76,6 +89,10 @@ struct front_view {
 bool front_look(const struct front *front, const char *session_id, struct front_view *out);
 /* Ask for invitations now: host->polled follows, unless the coordinator does not answer. */
 void front_poll(struct front *front);
+/* Ask what the coordinator knows of a session, at once or, |wait_s|, when it has ended or so much
+ * time is over: host->found, never inside this call, perhaps inside front_free. |session_id| is a
+ * UUID's text. */
+void front_find(struct front *front, const char *session_id, uint32_t wait_s);
 /* Join a held session with |join_token|, or (NULL, "") the invited event's; the answer comes by
  * host->joined, at once if it was joined before. False: no such session and no token. */
 bool front_ask(struct front *front, const char *session_id, const char *join_token);

@@ -47,6 +47,11 @@ static void on_polled(void *arg)
     api_polled(arg);
 }
 
+static void on_found(void *arg, const char *session_id, enum front_found found, const char *status)
+{
+    api_found(arg, session_id, found, status);
+}
+
 static void on_ended(void *arg, const char *session_id, const char *status, const char *detail)
 {
     generate_ended(arg, session_id, status, detail);
@@ -64,16 +69,6 @@ static void fail_late(struct api *api, struct waiting *waiting)
     api_fail(api, waiting, late);
 }
 
-static void fail_unheard(struct api *api, struct waiting *waiting)
-{
-    struct rpc_status unknown =
-        rpc_error(RPC_UNAVAILABLE, "coordinator",
-                  "this party has not heard of the session, and cannot ask at the moment");
-
-    unknown.retry_after = 1;
-    api_fail(api, waiting, unknown);
-}
-
 static void on_sweep(uv_timer_t *timer)
 {
     struct api *api = timer->data;
@@ -85,8 +80,8 @@ static void on_sweep(uv_timer_t *timer)
         next = waiting->next;
         if (waiting->until_ms <= now || rpc_is_cancelled(waiting->call))
             fail_late(api, waiting);
-        else if (waiting->step == WAITING_FOR_INVITATION && waiting->look_until_ms <= now)
-            fail_unheard(api, waiting);
+        else if (api_is_looking(waiting) && waiting->look_until_ms <= now)
+            api_fail_unheard(api, waiting);
     }
 }
 
@@ -115,6 +110,7 @@ struct front_host api_host(struct api *api)
                                .share = on_share,
                                .answer = on_answer,
                                .polled = on_polled,
+                               .found = on_found,
                                .ended = on_ended};
 }
 

@@ -19,12 +19,15 @@ enum { API_X25519_BYTES = 32, API_WAITING_MAX = 4096, API_SHARE_MAX = 700 << 10 
 enum waiting_kind { WAITING_GENERATE, WAITING_CONFIRM, WAITING_SIGN };
 
 /* Where a call stands: the front's answer to front_ask, the keeper's to a share, the session's
- * end; or before all that, what the coordinator knows of a session that was not heard of. */
+ * end; or before all that, with a session that was not heard of: the next poll, what the
+ * coordinator knows of it, and the session's turn. */
 enum waiting_step {
     WAITING_FOR_JOIN,
     WAITING_FOR_KEEPER,
     WAITING_FOR_SESSION,
-    WAITING_FOR_INVITATION
+    WAITING_FOR_INVITATION,
+    WAITING_FOR_WORD,
+    WAITING_FOR_TURN
 };
 
 struct waiting {
@@ -34,7 +37,7 @@ struct waiting {
     enum waiting_step step;
     char session_id[ID_TEXT_MAX];
     int64_t until_ms;
-    /* WAITING_FOR_INVITATION: when it is given up */
+    /* WAITING_FOR_INVITATION, WAITING_FOR_WORD: when it is given up */
     int64_t look_until_ms;
     /* generate: whom the share is sealed to, if the caller said so */
     bool has_user_key;
@@ -94,8 +97,12 @@ enum api_known api_look(struct api *api, struct rpc_call *call, const char *sess
                         const char *token, struct front_view *view);
 /* Its session may be so new that its invitation is on the way: ask for it before saying 404. */
 void api_await_invitation(struct api *api, struct waiting *waiting);
-/* The coordinator has been asked: calls that awaited it go on or are refused. */
+/* It waits to hear whether there is such a session, and cannot be told: 503. */
+bool api_is_looking(const struct waiting *waiting);
+void api_fail_unheard(struct api *api, struct waiting *waiting);
+/* Invitations have been heard: calls that awaited one go on, or ask what became of theirs. */
 void api_polled(struct api *api);
+void api_found(struct api *api, const char *session_id, enum front_found found, const char *status);
 bool api_is_keygen(const char *session_type);
 bool api_is_sign(const char *session_type);
 

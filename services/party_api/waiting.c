@@ -124,22 +124,52 @@ void api_await_invitation(struct api *api, struct waiting *waiting)
     front_poll(api->front);
 }
 
+bool api_is_looking(const struct waiting *waiting)
+{
+    return waiting->step == WAITING_FOR_INVITATION || waiting->step == WAITING_FOR_WORD;
+}
+
+void api_fail_unheard(struct api *api, struct waiting *waiting)
+{
+    struct rpc_status unknown =
+        rpc_error(RPC_UNAVAILABLE, "coordinator",
+                  "this party has not heard of the session, and cannot ask at the moment");
+
+    unknown.retry_after = 1;
+    api_fail(api, waiting, unknown);
+}
+
+/* No invitation has come: it may not be there, not for this party, or not yet. */
+static void look_it_up(struct api *api, struct waiting *waiting)
+{
+    if (waiting->step == WAITING_FOR_TURN)
+        return;
+    waiting->step = WAITING_FOR_WORD;
+    waiting->look_until_ms = clock_unix_ms() + LOOK_MS;
+    front_find(api->front, waiting->session_id, 0);
+}
+
 /* The call is finished or in another step. */
 static void look_again(struct api *api, struct waiting *waiting)
 {
     struct front_view view;
 
+    if (!front_look(api->front, waiting->session_id, &view)) {
+        look_it_up(api, waiting);
+        return;
+    }
     waiting->step = WAITING_FOR_JOIN;
-    if (!front_look(api->front, waiting->session_id, &view))
-        api_fail(api, waiting,
-                 rpc_error(RPC_NOT_FOUND, "session_not_found",
-                           "this party was not invited to session %s", waiting->session_id));
-    else if (view.has_ended)
+    if (view.has_ended)
         api_fail(api, waiting, ended(&view));
     else if (waiting->kind == WAITING_GENERATE)
         generate_begin(api, waiting, &view, "");
     else
         api_ask(api, waiting, "");
+}
+
+static bool awaits_invitation(const struct waiting *waiting)
+{
+    return waiting->step == WAITING_FOR_INVITATION || waiting->step == WAITING_FOR_TURN;
 }
 
 /* From the start each time: one call's way may end others. */
@@ -148,12 +178,57 @@ void api_polled(struct api *api)
     struct waiting *waiting = api->waiting;
 
     while (waiting) {
-        if (waiting->step == WAITING_FOR_INVITATION) {
+        if (awaits_invitation(waiting)) {
             look_again(api, waiting);
             waiting = api->waiting;
         } else {
             waiting = waiting->next;
         }
+    }
+}
+
+/* Its invitation comes when its turn does; if it ends before that, the second word says so. */
+static void await_turn(struct api *api, struct waiting *waiting)
+{
+    int64_t left_ms = waiting->until_ms - clock_unix_ms();
+
+    waiting->step = WAITING_FOR_TURN;
+    if (left_ms > 0)
+        front_find(api->front, waiting->session_id, (uint32_t)(left_ms / 1000 + 1));
+}
+
+/* That nothing changed, or that nobody says so, changes nothing for a call that waits its turn. */
+static void take_word(struct api *api, struct waiting *waiting, enum front_found found,
+                      const char *status)
+{
+    struct front_view view;
+    bool awaits_turn = waiting->step == WAITING_FOR_TURN;
+
+    if (front_look(api->front, waiting->session_id, &view))
+        waiting->step = WAITING_FOR_TURN; /* the next poll takes it up */
+    else if (found == FRONT_FOUND_COMING && !awaits_turn)
+        await_turn(api, waiting);
+    else if (found == FRONT_FOUND_NOBODY && !awaits_turn)
+        api_fail_unheard(api, waiting);
+    else if (found == FRONT_FOUND_COMING || found == FRONT_FOUND_NOBODY)
+        return;
+    else if (found == FRONT_FOUND_OVER)
+        api_fail(api, waiting, rpc_error(RPC_STATE, "session_ended", "the session is %s", status));
+    else
+        api_fail(api, waiting,
+                 rpc_error(RPC_NOT_FOUND, "session_not_found",
+                           "this party was not invited to session %s", waiting->session_id));
+}
+
+void api_found(struct api *api, const char *session_id, enum front_found found, const char *status)
+{
+    struct waiting *waiting = api->waiting, *next;
+
+    for (; waiting; waiting = next) {
+        next = waiting->next;
+        if ((waiting->step == WAITING_FOR_WORD || waiting->step == WAITING_FOR_TURN) &&
+            strcmp(waiting->session_id, session_id) == 0)
+            take_word(api, waiting, found, status);
     }
 }
 

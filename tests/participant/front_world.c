@@ -238,6 +238,41 @@ static void handle_submit(struct rpc_call *call, const ProtobufCMessage *request
         rpc_reply(call, &answer.base);
 }
 
+void answer_find(struct world *w, struct rpc_call *call, const char *session_id)
+{
+    Mpc__Coordinator__V1__GetSessionStatusResponse answer =
+        MPC__COORDINATOR__V1__GET_SESSION_STATUS_RESPONSE__INIT;
+    Mpc__Session__V1__Session session = MPC__SESSION__V1__SESSION__INIT;
+    Mpc__Session__V1__Member member = MPC__SESSION__V1__MEMBER__INIT, *members = &member;
+    char *parties = (char *)w->found_party;
+
+    if (!w->found_status) {
+        rpc_fail(call, rpc_error(RPC_NOT_FOUND, "session_not_found", "there is none"));
+        return;
+    }
+    session.session_id = (char *)session_id;
+    session.status = (char *)w->found_status;
+    session.parties = &parties;
+    session.n_parties = w->found_party ? 1 : 0;
+    member.party_id = (char *)w->found_member;
+    answer.session = &session;
+    answer.members = &members;
+    answer.n_members = 1;
+    rpc_reply(call, &answer.base);
+}
+
+static void handle_find(struct rpc_call *call, const ProtobufCMessage *request, void *service)
+{
+    const Mpc__Coordinator__V1__GetSessionStatusRequest *asked =
+        (const Mpc__Coordinator__V1__GetSessionStatusRequest *)request;
+    struct world *w = service;
+
+    assert_string_equal(rpc_header(call, "authorization"), "Bearer party-token");
+    w->find_wait_s = asked->wait;
+    if (!dealt_with(&w->find, call))
+        answer_find(w, call, asked->session_id);
+}
+
 #define ROW(service, name, in, out, stream, handler)                                               \
     {                                                                                              \
         .path = service name, .request = &mpc__##in##__descriptor,                                 \
@@ -262,6 +297,9 @@ static const struct rpc_method methods[] = {
     ROW("mpc.coordinator.v1.SessionCoordinator/", "ListInvitations",
         coordinator__v1__list_invitations_request, coordinator__v1__list_invitations_response,
         false, handle_poll),
+    ROW("mpc.coordinator.v1.SessionCoordinator/", "GetSessionStatus",
+        coordinator__v1__get_session_status_request, coordinator__v1__get_session_status_response,
+        false, handle_find),
     ROW("mpc.coordinator.v1.SessionCoordinator/", "JoinSession",
         coordinator__v1__join_session_request, coordinator__v1__join_session_response, false,
         handle_join),

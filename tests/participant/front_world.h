@@ -53,11 +53,14 @@ struct world {
     bool keeper_is_shut;
     /* the services' side */
     uint8_t router_boot[16];
-    struct desk registering, heartbeat, join, report, submit, route, acknowledge, poll;
+    struct desk registering, heartbeat, join, report, submit, route, acknowledge, poll, find;
     /* of the setups that events and replies carry */
     const char *session_type;
     /* 32 bytes, in setups; or NULL */
     const uint8_t *user_key;
+    /* of the session that the find desk tells of; NULL: it knows none */
+    const char *found_status, *found_member, *found_party;
+    uint32_t find_wait_s;
     /* the session that was joined last */
     char joined[64];
     struct rpc_call *events, *messages;
@@ -81,6 +84,8 @@ typedef struct front_host world_host(struct world *w);
 /* |make_host| NULL: a server party. */
 struct world *world_new(const char *role, world_host *make_host);
 void world_free(struct world *w);
+/* The answer to a held find. */
+void answer_find(struct world *w, struct rpc_call *call, const char *session_id);
 /* A channel to the server that plays the services. */
 struct rpc_channel *world_dial(struct world *w);
 /* Run the loop until |is_so|; a hang ends the program. */

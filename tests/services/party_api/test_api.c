@@ -1,179 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The delegate's interface over a real connection, with the keeper and the services played by the
- * test. Statuses are gRPC's; rpc_http_status says which HTTP status each is. */
-#include "services/party_api/api.h"
+/* The calls of server-party-api, from the share that is made to the one that signs. */
+#include "delegate.h"
 
-#include "front_world.h"
-#include "system/core/clock.h"
-
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-
-#define SHARES "mpc.party_api.v1.ShareService/"
-#define TOKEN "join-token"
-#define OPEN MPC__KEEPER__V1__TO_KEEPER__REQUEST_OPEN
-#define LEND MPC__KEEPER__V1__TO_KEEPER__REQUEST_LEND_SHARE
-#define CONFIRM MPC__KEEPER__V1__TO_KEEPER__REQUEST_CONFIRM_SHARE
-#define KEY "1111111111111111111111111111111111111111111111111111111111111111"
-#define OTHER_KEY "2222222222222222222222222222222222222222222222222222222222222222"
-/* 60 bytes that look sealed */
-#define SHARE "QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFB"
-
-/* How a call ended; |text| is the field that matters of its response. */
-struct answer {
-    bool is_done;
-    struct rpc_status status;
-    char text[512];
-};
-
-static struct world *w;
-static struct api *api;
-static struct rpc_channel *caller;
-static const uint8_t *default_key;
-/* as KEY says it */
-static const uint8_t key_bytes[32] = {
-    0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11,
-    0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11};
-
-static struct front_host make_host(struct world *at)
-{
-    api = api_new(&at->loop, at->server, default_key);
-    return api_host(api);
-}
-
-static int start(const uint8_t *key)
-{
-    default_key = key;
-    w = world_new("delegate", make_host);
-    api->front = w->front;
-    world_ready(w);
-    caller = world_dial(w);
-    return 0;
-}
-
-static int setup(void **state)
-{
-    (void)state;
-    return start(NULL);
-}
-
-static int setup_with_key(void **state)
-{
-    (void)state;
-    return start(key_bytes);
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    rpc_channel_free(caller);
-    api_free(api);
-    world_free(w);
-    return 0;
-}
-
-static void on_done(void *arg, const struct rpc_status *status, const ProtobufCMessage *response)
-{
-    struct answer *answer = arg;
-
-    answer->is_done = true;
-    answer->status = *status;
-    if (status->code != RPC_OK)
-        return;
-    if (response->descriptor == &mpc__party_api__v1__generate_share_response__descriptor)
-        snprintf(answer->text, sizeof answer->text, "%s",
-                 ((const Mpc__PartyApi__V1__GenerateShareResponse *)response)->user_share);
-    else if (response->descriptor == &mpc__party_api__v1__confirm_share_response__descriptor)
-        snprintf(answer->text, sizeof answer->text, "%s",
-                 ((const Mpc__PartyApi__V1__ConfirmShareResponse *)response)->status);
-    else if (response->descriptor == &mpc__party_api__v1__sign_with_share_response__descriptor)
-        snprintf(answer->text, sizeof answer->text, "%s",
-                 ((const Mpc__PartyApi__V1__SignWithShareResponse *)response)->signature->compact);
-    else
-        snprintf(answer->text, sizeof answer->text, "%s",
-                 ((const Mpc__PartyApi__V1__GetShareKeyResponse *)response)->public_key);
-}
-
-static void begin(struct answer *answer, const char *path, const ProtobufCMessage *message,
-                  const ProtobufCMessageDescriptor *response)
-{
-    const struct rpc_request request = {.path = path,
-                                        .message = message,
-                                        .response = response,
-                                        .deadline_ms = 20000,
-                                        .done = on_done,
-                                        .arg = answer};
-
-    *answer = (struct answer){0};
-    rpc_start(caller, &request);
-}
-
-static void generate(struct answer *answer, const char *session_id, const char *token,
-                     const char *key)
-{
-    Mpc__PartyApi__V1__GenerateShareRequest m = MPC__PARTY_API__V1__GENERATE_SHARE_REQUEST__INIT;
-
-    m.session_id = (char *)session_id;
-    m.join_token = (char *)token;
-    m.user_public_key = (char *)key;
-    begin(answer, SHARES "GenerateShare", &m.base,
-          &mpc__party_api__v1__generate_share_response__descriptor);
-}
-
-static void confirm(struct answer *answer, const char *session_id)
-{
-    Mpc__PartyApi__V1__ConfirmShareRequest m = MPC__PARTY_API__V1__CONFIRM_SHARE_REQUEST__INIT;
-
-    m.session_id = (char *)session_id;
-    begin(answer, SHARES "ConfirmShare", &m.base,
-          &mpc__party_api__v1__confirm_share_response__descriptor);
-}
-
-static void sign(struct answer *answer, const char *session_id, const char *token,
-                 const char *share)
-{
-    Mpc__PartyApi__V1__SignWithShareRequest m = MPC__PARTY_API__V1__SIGN_WITH_SHARE_REQUEST__INIT;
-
-    m.session_id = (char *)session_id;
-    m.join_token = (char *)token;
-    m.user_share = (char *)share;
-    begin(answer, SHARES "SignWithShare", &m.base,
-          &mpc__party_api__v1__sign_with_share_response__descriptor);
-}
-
-static void finish(struct answer *answer)
-{
-    while (!answer->is_done)
-        uv_run(&w->loop, UV_RUN_ONCE);
-}
-
-static void assert_refused(struct answer *answer, int http, const char *says)
-{
-    finish(answer);
-    assert_int_equal(rpc_http_status(&answer->status), http);
-    if (!strstr(answer->status.text, says))
-        fail_msg("\"%s\" does not say \"%s\"", answer->status.text, says);
-}
-
-static void until_keeper_got(Mpc__Keeper__V1__ToKeeper__RequestCase which, size_t n)
-{
-    while (keeper_got(w, which) < n)
-        uv_run(&w->loop, UV_RUN_ONCE);
-}
-
-/* A key is made: share, outcome, its report, the end. */
-static void make_key(const char *session_id)
-{
-    unsigned reports = w->report.came;
-
-    keeper_share(w, session_id, "sealed");
-    keeper_made_key(w, session_id);
-    while (w->report.came == reports)
-        uv_run(&w->loop, UV_RUN_ONCE);
-    assert_int_equal(w->submit.came, 1);
-    say_ended(w, "session_completed", session_id);
-}
 
 static void test_the_share_key_comes_from_the_keeper(void **state)
 {
@@ -347,59 +176,6 @@ static void test_a_caller_with_another_key_than_the_configured_one_is_told(void 
     generate(&answer, SESSION_ONE, "", OTHER_KEY);
     assert_refused(&answer, 409, "another user_public_key");
     assert_int_equal(keeper_frame(w, OPEN, 0)->open->user_public_key.len, 0);
-}
-
-/* The caller was told of the session before this party was: the call makes it ask. */
-static void test_a_call_before_the_invitation_asks_for_it(void **state)
-{
-    Mpc__Coordinator__V1__ListInvitationsResponse none =
-        MPC__COORDINATOR__V1__LIST_INVITATIONS_RESPONSE__INIT;
-    struct answer answer;
-
-    (void)state;
-    w->session_type = "keygen";
-    w->poll.manner = HOLD; /* one that was asked before the session was made */
-    while (!w->poll.held_n)
-        uv_run(&w->loop, UV_RUN_ONCE);
-    generate(&answer, SESSION_ONE, "", KEY);
-    while (!api->waiting)
-        uv_run(&w->loop, UV_RUN_ONCE);
-    w->poll.manner = ANSWER;
-    poll_invited(w, SESSION_ONE, 0, TOKEN);
-    none.server_time_ms = clock_unix_ms();
-    rpc_reply(take_held(&w->poll), &none.base);
-    until_keeper_got(OPEN, 1);
-    make_key(SESSION_ONE);
-    finish(&answer);
-    assert_string_equal(answer.text, "c2VhbGVk");
-}
-
-static void test_signing_before_the_invitation_asks_for_it(void **state)
-{
-    struct answer answer;
-
-    (void)state;
-    poll_invited(w, SESSION_ONE, 0, TOKEN);
-    sign(&answer, SESSION_ONE, "", SHARE);
-    until_keeper_got(LEND, 1);
-    keeper_answer(w, SESSION_ONE, "");
-    until_keeper_got(OPEN, 1);
-    keeper_signed(w, SESSION_ONE, 0);
-    finish(&answer);
-    assert_int_equal(answer.status.code, RPC_OK);
-}
-
-static void test_without_an_answer_nobody_is_told_that_there_is_no_session(void **state)
-{
-    struct answer answer;
-
-    (void)state;
-    w->poll.manner = HOLD;
-    generate(&answer, SESSION_ONE, "", KEY);
-    while (!api->waiting)
-        uv_run(&w->loop, UV_RUN_ONCE);
-    api->waiting->look_until_ms = 0;
-    assert_refused(&answer, 503, "cannot ask");
 }
 
 /* A key of the network goes to the keeper where it came, in the setup, and nowhere else. */
@@ -608,9 +384,6 @@ static void test_a_wait_that_runs_out_names_the_session(void **state)
     assert_refused(&answer, 504, "goes on");
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-#define TEST_WITH_KEY(name) cmocka_unit_test_setup_teardown(name, setup_with_key, teardown)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -624,9 +397,6 @@ int main(void)
         TEST(test_a_token_may_come_before_the_event),
         TEST_WITH_KEY(test_a_caller_with_another_key_than_the_configured_one_is_told),
         TEST(test_a_key_in_the_setup_stays_there),
-        TEST(test_a_call_before_the_invitation_asks_for_it),
-        TEST(test_signing_before_the_invitation_asks_for_it),
-        TEST(test_without_an_answer_nobody_is_told_that_there_is_no_session),
         TEST_WITH_KEY(test_signing_waits_for_the_share_whatever_is_configured),
         TEST(test_the_keepers_word_goes_to_the_call_that_waits_for_it),
         TEST(test_a_token_alone_is_enough),
