@@ -96,14 +96,9 @@ static size_t count_at(const struct presigs *presigs, const uint8_t place[32])
     return n;
 }
 
-bool presigs_has_room(struct presigs *presigs, const uint8_t place[32])
+bool presigs_keeps(const struct presigs *presigs)
 {
-    size_t n;
-
-    pthread_mutex_lock(&presigs->lock);
-    n = count_at(presigs, place);
-    pthread_mutex_unlock(&presigs->lock);
-    return n < presigs->pool;
+    return presigs->pool > 0;
 }
 
 static struct presig *unlink_one(struct presigs *presigs, struct presig **at)

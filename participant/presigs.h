@@ -40,7 +40,8 @@ void presigs_free(struct presigs *presigs);
 
 /* What a presignature for this invitation is filed under. */
 void presigs_place(uint8_t place[32], const struct permit *permit);
-bool presigs_has_room(struct presigs *presigs, const uint8_t place[32]);
+/* False: its size is 0. */
+bool presigs_keeps(const struct presigs *presigs);
 /* Takes |presig| over; the oldest of its place, or of all, goes if there is
  * no room. */
 void presigs_put(struct presigs *presigs, struct presig *presig);

@@ -122,7 +122,8 @@ static bool permit_with_share(struct run *run)
     return permit_sign(&run->permit, &run->keeper->rules, &share, &run->refusal);
 }
 
-/* A presigning needs room in the pool, an online run its presignature. */
+/* A presigning needs a pool, an online run its presignature. A full pool takes new ones all the
+ * same: what is in it may be in nobody's book any more. */
 static bool prepare_presig(struct run *run)
 {
     struct presigs *presigs = run->keeper->presigs;
@@ -131,10 +132,9 @@ static bool prepare_presig(struct run *run)
 
     presigs_place(place, &run->permit);
     if (run->permit.intent.operation == QRT_OP_PRESIGN) {
-        if (presigs_has_room(presigs, place))
+        if (presigs_keeps(presigs))
             return true;
-        return refuse_for_now(&run->refusal, "OVERLOADED",
-                              "the pool of presignatures of party %s is full",
+        return refuse_for_now(&run->refusal, "OVERLOADED", "party %s keeps no presignatures",
                               run->keeper->rules.party_id);
     }
     if (id->len == 0)

@@ -18,10 +18,12 @@ struct queue {
 
 struct workers {
     pthread_mutex_t lock;
-    pthread_cond_t fast_wake, slow_wake;
+    pthread_cond_t fast_wake, slow_wake, yielding;
     struct queue queues[WORK_KINDS];
     bool stopping, joined;
     size_t fast_n, slow_n;
+    /* of slow_n: have their priority */
+    size_t yielding_n;
     pthread_t *threads;
 };
 
@@ -82,6 +84,10 @@ static void *slow_thread(void *arg)
     struct workers *workers = arg;
 
     (void)setpriority(PRIO_PROCESS, 0, SLOW_NICE);
+    pthread_mutex_lock(&workers->lock);
+    workers->yielding_n++;
+    pthread_cond_signal(&workers->yielding);
+    pthread_mutex_unlock(&workers->lock);
     work(workers, take_slow, &workers->slow_wake);
     return NULL;
 }
@@ -101,6 +107,15 @@ static void start(struct workers *workers)
     pthread_attr_destroy(&attr);
 }
 
+/* What comes next, the sandbox, lets nobody change a priority any more. */
+static void wait_until_yielding(struct workers *workers)
+{
+    pthread_mutex_lock(&workers->lock);
+    while (workers->yielding_n < workers->slow_n)
+        pthread_cond_wait(&workers->yielding, &workers->lock);
+    pthread_mutex_unlock(&workers->lock);
+}
+
 struct workers *workers_new(size_t n)
 {
     struct workers *workers = mem_new(1, sizeof *workers);
@@ -114,9 +129,11 @@ struct workers *workers_new(size_t n)
     pthread_mutex_init(&workers->lock, NULL);
     pthread_cond_init(&workers->fast_wake, NULL);
     pthread_cond_init(&workers->slow_wake, NULL);
+    pthread_cond_init(&workers->yielding, NULL);
     for (size_t i = 0; i < WORK_KINDS; i++)
         workers->queues[i].end = &workers->queues[i].first;
     start(workers);
+    wait_until_yielding(workers);
     return workers;
 }
 
@@ -152,6 +169,7 @@ void workers_free(struct workers *workers)
     pthread_mutex_destroy(&workers->lock);
     pthread_cond_destroy(&workers->fast_wake);
     pthread_cond_destroy(&workers->slow_wake);
+    pthread_cond_destroy(&workers->yielding);
     free(workers->threads);
     free(workers);
 }

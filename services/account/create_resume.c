@@ -13,7 +13,7 @@
 #include <string.h>
 
 /* Between two looks for a session that is just being made. */
-enum { LOOK_MS = 100 };
+enum { LOOK_MS = 100, LOOK_MIN_S = 5 };
 
 struct look {
     struct create *op;
@@ -67,9 +67,22 @@ void create_end_looks(struct account_service *s)
     }
 }
 
+/* Who does not wait for the key waits for the session's id all the same, a little. */
 static bool has_time(const struct create *op)
 {
-    return op->call && clock_steady_us() - op->started_us < (uint64_t)op->wait_s * 1000000;
+    uint64_t wait_s = op->wait_s > LOOK_MIN_S ? op->wait_s : LOOK_MIN_S;
+
+    return clock_steady_us() - op->started_us < wait_s * 1000000;
+}
+
+static void reply_or_wait(struct create *op)
+{
+    if (op->call && op->wait_s == 0) {
+        create_reply(op);
+        create_free(op);
+    } else {
+        create_wait(op);
+    }
 }
 
 /* No session yet. A caller waits for the request that is making it; without one, there is none: the
@@ -98,7 +111,7 @@ static void found(void *arg, const struct rpc_status *status, const ProtobufCMes
     } else {
         snprintf(op->account.session_id, sizeof op->account.session_id, "%s",
                  r->sessions[0]->session_id);
-        create_wait(op);
+        reply_or_wait(op);
     }
 }
 
@@ -124,11 +137,11 @@ static void go_on(struct create *op)
 
     if (account->status == ACCOUNT_FAILED) {
         create_end(op, rpc_error(RPC_IMPOSSIBLE, "keygen_failed", "%s", account->error));
-    } else if (account->status == ACCOUNT_ACTIVE || (op->call && op->wait_s == 0)) {
+    } else if (account->status == ACCOUNT_ACTIVE) {
         create_reply(op);
         create_free(op);
     } else if (account->session_id[0]) {
-        create_wait(op);
+        reply_or_wait(op);
     } else {
         find_session(op);
     }

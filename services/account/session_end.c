@@ -8,13 +8,17 @@
 #include <stdio.h>
 #include <string.h>
 
+/* With the session's id: a signature of it may exist, and this is how to ask. */
+static struct rpc_status named(const Mpc__Session__V1__Session *session, struct rpc_status status)
+{
+    snprintf(status.session_id, sizeof status.session_id, "%s", session->session_id);
+    return status;
+}
+
 static struct rpc_status over(const Mpc__Session__V1__Session *session, const char *name,
                               const char *text)
 {
-    struct rpc_status status = rpc_error(RPC_DEADLINE, name, "%s", text);
-
-    snprintf(status.session_id, sizeof status.session_id, "%s", session->session_id);
-    return status;
+    return named(session, rpc_error(RPC_DEADLINE, name, "%s", text));
 }
 
 struct rpc_status session_end(const Mpc__Session__V1__Session *session)
@@ -31,8 +35,8 @@ struct rpc_status session_end(const Mpc__Session__V1__Session *session)
         return over(session, "session_expired",
                     session->error[0] ? session->error : "the session reached its deadline");
     if (strcmp(status, "cancelled") == 0)
-        return rpc_error(RPC_STATE, "session_cancelled", "the session %s was cancelled",
-                         session->session_id);
-    return rpc_error(RPC_IMPOSSIBLE, "session_failed", "%s",
-                     session->error[0] ? session->error : "the session failed");
+        return named(session, rpc_error(RPC_STATE, "session_cancelled",
+                                        "the session %s was cancelled", session->session_id));
+    return named(session, rpc_error(RPC_IMPOSSIBLE, "session_failed", "%s",
+                                    session->error[0] ? session->error : "the session failed"));
 }

@@ -44,6 +44,31 @@ class Tree(unittest.TestCase):
         self.assertIn(wanted, text)
 
 
+class Lessons(Tree):
+    def check(self, line, test="test_lesson_1_1_one"):
+        self.put("docs/lessons.md", "# L\n## 1. Users\n1. **A**\n## 2. Findings\n| 1 | B |\n"
+                 "## 3. Where\n| 1.1 | test_lesson_1_1_one |\n" + line)
+        self.put("tests/test_a.c", "static void " + test + "(void **state)\n{\n}\n")
+        return self.run_check("lessons.py")
+
+    def test_rows_with_their_tests_pass(self):
+        self.assertEqual(self.check("| 2.1 | later |\n"), (0, ""))
+
+    def test_a_row_without_a_line_is_found(self):
+        self.assertEqual(self.check(""), (1, "docs/lessons.md: row 2.1 has no line\n"))
+
+    def test_a_row_without_a_test_is_found(self):
+        self.assertEqual(self.check("| 2.1 | |\n"), (1, "docs/lessons.md: row 2.1 names no test\n"))
+
+    def test_a_test_that_is_not_there_is_found(self):
+        self.assertEqual(self.check("| 2.1 | test_two |\n"),
+                         (1, "docs/lessons.md: row 2.1: there is no test_two\n"))
+
+    def test_a_test_in_no_line_is_found(self):
+        self.assertIn("test_lesson_1_1_two is not in the line of its row",
+                      self.check("| 2.1 | later |\n", test="test_lesson_1_1_two")[1])
+
+
 class Includes(Tree):
     def test_a_clean_tree_passes(self):
         self.assertEqual(self.run_check("include_direction.py"), (0, ""))

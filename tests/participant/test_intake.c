@@ -155,7 +155,7 @@ static size_t permute(enum event *order, size_t at, unsigned left[EVENTS], size_
     return played;
 }
 
-static void test_a_session_starts_exactly_once_in_every_order(void **state)
+static void test_lesson_1_5_a_session_starts_exactly_once_in_every_order(void **state)
 {
     unsigned left[EVENTS] = {
         [OPEN_0] = 2, [OPEN_1] = 2, [MESSAGE_0] = 2, [MESSAGE_1] = 1, [ENDED_0] = 1, [CLOSE] = 1};
@@ -166,7 +166,7 @@ static void test_a_session_starts_exactly_once_in_every_order(void **state)
 }
 
 /* Without an end, an open session gets every message, whenever it came. */
-static void test_no_message_is_lost_before_the_end(void **state)
+static void test_lesson_1_5_no_message_is_lost_before_the_end(void **state)
 {
     unsigned left[EVENTS] = {[OPEN_0] = 2, [MESSAGE_0] = 3};
     enum event order[5] = {0};
@@ -342,8 +342,8 @@ static void test_a_running_session_outlives_its_time(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_a_session_starts_exactly_once_in_every_order),
-        cmocka_unit_test(test_no_message_is_lost_before_the_end),
+        cmocka_unit_test(test_lesson_1_5_a_session_starts_exactly_once_in_every_order),
+        cmocka_unit_test(test_lesson_1_5_no_message_is_lost_before_the_end),
         cmocka_unit_test(test_early_messages_keep_their_order),
         cmocka_unit_test(test_an_attempt_of_an_intent_runs_in_one_session_only),
         cmocka_unit_test(test_bounds_hold_for_a_session_and_for_all),

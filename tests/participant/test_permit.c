@@ -203,14 +203,14 @@ static void flip_all(const struct job *job, bool is_sign)
     mpc__session__v1__setup__free_unpacked(original, NULL);
 }
 
-static void test_no_changed_keygen_is_permitted(void **state)
+static void test_lesson_1_20_no_changed_keygen_is_permitted(void **state)
 {
     (void)state;
     expect(&keygen, NULL);
     flip_all(&keygen, false);
 }
 
-static void test_no_changed_signing_is_permitted(void **state)
+static void test_lesson_1_20_no_changed_signing_is_permitted(void **state)
 {
     (void)state;
     expect(&sign, NULL);
@@ -332,8 +332,8 @@ static void set_rules(void)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_no_changed_keygen_is_permitted),
-        cmocka_unit_test(test_no_changed_signing_is_permitted),
+        cmocka_unit_test(test_lesson_1_20_no_changed_keygen_is_permitted),
+        cmocka_unit_test(test_lesson_1_20_no_changed_signing_is_permitted),
         cmocka_unit_test(test_a_properly_signed_intent_for_something_else_is_refused),
         cmocka_unit_test(test_time_is_kept),
         cmocka_unit_test(test_initiators_are_the_configured_ones),

@@ -25,11 +25,11 @@ static void test_a_pool_gives_each_once_and_only_in_its_place(void **state)
     struct presig *p;
 
     (void)state;
+    assert_true(presigs_keeps(presigs));
     for (uint8_t i = 1; i <= 3; i++) {
         p = presig_new(64);
         p->id[0] = i;
         memcpy(p->place, here, 32);
-        assert_int_equal(presigs_has_room(presigs, here), i <= 2);
         presigs_put(presigs, p);
     }
     assert_int_equal(presigs_count(presigs), 2);
@@ -41,6 +41,10 @@ static void test_a_pool_gives_each_once_and_only_in_its_place(void **state)
     assert_non_null(p);
     presig_free(p);
     assert_null(presigs_take(presigs, id, here));
+    presigs_free(presigs);
+
+    presigs = presigs_new(0);
+    assert_false(presigs_keeps(presigs));
     presigs_free(presigs);
 }
 
@@ -167,7 +171,7 @@ static void test_a_presignature_signs_in_one_round_once(void **state)
     expect_missing(id, quorum);
 }
 
-static void test_another_quorum_or_life_does_not_get_it(void **state)
+static void test_lesson_1_11_another_quorum_or_life_does_not_get_it(void **state)
 {
     struct job job = keepers_sign(&keygen, key_id, quorum, 2);
     uint8_t id[32];
@@ -183,17 +187,19 @@ static void test_another_quorum_or_life_does_not_get_it(void **state)
     assert_true(keepers_is_signed(keepers_told(k, 0, job.session_id, 0), &job, pk));
 }
 
-static void test_a_full_pool_refuses(void **state)
+/* What nobody's book has any more must not keep the pool shut: the others may not know of it. */
+static void test_lesson_1_11_a_full_pool_lets_the_oldest_go(void **state)
 {
-    struct job job = presign(quorum);
-    uint8_t id[32];
+    uint8_t ids[4][32];
 
     (void)state;
-    for (int i = 0; i < 3; i++)
-        fill(id);
-    keepers_open_all(k, &job);
-    keepers_play(k, &job);
-    assert_string_equal(keepers_told(k, 0, job.session_id, 0)->code, "OVERLOADED");
+    for (size_t i = 0; i < 4; i++)
+        fill(ids[i]);
+    keepers_sync(k, 0);
+    keepers_sync(k, 1);
+    expect_missing(ids[0], quorum);
+    for (size_t i = 1; i < 4; i++)
+        assert_int_equal(use(ids[i], quorum)->kind, MPC__KEEPER__V1__OUTCOME__OUTCOME_SIGNATURE);
 }
 
 int main(int argc, char **argv)
@@ -203,8 +209,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_all_places_together_are_bounded),
         cmocka_unit_test(test_what_is_too_old_is_wiped),
         cmocka_unit_test(test_a_presignature_signs_in_one_round_once),
-        cmocka_unit_test(test_another_quorum_or_life_does_not_get_it),
-        cmocka_unit_test(test_a_full_pool_refuses),
+        cmocka_unit_test(test_lesson_1_11_another_quorum_or_life_does_not_get_it),
+        cmocka_unit_test(test_lesson_1_11_a_full_pool_lets_the_oldest_go),
     };
     const struct keepers_options options = {.settings = "PRESIGN_POOL=3\n"};
     int result;

@@ -3,11 +3,13 @@
  * nothing starts after the stop. */
 #include "participant/workers.h"
 
+#include <dirent.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
 #include <cmocka.h>
 
@@ -60,7 +62,7 @@ static int reset(void **state)
     return 0;
 }
 
-static void test_key_generations_keep_no_signature_waiting(void **state)
+static void test_lesson_1_9_key_generations_keep_no_signature_waiting(void **state)
 {
     struct workers *workers = workers_new(2);
     struct task slow[4] = {0}, sign = {0};
@@ -78,6 +80,55 @@ static void test_key_generations_keep_no_signature_waiting(void **state)
     assert_int_equal(blocked, 1);
     release();
     wait_for(&blocked, 4);
+    workers_free(workers);
+}
+
+/* The nice value of the thread that asks. */
+static void note_priority(void *arg)
+{
+    *(int *)arg = getpriority(PRIO_PROCESS, 0);
+    pthread_mutex_lock(&lock);
+    done_n++;
+    pthread_cond_broadcast(&wake);
+    pthread_mutex_unlock(&lock);
+}
+
+static void test_lesson_1_9_background_work_has_lower_priority(void **state)
+{
+    struct workers *workers = workers_new(1);
+    int nice_of[WORK_KINDS], own = getpriority(PRIO_PROCESS, 0);
+    struct task tasks[WORK_KINDS] = {0};
+
+    (void)state;
+    for (int i = 0; i < WORK_KINDS; i++) {
+        tasks[i] = (struct task){.work = note_priority, .arg = &nice_of[i]};
+        workers_submit(workers, (enum work_kind)i, &tasks[i]);
+    }
+    wait_for(&done_n, WORK_KINDS);
+    assert_int_equal(nice_of[WORK_SIGN], own);
+    if (own < 19) { /* the lowest there is */
+        assert_true(nice_of[WORK_KEYGEN] > own);
+        assert_true(nice_of[WORK_PRESIGN] > own);
+    }
+    workers_free(workers);
+}
+
+/* They have it before workers_new returns: the keeper's sandbox allows no change of it. */
+static void test_lesson_1_9_priorities_are_set_before_the_sandbox(void **state)
+{
+    struct workers *workers = workers_new(64);
+    int own = getpriority(PRIO_PROCESS, 0), n = 0;
+    DIR *tasks = opendir("/proc/self/task");
+    struct dirent *entry;
+
+    (void)state;
+    assert_non_null(tasks);
+    while ((entry = readdir(tasks)))
+        n += entry->d_name[0] != '.' &&
+             getpriority(PRIO_PROCESS, (id_t)strtoul(entry->d_name, NULL, 10)) > own;
+    closedir(tasks);
+    if (own < 19)
+        assert_int_equal(n, 32);
     workers_free(workers);
 }
 
@@ -117,7 +168,9 @@ static void test_nothing_starts_after_the_stop(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(test_key_generations_keep_no_signature_waiting, reset),
+        cmocka_unit_test_setup(test_lesson_1_9_key_generations_keep_no_signature_waiting, reset),
+        cmocka_unit_test_setup(test_lesson_1_9_background_work_has_lower_priority, reset),
+        cmocka_unit_test_setup(test_lesson_1_9_priorities_are_set_before_the_sandbox, reset),
         cmocka_unit_test_setup(test_key_generation_goes_before_presigning_in_order, reset),
         cmocka_unit_test_setup(test_nothing_starts_after_the_stop, reset),
     };

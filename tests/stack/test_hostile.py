@@ -108,7 +108,7 @@ class Hostile(TestCase):
                     self.assertTrue(done, answer)
                     self.assertEqual(self.attempts(answer), 1, answer)
 
-    def test_what_is_lost_once_is_made_up_for(self):
+    def test_lesson_1_1_what_is_lost_once_is_made_up_for(self):
         """The next attempt is not touched."""
         every = [(action, what) for action in HARMFUL for what in SIGN + KEYGEN
                  if takes_away(action, what)]
@@ -125,7 +125,7 @@ class Hostile(TestCase):
                 with self.subTest(what=what):
                     self.hostility(what, "alter", to="party-2", attempt=0)
 
-    def test_hostility_without_end_ends_the_request(self):
+    def test_lesson_1_1_hostility_without_end_ends_the_request(self):
         for action in HARMFUL if LONG else ("alter",):
             for what in SIGN + KEYGEN if LONG else (SIGN[3],):
                 with self.subTest(action=action, what=what):

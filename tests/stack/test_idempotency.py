@@ -113,7 +113,7 @@ class Idempotency(TestCase):
         self.assertTrue(signature_is_valid(self.post(self.path, body).body))
         self.assertEqual(len(self.sessions_of(self.id, "sign")), before + 1)
 
-    def test_late_readers_and_restarts(self):
+    def test_lesson_1_3_late_readers_and_restarts(self):
         stack = self.stack
         wishes = [("/api/v1/accounts", self.account_body()),
                   (self.path, {"message": HASH, "idempotency_key": uuid.uuid4().hex})]

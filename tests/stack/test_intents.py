@@ -276,7 +276,7 @@ class Intents(TestCase):
         self.assertEqual(set(got), set(PARTIES))
         self.assertLessEqual(set(got.values()), set(codes), got)
 
-    def test_no_field_of_an_intent_can_be_changed(self):
+    def test_lesson_1_20_no_field_of_an_intent_can_be_changed(self):
         self.present = self.members()
         good = self.intent(path=(1, 2))
         signed = signature(self.caller, good)

@@ -72,7 +72,7 @@ class Limits(TestCase):
         self.run_against("account-service", lambda stack, account: stack.sign(account),
                          MAX_IN_FLIGHT=4)
 
-    def test_sessions_that_wait_at_the_coordinator(self):
+    def test_lesson_1_8_sessions_that_wait_at_the_coordinator(self):
         self.run_against("session-coordinator", lambda stack, account: stack.sign(account),
                          MAX_RUNNING_SIGN=1, MAX_WAITING=4)
 
@@ -138,7 +138,7 @@ class Overload(TestCase):
             threads[-1].start()
         return counts, threads
 
-    def test_twice_the_capacity(self):
+    def test_lesson_1_8_twice_the_capacity(self):
         before = self.latency()
         capacity = self.capacity()
         counts, threads = self.drive(2 * capacity)

@@ -103,13 +103,13 @@ class Presign(TestCase):
         self.assertGreater(self.assertUsedOnce(), used)
         self.assertEqual(self.failed_attempts(), 0)
 
-    def test_many_at_once_share_none(self):
+    def test_lesson_1_9_signatures_beyond_the_pool_are_made_without(self):
         self.fill()
         together(4 * TARGET, lambda i: self.sign())
         self.assertGreaterEqual(self.assertUsedOnce(), TARGET)
         self.assertEqual(self.failed_attempts(), 0)
 
-    def test_another_life_has_none(self):
+    def test_lesson_1_11_another_life_has_none(self):
         self.fill()
         for party in self.stack.parties():
             old = self.stack.kill(party + "/keeper")
@@ -123,7 +123,7 @@ class Presign(TestCase):
         self.sign()
         self.assertEqual(self.assertUsedOnce(), used + 1)
 
-    def test_each_is_used_once_whoever_is_killed(self):
+    def test_lesson_1_10_each_is_used_once_whoever_is_killed(self):
         self.fill()
         for name in ("party-1/keeper", "session-coordinator", "message-router", "party-2/keeper",
                      "account-service"):

@@ -47,7 +47,7 @@ class Race(TestCase):
         self.assertEqual(set(starts.values()), {1}, starts)
         self.assertEqual(len(starts), runs, starts)
 
-    def test_messages_and_results_overtake_the_replies_to_join(self):
+    def test_lesson_1_5_messages_and_results_overtake_the_replies_to_join(self):
         """The protocol ends while both parties still wait to hear that they may take part."""
         self.coordinator.rules({"method": "JoinSession", "action": "delay_reply"})
         running = Request(lambda: self.stack.sign(self.id))

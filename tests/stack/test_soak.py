@@ -68,7 +68,7 @@ class Soak(TestCase):
                    self.stack.metrics(name)["quorate_party_kept_bytes"] == 0
                    for name in self.stack.parties())
 
-    def test_memory_and_descriptors_are_flat(self):
+    def test_lesson_1_4_memory_and_descriptors_are_flat(self):
         pids, taken = self.pids(), []
         for _ in range(BLOCKS):
             together(CLIENTS, self.client)

@@ -94,7 +94,7 @@ static void activate(struct account *a)
     memset(a->keyid, 4, sizeof a->keyid);
 }
 
-static void test_a_pending_account_has_no_key(void **state)
+static void test_lesson_1_17_a_pending_account_has_no_key(void **state)
 {
     struct account a = add(*state, "alice");
     struct store_get job = get(*state, a.account_id);
@@ -218,7 +218,8 @@ static void test_signing_parties_are_kept(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_a_pending_account_has_no_key, open_place, close_place),
+        cmocka_unit_test_setup_teardown(test_lesson_1_17_a_pending_account_has_no_key, open_place,
+                                        close_place),
         cmocka_unit_test_setup_teardown(test_an_account_is_finished_once, open_place, close_place),
         cmocka_unit_test_setup_teardown(test_an_idempotency_key_stands_for_one_request, open_place,
                                         close_place),

@@ -9,6 +9,7 @@
 #include "system/core/clock.h"
 #include "system/service/library.h"
 
+#include <poll.h>
 #include <secp256k1.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -340,6 +341,16 @@ void harness_restart(struct harness *h)
 static bool is_not_ready(struct harness *h, const void *arg)
 {
     return !is_ready(h, arg);
+}
+
+void harness_restart_after(struct harness *h, int64_t unix_ms)
+{
+    int64_t left;
+
+    stop_coordinator(h);
+    while ((left = unix_ms - clock_unix_ms()) >= 0)
+        (void)poll(NULL, 0, (int)left + 1);
+    start_coordinator(h);
 }
 
 static bool presence_is_back(struct harness *h, const void *arg)

@@ -57,6 +57,8 @@ struct harness *harness_new(const char *variables);
 void harness_free(struct harness *h);
 /* Ends the coordinator and starts it again on the same database. */
 void harness_restart(struct harness *h);
+/* The same, but nothing runs before the clock has passed |unix_ms|. */
+void harness_restart_after(struct harness *h, int64_t unix_ms);
 /* The router goes away and comes back, having forgotten everything. */
 void harness_restart_router(struct harness *h);
 

@@ -2,6 +2,8 @@
 /* Sessions of a running coordinator, from their requests to their ends. */
 #include "scene.h"
 
+#include "system/core/clock.h"
+
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
@@ -82,7 +84,7 @@ static void test_completion_without_any_join(void **state)
     harness_free(h);
 }
 
-static void test_one_idempotency_key_is_one_session(void **state)
+static void test_lesson_1_2_one_idempotency_key_is_one_session(void **state)
 {
     struct harness *h = harness_new(NULL);
     const struct sign_request first = {.message = 1, .idempotency_key = "k"},
@@ -140,7 +142,60 @@ static void test_a_refusal_leads_to_another_quorum_and_the_last_one_to_failure(v
     harness_free(h);
 }
 
-static void test_a_late_signature_does_not_revive_a_failed_session(void **state)
+static bool is_told(const Mpc__Router__V1__PublishSessionEventRequest *p, const char *party_id)
+{
+    for (size_t i = 0; i < p->n_to; i++)
+        if (strcmp(p->to[i], party_id) == 0)
+            return true;
+    return false;
+}
+
+/* Who was in an attempt that failed is not left to wait for its end. */
+static void test_lesson_1_6_parties_that_were_left_out_hear_of_the_end(void **state)
+{
+    struct harness *h = harness_new(NULL);
+    const Mpc__Router__V1__PublishSessionEventRequest *end;
+    char id[ID_TEXT_MAX], token[2048];
+    const char *first[2], *second[2];
+    uint8_t signature[SIGNATURE_LEN];
+
+    (void)state;
+    scene_begin(h, id, &plain);
+    quorum_of(h, id, 0, first);
+    scene_join(h, id, first[0], 0, KEY_A, token);
+    assert_int_equal(scene_report_failure(h, id, first[0], token, 0, "POLICY", false).code, RPC_OK);
+    quorum_of(h, id, 1, second);
+    scene_join(h, id, second[0], 1, KEY_A, token);
+    scene_signature(h, signature, 1);
+    assert_int_equal(scene_report_signature(h, id, second[0], token, signature, 1).code, RPC_OK);
+    end = harness_published(h, "session_completed", id, 0);
+    assert_int_equal(end->n_to, 3);
+    for (size_t i = 0; i < 2; i++) {
+        assert_true(is_told(end, first[i]));
+        assert_true(is_told(end, second[i]));
+    }
+    harness_free(h);
+}
+
+/* The deadline is in the database: it passes also while nobody is there to see it. */
+static void test_lesson_1_4_a_restart_after_the_deadline_ends_the_session(void **state)
+{
+    struct harness *h = harness_new("SIGN_ATTEMPT_MS=600000\n");
+    const struct sign_request request = {.message = 1, .life_ms = 500};
+    int64_t deadline_ms;
+    char id[ID_TEXT_MAX];
+
+    (void)state;
+    scene_begin(h, id, &request);
+    deadline_ms = clock_unix_ms() + request.life_ms;
+    harness_restart_after(h, deadline_ms);
+    harness_published(h, "session_expired", id, 0);
+    scene_expect(h, id, "expired", "session_expired");
+    assert_int_equal(h->c->open.n, 0);
+    harness_free(h);
+}
+
+static void test_lesson_2_24_a_late_signature_of_a_failed_session_is_on_record(void **state)
 {
     struct harness *h = harness_new(NULL);
     const struct sign_request request = {.message = 1, .preferred = {"party-1", "party-2"}};
@@ -187,7 +242,7 @@ static void test_a_wrong_signature_is_refused_and_avoided(void **state)
     harness_free(h);
 }
 
-static void test_a_party_that_goes_away_is_replaced_at_once(void **state)
+static void test_lesson_1_7_a_party_that_goes_away_is_replaced_at_once(void **state)
 {
     struct harness *h = harness_new(NULL);
     const struct sign_request request = {.message = 1};
@@ -215,7 +270,7 @@ static void test_a_party_that_goes_away_is_replaced_at_once(void **state)
     harness_free(h);
 }
 
-static void test_a_restart_goes_on_with_running_sessions(void **state)
+static void test_lesson_1_6_a_restart_goes_on_with_running_sessions(void **state)
 {
     struct harness *h = harness_new(NULL);
     const struct sign_request request = {.message = 1, .preferred = {"party-1", "party-2"}};
@@ -354,7 +409,7 @@ static void test_a_certificate_with_other_identities_is_refused(void **state)
     harness_free(h);
 }
 
-static void test_deadlines_end_whatever_waits(void **state)
+static void test_lesson_1_4_deadlines_end_whatever_waits(void **state)
 {
     struct harness *h = harness_new("SIGN_ATTEMPT_MS=150\n");
     const struct sign_request request = {.message = 1, .life_ms = 800};
@@ -373,7 +428,7 @@ static void test_deadlines_end_whatever_waits(void **state)
     harness_free(h);
 }
 
-static void test_the_queue_is_fair_and_bounded(void **state)
+static void test_lesson_1_8_the_queue_is_fair_and_bounded(void **state)
 {
     struct harness *h = harness_new("MAX_RUNNING_SIGN=1\nMAX_WAITING=2\n");
     char ids[3][ID_TEXT_MAX];
@@ -494,19 +549,21 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_signature_from_its_request_to_its_end),
         cmocka_unit_test(test_completion_without_any_join),
-        cmocka_unit_test(test_one_idempotency_key_is_one_session),
+        cmocka_unit_test(test_lesson_1_2_one_idempotency_key_is_one_session),
         cmocka_unit_test(test_a_refusal_leads_to_another_quorum_and_the_last_one_to_failure),
-        cmocka_unit_test(test_a_late_signature_does_not_revive_a_failed_session),
+        cmocka_unit_test(test_lesson_1_6_parties_that_were_left_out_hear_of_the_end),
+        cmocka_unit_test(test_lesson_1_4_a_restart_after_the_deadline_ends_the_session),
+        cmocka_unit_test(test_lesson_2_24_a_late_signature_of_a_failed_session_is_on_record),
         cmocka_unit_test(test_a_wrong_signature_is_refused_and_avoided),
-        cmocka_unit_test(test_a_party_that_goes_away_is_replaced_at_once),
-        cmocka_unit_test(test_a_restart_goes_on_with_running_sessions),
+        cmocka_unit_test(test_lesson_1_7_a_party_that_goes_away_is_replaced_at_once),
+        cmocka_unit_test(test_lesson_1_6_a_restart_goes_on_with_running_sessions),
         cmocka_unit_test(test_a_keygen_needs_every_party),
         cmocka_unit_test(test_who_was_waited_for_is_asked_last),
         cmocka_unit_test(test_a_certificate_of_others_is_refused),
         cmocka_unit_test(test_a_certificate_of_another_intent_is_refused),
         cmocka_unit_test(test_a_certificate_with_other_identities_is_refused),
-        cmocka_unit_test(test_deadlines_end_whatever_waits),
-        cmocka_unit_test(test_the_queue_is_fair_and_bounded),
+        cmocka_unit_test(test_lesson_1_4_deadlines_end_whatever_waits),
+        cmocka_unit_test(test_lesson_1_8_the_queue_is_fair_and_bounded),
         cmocka_unit_test(test_a_watcher_sees_the_end),
         cmocka_unit_test(test_requests_that_are_not_in_form),
     };

@@ -221,7 +221,7 @@ static void free_invitations(Mpc__Coordinator__V1__ListInvitationsResponse *r)
     mpc__coordinator__v1__list_invitations_response__free_unpacked(r, NULL);
 }
 
-static void test_parties_read_what_they_missed(void **state)
+static void test_lesson_1_1_parties_read_what_they_missed(void **state)
 {
     struct harness *h = harness_new(NULL);
     const struct sign_request request = {.message = 1, .preferred = {"party-1", "party-2"}};
@@ -408,7 +408,7 @@ int main(void)
         cmocka_unit_test(test_bad_tokens_are_counted_and_limited),
         cmocka_unit_test(test_a_users_key_is_handed_on_with_its_signature),
         cmocka_unit_test(test_a_delegate_hands_in_its_share),
-        cmocka_unit_test(test_parties_read_what_they_missed),
+        cmocka_unit_test(test_lesson_1_1_parties_read_what_they_missed),
         cmocka_unit_test(test_a_party_reads_its_own_invitations_only),
         cmocka_unit_test(test_a_router_that_forgot_is_told_again),
         cmocka_unit_test(test_selection_by_role),

@@ -111,7 +111,7 @@ static void test_who_is_away_is_waited_for(void **state)
     assert_int_equal(take(1), 2);
 }
 
-static void test_another_life_of_a_signer_is_the_end(void **state)
+static void test_lesson_1_11_another_life_of_a_signer_is_the_end(void **state)
 {
     (void)state;
     put(1, 1, 0, 1, 0);
@@ -219,7 +219,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_each_is_given_once_the_newest_first),
         TEST(test_who_is_away_is_waited_for),
-        TEST(test_another_life_of_a_signer_is_the_end),
+        TEST(test_lesson_1_11_another_life_of_a_signer_is_the_end),
         TEST(test_what_lost_a_signer_expires),
         TEST(test_an_hour_is_enough),
         TEST(test_each_place_is_bounded_and_the_oldest_goes),

@@ -166,7 +166,7 @@ static void test_a_restart_says_the_same_again(void **state)
     harness_free(h);
 }
 
-static void test_presigning_waits_for_signatures(void **state)
+static void test_lesson_1_9_presigning_waits_for_signatures(void **state)
 {
     struct harness *h = harness_new("MAX_RUNNING_SIGN=4\n");
     char sign[ID_TEXT_MAX], waiting[2][ID_TEXT_MAX], running[3][ID_TEXT_MAX];
@@ -231,7 +231,7 @@ int main(void)
         cmocka_unit_test(test_only_the_processes_that_made_it),
         cmocka_unit_test(test_only_those_that_the_request_names),
         cmocka_unit_test(test_a_restart_says_the_same_again),
-        cmocka_unit_test(test_presigning_waits_for_signatures),
+        cmocka_unit_test(test_lesson_1_9_presigning_waits_for_signatures),
         cmocka_unit_test(test_a_signature_that_waits_for_parties_goes_before),
         cmocka_unit_test(test_no_user_is_asked_to_presign),
     };

@@ -96,7 +96,7 @@ static void test_parties_are_listed_by_role_for_those_with_a_key(void **state)
     world_free(w);
 }
 
-static void test_messages_arrive_in_order_and_wait_for_who_is_away(void **state)
+static void test_lesson_1_5_messages_arrive_in_order_and_wait_for_who_is_away(void **state)
 {
     struct world *w = start();
 
@@ -148,7 +148,7 @@ static size_t pending(struct world *w, size_t i, int64_t after)
     return ((Mpc__Router__V1__MessageBatch *)w->answer.response)->n_messages;
 }
 
-static void test_a_reader_resumes_after_what_it_acknowledged(void **state)
+static void test_lesson_1_1_a_reader_resumes_after_what_it_acknowledged(void **state)
 {
     struct world *w = start();
 
@@ -189,7 +189,7 @@ static void refused(struct world *w, size_t i, enum rpc_code code, const char *n
     assert_string_equal(w->peers[i].answer.status.name, name);
 }
 
-static void test_only_members_speak_in_a_session_and_only_to_members(void **state)
+static void test_lesson_2_30_only_members_speak_in_a_session_and_only_to_members(void **state)
 {
     struct world *w = start();
 
@@ -205,7 +205,7 @@ static void test_only_members_speak_in_a_session_and_only_to_members(void **stat
     world_free(w);
 }
 
-static void test_a_message_longer_than_any_of_its_protocol_is_refused(void **state)
+static void test_lesson_2_30_a_message_longer_than_any_of_its_protocol_is_refused(void **state)
 {
     struct world *w = start();
     size_t most = size_cap("sign", 2, 2);
@@ -266,7 +266,7 @@ static void test_a_refused_message_does_not_take_its_call_with_it(void **state)
     world_free(w);
 }
 
-static void test_a_party_acts_for_itself_alone(void **state)
+static void test_lesson_2_27_a_party_acts_for_itself_alone(void **state)
 {
     struct world *w = start();
     char kept[32];
@@ -287,7 +287,7 @@ static void test_a_party_acts_for_itself_alone(void **state)
     world_free(w);
 }
 
-static void test_without_a_token_nothing_is_routed(void **state)
+static void test_lesson_2_30_without_a_token_nothing_is_routed(void **state)
 {
     struct world *w = start();
 
@@ -467,7 +467,7 @@ static void test_only_the_coordinator_publishes_and_watches(void **state)
     world_free(w);
 }
 
-static void test_a_full_mailbox_names_its_bound_and_takes_more_when_it_is_read(void **state)
+static void test_lesson_1_8_a_full_mailbox_takes_more_when_it_is_read(void **state)
 {
     struct world *w = world_new("65536", "3000");
     int n = 0;
@@ -577,15 +577,15 @@ int main(void)
         cmocka_unit_test(test_a_registered_party_gets_token_lease_and_boot_id),
         cmocka_unit_test(test_an_unknown_key_does_not_register),
         cmocka_unit_test(test_parties_are_listed_by_role_for_those_with_a_key),
-        cmocka_unit_test(test_messages_arrive_in_order_and_wait_for_who_is_away),
-        cmocka_unit_test(test_a_reader_resumes_after_what_it_acknowledged),
+        cmocka_unit_test(test_lesson_1_5_messages_arrive_in_order_and_wait_for_who_is_away),
+        cmocka_unit_test(test_lesson_1_1_a_reader_resumes_after_what_it_acknowledged),
         cmocka_unit_test(test_a_cursor_of_another_router_means_nothing),
-        cmocka_unit_test(test_only_members_speak_in_a_session_and_only_to_members),
-        cmocka_unit_test(test_a_message_longer_than_any_of_its_protocol_is_refused),
+        cmocka_unit_test(test_lesson_2_30_only_members_speak_in_a_session_and_only_to_members),
+        cmocka_unit_test(test_lesson_2_30_a_message_longer_than_any_of_its_protocol_is_refused),
         cmocka_unit_test(test_malformed_messages_are_refused_by_name),
         cmocka_unit_test(test_a_refused_message_does_not_take_its_call_with_it),
-        cmocka_unit_test(test_a_party_acts_for_itself_alone),
-        cmocka_unit_test(test_without_a_token_nothing_is_routed),
+        cmocka_unit_test(test_lesson_2_27_a_party_acts_for_itself_alone),
+        cmocka_unit_test(test_lesson_2_30_without_a_token_nothing_is_routed),
         cmocka_unit_test(test_a_party_of_another_router_is_told_to_register),
         cmocka_unit_test(test_a_second_subscription_replaces_the_first),
         cmocka_unit_test(test_a_party_that_started_again_loses_its_old_streams),
@@ -593,7 +593,7 @@ int main(void)
         cmocka_unit_test(test_after_the_end_only_the_news_of_it_is_kept),
         cmocka_unit_test(test_presence_tells_the_coordinator_at_once),
         cmocka_unit_test(test_only_the_coordinator_publishes_and_watches),
-        cmocka_unit_test(test_a_full_mailbox_names_its_bound_and_takes_more_when_it_is_read),
+        cmocka_unit_test(test_lesson_1_8_a_full_mailbox_takes_more_when_it_is_read),
         cmocka_unit_test(test_strays_of_one_sender_are_bounded),
         cmocka_unit_test(test_much_mail_flows_at_the_readers_pace),
         cmocka_unit_test(test_streams_end_when_the_router_stops),
