@@ -61,6 +61,8 @@ struct record {
     bool is_settling;
     bool has_ended;
     unsigned commits_pending;
+    /* changes to be written with the next one, oldest first */
+    struct change *held, *held_last;
     uint64_t started_us;
     /* counts in coordinator.running; its parties' loads count it */
     bool is_running, has_parties;

@@ -172,6 +172,28 @@ static void committed(void *arg, enum db_result result)
     flow_drop(flow);
 }
 
+/* A fact that nobody waits for is written with the session's next change, or when the sweep comes:
+ * one row and one index for all of them. */
+static void hold(struct flow *flow)
+{
+    struct record *r = flow->r;
+    struct change *change = flow->change;
+
+    snprintf(change->row.session_id, sizeof change->row.session_id, "%s", r->row.session_id);
+    if (r->held_last)
+        r->held_last->later = change;
+    else
+        r->held = change;
+    r->held_last = change;
+    flow->change = NULL;
+}
+
+static void take_held(struct record *r, struct change *change)
+{
+    change->earlier = r->held;
+    r->held = r->held_last = NULL;
+}
+
 static void written(void *arg, enum db_result result)
 {
     struct change *change = arg;
@@ -183,28 +205,56 @@ static void written(void *arg, enum db_result result)
     flow_drop(flow);
 }
 
-void flow_commit(struct flow *flow, bool must)
+static void submit(struct flow *flow, bool durable)
 {
     struct record *r = flow->r;
     struct change *change = flow->change;
-    bool durable = must || flow->has_begun || flow->has_ended || change->is_new;
 
+    take_held(r, change);
     record_project(&change->row, r);
     r->commits_pending++;
-    if (flow->has_ended)
+    db_submit(flow->c->db, durable ? DB_DURABLE : DB_LAZY, store_change,
+              durable ? committed : written, change);
+}
+
+void flow_write_held(struct coordinator *c, struct record *r)
+{
+    if (r->held)
+        submit(flow_new(c, r), false);
+}
+
+static void commit_later(struct flow *flow)
+{
+    struct coordinator *c = flow->c;
+    struct record *r = flow->r;
+
+    show(r);
+    publish(flow);
+    hold(flow);
+    free(flow);
+    watch_changed(c, r);
+}
+
+void flow_commit(struct flow *flow, bool must)
+{
+    struct coordinator *c = flow->c;
+    struct record *r = flow->r;
+    bool durable = must || flow->has_begun || flow->has_ended || flow->change->is_new;
+    bool has_ended = flow->has_ended;
+
+    if (!durable && !session_is_final(&r->state) && !c->is_stopping) {
+        commit_later(flow);
+        return;
+    }
+    if (has_ended)
         r->is_settling = true;
     else if (!r->is_settling)
         show(r);
     if (!durable)
         publish(flow);
-    db_submit(flow->c->db, durable ? DB_DURABLE : DB_LAZY, store_change,
-              durable ? committed : written, change);
-    if (flow->has_ended) /* after it: what begins now has higher numbers, and is committed later */
-        dispatch_released(flow->c, r);
-    if (!durable)
-        watch_changed(flow->c, r);
-    if (flow->has_ended || r->is_new)
-        return;
-    if (durable)
-        watch_changed(flow->c, r);
+    submit(flow, durable);
+    if (has_ended) /* after it: what begins now has higher numbers, and is committed later */
+        dispatch_released(c, r);
+    else if (!r->is_new)
+        watch_changed(c, r);
 }

@@ -24,9 +24,12 @@ void flow_drop(struct flow *flow);
 /* Log what came out of an input. |detail| (may be NULL) goes to the first event that is not about
  * a party's joining. */
 void flow_say(struct flow *flow, const struct session_out *out, const char *detail);
-/* Write, durably if it begins an attempt or ends the session (or |must|); then publish, tell
- * watchers, and what else has to follow. */
+/* Write, durably if it begins an attempt or ends the session (or |must|), otherwise along with the
+ * next change or a moment later; then publish, tell watchers, and what else has to follow. */
 void flow_commit(struct flow *flow, bool must);
+
+/* Write now what flow_commit kept because nobody waits for it. */
+void flow_write_held(struct coordinator *c, struct record *r);
 
 /* The error that a session will end with. */
 void flow_set_error(struct record *r, const char *code, const char *text);

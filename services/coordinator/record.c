@@ -26,6 +26,10 @@ struct record *record_new(Mpc__Coordinator__V1__CreateSessionRequest *request)
 
 void record_free(struct record *r)
 {
+    for (struct change *held = r->held, *later; held; held = later) {
+        later = held->later;
+        change_free(held);
+    }
     mpc__coordinator__v1__create_session_request__free_unpacked(r->request, NULL);
     store_row_free(&r->row);
     for (size_t i = 0; i < r->reports_n; i++)

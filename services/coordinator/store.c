@@ -53,6 +53,20 @@ const char *const store_migrations[] = {
     " seq BIGINT PRIMARY KEY, account_id TEXT NOT NULL, serial BIGINT NOT NULL,"
     " is_freeze INTEGER NOT NULL, body BYTEA NOT NULL, signature BYTEA NOT NULL);"
     "CREATE INDEX orders_by_account ON orders (account_id, serial);",
+    "ALTER TABLE session_events ADD COLUMN request BYTEA;"
+    "ALTER TABLE session_events ADD COLUMN members BYTEA;"
+    "ALTER TABLE session_events ADD COLUMN deadline_ms BIGINT;"
+    "UPDATE session_events SET request = (SELECT body FROM requests"
+    "  WHERE requests.session_id = session_events.session_id) WHERE type = 'session_created'"
+    " AND seq = (SELECT MIN(e.seq) FROM session_events e"
+    "  WHERE e.session_id = session_events.session_id);"
+    "UPDATE session_events SET members = (SELECT a.members FROM attempts a"
+    "  WHERE a.session_id = session_events.session_id AND a.seq = session_events.seq),"
+    " deadline_ms = (SELECT a.deadline_ms FROM attempts a"
+    "  WHERE a.session_id = session_events.session_id AND a.seq = session_events.seq)"
+    " WHERE type = 'session_created';"
+    "DROP TABLE requests;"
+    "DROP TABLE attempts;",
     NULL};
 
 struct store_bytes store_bytes_copy(const void *b, size_t len)
@@ -76,6 +90,12 @@ void store_row_free(struct store_row *row)
 
 void change_free(struct change *change)
 {
+    struct change *next;
+
+    for (struct change *earlier = change->earlier; earlier; earlier = next) {
+        next = earlier->later;
+        change_free(earlier);
+    }
     store_row_free(&change->row);
     free(change->request.b.b);
     free(change->attempt.members.b);
@@ -181,21 +201,16 @@ static enum db_result claim_key(struct db_tx *tx, struct change *c)
                     v, 2, take_existing, c);
 }
 
-static enum db_result insert_request(struct db_tx *tx, const struct change *c)
-{
-    const struct db_value v[] = {db_text(c->row.session_id), bytes_value(&c->request.b)};
-
-    return db_exec(tx, "INSERT INTO requests (session_id, body) VALUES ($1, $2)", v, COUNT(v),
-                   NULL);
-}
-
-/* With what belongs to it: a joining its token, a success its result. */
+/* With what belongs to it: the first one the request, an attempt's beginning its members, a joining
+ * its token, a success its result. */
 static enum db_result insert_event(struct db_tx *tx, const struct change *c,
                                    const struct store_event *e)
 {
     const struct db_value none = {.type = DB_NULL};
     bool joins = e->type == EVENT_JOINED && c->has_join;
     bool has_result = e->type == EVENT_PARTY_COMPLETED && c->report.has_result;
+    bool begins = c->has_attempt && e->seq == c->attempt.seq;
+    bool is_first = c->is_new && e == c->events;
     const struct db_value v[] = {db_int(e->seq),
                                  db_text(c->row.session_id),
                                  db_text(session_event_name(e->type)),
@@ -206,24 +221,15 @@ static enum db_result insert_event(struct db_tx *tx, const struct change *c,
                                  joins ? db_text(c->join.token_id) : none,
                                  joins ? db_blob(c->join.key_hash, sizeof c->join.key_hash) : none,
                                  has_result ? db_blob(c->report.result, sizeof c->report.result)
-                                            : none};
+                                            : none,
+                                 is_first ? bytes_value(&c->request.b) : none,
+                                 begins ? bytes_value(&c->attempt.members) : none,
+                                 begins ? db_int(c->attempt.deadline_ms) : none};
 
     return db_exec(tx,
                    "INSERT INTO session_events (seq, session_id, type, attempt, party_id, detail,"
-                   " at_ms, token_id, key_hash, result)"
-                   " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
-                   v, COUNT(v), NULL);
-}
-
-static enum db_result insert_attempt(struct db_tx *tx, const struct change *c)
-{
-    const struct store_attempt *a = &c->attempt;
-    const struct db_value v[] = {db_text(c->row.session_id), db_int(a->attempt), db_int(a->seq),
-                                 db_int(a->deadline_ms), bytes_value(&a->members)};
-
-    return db_exec(tx,
-                   "INSERT INTO attempts (session_id, attempt, seq, deadline_ms, members)"
-                   " VALUES ($1, $2, $3, $4, $5)",
+                   " at_ms, token_id, key_hash, result, request, members, deadline_ms)"
+                   " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
                    v, COUNT(v), NULL);
 }
 
@@ -284,8 +290,7 @@ static enum db_result write_session(struct db_tx *tx, struct change *c)
     result = claim_key(tx, c);
     if (result != DB_OK || c->existed)
         return result;
-    result = insert_row(tx, &c->row);
-    return result == DB_OK ? insert_request(tx, c) : result;
+    return insert_row(tx, &c->row);
 }
 
 static bool has_event(const struct change *c, enum session_event_type type)
@@ -302,8 +307,6 @@ static enum db_result write_parts(struct db_tx *tx, const struct change *c)
 
     for (size_t i = 0; result == DB_OK && i < c->events_n; i++)
         result = insert_event(tx, c, &c->events[i]);
-    if (result == DB_OK && c->has_attempt)
-        result = insert_attempt(tx, c);
     if (result == DB_OK && c->has_report && !has_event(c, EVENT_PARTY_COMPLETED))
         result =
             insert_report(tx, c->row.session_id, &c->report, c->events_n ? c->events[0].at_ms : 0);
@@ -317,7 +320,12 @@ static enum db_result write_parts(struct db_tx *tx, const struct change *c)
 enum db_result store_change(struct db_tx *tx, void *arg)
 {
     struct change *c = arg;
-    enum db_result result = write_session(tx, c);
+    enum db_result result = DB_OK;
+
+    for (const struct change *e = c->earlier; result == DB_OK && e; e = e->later)
+        result = write_parts(tx, e);
+    if (result == DB_OK)
+        result = write_session(tx, c);
 
     return result == DB_OK && !c->existed ? write_parts(tx, c) : result;
 }
@@ -342,17 +350,16 @@ enum db_result store_order(struct db_tx *tx, void *arg)
                    v, COUNT(v), NULL);
 }
 
+/* What ended before was created before: the index leads there, and to nothing else. */
 #define OLD                                                                                        \
-    "(SELECT session_id FROM sessions WHERE ended_ms > 0 AND ended_ms < $1"                        \
+    "(SELECT session_id FROM sessions WHERE created_ms < $1 AND ended_ms > 0 AND ended_ms < $1"    \
     " ORDER BY created_ms, session_id LIMIT $2)"
 
 enum db_result store_sweep(struct db_tx *tx, void *arg)
 {
     static const char *const deletes[] = {
-        "DELETE FROM requests WHERE session_id IN " OLD,
         "DELETE FROM idempotency WHERE session_id IN " OLD,
         "DELETE FROM session_events WHERE session_id IN " OLD,
-        "DELETE FROM attempts WHERE session_id IN " OLD,
         "DELETE FROM reports WHERE session_id IN " OLD,
         "DELETE FROM used_tokens WHERE session_id IN " OLD,
         "DELETE FROM results WHERE session_id IN " OLD,

@@ -62,9 +62,9 @@ struct store_event {
     int64_t at_ms;
 };
 
-/* How many index entries a signature costs is most of what it costs here: the join token is kept
- * with the event of its joining, a success with the event that tells it, and only what has no event
- * has a row elsewhere. */
+/* How many index entries a signature costs is most of what it costs here: the request is kept with
+ * the session's first event, an attempt with the event that began it, a join token with the event of
+ * its joining, a success with the event that tells it. Only what has no event has a row elsewhere. */
 
 /* Bytes of the change's own, heap; NULL: none. */
 struct store_bytes {
@@ -123,6 +123,9 @@ struct change {
     struct store_report report;
     struct store_join join;
     struct store_bytes certificate, delegate_share;
+    /* changes of the same session that nobody waits for, oldest first, linked by |later|; owned.
+     * Only what they add is written: the row is this change's */
+    struct change *earlier, *later;
     /* out, with |is_new|: the key was used before, for this session and request; nothing was
      * written */
     bool existed;

@@ -142,7 +142,9 @@ static enum db_result read_request(struct db_tx *tx, const char *session_id,
 {
     const struct db_value v[] = {db_text(session_id)};
 
-    return db_query(tx, "SELECT body FROM requests WHERE session_id = $1", v, 1, take_request, out);
+    return db_query(
+        tx, "SELECT request FROM session_events WHERE session_id = $1 AND request IS NOT NULL", v,
+        1, take_request, out);
 }
 
 static enum db_result read_attempts(struct db_tx *tx, struct store_session *s)
@@ -150,8 +152,8 @@ static enum db_result read_attempts(struct db_tx *tx, struct store_session *s)
     const struct db_value v[] = {db_text(s->row.session_id)};
 
     return db_query(tx,
-                    "SELECT attempt, seq, deadline_ms, members FROM attempts"
-                    " WHERE session_id = $1 ORDER BY attempt",
+                    "SELECT attempt, seq, deadline_ms, members FROM session_events"
+                    " WHERE session_id = $1 AND members IS NOT NULL ORDER BY seq",
                     v, 1, take_attempt, s);
 }
 
@@ -304,8 +306,9 @@ enum db_result store_get(struct db_tx *tx, void *arg)
     const struct db_value v[] = {db_text(get->session_id)};
 
     return db_query(tx,
-                    "SELECT " ROW_COLUMNS ", q.body, r.certificate, r.delegate_share"
-                    " FROM sessions s LEFT JOIN requests q ON q.session_id = s.session_id"
+                    "SELECT " ROW_COLUMNS ", q.request, r.certificate, r.delegate_share"
+                    " FROM sessions s LEFT JOIN session_events q ON q.session_id = s.session_id"
+                    " AND q.request IS NOT NULL"
                     " LEFT JOIN results r ON r.session_id = s.session_id"
                     " WHERE s.session_id = $1",
                     v, COUNT(v), take_get, get);

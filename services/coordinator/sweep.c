@@ -4,6 +4,7 @@
 #include "services/coordinator/sweep.h"
 
 #include "services/coordinator/dispatch.h"
+#include "services/coordinator/flow.h"
 #include "services/coordinator/presig_stock.h"
 #include "services/coordinator/record.h"
 #include "services/coordinator/watch.h"
@@ -74,6 +75,7 @@ static void look_at_all(struct coordinator *c, int64_t now_ms)
 
     for (struct record *r = c->open.first; r; r = next) {
         next = r->next;
+        flow_write_held(c, r);
         look(c, r, now_ms);
     }
 }
@@ -137,5 +139,7 @@ void sweep_wake(struct coordinator *c)
 
 void sweep_stop(struct coordinator *c)
 {
+    for (struct record *r = c->open.first; r; r = r->next)
+        flow_write_held(c, r);
     uv_timer_stop(&c->sweep);
 }

@@ -240,7 +240,8 @@ class Rest(TestCase):
                                  {"message": HASH})
         self.assertEqual(status, 200, signed)
         stored = fields_of(self.stack.rows(COORDINATOR, "coordinator.db",
-                                           "SELECT body FROM requests WHERE session_id = ?",
+                                           "SELECT request FROM session_events WHERE request IS NOT NULL"
+                                           " AND session_id = ?",
                                            signed["session_id"])[0][0])
         one = {number: value for number, value in stored if number not in (5, 6)}
         members = []

@@ -94,6 +94,27 @@ static void test_join_tokens_are_used_once(void **state)
     harness_free(h);
 }
 
+static bool is_joining_written(struct harness *h, const void *arg)
+{
+    char log[512];
+
+    scene_log(h, arg, log, sizeof log);
+    return strcmp(log, "session_created party_joined") == 0;
+}
+
+/* What is kept for the next change is written soon, also if there is none. */
+static void test_a_joining_is_written_though_nothing_follows(void **state)
+{
+    struct harness *h = harness_new(NULL);
+    char id[ID_TEXT_MAX], token[2048];
+
+    (void)state;
+    scene_begin(h, id, &(struct sign_request){.message = 1, .preferred = {"party-1", "party-2"}});
+    assert_int_equal(scene_join(h, id, "party-1", 0, KEY_A, token).code, RPC_OK);
+    harness_run_until(h, is_joining_written, id);
+    harness_free(h);
+}
+
 /* In the one place where all failed tries are: the guard's. */
 static void test_bad_tokens_are_counted_and_limited(void **state)
 {
@@ -405,6 +426,7 @@ int main(void)
         cmocka_unit_test(test_too_few_parties),
         cmocka_unit_test(test_parties_that_are_long_gone_are_named),
         cmocka_unit_test(test_join_tokens_are_used_once),
+        cmocka_unit_test(test_a_joining_is_written_though_nothing_follows),
         cmocka_unit_test(test_bad_tokens_are_counted_and_limited),
         cmocka_unit_test(test_a_users_key_is_handed_on_with_its_signature),
         cmocka_unit_test(test_a_delegate_hands_in_its_share),

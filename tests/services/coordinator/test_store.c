@@ -22,14 +22,19 @@ struct store {
     int64_t seq;
 };
 
-static void open_db(struct store *s)
+static void open_db_with(struct store *s, const char *const *migrations)
 {
-    const struct db_params params = db_place_params(&s->place, store_migrations);
+    const struct db_params params = db_place_params(&s->place, migrations);
     char error[DB_ERROR_MAX];
 
     s->db = db_open(NULL, &params, error);
     if (!s->db)
         fail_msg("%s", error);
+}
+
+static void open_db(struct store *s)
+{
+    open_db_with(s, store_migrations);
 }
 
 static int setup(void **state)
@@ -148,6 +153,83 @@ static void test_open_sessions_come_back_whole(void **state)
     store_load_free(&l);
     change_free(a);
     change_free(joined);
+}
+
+/* Facts that nobody waited for go along with the next change, in their order. */
+static void test_a_change_brings_what_was_held(void **state)
+{
+    struct store *s = *state;
+    struct change *a = new_session(s, 1), *first = next_change(s, a, EVENT_JOINED, SESSION_WAITING),
+                  *second = next_change(s, a, EVENT_JOINED, SESSION_WAITING),
+                  *end = next_change(s, a, EVENT_READY, SESSION_RUNNING);
+    struct store_load l;
+
+    first->has_join = second->has_join = true;
+    snprintf(first->join.token_id, sizeof first->join.token_id, "one");
+    snprintf(second->join.token_id, sizeof second->join.token_id, "two");
+    first->row.joined = 7; /* only the last row counts */
+    first->later = second;
+    end->row.joined = 2;
+    end->earlier = first;
+    write_change(s, a);
+    write_change(s, end);
+    l = load(s);
+    assert_int_equal(l.sessions[0].row.joined, 2);
+    assert_int_equal(l.sessions[0].events_n, 4);
+    assert_int_equal(l.sessions[0].events[1].seq, first->events[0].seq);
+    assert_int_equal(l.sessions[0].events[2].seq, second->events[0].seq);
+    assert_int_equal(l.sessions[0].events[3].type, EVENT_READY);
+    assert_int_equal(l.sessions[0].joins_n, 2);
+    store_load_free(&l);
+    change_free(a);
+    change_free(end);
+}
+
+/* As the first version of the tables had it: requests and attempts in tables of their own. */
+static enum db_result write_first_version(struct db_tx *tx, void *arg)
+{
+    static const char *const rows[] = {
+        "INSERT INTO sessions VALUES ('session-01', 'sign', 'waiting', 2, 3, 'a', 't', '', '', '',"
+        " 2, 2, 0, 0, NULL, '', '', 1, 9000, 0, 0, 'party-1', 'party-1')",
+        "INSERT INTO requests VALUES ('session-01', 'request')",
+        "INSERT INTO session_events VALUES (1, 'session-01', 'session_created', 0, '', '', 1, NULL,"
+        " NULL, NULL)",
+        "INSERT INTO session_events VALUES (2, 'session-01', 'session_created', 1, '', 'why', 2,"
+        " NULL, NULL, NULL)",
+        "INSERT INTO attempts VALUES ('session-01', 0, 1, 5000, 'members')",
+        "INSERT INTO attempts VALUES ('session-01', 1, 2, 6000, 'others')"};
+    enum db_result result = DB_OK;
+
+    (void)arg;
+    for (size_t i = 0; result == DB_OK && i < sizeof rows / sizeof rows[0]; i++)
+        result = db_exec(tx, rows[i], NULL, 0, NULL);
+    return result;
+}
+
+static void test_a_database_of_the_first_version_is_read(void **state)
+{
+    struct store *s = *state;
+    const char *const first[] = {store_migrations[0], NULL};
+    struct store_load l;
+
+    db_close(s->db);
+    db_place_remove(&s->place);
+    db_place_make(&s->place);
+    open_db_with(s, first);
+    assert_int_equal(db_run(s->db, DB_DURABLE, write_first_version, NULL), DB_OK);
+    db_close(s->db);
+    open_db(s);
+    l = load(s);
+    assert_int_equal(l.sessions_n, 1);
+    assert_int_equal(l.sessions[0].request.len, 7);
+    assert_memory_equal(l.sessions[0].request.b, "request", 7);
+    assert_int_equal(l.sessions[0].events_n, 2);
+    assert_int_equal(l.sessions[0].attempts_n, 2);
+    assert_int_equal(l.sessions[0].attempts[0].seq, 1);
+    assert_int_equal(l.sessions[0].attempts[1].attempt, 1);
+    assert_int_equal(l.sessions[0].attempts[1].deadline_ms, 6000);
+    assert_memory_equal(l.sessions[0].attempts[1].members.b, "others", 6);
+    store_load_free(&l);
 }
 
 static void test_an_idempotency_key_is_claimed_once_for_each_caller(void **state)
@@ -315,6 +397,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_open_sessions_come_back_whole),
+        TEST(test_a_change_brings_what_was_held),
+        TEST(test_a_database_of_the_first_version_is_read),
         TEST(test_an_idempotency_key_is_claimed_once_for_each_caller),
         TEST(test_an_end_is_kept_and_its_parties_hear_of_it),
         TEST(test_lists_come_in_pages_newest_first),

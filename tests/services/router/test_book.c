@@ -117,6 +117,27 @@ static void test_an_ended_session_is_freed_once_and_remembered_until_its_deadlin
     book_free(book);
 }
 
+/* The book looks at its sessions only when something is due: each in its own time. */
+static void test_each_session_goes_at_its_own_deadline(void **state)
+{
+    static const char *const ids[] = {"00000000-0000-4000-8000-000000000001",
+                                      "00000000-0000-4000-8000-000000000002",
+                                      "00000000-0000-4000-8000-000000000003"};
+    struct book *book = book_new();
+
+    (void)state;
+    for (size_t i = 0; i < 3; i++)
+        take(book, ids[i], "session_created", 10000 * (3 - (int64_t)i), NULL);
+    for (size_t left = 3; left > 0; left--) {
+        book_tick(book, 10000 * (4 - (int64_t)left) - 1, ended, NULL);
+        assert_int_equal(book_sessions(book), left);
+        book_tick(book, 10000 * (4 - (int64_t)left), ended, NULL);
+        assert_int_equal(book_sessions(book), left - 1);
+        assert_null(book_session(book, ids[left - 1]));
+    }
+    book_free(book);
+}
+
 static void test_the_end_may_come_first(void **state)
 {
     struct book *book = book_new();
@@ -203,6 +224,7 @@ int main(void)
         cmocka_unit_test(test_each_attempt_has_its_own_roster),
         cmocka_unit_test(test_an_event_that_comes_again_changes_nothing),
         cmocka_unit_test(test_an_ended_session_is_freed_once_and_remembered_until_its_deadline),
+        cmocka_unit_test(test_each_session_goes_at_its_own_deadline),
         cmocka_unit_test(test_the_end_may_come_first),
         cmocka_unit_test(test_what_is_an_end),
         cmocka_unit_test(test_attempts_are_bounded_the_oldest_go),
