@@ -62,6 +62,21 @@ static void read_session(struct coordinator *c, struct rpc_call *call, const cha
     db_submit(c->db, DB_READ, store_get, read, get);
 }
 
+/* The session in memory. NULL: |call| was refused, or goes on with what |read| gets. */
+static struct record *find_or_read(struct coordinator *c, struct rpc_call *call, const char *text,
+                                   db_done *read)
+{
+    char session_id[ID_TEXT_MAX];
+    struct record *r;
+
+    if (!take_id(session_id, call, text))
+        return NULL;
+    r = record_find(c, session_id);
+    if (!r)
+        read_session(c, call, session_id, read);
+    return r;
+}
+
 static void reply_status(const struct coordinator *c, struct rpc_call *call,
                          const struct store_get *get, const struct record *r,
                          const Mpc__Coordinator__V1__CreateSessionRequest *request)
@@ -128,19 +143,16 @@ void get_session_status(struct rpc_call *call, const ProtobufCMessage *request, 
         in->wait_given_case == MPC__COORDINATOR__V1__GET_SESSION_STATUS_REQUEST__WAIT_GIVEN_WAIT
             ? in->wait
             : 0;
-    char session_id[ID_TEXT_MAX];
     struct record *r;
 
-    if (!take_id(session_id, call, in->session_id))
-        return;
     if (wait_s > WAIT_MAX_S) {
         rpc_fail(call, rpc_error(RPC_INVALID, "invalid_field", "wait must be 0 to 600 seconds"));
         return;
     }
-    r = record_find(c, session_id);
+    r = find_or_read(c, call, in->session_id, status_read);
     if (!r)
-        read_session(c, call, session_id, status_read);
-    else if (r->is_settling)
+        return;
+    if (r->is_settling)
         watch_end(c, r, call, answer_status, 0);
     else if (wait_s > 0)
         watch_end(c, r, call, answer_status, clock_unix_ms() + (int64_t)wait_s * 1000);
@@ -173,19 +185,11 @@ static void watched_read(void *arg, enum db_result result)
 
 void watch_session(struct rpc_call *call, const ProtobufCMessage *request, void *service)
 {
-    struct coordinator *c = service;
     const Mpc__Coordinator__V1__WatchSessionRequest *in = (const void *)request;
-    char session_id[ID_TEXT_MAX];
-    struct record *r;
+    struct record *r = find_or_read(service, call, in->session_id, watched_read);
 
-    if (!take_id(session_id, call, in->session_id))
-        return;
-    r = record_find(c, session_id);
-    if (r) {
-        watch_stream(c, r, call);
-        return;
-    }
-    read_session(c, call, session_id, watched_read);
+    if (r)
+        watch_stream(service, r, call);
 }
 
 static void reply_list(const struct reading *reading, const struct store_list *list)
@@ -417,18 +421,11 @@ static void cancel(struct coordinator *c, struct record *r)
 
 void cancel_session(struct rpc_call *call, const ProtobufCMessage *request, void *service)
 {
-    struct coordinator *c = service;
     const Mpc__Coordinator__V1__CancelSessionRequest *in = (const void *)request;
-    char session_id[ID_TEXT_MAX];
-    struct record *r;
+    struct record *r = find_or_read(service, call, in->session_id, cancelled_read);
 
-    if (!take_id(session_id, call, in->session_id))
+    if (!r)
         return;
-    r = record_find(c, session_id);
-    if (r) {
-        cancel(c, r);
-        watch_end(c, r, call, answer_cancel, 0);
-        return;
-    }
-    read_session(c, call, session_id, cancelled_read);
+    cancel(service, r);
+    watch_end(service, r, call, answer_cancel, 0);
 }

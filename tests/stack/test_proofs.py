@@ -125,6 +125,27 @@ class Proofs(Doors):
         self.assertEqual(ready[0], 200, ready)
         self.finish(session)
 
+    def test_bad_tokens_in_messages_are_counted_limited_and_told(self):
+        """As bad API keys are (test_bad_input.py)."""
+        name = 'quorate_auth_failures_total{reason="token"}'
+        mine, before = next(Door.fresh), self.stack.metrics(COORDINATOR)[name]
+        got = [self.ask(COORDINATOR, "POST", f"/api/v1/sessions/{self.session}/join",
+                        {"party_id": "party-1", "join_token": f"no.such.token{i}",
+                         "idempotency_key": uuid.uuid4().hex}, key=None, source=mine)
+               for i in range(40)]
+        self.assertEqual({a.status for a in got[:20]}, {401})
+        self.assertError(got[-1], 429)
+        self.assertGreaterEqual(int(got[-1].headers["Retry-After"]), 1)
+        self.assertEqual(self.stack.metrics(COORDINATOR)[name] - before, 40)
+        token = self.token("session", self.session, "party-1")
+        good = self.ask(COORDINATOR, "POST", f"/api/v1/sessions/{self.session}/ready",
+                        {"party_id": "party-1", "session_token": token}, key=None, source=mine)
+        self.assertEqual((good.status, good.body["code"]), (409, "session_ended"))
+        told = [line for line in self.stack.log(COORDINATOR).splitlines()
+                if "a caller was refused" in line and mine in line]
+        self.assertIn(len(told), range(20, 40))
+        self.assertNotIn("no.such.token", self.stack.log(COORDINATOR))
+
     def test_the_difference_of_clocks_is_named(self):
         now = int(time.time())
         for claims, sentence in (({"iat": now + 100, "exp": now + 700}, r"9\d|100 s ahead"),
