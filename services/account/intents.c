@@ -151,6 +151,9 @@ bool intent_of_caller(struct signed_intent *out, struct qrt_intent *decoded,
                               " bytes");
     if (qrt_intent_decode(decoded, out->b, out->len) != QRT_OK)
         return refuse(status, "intent is not in its canonical form (docs/wire.md)");
+    /* Any 64 bits; parties take none that is more than a day ahead. */
+    if (decoded->deadline > INT64_MAX / 1000)
+        return refuse(status, "intent has a deadline that is too far ahead");
     out->deadline_ms = (int64_t)decoded->deadline * 1000;
     if (out->deadline_ms <= clock_unix_ms())
         return refuse(status, "intent has expired: its deadline is in the past");

@@ -152,12 +152,18 @@ static void expire(struct qrt_intent *intent)
     intent->deadline = (uint64_t)clock_unix_ms() / 1000 - 1;
 }
 
+/* Its milliseconds, taken modulo 2^64, are a time a minute ahead. */
+static void wrap_deadline(struct qrt_intent *intent)
+{
+    intent->deadline = UINT64_MAX / 1000 + 1 + (uint64_t)clock_unix_ms() / 1000 + 60;
+}
+
 /* Well signed, and about something else than the request. */
 static void test_what_says_something_else_is_refused(void **state)
 {
     static void (*const changes[])(struct qrt_intent * intent) = {
-        change_operation, change_account, change_keyid, change_message,
-        shorten_message,  change_digest,  change_path,  expire};
+        change_operation, change_account, change_keyid, change_message, shorten_message,
+        change_digest,    change_path,    expire,       wrap_deadline};
     struct world *w = *state;
     struct own_intent own;
 
