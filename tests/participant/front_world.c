@@ -467,9 +467,21 @@ struct world *world_new(const char *role, world_host *make_host)
     return w;
 }
 
+/* A handler that holds a call has its memory, whoever else is gone. */
+static void let_go_all(struct world *w)
+{
+    struct desk *desks[] = {&w->registering, &w->heartbeat, &w->join,        &w->report,
+                            &w->submit,      &w->route,     &w->acknowledge, &w->poll};
+
+    for (size_t i = 0; i < sizeof desks / sizeof desks[0]; i++)
+        while (desks[i]->held_n)
+            rpc_fail(take_held(desks[i]), rpc_error(RPC_UNAVAILABLE, "unavailable", "the end"));
+}
+
 void world_free(struct world *w)
 {
     front_free(w->front);
+    let_go_all(w);
     rpc_server_free(w->server);
     if (!uv_is_closing((uv_handle_t *)&w->keeper))
         uv_close((uv_handle_t *)&w->keeper, NULL);

@@ -153,7 +153,7 @@ static void test_only_an_account_without_session_is_forgotten(void **state)
     struct account kept = add(p, "alice");
     struct store_insert job = {.account = pending("bob"), .idempotency_key = ""};
     struct store_forget forget = {0};
-    struct store_get gone = {0};
+    struct store_get gone = {0}, found;
 
     assert_int_equal(insert(p, &job), DB_OK);
     memcpy(forget.account_id, job.account.account_id, sizeof forget.account_id);
@@ -162,7 +162,9 @@ static void test_only_an_account_without_session_is_forgotten(void **state)
     assert_int_equal(db_run(p->db, DB_READ, store_get, &gone), DB_REFUSED);
     memcpy(forget.account_id, kept.account_id, sizeof forget.account_id);
     assert_int_equal(db_run(p->db, DB_DURABLE, store_forget, &forget), DB_OK);
-    assert_string_equal(get(p, kept.account_id).account.user_id, "alice");
+    found = get(p, kept.account_id);
+    assert_string_equal(found.account.user_id, "alice");
+    store_get_free(&found);
 }
 
 static void test_pages_have_every_account_once(void **state)
@@ -213,6 +215,7 @@ static void test_signing_parties_are_kept(void **state)
     read = get(p, a.account_id);
     assert_false(read.account.parties[0].signs);
     assert_true(read.account.parties[1].signs);
+    store_get_free(&read);
 }
 
 int main(void)

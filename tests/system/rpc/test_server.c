@@ -355,8 +355,9 @@ static void test_stop_waits_for_calls(void **state)
     (void)state;
     open_world(&w, NULL);
     request.text = (char *)(uintptr_t) "later";
+    request.count = 100; /* ms: a slow turn of the loop may still see it begin and end */
     start(&w, &fate, "test.echo.Echo/Say", &request, 10000);
-    while (!w.echo.running)
+    while (!w.echo.running && !w.echo.ended)
         turn(&w);
     rpc_server_stop(w.server, 60000, on_stopped, &w);
     until_done(&fate);
