@@ -289,11 +289,14 @@ class Twice(Still):
             "user_share": base64.b64encode(seal(lent, bytes.fromhex(key["public_key"]))).decode(),
             "join_token": begun["join_tokens"][key["party_id"]]}
         signed = self.at(*sign, loan)
-        self.assertEqual((signed.status, signed.body["status"]), (200, "completed"))
+        self.assertIn(signed.status, (200, 409), signed)  # 409: the other party was faster
         # A share is lent once: the result is the session's, for all who come later.
         self.assertError(self.at(*sign, loan), 409, "the session ")
         path = f"/api/v1/mpc/sessions/{begun['session_id']}?wait=60"
-        self.assertEqual(self.at(ACCOUNT, "GET", path).body["signature"], signed.body["signature"])
+        session = self.at(ACCOUNT, "GET", path).body
+        self.assertEqual(session["status"], "completed", session)
+        if signed.status == 200:
+            self.assertEqual(signed.body["signature"], session["signature"])
         return {generate: True, confirm: True, sign: True}
 
 
@@ -374,7 +377,11 @@ class Hole:
         with contextlib.suppress(OSError):
             while True:
                 near, _ = self.listener.accept()
-                far = socket.create_connection(("127.0.0.1", self.upstream))
+                try:
+                    far = socket.create_connection(("127.0.0.1", self.upstream))
+                except ConnectionRefusedError:
+                    near.close()
+                    continue
                 self.pairs.append((near, far))
                 if not self.is_open:
                     self.swallowed.add(near)
