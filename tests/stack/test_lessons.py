@@ -245,8 +245,8 @@ class Twice(Still):
         signed = self.at(ACCOUNT, "POST", f"/api/v1/accounts/{self.id}/sign?wait=600",
                          {"message": HASH}).body
         stored = fields_of(self.stack.rows(
-            COORDINATOR, "coordinator.db", "SELECT body FROM requests WHERE session_id = ?",
-            signed["session_id"])[0][0])
+            COORDINATOR, "coordinator.db", "SELECT request FROM session_events"
+            " WHERE request IS NOT NULL AND session_id = ?", signed["session_id"])[0][0])
         one = {number: value for number, value in stored if number not in (5, 6)}
         members = [dict(fields_of(value)) for number, value in stored if number == 5]
 
