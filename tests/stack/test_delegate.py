@@ -5,7 +5,7 @@ import base64
 import unittest
 import uuid
 
-from support import Stack, TestCase, signature_is_valid, until
+from support import Request, Stack, TestCase, change_env, signature_is_valid, until
 
 from sealed import field, key_pair, lent_share, open_box, seal  # of tests/interop, as support is
 
@@ -114,6 +114,43 @@ class Delegate(TestCase):
         self.confirm(account)
         self.assertError(self.api("POST", "/api/v1/shares/generate",
                                   {"session_id": account["session_id"]}), 409, "confirmed")
+
+
+class Queue(TestCase):
+    """One keygen runs at a time."""
+
+    def setUp(self):
+        self.stack = Stack(edit=lambda d: change_env(d, "session-coordinator",
+                                                     MAX_RUNNING_KEYGEN=1))
+        self.public, self.secret = key_pair()
+
+    def tearDown(self):
+        self.stack.close()
+
+    def begin(self):
+        answer = self.stack.call("POST", "/api/v1/accounts?wait=0",
+                                 {"user_id": "late", "user_share": "delegate"})
+        self.assertEqual(answer.status, 201, answer)
+        return answer.body["session_id"]
+
+    def generate(self, session):
+        return self.stack.call("POST", "/api/v1/shares/generate",
+                               {"session_id": session, "user_public_key": self.public.hex()},
+                               url=self.stack.service_url(DELEGATE))
+
+    def test_a_share_of_a_session_that_waits_its_turn(self):
+        first, second, third = (self.begin() for _ in range(3))  # the first waits for its caller's key
+        waiting = Request(lambda: self.generate(second))
+        refused = Request(lambda: self.generate(third))
+        self.assertError(self.generate(str(uuid.uuid4())), 404, "not invited")
+        self.stack.call("POST", f"/api/v1/mpc/sessions/{third}/cancel")
+        self.assertError(refused.get(), 409, "cancelled")
+        self.assertTrue(waiting.is_alive())
+        self.stack.call("POST", f"/api/v1/mpc/sessions/{first}/cancel")
+        made = waiting.get()
+        self.assertEqual(made.status, 200, made)
+        self.assertTrue(open_box(base64.b64decode(made.body["user_share"]), self.public,
+                                 self.secret))
 
 
 if __name__ == "__main__":
