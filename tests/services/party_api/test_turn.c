@@ -175,6 +175,25 @@ static void test_an_invitation_on_its_way_is_waited_for(void **state)
     assert_int_equal(answer.status.code, RPC_OK);
 }
 
+/* What the coordinator said is older than the invitation that was heard meanwhile. */
+static void test_an_invitation_outweighs_an_older_word(void **state)
+{
+    struct answer answer;
+
+    (void)state;
+    w->session_type = "keygen";
+    w->find.manner = HOLD;
+    generate(&answer, SESSION_ONE, "", KEY);
+    until_found(1);
+    say_invited(w, "session_created", SESSION_ONE, 0, TOKEN);
+    world_settle(w);
+    answer_find(w, take_held(&w->find), SESSION_ONE); /* that it knows none */
+    until_keeper_got(OPEN, 1);
+    make_key(SESSION_ONE);
+    finish(&answer);
+    assert_string_equal(answer.text, "c2VhbGVk");
+}
+
 static void test_without_word_of_the_session_nobody_is_told_that_there_is_none(void **state)
 {
     struct answer answer;
@@ -198,6 +217,7 @@ int main(void)
         TEST(test_a_session_that_is_over_is_told),
         TEST(test_a_session_of_others_is_not_found),
         TEST(test_an_invitation_on_its_way_is_waited_for),
+        TEST(test_an_invitation_outweighs_an_older_word),
         TEST(test_without_word_of_the_session_nobody_is_told_that_there_is_none),
     };
 
