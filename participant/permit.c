@@ -97,8 +97,7 @@ static bool check_account(struct permit *p, struct refusal *refusal)
     return true;
 }
 
-static bool same_place(const struct permit *p, size_t i, const struct permit_rules *rules,
-                       struct refusal *refusal)
+static bool has_own_place(const struct permit *p, size_t i, struct refusal *refusal)
 {
     const Mpc__Session__V1__Member *m = p->setup->members[i];
 
@@ -108,7 +107,7 @@ static bool same_place(const struct permit *p, size_t i, const struct permit_rul
         return refuse(refusal, "ROSTER", "the members' indices do not ascend");
     for (size_t j = 0; j < i; j++) {
         if (strcmp(p->setup->members[j]->party_id, m->party_id) == 0)
-            return refuse(refusal, "ROSTER", "party %s is a member twice", rules->party_id);
+            return refuse(refusal, "ROSTER", "party %s is a member twice", m->party_id);
     }
     return true;
 }
@@ -122,7 +121,7 @@ static bool take_members(struct permit *p, const struct permit_rules *rules,
     for (size_t i = 0; i < p->n; i++) {
         const Mpc__Session__V1__Member *m = p->setup->members[i];
 
-        if (!same_place(p, i, rules, refusal))
+        if (!has_own_place(p, i, refusal))
             return false;
         p->indices[i] = (uint16_t)m->index;
         if (strcmp(m->party_id, rules->party_id) == 0)

@@ -1,15 +1,20 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Remove each check of the protocol in turn and show that some test goes red.
+"""Remove each check in turn and show that some test goes red.
 
-usage: mutate.py [--build FOLDER] [--jobs N] [--only TEXT] [--commit NAME]
-                 [--write docs/checks.md]
+usage: mutate.py [--layer NAME]... [--only TEXT] [--build FOLDER] [--jobs N] [--commit NAME]
+                 [--write docs/checks.md [--again]] [--fit]
 
-The checks are scripts/mutations.py: for each the place in the specification, a small change of the
-source that removes it, and the tests that should notice. Those are tried first, then all quick
-ones. A program that crashes or hangs counts as red; a change that does not compile, or whose text
-is not in the source exactly once, is an error of the table. --commit takes the source of a commit
-instead of the working tree; --write makes the table of checks for readers. Exit code 1 if a check can be removed unnoticed.
+The checks are in one file for each layer: mutations.py (library), mutations_participant.py,
+mutations_system.py, mutations_services.py. Each row has its place, a small change of the source
+that removes it, and the tests that should notice; of the library all other quick tests are tried
+after them. A program that crashes or hangs counts as red; a change that does not compile, or whose
+text is not in the source exactly once, is an error of the table.
+
+--layer and --only (text of place and name) choose rows; --write renews what was run in the table
+for readers and keeps the rest; --again with it runs what no test is known to notice. --commit takes
+the source of a commit instead of the working tree. --fit builds nothing: it only sees that each
+text is in the source once. Exit code 1 if a check can be removed unnoticed.
 """
 import argparse
 import concurrent.futures
@@ -19,16 +24,26 @@ import os
 import pathlib
 import queue
 import re
+import signal
 import subprocess
 import sys
 import tarfile
 import time
 
-from mutations import CHECKS, UNREMOVABLE
+import mutations
+import mutations_participant
+import mutations_services
+import mutations_system
 
+LAYERS = {"library": ("The protocol library", mutations),
+          "participant": ("Parties", mutations_participant),
+          "system": ("Connections, access and storage", mutations_system),
+          "services": ("Services", mutations_services)}
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+NOTHING, NOT_RUN = "**nothing**", "not run"
+UNNOTICED = {NOTHING, NOT_RUN, None}
 SLOW = {"proto/any_weather", "vectors/regenerate", "vectors/regenerate-other"}
-TIMEOUT = 120
+TIMEOUT, STACK_TIMEOUT = 120, 900
 
 
 def fit(text, old):
@@ -51,19 +66,31 @@ def mutate(tree, edits):
     return saved
 
 
+def end_group(run):
+    """End what a test left behind, which would hold its output open."""
+    try:
+        os.killpg(run.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+    run.communicate()
+
+
 class Worker:
     """One copy of the tree with a build directory."""
 
     def __init__(self, folder, commit):
         self.commit = commit
         self.tree = folder / "tree"
-        self.build = folder / "build"
+        self.build = self.tree / "build"
         self.copy()
         if not (self.build / "build.ninja").exists():
-            self.run("meson", "setup", str(self.build), str(self.tree), "-Dcli=false",
-                     "-Dbench=false", "-Doptimization=1")
-        listed = self.run("meson", "introspect", "--tests", str(self.build))
-        self.tests = {t["name"]: t for t in json.loads(listed)}
+            self.run("meson", "setup", str(self.build), str(self.tree), "-Dbench=false")
+        self.tests = {t["name"]: t for t in self.introspect("--tests")}
+        self.outputs = {t["id"]: [os.path.relpath(f, self.build) for f in t["filename"]]
+                        for t in self.introspect("--targets")}
+
+    def introspect(self, what):
+        return json.loads(self.run("meson", "introspect", what, str(self.build)))
 
     def sources(self):
         """[(name, bytes)] of the tree that is tested."""
@@ -74,8 +101,8 @@ class Worker:
                 for member in filter(tarfile.TarInfo.isfile, archive):
                     yield member.name, archive.extractfile(member).read()
             return
-        names = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, text=True,
-                               check=True, capture_output=True).stdout.split("\n")
+        names = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT,
+                               text=True, check=True, capture_output=True).stdout.split("\n")
         for name in filter(None, names):
             if (ROOT / name).is_file():
                 yield name, (ROOT / name).read_bytes()
@@ -92,7 +119,8 @@ class Worker:
             target.write_bytes(content)
             target.chmod(0o755 if content.startswith(b"#!") else 0o644)
         for path in [p for p in self.tree.rglob("*") if p.is_file() and p not in wanted]:
-            path.unlink()
+            if self.build not in path.parents:
+                path.unlink()
 
     @staticmethod
     def run(*command):
@@ -102,32 +130,39 @@ class Worker:
         return done.stdout
 
     def quick(self):
-        """Names of the tests that run compiled programs and are quick."""
+        """Names of the library's tests that run compiled programs and are quick."""
         return [name for name, t in sorted(self.tests.items())
                 if name not in SLOW and t["cmd"][0].startswith(str(self.build))
-                and name.split("/")[0] != "fuzz"]
+                and name.split("/")[0] != "fuzz"
+                and not {"quorate:system", "quorate:stack"} & set(t["suite"])]
 
     def compile(self, names):
-        targets = sorted({os.path.relpath(self.tests[n]["cmd"][0], self.build) for n in names})
-        self.run("ninja", "-C", str(self.build), "-j1", *targets)
+        targets = {f for n in names for t in self.tests[n]["depends"] for f in self.outputs[t]}
+        targets |= {os.path.relpath(self.tests[n]["cmd"][0], self.build) for n in names
+                    if self.tests[n]["cmd"][0].startswith(str(self.build))}
+        self.run("ninja", "-C", str(self.build), "-j1", *sorted(targets))
 
     def red(self, name):
         """None if the test passes, otherwise what it said."""
         test = self.tests[name]
         env = dict(os.environ, **test["env"])
+        limit = STACK_TIMEOUT if "quorate:stack" in test["suite"] else TIMEOUT
+        run = subprocess.Popen(test["cmd"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                               text=True, errors="replace", env=env, start_new_session=True,
+                               cwd=test.get("workdir") or self.build)
         try:
-            done = subprocess.run(test["cmd"], capture_output=True, text=True, timeout=TIMEOUT,
-                                  env=env, cwd=test.get("workdir") or self.build, errors="replace")
+            text = run.communicate(timeout=limit)[0]
         except subprocess.TimeoutExpired:
             return "does not end"
-        if done.returncode in (0, 77):
+        finally:
+            end_group(run)
+        if run.returncode in (0, 77):
             return None
-        text = done.stdout + done.stderr
-        failed = re.findall(r"^\[  FAILED  \] ([a-z]\w+)", text, re.M)
+        failed = re.findall(r"^(?:\[  FAILED  \]|FAIL:|ERROR:) ([a-z]\w+)", text, re.M)
         panic = re.search(r"panic at \S*?(\w+\.c:\d+)", text)
         if failed:
             return sorted(set(failed), key=failed.index)[0]
-        return f"panic at {panic.group(1)}" if panic else f"exit {done.returncode}"
+        return f"panic at {panic.group(1)}" if panic else f"exit {run.returncode}"
 
     def first_red(self, names):
         for name in names:
@@ -139,9 +174,10 @@ class Worker:
     def try_check(self, check):
         """What caught the removal of |check|, or None. Raises ValueError for a bad table."""
         preferred = check["tests"]
+        others = [n for n in self.quick() if n not in preferred] if check["others"] else []
         saved = mutate(self.tree, check["edits"])
         try:
-            for names in (preferred, [n for n in self.quick() if n not in preferred]):
+            for names in (preferred, others):
                 if not names:
                     continue
                 try:
@@ -157,21 +193,33 @@ class Worker:
                 file.write_text(text, encoding="utf-8")
 
 
-def baseline(worker):
+def baseline(worker, checks):
     """Tests that should be green before anything is removed, and are not."""
-    names = worker.quick()
+    names = {n for c in checks for n in c["tests"]}
+    if any(c["others"] for c in checks):
+        names |= set(worker.quick())
+    names = sorted(names)
     worker.compile(names)
     return [(n, said) for n in names for said in [worker.red(n)] if said]
 
 
-def check_table(worker, checks):
-    """Sentences on what the table says of tests or source that do not exist."""
+def check_tests(worker, checks):
+    """Sentences on tests that do not exist."""
     for check in checks:
+        if not check["tests"] and not check["others"]:
+            yield f"{check['check']}: no test is named"
         for name in check["tests"]:
             if name not in worker.tests:
                 yield f"{check['check']}: there is no test {name}"
+
+
+def check_places(tree, checks):
+    """Sentences on source that is not there."""
+    for check in checks:
         for path, old, _ in check["edits"]:
-            places = len(fit((worker.tree / path).read_text(encoding="utf-8"), old))
+            file = tree / path
+            text = file.read_text(encoding="utf-8") if file.is_file() else ""
+            places = len(fit(text, old))
             if places != 1:
                 yield f"{check['check']}: {path}: {places} places match: {old}"
 
@@ -195,42 +243,78 @@ def run_all(workers, checks):
         yield from pool.map(one, checks)
 
 
-def table(results):
+def known(path):
+    """{(section, check): caught by} of a table that was written before."""
+    rows = path.read_text(encoding="utf-8").split("\n") if path.exists() else []
+    cells = [[c.strip() for c in row.strip("|").split(" | ")] for row in rows if row[:2] == "| "]
+    return {(c[0], c[1]): c[4] for c in cells if len(c) == 5}
+
+
+def row(check, caught):
+    return (f"| {check['spec']} | {check['check']} | {check['error']} | "
+            f"`{check['edits'][0][0]}` | {caught} |")
+
+
+def table(results, before):
+    """The table for readers: what was run anew, what was not as it was."""
+    now = {(c["spec"], c["check"]): caught or NOTHING for c, caught, _, _ in results}
     lines = ["# Checks and the tests that catch their removal", "",
              "Made by `scripts/mutate.py --write docs/checks.md`, which removes each check from the",
-             "source and runs the tests; `make check-all` repeats it. The first test that went red is",
-             "named. A section is one of [protocol.md](protocol.md).", "",
-             "| section | check | error | source | caught by |", "|---|---|---|---|---|"]
-    for check, caught, _, _ in results:
-        program, _, test = (caught or "**nothing**").partition(": ")
-        where = check["edits"][0][0]
-        lines.append(f"| {check['spec']} | {check['check']} | {check.get('error', '')} | `{where}` | "
-                     f"{program}: {test} |" if test else
-                     f"| {check['spec']} | {check['check']} | {check.get('error', '')} | `{where}` | "
-                     f"{program} |")
+             "source and runs the tests; `make check-all` repeats it, `--layer` and `--only` a part.",
+             "The first test that went red is named. A section of the library is one of",
+             "[protocol.md](protocol.md); above it, the name of the part."]
+    for title, module in LAYERS.values():
+        lines += ["", f"## {title}", "", "| section | check | error | source | caught by |",
+                  "|---|---|---|---|---|"]
+        for check in module.CHECKS:
+            key = check["spec"], check["check"]
+            lines.append(row(check, now.get(key) or before.get(key) or NOT_RUN))
     lines += ["", "## Checks whose removal no test can show", "", "| section | check | why |",
               "|---|---|---|"]
-    lines += [f"| {c['spec']} | {c['check']} | {c['why']} |" for c in UNREMOVABLE]
+    lines += [f"| {c['spec']} | {c['check']} | {c['why']} |"
+              for _, module in LAYERS.values() for c in module.UNREMOVABLE]
     return "\n".join(lines) + "\n"
+
+
+def chosen(layers, only):
+    """The rows; of the library all other quick tests are tried as well."""
+    return [dict(c, others=name == "library")
+            for name, (_, module) in LAYERS.items() if name in layers
+            for c in module.CHECKS if only.lower() in (c["spec"] + " " + c["check"]).lower()]
+
+
+def tell(faults):
+    faults = list(faults)
+    for fault in faults:
+        print(fault)
+    return 1 if faults else 0
 
 
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--build", default="build/mutation", type=pathlib.Path)
     parser.add_argument("--jobs", default=os.cpu_count(), type=int)
+    parser.add_argument("--layer", action="append", choices=LAYERS)
     parser.add_argument("--only", default="")
+    parser.add_argument("--fit", action="store_true")
+    parser.add_argument("--again", action="store_true")
     parser.add_argument("--commit")
     parser.add_argument("--write", type=pathlib.Path)
     args = parser.parse_args()
 
-    checks = [c for c in CHECKS if args.only.lower() in (c["spec"] + " " + c["check"]).lower()]
+    checks = chosen(args.layer or LAYERS, args.only)
+    if args.again:
+        before = known(args.write)
+        checks = [c for c in checks if before.get((c["spec"], c["check"])) in UNNOTICED]
+    if args.fit:
+        return tell(check_places(ROOT, checks))
+    if not checks:
+        return tell(["no check has this in its name"])
     build = args.build.resolve()
     workers = [Worker(build / str(i), args.commit) for i in range(min(args.jobs, len(checks)))]
-    faults = list(check_table(workers[0], checks))
-    faults += [f"red before anything is removed: {n}: {said}" for n, said in baseline(workers[0])]
-    for fault in faults:
-        print(fault)
-    if faults:
+    if tell([*check_places(workers[0].tree, checks), *check_tests(workers[0], checks)]) or \
+            tell(f"red before anything is removed: {n}: {said}"
+                 for n, said in baseline(workers[0], checks)):
         return 1
 
     results, bad = [], 0
@@ -243,7 +327,7 @@ def main():
               flush=True)
     print(f"{len(results) - bad} of {len(results)} removed checks were noticed")
     if args.write:
-        args.write.write_text(table(results), encoding="utf-8")
+        args.write.write_text(table(results, known(args.write)), encoding="utf-8")
     return 1 if bad else 0
 
 

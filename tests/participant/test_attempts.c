@@ -145,6 +145,24 @@ static void test_any_state_of_the_files_is_read(void **state)
     assert_true(is_old(3, 0));
 }
 
+/* A number that was half written is nobody's. */
+static void test_a_row_that_was_torn_does_not_count(void **state)
+{
+    enum { LOW_BYTE_OF_NUMBER = 43 };
+    FILE *file;
+
+    (void)state;
+    clear();
+    begin(1, 0, 1000, 0);
+    file = fopen(path_of(1), "r+b");
+    assert_non_null(file);
+    assert_int_equal(fseek(file, LOW_BYTE_OF_NUMBER, SEEK_SET), 0);
+    assert_int_equal(fputc(7, file), 7);
+    assert_int_equal(fclose(file), 0);
+    restart(0);
+    assert_false(is_old(1, 7));
+}
+
 static void test_what_cannot_be_written_down_does_not_begin(void **state)
 {
     char error[ATTEMPTS_ERROR_MAX];
@@ -160,6 +178,7 @@ int main(void)
         cmocka_unit_test(test_what_was_begun_is_old_in_the_next_life),
         cmocka_unit_test(test_files_stay_small_and_forget_nothing_that_matters),
         cmocka_unit_test(test_any_state_of_the_files_is_read),
+        cmocka_unit_test(test_a_row_that_was_torn_does_not_count),
         cmocka_unit_test(test_what_cannot_be_written_down_does_not_begin),
     };
     char command[64];

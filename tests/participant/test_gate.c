@@ -6,6 +6,7 @@
 
 #include "cheat.h"
 #include "participant/gate.h"
+#include "quorate/share.h"
 #include "quorate/wire.h"
 #include "system/core/buffer.h"
 #include "system/service/library.h"
@@ -358,6 +359,69 @@ static void run_sql(const char *sql)
     sqlite3_close(db);
 }
 
+/* An older copy of the share's row, of before its burn: what counts is the tombstone. */
+static void test_a_pair_stays_burned_whatever_the_record_says(void **state)
+{
+    (void)state;
+    keepers_watch(k, NULL, NULL);
+    keygen = keepers_keygen(k, 3, 2);
+    keepers_make_key(k, &keygen, key_id, pk);
+    expect_signed(0, 1);
+    assert_int_equal(keepers_stop(k, 0), 0);
+    run_sql("INSERT INTO tombstones (kgid, epoch, own, peer)"
+            " SELECT kgid, epoch, own, 2 FROM shares ORDER BY rowid DESC LIMIT 1");
+    assert_true(keepers_start(k, 0));
+    expect_burned(0);
+    expect_signed(0, 2);
+}
+
+static unsigned confirmations;
+
+static bool see_confirmations(struct keepers *keepers, const struct letter *letter, void *arg)
+{
+    (void)keepers;
+    (void)arg;
+    confirmations += letter->from == 0 && letter->len == QRT_CONFIRMATION_BYTES;
+    return true;
+}
+
+static bool seat_0_told(struct keepers *keepers, void *arg)
+{
+    const struct job *job = arg;
+
+    return keepers_told(keepers, 0, job->session_id, 0) != NULL;
+}
+
+/* A key generation while the database of seat 0 refuses, as |trigger| says. */
+static void expect_no_key(const char *trigger, unsigned said)
+{
+    struct job job = keepers_keygen(k, 3, 2);
+    char sql[128];
+
+    snprintf(sql, sizeof sql,
+             "CREATE TRIGGER full BEFORE %s ON shares BEGIN SELECT RAISE(ABORT, 'full'); END",
+             trigger);
+    run_sql(sql);
+    confirmations = 0;
+    k->letter = see_confirmations;
+    keepers_open_all(k, &job);
+    keepers_relay(k, seat_0_told, &job);
+    assert_string_equal(keepers_told(k, 0, job.session_id, 0)->code, "STORAGE");
+    assert_int_equal(confirmations, said);
+    run_sql("DROP TRIGGER full");
+    keepers_watch(k, NULL, NULL);
+    for (size_t i = 1; i < 3; i++)
+        keepers_close(k, i, job.session_id);
+}
+
+/* Nobody hears a confirmation of a share that could be lost, nor of a key without its share. */
+static void test_a_share_that_cannot_be_stored_is_no_key(void **state)
+{
+    (void)state;
+    expect_no_key("INSERT", 0);
+    expect_no_key("UPDATE", 2);
+}
+
 /* All but the one whose burn is owed. */
 static bool others_told(struct keepers *keepers, void *arg)
 {
@@ -454,6 +518,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_fifty_honest_signings_at_once),
         cmocka_unit_test(test_after_the_first_failed_check_nothing_leaves_for_the_pair),
         cmocka_unit_test(test_a_burn_outlives_the_process_and_spares_other_pairs),
+        cmocka_unit_test(test_a_pair_stays_burned_whatever_the_record_says),
+        cmocka_unit_test(test_a_share_that_cannot_be_stored_is_no_key),
         cmocka_unit_test(test_a_burn_that_cannot_be_stored_is_owed),
         cmocka_unit_test(test_a_burn_that_is_owed_outlives_the_process),
     };

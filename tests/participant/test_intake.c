@@ -213,6 +213,22 @@ static void test_early_messages_keep_their_order(void **state)
     intake_free(in);
 }
 
+static void test_messages_of_an_attempt_that_did_not_start_are_nobodys(void **state)
+{
+    struct intake *in = intake_new(&limits);
+    struct intake_start start;
+
+    (void)state;
+    for (uint8_t i = 0; i < 2; i++)
+        assert_int_equal(intake_deliver(in, session_a, intake_message_new(i, "party", &i, 1), 0),
+                         INTAKE_KEPT);
+    assert_int_equal(open_it(in, &start, session_a, 1, 1), INTAKE_START);
+    assert_int_equal(start.kept->b[0], 1);
+    assert_int_equal(count(start.kept), 1);
+    assert_int_equal(intake_kept_bytes(in), 0);
+    intake_free(in);
+}
+
 static void test_an_attempt_of_an_intent_runs_in_one_session_only(void **state)
 {
     struct intake *in = intake_new(&limits);
@@ -325,6 +341,50 @@ static void test_a_full_table_refuses_and_does_not_forget(void **state)
     intake_free(in);
 }
 
+static void test_sessions_and_intents_are_bounded_each(void **state)
+{
+    struct intake *in = intake_new(&limits);
+    struct intake_start start;
+    char id[37];
+
+    (void)state;
+    for (unsigned i = 0; i < 9; i++) {
+        snprintf(id, sizeof id, "33333333-3333-4333-8333-%012u", i);
+        assert_int_equal(open_it(in, &start, id, i, 1), i < 8 ? INTAKE_START : INTAKE_FULL);
+    }
+    intake_free(in);
+    in = intake_new(&limits);
+    for (unsigned i = 0; i < 9; i++)
+        assert_int_equal(open_it(in, &start, session_a, i, (uint8_t)i),
+                         i < 8 ? INTAKE_START : INTAKE_FULL);
+    intake_free(in);
+}
+
+/* No stranger's messages make room: these all belong to sessions that were opened. */
+static void test_early_messages_of_opened_sessions_are_bounded(void **state)
+{
+    static const uint8_t b[300];
+    static const struct {
+        const char *id;
+        size_t len;
+    } wanted[] = {{session_a, HEAD + 100}, {session_b, 50}, {session_b, 1}};
+    struct intake *in = intake_new(&limits);
+    struct intake_start start;
+
+    (void)state;
+    assert_int_equal(open_it(in, &start, session_a, 0, 1), INTAKE_START);
+    assert_int_equal(open_it(in, &start, session_b, 0, 2), INTAKE_START);
+    for (size_t i = 0; i < 3; i++) {
+        struct intake_message *m = intake_message_new(1, "party", b, wanted[i].len);
+
+        assert_int_equal(intake_deliver(in, wanted[i].id, m, 0),
+                         i < 2 ? INTAKE_KEPT : INTAKE_DROPPED);
+        if (i == 2)
+            free(m);
+    }
+    intake_free(in);
+}
+
 static void test_a_running_session_outlives_its_time(void **state)
 {
     struct intake *in = intake_new(&limits);
@@ -345,11 +405,14 @@ int main(void)
         cmocka_unit_test(test_lesson_1_5_a_session_starts_exactly_once_in_every_order),
         cmocka_unit_test(test_lesson_1_5_no_message_is_lost_before_the_end),
         cmocka_unit_test(test_early_messages_keep_their_order),
+        cmocka_unit_test(test_messages_of_an_attempt_that_did_not_start_are_nobodys),
         cmocka_unit_test(test_an_attempt_of_an_intent_runs_in_one_session_only),
         cmocka_unit_test(test_bounds_hold_for_a_session_and_for_all),
         cmocka_unit_test(test_the_oldest_stranger_makes_room),
         cmocka_unit_test(test_strangers_never_keep_an_open_out),
         cmocka_unit_test(test_a_full_table_refuses_and_does_not_forget),
+        cmocka_unit_test(test_sessions_and_intents_are_bounded_each),
+        cmocka_unit_test(test_early_messages_of_opened_sessions_are_bounded),
         cmocka_unit_test(test_a_running_session_outlives_its_time),
     };
 

@@ -6,15 +6,18 @@
 #include "participant/permit.h"
 #include "participant/shares.h"
 #include "participant/store.h"
+#include "system/access/identity.h"
 #include "system/core/ids.h"
 #include "system/core/secret.h"
 #include "system/service/library.h"
 
 #include <setjmp.h>
+#include <sodium.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include <cmocka.h>
 
@@ -128,7 +131,8 @@ static void forgive(setup_message *s, const setup_message *original, bool is_sig
     set_bytes(&s->presignature_id, &original->presignature_id);
     set_bytes(&s->user_public_key, &original->user_public_key);
     set_bytes(&s->user_key_signature, &original->user_key_signature);
-    set_text(&s->account_id, original->account_id); /* the same in upper case */
+    if (strcasecmp(s->account_id, original->account_id) == 0)
+        set_text(&s->account_id, original->account_id);
     for (size_t i = 0; i < s->n_members; i++) {
         set_bytes(&s->members[i]->boot_id, &original->members[i]->boot_id);
         if (is_sign && s->members[i]->certificate) {
@@ -249,6 +253,125 @@ static void test_a_properly_signed_intent_for_something_else_is_refused(void **s
     expect(&job, "ROSTER");
 }
 
+/* Refused with this code and these words; frees |setup|. */
+static void expect_refused(setup_message *setup, const char *code, const char *words)
+{
+    struct refusal refusal;
+
+    if (is_permitted(setup, &refusal))
+        fail_msg("permitted; expected %s: %s", code, words);
+    if (strcmp(refusal.code, code) != 0 || !strstr(refusal.text, words))
+        fail_msg("expected %s: %s, got %s: %s", code, words, refusal.code, refusal.text);
+    mpc__session__v1__setup__free_unpacked(setup, NULL);
+}
+
+static void test_sessions_and_accounts_have_ids(void **state)
+{
+    setup_message *s = keepers_setup(k, &sign);
+
+    (void)state;
+    set_text(&s->session_id, "not-a-uuid");
+    expect_refused(s, "INTENT_FIELD", "session's id");
+    s = keepers_setup(k, &sign);
+    set_text(&s->account_id, "11111111-1111-4111-8111-111111111111");
+    expect_refused(s, "INTENT_FIELD", "account");
+}
+
+/* Signed by the initiator all the same. */
+static void test_an_intent_has_its_form(void **state)
+{
+    setup_message *s = keepers_setup(k, &sign);
+    ProtobufCBinaryData longer = {s->intent.len + 1, calloc(1, s->intent.len + 1)};
+
+    (void)state;
+    memcpy(longer.data, s->intent.data, s->intent.len);
+    set_bytes(&s->intent, &longer);
+    qrt_intent_sign(s->intent_signature.data, library_ctx(), longer.data, longer.len,
+                    k->initiator_secret);
+    free(longer.data);
+    expect_refused(s, "INTENT_FORMAT", "");
+}
+
+/* |n| members, the last ones the same as the last of |sign|. */
+static setup_message *with_members(size_t n)
+{
+    setup_message *s = keepers_setup(k, &sign);
+
+    while (s->n_members > n)
+        mpc__session__v1__member__free_unpacked(s->members[--s->n_members], NULL);
+    s->members = realloc(s->members, n * sizeof *s->members);
+    assert_non_null(s->members);
+    while (s->n_members < n) {
+        Mpc__Session__V1__Member *m = malloc(sizeof *m);
+
+        mpc__session__v1__member__init(m);
+        m->party_id = malloc(16);
+        snprintf(m->party_id, 16, "other-%zu", s->n_members);
+        m->index = (uint32_t)s->n_members + 1;
+        s->members[s->n_members++] = m;
+    }
+    return s;
+}
+
+static void test_members_have_places_of_their_own(void **state)
+{
+    Mpc__Session__V1__Member *first;
+    setup_message *s;
+
+    (void)state;
+    expect_refused(with_members(1), "ROSTER", "2 to 64 members");
+    expect_refused(with_members(65), "ROSTER", "2 to 64 members");
+    s = keepers_setup(k, &sign);
+    s->members[1]->index += 65536; /* in 16 bits the same */
+    expect_refused(s, "ROSTER", "no valid id or index");
+    s = keepers_setup(k, &sign);
+    first = s->members[0];
+    s->members[0] = s->members[1];
+    s->members[1] = first;
+    expect_refused(s, "ROSTER", "do not ascend");
+    s = keepers_setup(k, &sign);
+    set_text(&s->members[1]->party_id, s->members[0]->party_id);
+    expect_refused(s, "ROSTER", "is a member twice");
+    s = keepers_setup(k, &sign);
+    set_text(&s->members[0]->party_id, "party-3");
+    expect_refused(s, "ROSTER", "is not a member");
+}
+
+/* A share without names at its indices has the indices still. */
+static void test_a_party_has_its_own_index(void **state)
+{
+    setup_message *s = keepers_setup(k, &sign);
+    const char *const *roster = share.roster;
+
+    (void)state;
+    set_text(&s->members[0]->party_id, k->seats[1].party_id);
+    set_text(&s->members[1]->party_id, k->seats[0].party_id);
+    set_bytes(&s->members[1]->boot_id, &s->members[0]->boot_id);
+    share.roster = NULL;
+    expect_refused(s, "ROSTER", "has index 1 in this key");
+    share.roster = roster;
+}
+
+/* The authority certified another key under this party's name, and an intent seats it. */
+static void test_a_certificate_of_another_key_is_not_ones_own(void **state)
+{
+    struct identity other = {.party_id = "party-1", .role = "persistent"};
+    struct job job = keygen;
+    uint8_t secret[64], *b;
+    setup_message *s;
+    size_t len;
+
+    (void)state;
+    crypto_sign_keypair(other.key, secret);
+    crypto_hash_sha256(job.intent.idk[0], other.key, 32);
+    s = keepers_setup(k, &job);
+    b = identity_issue(&len, &other, k->ca_secret);
+    mpc__session__v1__party_certificate__free_unpacked(s->members[0]->certificate, NULL);
+    s->members[0]->certificate = mpc__session__v1__party_certificate__unpack(NULL, len, b);
+    free(b);
+    expect_refused(s, "ROSTER", "is of another key");
+}
+
 static void test_time_is_kept(void **state)
 {
     struct job job = sign;
@@ -335,6 +458,11 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_lesson_1_20_no_changed_keygen_is_permitted),
         cmocka_unit_test(test_lesson_1_20_no_changed_signing_is_permitted),
         cmocka_unit_test(test_a_properly_signed_intent_for_something_else_is_refused),
+        cmocka_unit_test(test_sessions_and_accounts_have_ids),
+        cmocka_unit_test(test_an_intent_has_its_form),
+        cmocka_unit_test(test_members_have_places_of_their_own),
+        cmocka_unit_test(test_a_party_has_its_own_index),
+        cmocka_unit_test(test_a_certificate_of_another_key_is_not_ones_own),
         cmocka_unit_test(test_time_is_kept),
         cmocka_unit_test(test_initiators_are_the_configured_ones),
         cmocka_unit_test(test_an_invitation_is_for_one_life_of_a_party),

@@ -473,6 +473,35 @@ static void test_what_a_run_holds_is_bounded(void **state)
     expect_signatures(&keygen, key_id, pk);
 }
 
+/* Runs that nobody answers: as many as there is room for, and no more. */
+static void test_runs_of_a_party_are_bounded(void **state)
+{
+    enum { ROOM = 4 };
+    static const size_t quorum[] = {0, 1};
+    struct job keygen = keepers_keygen(k, 3, 2), jobs[ROOM + 1];
+    uint8_t key_id[32], pk[33];
+
+    (void)state;
+    keepers_make_key(k, &keygen, key_id, pk);
+    keepers_watch(k, NULL, NULL);
+    for (size_t i = 0; i <= ROOM; i++) {
+        Mpc__Session__V1__Setup *setup;
+
+        jobs[i] = keepers_sign(&keygen, key_id, quorum, 2);
+        setup = keepers_setup(k, &jobs[i]);
+        keepers_open(k, 0, setup);
+        mpc__session__v1__setup__free_unpacked(setup, NULL);
+    }
+    keepers_relay(k, seat_0_told, &jobs[ROOM]);
+    assert_string_equal(keepers_told(k, 0, jobs[ROOM].session_id, 0)->code, "OVERLOADED");
+    assert_true(keepers_told(k, 0, jobs[ROOM].session_id, 0)->retry);
+    for (size_t i = 0; i < ROOM; i++) {
+        assert_null(keepers_told(k, 0, jobs[i].session_id, 0));
+        keepers_close(k, 0, jobs[i].session_id);
+    }
+    expect_signatures(&keygen, key_id, pk);
+}
+
 /* Who carries invitations knows the new boot id and may send an old one again with it. To begin
  * again would be a second first message, for which anybody could prove a cheat. */
 static void test_an_attempt_begins_once_in_all_lives(void **state)
@@ -517,13 +546,15 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_attack_a_pending_share_gets_another_origin),
         cmocka_unit_test(test_a_signature_survives_a_kill_after_every_message),
         cmocka_unit_test(test_what_a_run_holds_is_bounded),
+        cmocka_unit_test(test_runs_of_a_party_are_bounded),
         cmocka_unit_test(test_an_attempt_begins_once_in_all_lives),
     };
+    const struct keepers_options options = {.settings = "PARTY_CAPACITY=2\n"};
     int result;
 
     if (keepers_main(argc, argv, &result))
         return result;
-    k = keepers_new(3, NULL);
+    k = keepers_new(3, &options);
     result = cmocka_run_group_tests(tests, NULL, NULL);
     keepers_free(k);
     return result;

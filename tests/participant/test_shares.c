@@ -19,7 +19,8 @@
 
 #include <cmocka.h>
 
-enum { KEYS = 3 };
+/* The last two are for what damages them. */
+enum { KEYS = 5, OF_CALLER = 3, OF_KGID = 4 };
 
 static struct keepers *k;
 static uint8_t key_ids[KEYS][32];
@@ -141,13 +142,13 @@ static void test_a_resealed_record_comes_back_changed(void **state)
 }
 
 /* As somebody does who can write the database and has no master key. */
-static void forge(const char *what)
+static void forge(size_t i, const char *what)
 {
     char path[192], sql[256];
     sqlite3 *db;
 
     snprintf(path, sizeof path, "%s/party.db", k->seats[0].directory);
-    snprintf(sql, sizeof sql, "UPDATE shares SET %s WHERE account_id = '%s'", what, accounts[0]);
+    snprintf(sql, sizeof sql, "UPDATE shares SET %s WHERE account_id = '%s'", what, accounts[i]);
     assert_int_equal(sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
     sqlite3_busy_timeout(db, 5000);
     if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK)
@@ -161,15 +162,21 @@ static void test_who_may_use_a_share_is_bound_to_it(void **state)
     struct shares *shares = shares_new(&params);
 
     (void)state;
-    forge("caller_key = zeroblob(32)");
+    forge(0, "caller_key = zeroblob(32)");
     expect_refused(&params, "STORAGE");
-    forge("caller_key = NULL, purpose = purpose + 1");
+    forge(0, "caller_key = NULL, purpose = purpose + 1");
     expect_refused(&params, "STORAGE");
-    forge("purpose = purpose - 1, roster = 'party-1 party-3 party-2'");
+    forge(0, "purpose = purpose - 1, roster = 'party-1 party-3 party-2'");
     expect_refused(&params, "STORAGE");
-    forge("roster = 'party-1 party-2 party-3'");
+    forge(0, "roster = 'party-1 party-2 party-3'");
     shares_put(get(shares, 0));
     assert_null(refusal.code);
+    forge(OF_CALLER, "caller_key = zeroblob(32)");
+    assert_null(get(shares, OF_CALLER));
+    assert_string_equal(refusal.code, "STORAGE");
+    forge(OF_KGID, "kgid = zeroblob(32)");
+    assert_null(get(shares, OF_KGID));
+    assert_string_equal(refusal.code, "STORAGE");
     shares_free(shares);
 }
 
@@ -217,6 +224,7 @@ static void make_keys(void)
         struct job job = keepers_keygen(k, 3, 2);
         uint8_t pk[33];
 
+        job.by_caller = i == OF_CALLER;
         keepers_make_key(k, &job, key_ids[i], pk);
         id_text(accounts[i], job.intent.account);
     }

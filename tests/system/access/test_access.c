@@ -283,6 +283,20 @@ static void test_too_many_failures_must_wait_but_keys_pass(void **state)
     assert_true(metric_value(metric) == before + 22);
 }
 
+/* One network has more addresses than anybody has time to refuse. */
+static void test_failures_count_for_a_whole_network(void **state)
+{
+    char header[80];
+
+    (void)state;
+    for (int i = 0; i < 20; i++) {
+        snprintf(header, sizeof header, "X-Forwarded-For: 2001:db8:0:1::%x\r\n", i + 1);
+        assert_int_equal(ask_from("127.0.0.15", "/key", header), 403);
+    }
+    assert_int_equal(ask_from("127.0.0.15", "/key", "X-Forwarded-For: 2001:db8:0:1:f::\r\n"), 429);
+    assert_int_equal(ask_from("127.0.0.15", "/key", "X-Forwarded-For: 2001:db8:0:2::1\r\n"), 403);
+}
+
 /* Who slept too long must learn that his token is old, however often he asks. */
 static void test_tokens_out_of_time_are_told_so_and_not_counted(void **state)
 {
@@ -344,6 +358,7 @@ int main(void)
         TEST(test_tokens_open_their_methods_only),
         TEST(test_method_without_a_rule_is_closed),
         TEST(test_too_many_failures_must_wait_but_keys_pass),
+        TEST(test_failures_count_for_a_whole_network),
         TEST(test_tokens_out_of_time_are_told_so_and_not_counted),
         cmocka_unit_test_setup_teardown(test_rate_of_a_key_and_address_is_limited, set_up_limited,
                                         tear_down),

@@ -47,6 +47,8 @@ MALFORMED = {
     "empty length": b"POST /api/v1/echo/a HTTP/1.1\r\nHost: a\r\nContent-Length:\r\n\r\n{}",
     "huge length": b"POST /api/v1/echo/a HTTP/1.1\r\nHost: a\r\n"
                    b"Content-Length: 99999999999999999999999\r\n\r\n{}",
+    "length of 19 digits": b"POST /api/v1/echo/a HTTP/1.1\r\nHost: a\r\n"
+                           b"Content-Length: 1000000000000000002\r\n\r\n{}",
     "gzip coding": b"POST /api/v1/echo/a HTTP/1.1\r\nHost: a\r\n"
                    b"Transfer-Encoding: gzip\r\n\r\n{}",
     "two codings": b"POST /api/v1/echo/a HTTP/1.1\r\nHost: a\r\n"
