@@ -158,7 +158,7 @@ class Worker:
             end_group(run)
         if run.returncode in (0, 77):
             return None
-        failed = re.findall(r"^(?:\[  FAILED  \]|FAIL:|ERROR:) ([a-z]\w+)", text, re.M)
+        failed = re.findall(r"^(?:\[  FAILED  \] |(?:FAIL|ERROR): (?=test_))([a-z]\w+)", text, re.M)
         panic = re.search(r"panic at \S*?(\w+\.c:\d+)", text)
         if failed:
             return sorted(set(failed), key=failed.index)[0]
@@ -259,9 +259,9 @@ def table(results, before):
     """The table for readers: what was run anew, what was not as it was."""
     now = {(c["spec"], c["check"]): caught or NOTHING for c, caught, _, _ in results}
     lines = ["# Checks and the tests that catch their removal", "",
-             "Made by `scripts/mutate.py --write docs/checks.md`, which removes each check from the",
-             "source and runs the tests; `make check-all` repeats it, `--layer` and `--only` a part.",
-             "The first test that went red is named. A section of the library is one of",
+             "Made by `scripts/mutate.py --write docs/checks.md`, which removes each check from",
+             "the source and runs the tests; `make check-all` repeats it, `--layer` and `--only`",
+             "a part. The first test that went red is named. A section of the library is one of",
              "[protocol.md](protocol.md); above it, the name of the part."]
     for title, module in LAYERS.values():
         lines += ["", f"## {title}", "", "| section | check | error | source | caught by |",

@@ -6,6 +6,7 @@ from mutations_participant import IDENTITY, UNSIGNED
 
 C, R, A, PA = "services/coordinator/", "services/router/", "services/account/", "services/party_api/"
 SERVICE, PARTIES, SESSION = C + "coordinator", C + "parties", C + "session"
+REQUEST_T = C + "request"
 REPORT, CALLS, REQUEST = C + "report.c", C + "party_calls.c", C + "request.c"
 CREATE, VERIFY, ROUTER_CALLS = C + "create.c", C + "verify.c", R + "calls"
 ADMISSION, ADMISSION_T, MESSAGES = R + "admission.c", R + "admission", R + "message_calls.c"
@@ -18,26 +19,26 @@ CHECKS = [
     # ---- coordinator: what callers ask ----
     check("coordinator", "signature and form of the intent",
           (REQUEST, "if (err != QRT_OK) return refuse_intent(status, qrt_err_text(err));", ""),
-          error="invalid_intent", tests=[SERVICE]),
+          error="invalid_intent", tests=[REQUEST_T]),
     check("coordinator", "signature of the intent",
           (REQUEST, "err = qrt_intent_verify(c->ctx, in->intent.data, in->intent.len, "
            "in->intent_signature.data, in->initiator_key.data);", "(void)c; err = QRT_OK;"),
           error="invalid_intent", tests=[SERVICE]),
     check("coordinator", "lengths of the initiator's key and signature",
           (REQUEST, "if (in->intent_signature.len != 64)", "if (0)"),
-          error="invalid_field", tests=[SERVICE]),
+          error="invalid_field", tests=[REQUEST_T]),
     check("coordinator", "the intent's operation is the session's",
           (REQUEST, "if (!operation_fits(r->state.type, r->intent.operation))",
-           "(void)operation_fits; if (0)"), error="invalid_intent", tests=[SERVICE]),
+           "(void)operation_fits; if (0)"), error="invalid_intent", tests=[REQUEST_T]),
     check("coordinator", "the intent's parties are members",
           (REQUEST, "if (record_seat_of_index(r, intent->parties[i]) == SEAT_NONE)", "if (0)"),
-          error="invalid_intent", tests=[SERVICE]),
+          error="invalid_intent", tests=[REQUEST_T]),
     check("coordinator", "members' indices ascend",
           (REQUEST, "(i > 0 && member->index <= r->request->members[i - 1]->index))", "0)"),
-          error="invalid_field", tests=[SERVICE]),
+          error="invalid_field", tests=[REQUEST_T]),
     check("coordinator", "each party is a member once",
           (REQUEST, "if (record_seat(r, member->party_id) != i)", "if (0)"),
-          error="invalid_field", tests=[SERVICE]),
+          error="invalid_field", tests=[REQUEST_T]),
     check("coordinator", "what is signed is what the intent says",
           (REQUEST, "memcmp(hash.b, told, sizeof told) != 0)", "0)"),
           error="invalid_intent", tests=[SERVICE]),
@@ -46,7 +47,7 @@ CHECKS = [
            "in->initiator_key.data) ||", "1 ||"), error="invalid_field", tests=[PARTIES]),
     check("coordinator", "a session ends with its intent",
           (REQUEST, "if (r->intent.deadline <= INT64_MAX / 1000 && (int64_t)r->intent.deadline * 1000 "
-           "< deadline)", "if (0)"), error="INTENT_FIELD", tests=[SERVICE]),
+           "< deadline)", "if (0)"), error="INTENT_FIELD", tests=[REQUEST_T]),
     check("coordinator", "a deadline that has passed",
           (REQUEST, "if (deadline <= now_ms) {", "if (0) {"),
           error="deadline_passed", tests=[SERVICE]),
@@ -83,16 +84,16 @@ CHECKS = [
            "return dispatch_waiting(c) > 1000000;"), error="too_many_sessions", tests=[SERVICE]),
     # ---- coordinator: what parties say ----
     check("coordinator", "a token is for its session",
-          (CALLS, "if (strcmp(out->session_id, session_id) != 0)", "if (0)"),
+          (CALLS, "if (strcmp(out->session_id, wanted->session_id) != 0)", "if (0)"),
           error="wrong_session", tests=[PARTIES, SERVICE]),
     check("coordinator", "a token is for its party",
-          (CALLS, "if (party_id[0] && strcmp(out->subject, party_id) != 0)", "if (0)"),
+          (CALLS, "if (wanted->party_id[0] && strcmp(out->subject, wanted->party_id) != 0)", "if (0)"),
           error="wrong_party", tests=[PARTIES, SERVICE]),
     check("coordinator", "a join token is no session token",
-          (CALLS, "return check_token(c, TOKEN_SESSION, &read, token, session_id, party_id);",
-           "struct rpc_status status = check_token(c, TOKEN_SESSION, &read, token, session_id, "
-           "party_id); return status.code == RPC_OK ? status : check_token(c, TOKEN_JOIN, &read, "
-           "token, session_id, party_id);"), error="unauthorized", tests=[PARTIES, SERVICE]),
+          (CALLS, "return check_token(c, call, &read, token, &wanted);",
+           "const struct wanted join = {TOKEN_JOIN, session_id, party_id}; struct rpc_status status "
+           "= check_token(c, call, &read, token, &wanted); return status.code == RPC_OK ? status : "
+           "check_token(c, call, &read, token, &join);"), error="unauthorized", tests=[PARTIES, SERVICE]),
     check("coordinator", "a join token is used by one call",
           (CALLS, "return !used || sodium_memcmp(used->key_hash, join->key_hash, sizeof "
            "join->key_hash) == 0;", "return true;"), error="join_token_used", tests=[PARTIES]),
@@ -106,24 +107,32 @@ CHECKS = [
           (REPORT, "if (report.seat == SEAT_NONE || !(r->state.seats[report.seat] & SEAT_EVER)) {",
            "if (report.seat == SEAT_NONE) {"), error="not_invited", tests=[SERVICE, PARTIES]),
     check("coordinator", "a report needs its session's token",
-          (REPORT, "party_token_check(c, in->session_token, in->session_id, in->party_id);",
-           "rpc_ok(); (void)c;"), error="unauthorized", tests=[SERVICE, PARTIES]),
+          (REPORT, "party_token_check(c, call, in->session_token, in->session_id, in->party_id);",
+           "rpc_ok(); (void)c; (void)call;"), error="unauthorized", tests=[SERVICE, PARTIES]),
     check("coordinator", "a report is about an attempt that was",
           (REPORT, "} else if (report.in->attempt >= r->state.attempts_n) {", "} else if (0) {"),
           error="invalid_field", tests=[SERVICE, PARTIES]),
+    check("coordinator", "who reports late took part",
+          (REPORT, "if (!is_listed(get->row.everybody, late->row->report.party_id))",
+           "(void)is_listed; if (0)"), error="not_invited", tests=[C + "ends"]),
+    check("coordinator", "wrong tokens in messages are counted as tries",
+          (CALLS, "return status.code == RPC_OK ? status : access_refused(c->host->access, call, "
+           "ACCESS_PROOF_TOKEN, status);", "(void)call; return status;"),
+          error="rate_limited", tests=[PARTIES, SERVICE]),
     check("coordinator", "a reported signature verifies",
           (REPORT, "(!is_known(r, signature) && !verify_signature(report->c, r, signature))) {",
            "(is_known(r, signature), verify_signature(report->c, r, signature), 0)) {"),
           error="invalid_result", tests=[SERVICE]),
     check("coordinator", "a signature is of the session's key, by its recovery id too",
           (VERIFY, "qrt_sig_recover(&maker, c->ctx, &sig, &hash) == QRT_OK && memcmp(maker.b, pk.b, "
-           "sizeof pk.b) == 0;", "(void)maker, true;"), error="invalid_result", tests=[SERVICE]),
+           "sizeof pk.b) == 0;", "(qrt_sig_recover(&maker, c->ctx, &sig, &hash), true);"),
+          error="invalid_result", tests=[SERVICE]),
     check("coordinator", "a reported certificate is of the intent",
           (VERIFY, "|| qrt_certificate_check_intent(&key, c->ctx, intent->data, intent->len) != "
            "QRT_OK)", ") return false; (void)intent; if (0)"), error="invalid_result", tests=[SERVICE]),
     check("coordinator", "all parties report one key",
           (C + "session.c", "if (s->has_result && memcmp(s->result, result, sizeof s->result) != 0)",
-           "if (0)"), error="RESULTS_DIFFER", tests=[SESSION]),
+           "if (0)"), error="RESULTS_DIFFER", tests=[SESSION, C + "session_cases"]),
     check("coordinator", "a key needs every party's report",
           (C + "session.c", "if (s->completed_n == s->needed) end(s, out, SESSION_COMPLETED, "
            "EVENT_COMPLETED); return true; } void session_recall",
@@ -131,7 +140,7 @@ CHECKS = [
           tests=[SESSION, SERVICE]),
     check("coordinator", "a party counts once in an attempt",
           (C + "session.c", "if (!is_in(s, seat) || (s->seats[seat] & SEAT_DONE)) return false; "
-           "s->seats[seat] |= SEAT_DONE;", "s->seats[seat] |= SEAT_DONE;"), tests=[SESSION]),
+           "s->seats[seat] |= SEAT_DONE;", "s->seats[seat] |= SEAT_DONE;"), tests=[SESSION, C + "session_cases"]),
     check("coordinator", "a session that has ended stays as it is",
           (C + "session.c", "if (!session_is_final(s)) end(s, out, SESSION_COMPLETED, "
            "EVENT_COMPLETED);", "end(s, out, SESSION_COMPLETED, EVENT_COMPLETED);"),
@@ -153,12 +162,7 @@ CHECKS = [
           error="wrong_party", tests=[PARTIES]),
     check("coordinator", "a party of the pool is certified",
           (IDENTITY, *UNSIGNED),
-          tests=[PARTIES, SERVICE]),
-    check("coordinator", "invitations are read by parties",
-          (C + "routes.c", '{PATH("ListInvitations"), TYPES(list_invitations), .handle = '
-           'list_invitations, .access = ACCESS_PARTY},',
-           '{PATH("ListInvitations"), TYPES(list_invitations), .handle = list_invitations, '
-           '.access = ACCESS_PARTY | ACCESS_SERVICE},'), error="unauthorized", tests=[PARTIES]),
+          tests=[C + "pool"]),
     # ---- router ----
     check("router", "certificate of who registers",
           (IDENTITY, *UNSIGNED),
@@ -229,7 +233,8 @@ CHECKS = [
           (EVENTS, 'if (strcmp(rpc_caller(call), "session-coordinator") == 0) return true;',
            "if (1) return true;"), error="not_the_coordinator", tests=[ROUTER_CALLS]),
     check("router", "each party gets its own join token",
-          (EVENTS, "if (strcmp(in->join_tokens[i]->key, party_id) == 0)", "(void)party_id;"),
+          (EVENTS, "if (strcmp(in->join_tokens[i]->key, party_id) == 0)",
+           "(void)party_id; if (i == 0)"),
           tests=[ROUTER_CALLS]),
     check("router", "sessions are bounded",
           (R + "book.c", "if (map_n(book->sessions) >= BOOK_SESSIONS_MAX) return NULL;", ""),
@@ -246,13 +251,13 @@ CHECKS = [
           (ROSTER, "return member->certificate && identity_verify(out, member->certificate, ca_key) "
            "&& strcmp(out->party_id, member->party_id) == 0;",
            "return member->certificate && (identity_verify(out, member->certificate, ca_key), 1);"),
-          error="parties_not_fit", tests=["stack/lies"]),
+          error="parties_not_fit", tests=[A + "create", "stack/lies"]),
     check("account", "the selected parties are those asked for, each once",
           (ROSTER, "!is_asked_for(req, &identity) || is_seated(account, &identity))", "0)"),
-          error="parties_not_fit", tests=["stack/lies"]),
+          error="parties_not_fit", tests=[A + "create", "stack/lies"]),
     check("account", "a key's certificate is that of the intent",
           (ROSTER, "|| qrt_certificate_check_intent(&key, s->ctx, intent->b, intent->len) != QRT_OK)",
-           ") return false; (void)intent; if (0)"), error="certificate_invalid", tests=["stack/lies"]),
+           ") return false; (void)intent; if (0)"), error="certificate_invalid", tests=[A + "create", "stack/lies"]),
     check("account", "an intent is signed by a key of CALLER_KEYS",
           (INTENTS, "if (!find_signer(out, s))", "(void)find_signer; if (0)"),
           error="invalid_intent", tests=["stack/intents"]),
@@ -317,8 +322,6 @@ CHECKS = [
     check("party_api", "a share is lent to a session that signs",
           (PA + "sign.c", "if (!api_is_sign(setup->session_type)) {", "if (0) {"),
           error="wrong_session_type", tests=[API]),
-    check("party_api", "shares that are kept are bounded",
-          (PA + "kept.c", "if (list->n >= KEPT_MAX ||", "if ("), tests=[PA + "kept"]),
 ]
 
 UNREMOVABLE = []

@@ -3,6 +3,7 @@
  * forgotten. */
 #include "owner.h"
 
+#include "participant/delegate.h"
 #include "participant/shares.h"
 #include "participant/store.h"
 #include "party_api.pb-c.h"
@@ -196,6 +197,58 @@ static void test_a_box_that_names_its_intent_is_good_again(void **state)
     keepers_close(k, DELEGATE, job.session_id);
 }
 
+/* What it said first stays: the session serves no second intent. */
+static void test_the_first_intent_that_the_owner_names_counts(void **state)
+{
+    static uint8_t sealed[70000];
+    const ProtobufCBinaryData share = {made.share_len, made.share};
+    struct job job = keepers_sign(&made.keygen, made.key_id, with_user, 2);
+    Mpc__Session__V1__Setup *setup = keepers_setup(k, &job);
+    uint8_t hash[32] = {1};
+    ProtobufCBinaryData named = {32, hash};
+
+    (void)state;
+    assert_string_equal(owner_lend_sealed(k, job.session_id, sealed,
+                                          owner_box(k, job.session_id, &share, &named, sealed)),
+                        "");
+    crypto_hash_sha256(hash, setup->intent.data, setup->intent.len);
+    mpc__session__v1__setup__free_unpacked(setup, NULL);
+    assert_string_equal(owner_lend_sealed(k, job.session_id, sealed,
+                                          owner_box(k, job.session_id, &share, &named, sealed)),
+                        "");
+    assert_string_equal(code_at_delegate(&job), "NO_SHARE");
+    keepers_close(k, DELEGATE, job.session_id);
+}
+
+/* An initiator's intent for his own account, with the key of another's. */
+static void test_attack_a_lent_share_for_another_account(void **state)
+{
+    struct job job = keepers_sign(&made.keygen, made.key_id, with_user, 2);
+
+    (void)state;
+    job.intent.account[3] ^= 1;
+    assert_string_equal(owner_lend(k, job.session_id, made.share, made.share_len), "");
+    assert_string_equal(code_at_delegate(&job), "NO_SHARE");
+    keepers_close(k, DELEGATE, job.session_id);
+}
+
+/* Seat 0 has a share of its own, and no use for another. */
+static void test_a_party_that_is_no_delegate_takes_no_loans(void **state)
+{
+    Mpc__Keeper__V1__ToKeeper frame = MPC__KEEPER__V1__TO_KEEPER__INIT;
+    Mpc__Keeper__V1__LendShare lend = MPC__KEEPER__V1__LEND_SHARE__INIT;
+    uint8_t sealed[100] = {0};
+
+    (void)state;
+    lend.session_id = made.keygen.session_id;
+    lend.sealed = (ProtobufCBinaryData){sizeof sealed, sealed};
+    frame.request_case = MPC__KEEPER__V1__TO_KEEPER__REQUEST_LEND_SHARE;
+    frame.lend_share = &lend;
+    keepers_send(k, 0, &frame);
+    keepers_sync(k, 0);
+    assert_non_null(strstr(k->last_answer->share_answer->text, "takes no lent shares"));
+}
+
 /* Its own copy, not yet confirmed, is not the delegate's to use. */
 static void test_attack_an_unlent_share_signs_nothing(void **state)
 {
@@ -243,6 +296,73 @@ static void test_loans_are_bounded(void **state)
         keepers_close(k, DELEGATE, ids[i]);
 }
 
+/* Is anything lent for the session of |job|? */
+static bool is_lent(struct delegate *d, const struct job *job)
+{
+    Mpc__Session__V1__Setup setup = MPC__SESSION__V1__SETUP__INIT;
+    struct permit permit = {.setup = &setup};
+    struct refusal refusal = {0};
+    struct share_held *held;
+
+    setup.session_id = (char *)(uintptr_t)job->session_id;
+    id_text(permit.account_id, made.keygen.intent.account);
+    memcpy(permit.intent.keyid, made.key_id, 32);
+    held = delegate_lent(d, &permit, &refusal);
+    assert_null(refusal.code);
+    shares_put(held);
+    return held != NULL;
+}
+
+/* A session whose end nobody tells: in this process, by a clock of the test's own. */
+static void expect_an_end(struct delegate *d)
+{
+    static uint8_t plain[70000], sealed[70000];
+    struct job job = keepers_sign(&made.keygen, made.key_id, with_user, 2);
+    Mpc__PartyApi__V1__LentShare message = MPC__PARTY_API__V1__LENT_SHARE__INIT;
+    struct refusal refusal = {0};
+    uint8_t key[32];
+    size_t len;
+
+    message.session_id = job.session_id;
+    message.user_share = (ProtobufCBinaryData){made.share_len, made.share};
+    len = mpc__party_api__v1__lent_share__pack(&message, plain);
+    delegate_public_key(d, key);
+    assert_int_equal(crypto_box_seal(sealed, plain, len, key), 0);
+    assert_true(
+        delegate_lend(d, job.session_id, sealed, len + crypto_box_SEALBYTES, 1000, &refusal));
+    delegate_expire(d, 1000 + DELEGATE_LENT_MS - 1);
+    assert_true(is_lent(d, &job));
+    delegate_expire(d, 1000 + DELEGATE_LENT_MS);
+    assert_false(is_lent(d, &job));
+}
+
+static void test_a_loan_ends_with_its_time(void **state)
+{
+    const struct keeper_seat *seat = &k->seats[DELEGATE];
+    uint8_t *master = secret_new(32);
+    struct vault *vault = vault_new(master);
+    char error[STORE_ERROR_MAX];
+    struct shares_params held = {library_ctx(), vault, NULL, seat->party_id, 1};
+    struct delegate_params params = {library_ctx(), NULL,         NULL, seat->party_id,
+                                     true,          seat->secret, NULL};
+    struct shares *shares;
+    struct delegate *d;
+
+    (void)state;
+    assert_int_equal(keepers_stop(k, DELEGATE), 0);
+    params.store = held.store = store_open(seat->directory, error);
+    assert_non_null(held.store);
+    params.shares = shares = shares_new(&held);
+    d = delegate_new(&params);
+    expect_an_end(d);
+    delegate_free(d);
+    shares_free(shares);
+    store_close(held.store);
+    vault_free(vault);
+    secret_free(master);
+    assert_true(keepers_start(k, DELEGATE));
+}
+
 static void test_what_is_not_that_share_is_refused(void **state)
 {
     static uint8_t changed[65536], sealed[70000];
@@ -252,6 +372,11 @@ static void test_what_is_not_that_share_is_refused(void **state)
 
     (void)state;
     message = mpc__party_api__v1__user_share__unpack(NULL, len, made.share);
+    message->n_roster--; /* one party has no name */
+    assert_string_equal(owner_lend(k, job.session_id, changed,
+                                   mpc__party_api__v1__user_share__pack(message, changed)),
+                        "NO_SHARE");
+    message->n_roster++;
     message->record.data[180] ^= 1; /* in the share itself */
     mpc__party_api__v1__user_share__pack(message, changed);
     mpc__party_api__v1__user_share__free_unpacked(message, NULL);
@@ -368,9 +493,13 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_the_owner_may_name_the_intent),
         cmocka_unit_test(test_attack_an_old_box_is_lent_again),
         cmocka_unit_test(test_a_box_that_names_its_intent_is_good_again),
+        cmocka_unit_test(test_the_first_intent_that_the_owner_names_counts),
+        cmocka_unit_test(test_attack_a_lent_share_for_another_account),
+        cmocka_unit_test(test_a_party_that_is_no_delegate_takes_no_loans),
         cmocka_unit_test(test_attack_an_unlent_share_signs_nothing),
         cmocka_unit_test(test_a_loan_ends_with_its_session),
         cmocka_unit_test(test_loans_are_bounded),
+        cmocka_unit_test(test_a_loan_ends_with_its_time),
         cmocka_unit_test(test_what_is_not_that_share_is_refused),
         cmocka_unit_test(test_the_share_of_another_party_is_refused),
         cmocka_unit_test(test_a_tombstone_refuses_its_pair_only),

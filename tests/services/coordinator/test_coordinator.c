@@ -2,6 +2,7 @@
 /* Sessions of a running coordinator, from their requests to their ends. */
 #include "scene.h"
 
+#include "system/access/identity.h"
 #include "system/core/clock.h"
 
 #include <sodium.h>
@@ -518,6 +519,52 @@ static void test_a_watcher_sees_the_end(void **state)
     harness_free(h);
 }
 
+/* As another authority would certify party 1. */
+static Mpc__Session__V1__PartyCertificate *of_another_authority(const struct harness *h)
+{
+    struct identity identity = {.party_id = "party-1", .role = "persistent"};
+    uint8_t pk[32], secret[64], *b;
+    Mpc__Session__V1__PartyCertificate *certificate;
+    size_t len;
+
+    memcpy(identity.key, h->parties[0].secret + 32, 32);
+    crypto_sign_keypair(pk, secret);
+    b = identity_issue(&len, &identity, secret);
+    certificate = mpc__session__v1__party_certificate__unpack(NULL, len, b);
+    free(b);
+    return certificate;
+}
+
+static const char *keygen_fault(struct harness *h)
+{
+    char id[ID_TEXT_MAX];
+    struct rpc_status status = scene_keygen_for(h, id, 60000, NULL, h->initiator);
+
+    return status.code == RPC_OK ? "" : status.name;
+}
+
+static void test_a_keygen_is_of_certified_parties(void **state)
+{
+    struct harness *h = harness_new(NULL);
+    Mpc__Session__V1__PartyCertificate *own = h->parties[0].certificate,
+                                       *foreign = of_another_authority(h);
+    uint8_t secret[64];
+
+    (void)state;
+    h->parties[0].certificate = foreign;
+    assert_string_equal(keygen_fault(h), "invalid_certificate");
+    h->parties[0].certificate = h->parties[1].certificate;
+    assert_string_equal(keygen_fault(h), "invalid_certificate");
+    h->parties[0].certificate = own;
+    memcpy(secret, h->parties[0].secret, 64);
+    h->parties[0].secret[32] ^= 1; /* the intent seats another key */
+    assert_string_equal(keygen_fault(h), "invalid_intent");
+    memcpy(h->parties[0].secret, secret, 64);
+    assert_string_equal(keygen_fault(h), "");
+    mpc__session__v1__party_certificate__free_unpacked(foreign, NULL);
+    harness_free(h);
+}
+
 static void test_requests_that_are_not_in_form(void **state)
 {
     struct harness *h = harness_new(NULL);
@@ -565,6 +612,7 @@ int main(void)
         cmocka_unit_test(test_lesson_1_4_deadlines_end_whatever_waits),
         cmocka_unit_test(test_lesson_1_8_the_queue_is_fair_and_bounded),
         cmocka_unit_test(test_a_watcher_sees_the_end),
+        cmocka_unit_test(test_a_keygen_is_of_certified_parties),
         cmocka_unit_test(test_requests_that_are_not_in_form),
     };
 

@@ -4,6 +4,7 @@
 
 #include "system/access/order.h"
 #include "system/access/user_key.h"
+#include "system/core/clock.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -115,6 +116,65 @@ static void test_a_joining_is_written_though_nothing_follows(void **state)
     harness_free(h);
 }
 
+/* As the coordinator makes them, for a party that it did not ask. */
+static char *token_for(struct harness *h, enum token_kind kind, const char *id, const char *party)
+{
+    static char text[TOKEN_TEXT_MAX];
+    struct token token = {.kind = kind, .expires = clock_unix_ms() / 1000 + 60};
+
+    snprintf(token.session_id, sizeof token.session_id, "%s", id);
+    snprintf(token.subject, sizeof token.subject, "%s", party);
+    token_make(text, access_tokens(h->access), &token);
+    return text;
+}
+
+static struct rpc_status join_with(struct harness *h, const char *id, const char *party,
+                                   const char *token)
+{
+    Mpc__Coordinator__V1__JoinSessionRequest q = MPC__COORDINATOR__V1__JOIN_SESSION_REQUEST__INIT;
+    struct rpc_status status;
+
+    q.session_id = (char *)(uintptr_t)id;
+    q.party_id = (char *)(uintptr_t)party;
+    q.join_token = (char *)(uintptr_t)token;
+    q.idempotency_key = KEY_A;
+    assert_null(harness_call(h, "JoinSession", &q.base, RESPONSE(join_session), &status));
+    return status;
+}
+
+static void test_a_token_is_for_one_session_and_who_was_asked(void **state)
+{
+    struct harness *h = harness_new(NULL);
+    const struct sign_request request = {.message = 1, .preferred = {"party-1", "party-2"}};
+    char id[ID_TEXT_MAX], other[ID_TEXT_MAX], token[2048];
+    uint8_t signature[SIGNATURE_LEN];
+
+    (void)state;
+    scene_signature(h, signature, 1);
+    scene_begin(h, id, &request);
+    scene_begin(h, other, &request);
+    assert_int_equal(scene_join(h, id, "party-1", 0, KEY_A, token).code, RPC_OK);
+    assert_string_equal(join_with(h, other, "party-1", scene_invited(h, id, "party-1", 0)).name,
+                        "wrong_session");
+    assert_string_equal(scene_report_signature(h, other, "party-1", token, signature, 0).name,
+                        "wrong_session");
+    assert_string_equal(scene_report_signature(h, id, "party-2", token, signature, 0).name,
+                        "wrong_party");
+    assert_int_equal(scene_report_signature(h, id, "party-1", "", signature, 0).code,
+                     RPC_UNAUTHENTICATED);
+    assert_string_equal(join_with(h, id, "party-3", token_for(h, TOKEN_JOIN, id, "party-3")).name,
+                        "not_invited");
+    assert_string_equal(scene_report_signature(h, id, "party-3",
+                                               token_for(h, TOKEN_SESSION, id, "party-3"),
+                                               signature, 0)
+                            .name,
+                        "not_invited");
+    assert_string_equal(scene_report_signature(h, id, "party-1", token, signature, 1).name,
+                        "invalid_field");
+    scene_expect(h, id, "waiting", "");
+    harness_free(h);
+}
+
 /* In the one place where all failed tries are: the guard's. */
 static void test_bad_tokens_are_counted_and_limited(void **state)
 {
@@ -201,6 +261,11 @@ static void test_a_delegate_hands_in_its_share(void **state)
     assert_int_equal(status.code, RPC_DENIED);
     q.party_id = "party-3";
     q.session_token = tokens[2];
+    q.sealed_share.len = 0;
+    assert_null(
+        harness_call(h, "SubmitDelegateShare", &q.base, RESPONSE(submit_delegate_share), &status));
+    assert_string_equal(status.name, "invalid_field");
+    q.sealed_share.len = 6;
     accepted =
         harness_call(h, "SubmitDelegateShare", &q.base, RESPONSE(submit_delegate_share), &status);
     assert_non_null(accepted);
@@ -427,6 +492,7 @@ int main(void)
         cmocka_unit_test(test_parties_that_are_long_gone_are_named),
         cmocka_unit_test(test_join_tokens_are_used_once),
         cmocka_unit_test(test_a_joining_is_written_though_nothing_follows),
+        cmocka_unit_test(test_a_token_is_for_one_session_and_who_was_asked),
         cmocka_unit_test(test_bad_tokens_are_counted_and_limited),
         cmocka_unit_test(test_a_users_key_is_handed_on_with_its_signature),
         cmocka_unit_test(test_a_delegate_hands_in_its_share),

@@ -236,27 +236,33 @@ static void test_an_idempotency_key_is_claimed_once_for_each_caller(void **state
 {
     struct store *s = *state;
     struct change *first = new_session(s, 1), *repeat = new_session(s, 2),
-                  *other = new_session(s, 3);
+                  *other = new_session(s, 3), *again = new_session(s, 4);
     struct store_load l;
 
     snprintf(first->request.idempotency_key, KEY_MAX, "key");
     snprintf(repeat->request.idempotency_key, KEY_MAX, "key");
     snprintf(other->request.idempotency_key, KEY_MAX, "key");
     snprintf(other->request.caller, CALLER_MAX, "another");
+    snprintf(again->request.idempotency_key, KEY_MAX, "key");
+    snprintf(again->request.caller, CALLER_MAX, "another");
     write_change(s, first);
     write_change(s, repeat);
     write_change(s, other);
+    write_change(s, again);
     assert_false(first->existed);
     assert_true(repeat->existed);
     assert_string_equal(repeat->existing_id, "session-01");
     assert_int_equal(repeat->existing_binding[0], 1);
     assert_false(other->existed);
+    assert_true(again->existed);
+    assert_string_equal(again->existing_id, "session-03");
     l = load(s);
     assert_int_equal(l.sessions_n, 2);
     store_load_free(&l);
     change_free(first);
     change_free(repeat);
     change_free(other);
+    change_free(again);
 }
 
 static size_t missed_by(struct store *s, const char *party_id, int64_t after)

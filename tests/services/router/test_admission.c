@@ -254,6 +254,29 @@ static void test_failures_of_one_address_are_limited_not_those_of_another(void *
     admission_free(admission);
 }
 
+/* Good ones too: each costs two signature checks. */
+static void test_registrations_of_one_address_are_limited(void **state)
+{
+    struct admission *admission = admission_new(ca);
+    struct attempt *a = attempt();
+    struct rpc_status status = rpc_ok();
+    size_t n = 0;
+
+    (void)state;
+    while (status.code == RPC_OK && n <= 2 * ADMISSION_BURST) {
+        randombytes_buf(a->nonce, sizeof a->nonce);
+        sign(a);
+        status = try_it(admission, a);
+        n++;
+    }
+    assert_string_equal(status.name, "rate_limited");
+    assert_true(n > ADMISSION_BURST);
+    status = admission_check(admission, &a->request, "10.0.0.2", NOW_MS);
+    assert_int_equal(status.code, RPC_OK);
+    end(a);
+    admission_free(admission);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -264,6 +287,7 @@ int main(void)
         cmocka_unit_test(test_clocks_may_differ_by_30_s_and_the_difference_is_told),
         cmocka_unit_test(test_a_refused_try_uses_up_nothing),
         cmocka_unit_test(test_failures_of_one_address_are_limited_not_those_of_another),
+        cmocka_unit_test(test_registrations_of_one_address_are_limited),
     };
 
     if (sodium_init() < 0)

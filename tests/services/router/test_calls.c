@@ -234,6 +234,33 @@ static void test_malformed_messages_are_refused_by_name(void **state)
     world_free(w);
 }
 
+static void test_messages_of_one_call_are_bounded(void **state)
+{
+    enum { MOST = 256 };
+    struct world *w = start();
+    Mpc__Router__V1__RouteMessageRequest request = MPC__ROUTER__V1__ROUTE_MESSAGE_REQUEST__INIT;
+    Mpc__Router__V1__OutgoingMessage message = MPC__ROUTER__V1__OUTGOING_MESSAGE__INIT,
+                                     *list[MOST + 1];
+    char *to[] = {w->peers[1].id};
+
+    (void)state;
+    message.session_id = (char *)(uintptr_t)SESSION_ONE;
+    message.to = to;
+    message.n_to = 1;
+    message.payload = (ProtobufCBinaryData){4, (uint8_t *)(uintptr_t) "mail"};
+    for (size_t i = 0; i <= MOST; i++)
+        list[i] = &message;
+    request.from = w->peers[0].id;
+    request.messages = list;
+    for (request.n_messages = MOST; request.n_messages <= MOST + 1; request.n_messages++) {
+        world_call(w, w->peers[0].channel, ROUTER "RouteMessage", &request.base,
+                   &mpc__router__v1__route_message_response__descriptor, &w->answer);
+        assert_int_equal(w->answer.status.code, request.n_messages > MOST ? RPC_INVALID : RPC_OK);
+    }
+    assert_string_equal(w->answer.status.name, "invalid_messages");
+    world_free(w);
+}
+
 /* One bad message of a call holds up none of the others. */
 static void test_a_refused_message_does_not_take_its_call_with_it(void **state)
 {
@@ -583,6 +610,7 @@ int main(void)
         cmocka_unit_test(test_lesson_2_30_only_members_speak_in_a_session_and_only_to_members),
         cmocka_unit_test(test_lesson_2_30_a_message_longer_than_any_of_its_protocol_is_refused),
         cmocka_unit_test(test_malformed_messages_are_refused_by_name),
+        cmocka_unit_test(test_messages_of_one_call_are_bounded),
         cmocka_unit_test(test_a_refused_message_does_not_take_its_call_with_it),
         cmocka_unit_test(test_lesson_2_27_a_party_acts_for_itself_alone),
         cmocka_unit_test(test_lesson_2_30_without_a_token_nothing_is_routed),

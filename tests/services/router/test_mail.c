@@ -132,6 +132,22 @@ static void test_one_session_cannot_crowd_out_another(void **state)
     mail_free(mail);
 }
 
+static void test_the_bytes_of_one_session_are_bounded(void **state)
+{
+    enum { BIG = 1 << 20 };
+    struct mail *mail = mail_new(2 * MAIL_GROUP_BYTES);
+    uint8_t *big = calloc(1, BIG);
+    size_t n = 0;
+
+    (void)state;
+    while (n <= 2 * MAIL_GROUP_BYTES / BIG && put(mail, "p1", ONE, big, BIG))
+        n++;
+    assert_in_range(n, MAIL_GROUP_BYTES / BIG / 2, MAIL_GROUP_BYTES / BIG);
+    assert_true(put(mail, "p1", TWO, big, BIG));
+    free(big);
+    mail_free(mail);
+}
+
 static void test_a_full_mailbox_refuses_and_keeps_what_it_has(void **state)
 {
     struct mail *mail = mail_new(65536);
@@ -277,6 +293,7 @@ int main(void)
         cmocka_unit_test(test_readers_resume_after_what_they_have),
         cmocka_unit_test(test_batches_are_bounded_and_lose_nothing),
         cmocka_unit_test(test_one_session_cannot_crowd_out_another),
+        cmocka_unit_test(test_the_bytes_of_one_session_are_bounded),
         cmocka_unit_test(test_a_full_mailbox_refuses_and_keeps_what_it_has),
         cmocka_unit_test(test_events_stay_for_those_who_come_back),
         cmocka_unit_test(test_what_ended_is_freed_but_the_news_of_it),

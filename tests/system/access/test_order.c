@@ -110,6 +110,18 @@ static Mpc__Session__V1__PartyCertificate *issue(const struct identity *identity
     return out;
 }
 
+/* Bytes of an order, signed as those of a certificate. */
+static void sign_as_certificate(uint8_t signature[64], const ProtobufCBinaryData *body)
+{
+    static const char prefix[] = "quorate/party-certificate/1";
+    uint8_t b[256];
+
+    assert_true(sizeof prefix + body->len <= sizeof b);
+    memcpy(b, prefix, sizeof prefix);
+    memcpy(b + sizeof prefix, body->data, body->len);
+    crypto_sign_detached(signature, NULL, b, sizeof prefix + body->len, ca_secret);
+}
+
 /* The CA's certificate of a body that is an order's, and the other way round. */
 static void test_attack_certificate_as_order(void **state)
 {
@@ -127,6 +139,8 @@ static void test_attack_certificate_as_order(void **state)
     swapped.body = real.body;
     swapped.signature = real.signature;
     assert_false(identity_verify(&out, &swapped, ca));
+    sign_as_certificate(signature, &real.body);
+    assert_null(order_verify(&real, ca));
     free(real.body.data);
     mpc__session__v1__party_certificate__free_unpacked(c, NULL);
 }

@@ -245,6 +245,13 @@ class Http1(wire.ServerCase):
         s.sendall(body + b"GET /health HTTP/1.1\r\nHost: a\r\n\r\n")
         self.assertEqual(wire.read_response(s)[0], 200)
 
+    def test_an_announced_body_is_refused_before_it_comes(self):
+        s = self.server.connect()
+        s.sendall(b"POST /api/v1/echo/a HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+                  b"Content-Length: 100001\r\n\r\n")
+        self.assertTrue(wire.read_all(s).startswith(b"HTTP/1.1 413 "))
+        s.close()
+
     def test_refused_long_body_closes(self):
         s = self.server.connect()
         s.sendall(b"POST /api/v1/secret HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
