@@ -10,8 +10,8 @@ BEGIN, RESUME, KEEPER, ATTEMPTS = P + "run_begin.c", P + "run_resume.c", P + "ke
 
 # Without it there is no identity to compare: it is removed where it is made.
 IDENTITY, UNSIGNED = "system/access/identity.c", (
-    "!verify_bytes(certificate->signature, certificate_prefix, certificate->body, ca))",
-    "(verify_bytes(certificate->signature, certificate_prefix, certificate->body, ca), 0))")
+    "!signed_check_bytes(certificate->signature, certificate_prefix, certificate->body, ca))",
+    "(signed_check_bytes(certificate->signature, certificate_prefix, certificate->body, ca), 0))")
 
 CHECKS = [
     # ---- permit: may this session be run at all ----
@@ -50,8 +50,7 @@ CHECKS = [
           (PERMIT, "if (p->setup->attempt_deadline_ms > p->setup->deadline_ms)", "if (0)"),
           error="INTENT_FIELD", tests=[PERMIT_T]),
     check("permit", "the session is for the intent's operation",
-          (PERMIT, "if (strcmp(type, names[p->intent.operation]) != 0)",
-           "(void)type; (void)names; if (0)"),
+          (PERMIT, "if (strcmp(p->setup->session_type, permit_operation(p)) != 0)", "if (0)"),
           error="INTENT_FIELD", tests=[PERMIT_T]),
     check("permit", "the attempt is one of the intent's",
           (PERMIT, "if (p->setup->attempt >= p->intent.attempts)", "if (0)"),
@@ -202,11 +201,11 @@ CHECKS = [
            "return stored == STORE_OK || storage_failed(run);",
            "stored = store_put_pending(keeper->store, &row); store_share_free(&row); "
            "return true;"),
-          error="STORAGE", tests=[P + "run", P + "keeper"]),
+          error="STORAGE", tests=[P + "gate"]),
     check("run_record", "an active share that cannot be stored is refused",
           (RECORD, "store_sealed_free(&given); return stored == STORE_OK || storage_failed(run);",
            "store_sealed_free(&given); return true;"),
-          error="STORAGE", tests=[P + "run", P + "keeper"]),
+          error="STORAGE", tests=[P + "gate"]),
     check("keygen", "an account has one key",
           (BEGIN, 'case STORE_OK: return refuse(&run->refusal, "ACCOUNT_EXISTS",',
            'case STORE_OK: break; return refuse(&run->refusal, "ACCOUNT_EXISTS",'),
@@ -271,7 +270,7 @@ CHECKS = [
           error="STORAGE", tests=[P + "shares"]),
     check("shares", "the roster names as many parties as the key has",
           (SHARES, "return n == held->share.n; }", "return true; }"),
-          error="STORAGE", tests=[P + "shares"]),
+          error="STORAGE", tests=[P + "delegate"]),
     check("delegate", "the user's key is signed by the intent's initiator",
           (DELEGATE, "!user_key_verify(setup->user_key_signature, setup->intent, *key, "
            "setup->initiator_key.data))", "0)"),
@@ -299,12 +298,16 @@ CHECKS = [
            "!= 0)", "if (0)"),
           error="NO_SHARE", tests=[P + "delegate"]),
     check("delegate", "a second share in a session keeps the first one's intent",
-          (DELEGATE, "if (room && !lent->has_intent && message->intent_hash.len",
-           "if (room && message->intent_hash.len"),
+          (DELEGATE, "if (!lent->has_intent && message->intent_hash.len == sizeof",
+           "if (message->intent_hash.len == sizeof"),
           error="NO_SHARE", tests=[P + "delegate"]),
     check("delegate", "burns of earlier loans are in what is lent again",
           (DELEGATE, "if (!apply_tombstones(d, held)) {", "(void)apply_tombstones; if (0) {"),
           error="BURNED", tests=[P + "delegate"]),
+    check("delegate", "a box that names no intent is good for one loan",
+          (DELEGATE, "if (is_held || message->intent_hash.len > 0 || !id_parse(session, "
+           "message->session_id))", "(void)is_held; (void)session; if (1)"),
+          error="NO_SHARE", tests=[P + "delegate"]),
     check("delegate", "a loan ends with its session",
           (KEEPER, "delegate_forget(keeper->delegate, close->session_id);", ""),
           tests=[P + "delegate"]),
@@ -312,7 +315,8 @@ CHECKS = [
           (DELEGATE, "if ((*at)->until_ms <= now_ms) remove_at(d, at); else", ""),
           tests=[P + "delegate"]),
     check("delegate", "loans are bounded",
-          (DELEGATE, "room = lent || d->n < LENT_MAX;", "room = true;"),
+          (DELEGATE, "room = *find(d, session_id) || d->n < LENT_MAX;",
+           "room = find(d, session_id) != NULL;"),
           error="OVERLOADED", tests=[P + "delegate"]),
     check("delegate", "a confirmed share is erased",
           (KEEPER, "store_forget_given(keeper->store, session_id);", "STORE_OK;"),
