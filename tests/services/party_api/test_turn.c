@@ -165,6 +165,7 @@ static void test_an_invitation_on_its_way_is_waited_for(void **state)
     w->find.manner = HOLD;
     sign(&answer, SESSION_ONE, "", SHARE);
     until_found(1);
+    w->find.manner = ANSWER;
     poll_invited(w, SESSION_ONE, 0, TOKEN);
     answer_find(w, take_held(&w->find), SESSION_ONE);
     until_keeper_got(LEND, 1);
