@@ -470,8 +470,8 @@ struct world *world_new(const char *role, world_host *make_host)
 /* A handler that holds a call has its memory, whoever else is gone. */
 static void let_go_all(struct world *w)
 {
-    struct desk *desks[] = {&w->registering, &w->heartbeat, &w->join,        &w->report,
-                            &w->submit,      &w->route,     &w->acknowledge, &w->poll};
+    struct desk *desks[] = {&w->registering, &w->heartbeat,   &w->join, &w->report, &w->submit,
+                            &w->route,       &w->acknowledge, &w->poll, &w->find};
 
     for (size_t i = 0; i < sizeof desks / sizeof desks[0]; i++)
         while (desks[i]->held_n)

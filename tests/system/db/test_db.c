@@ -100,7 +100,7 @@ struct values {
     uint8_t blob[4];
     size_t blob_len, empty_len;
     bool null_is_null, empty_is_null;
-    const char *null_text;
+    char null_text[4];
 };
 
 static bool take_values(const struct db_row *row, void *arg)
@@ -112,7 +112,7 @@ static bool take_values(const struct db_row *row, void *arg)
     snprintf(v->text, sizeof v->text, "%s", db_get_text(row, 1));
     memcpy(v->blob, db_get_blob(row, 2, &v->blob_len), 4);
     v->null_is_null = db_is_null(row, 3) && !db_get_blob(row, 3, &len) && len == 0;
-    v->null_text = db_get_text(row, 3);
+    snprintf(v->null_text, sizeof v->null_text, "%s", db_get_text(row, 3));
     v->empty_is_null = db_is_null(row, 4) || !db_get_blob(row, 4, &v->empty_len);
     return true;
 }
