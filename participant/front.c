@@ -13,6 +13,7 @@
 
 enum {
     SWEEP_MS = 1000,
+    FORGET_MS = 10000,
     /* sweeps between two questions for the keeper's figures */
     STATS_EVERY = 5,
     /* the coordinator ends a session first; this party's own clock is the last resort */
@@ -331,6 +332,14 @@ static int64_t due_of(const struct front_entry *entry)
     return entry->core.is_known ? entry->deadline_ms + GRACE_MS : entry->deadline_ms;
 }
 
+/* Remnants are forgotten together, a little late: nobody waits for that. */
+static int64_t sweep_of(const struct front_entry *entry)
+{
+    int64_t due = due_of(entry);
+
+    return entry->core.has_ended ? (due + FORGET_MS - 1) / FORGET_MS * FORGET_MS : due;
+}
+
 static bool visit_sweep(void *arg, struct front_entry *entry)
 {
     struct front *front = arg;
@@ -342,7 +351,7 @@ static bool visit_sweep(void *arg, struct front_entry *entry)
         return false;
     if (is_due)
         front_close(front, entry, "expired", "its deadline is over");
-    front_due(front, due_of(entry));
+    front_due(front, sweep_of(entry));
     return true;
 }
 

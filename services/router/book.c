@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { FORGET_MS = 10000 };
+
 struct book {
     struct map *sessions;
     /* of the biggest roster so far */
@@ -118,11 +120,14 @@ static struct session *add_session(struct book *book, const char *session_id)
     return session;
 }
 
-/* When the session's time comes next. */
+/* When the session's time comes next. Those that only wait to be forgotten are so together. */
 static int64_t due_of(const struct session *session)
 {
-    return session->free_ms && session->free_ms < session->deadline_ms ? session->free_ms
-                                                                       : session->deadline_ms;
+    if (session->free_ms && session->free_ms < session->deadline_ms)
+        return session->free_ms;
+    if (!session->has_ended)
+        return session->deadline_ms;
+    return (session->deadline_ms + FORGET_MS - 1) / FORGET_MS * FORGET_MS;
 }
 
 static void note_due(struct book *book, const struct session *session)
