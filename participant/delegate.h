@@ -45,8 +45,8 @@ bool delegate_seal(const struct delegate *delegate, struct store_sealed *out,
                    const struct store_share *row, const struct qrt_share *share,
                    const uint8_t recipient[32], int64_t now_ms);
 
-/* Open what the owner lent and hold it, if he lent it for |session_id|. A box that names no intent is
- * good for one loan; one thread at a time. */
+/* Open what the owner lent and hold it, if he lent it for |session_id|. A box that names no intent
+ * is good for one loan; one thread at a time. */
 bool delegate_lend(struct delegate *delegate, const char *session_id, const uint8_t *sealed,
                    size_t len, int64_t now_ms, struct refusal *refusal);
 /* The share lent for this session, if it is of this key; ended by shares_put. The first intent that

@@ -301,8 +301,9 @@ void run_note_burn(struct run *run, uint16_t peer)
     pthread_mutex_unlock(&run->keeper->burn_lock);
 }
 
-/* The pair is closed first and stays closed even if the disk fails: then nothing more leaves for it
- * in this process, and what is owed to the disk is tried again. */
+/* Inside the lock nobody else's second round leaves. The burn is written down before the pair's
+ * other runs end, which tell that it is burned. The pair stays closed even if the disk fails: then
+ * nothing more leaves for it in this process, and what is owed to the disk is tried again. */
 static bool burn(struct run *run, const struct qrt_record *record)
 {
     struct keeper *keeper = run->keeper;
@@ -313,8 +314,8 @@ static bool burn(struct run *run, const struct qrt_record *record)
         burn.peers_n != 1)
         return refuse_for_now(&run->refusal, "INTERNAL", "the burn record is not sound");
     (void)gate_enter(&run->seat, burn.peers, 1);
-    gate_burn(keeper->gates, &run->seat, burn.peers[0], doom);
     ok = store_burned(run, record, &burn);
+    gate_burn(keeper->gates, &run->seat, burn.peers[0], doom);
     gate_leave(&run->seat, burn.peers, 1);
     atomic_fetch_add(&keeper->counts.burned, 1);
     log_event(LOG_ERROR, "a peer's extension check failed: the pair is burned",
