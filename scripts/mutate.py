@@ -85,6 +85,7 @@ class Worker:
         self.copy()
         if not (self.build / "build.ninja").exists():
             self.run("meson", "setup", str(self.build), str(self.tree), "-Dbench=false")
+        self.run("ninja", "-C", str(self.build), "build.ninja")
         self.tests = {t["name"]: t for t in self.introspect("--tests")}
         self.outputs = {t["id"]: [os.path.relpath(f, self.build) for f in t["filename"]]
                         for t in self.introspect("--targets")}

@@ -6,7 +6,8 @@ P = "participant/"
 PERMIT, INTAKE, GATE, ORDERS = P + "permit.c", P + "intake.c", P + "gate.c", P + "orders.c"
 SHARES, DELEGATE, RECORD = P + "shares.c", P + "delegate.c", P + "run_record.c"
 PERMIT_T = P + "permit"
-BEGIN, RESUME, KEEPER, ATTEMPTS = P + "run_begin.c", P + "run_resume.c", P + "keeper.c", P + "attempts.c"
+BEGIN, RESUME, KEEPER = P + "run_begin.c", P + "run_resume.c", P + "keeper.c"
+ATTEMPTS = P + "attempts.c"
 
 # Without it there is no identity to compare: it is removed where it is made.
 IDENTITY, UNSIGNED = "system/access/identity.c", (
@@ -185,7 +186,7 @@ CHECKS = [
     check("gate", "a pair's tombstone refuses it, whatever the record says",
           (BEGIN, "(place < run->share->share.n && (run->share->burned >> place & 1))",
            "(place, 0)"),
-          error="BURNED", tests=[P + "delegate", P + "shares", P + "gate"]),
+          error="BURNED", tests=[P + "gate"]),
     check("gate", "tombstones are read with the share",
           (SHARES, "held->burned |= UINT64_C(1) << i;", ""),
           error="BURNED", tests=[P + "shares"]),
@@ -270,60 +271,60 @@ CHECKS = [
           error="STORAGE", tests=[P + "shares"]),
     check("shares", "the roster names as many parties as the key has",
           (SHARES, "return n == held->share.n; }", "return true; }"),
-          error="STORAGE", tests=[P + "delegate"]),
+          error="STORAGE", tests=[P + "delegate", P + "lend"]),
     check("delegate", "the user's key is signed by the intent's initiator",
           (DELEGATE, "!user_key_verify(setup->user_key_signature, setup->intent, *key, "
            "setup->initiator_key.data))", "0)"),
-          error="USER_KEY", tests=[P + "delegate"]),
+          error="USER_KEY", tests=[P + "delegate", P + "lend"]),
     check("delegate", "the configured key goes before the front's",
           (DELEGATE, "key = d->has_user_key ? &configured : offered;",
            "key = offered->len ? offered : &configured;"),
-          error="USER_KEY", tests=[P + "delegate"]),
+          error="USER_KEY", tests=[P + "delegate", P + "lend"]),
     check("delegate", "the user's key is no point of small order",
           (DELEGATE, "if (key->len != 32 || !is_sound(key->data))",
            "(void)is_sound; if (key->len != 32)"),
-          error="USER_KEY", tests=[P + "delegate"]),
+          error="USER_KEY", tests=[P + "delegate", P + "lend"]),
     check("delegate", "what is lent is lent for this session",
           (DELEGATE, "if (strcmp(message->session_id, session_id) != 0)", "if (0)"),
-          error="NO_SHARE", tests=[P + "delegate"]),
+          error="NO_SHARE", tests=[P + "delegate", P + "lend"]),
     check("delegate", "a lent share is this keeper's",
           (DELEGATE, "return own && memcmp(own->idk, idk, 32) == 0;", "return own;"),
-          error="NO_SHARE", tests=[P + "delegate"]),
+          error="NO_SHARE", tests=[P + "delegate", P + "lend"]),
     check("delegate", "a lent share serves its account and key",
           (DELEGATE, "if (strcmp(lent->held->account_id, permit->account_id) != 0 || "
            "memcmp(lent->held->share.keyid, permit->intent.keyid, 32) != 0)", "if (0)"),
-          error="NO_SHARE", tests=[P + "delegate"]),
+          error="NO_SHARE", tests=[P + "delegate", P + "lend"]),
     check("delegate", "a lent share serves one intent",
           (DELEGATE, "if (lent->has_intent && memcmp(lent->intent_hash, permit->intent_hash, 32) "
            "!= 0)", "if (0)"),
-          error="NO_SHARE", tests=[P + "delegate"]),
+          error="NO_SHARE", tests=[P + "delegate", P + "lend"]),
     check("delegate", "a second share in a session keeps the first one's intent",
           (DELEGATE, "if (!lent->has_intent && message->intent_hash.len == sizeof",
            "if (message->intent_hash.len == sizeof"),
-          error="NO_SHARE", tests=[P + "delegate"]),
+          error="NO_SHARE", tests=[P + "delegate", P + "lend"]),
     check("delegate", "burns of earlier loans are in what is lent again",
           (DELEGATE, "if (!apply_tombstones(d, held)) {", "(void)apply_tombstones; if (0) {"),
-          error="BURNED", tests=[P + "delegate"]),
+          error="BURNED", tests=[P + "delegate", P + "lend"]),
     check("delegate", "a box that names no intent is good for one loan",
           (DELEGATE, "if (is_held || message->intent_hash.len > 0 || !id_parse(session, "
            "message->session_id))", "(void)is_held; (void)session; if (1)"),
-          error="NO_SHARE", tests=[P + "delegate"]),
+          error="NO_SHARE", tests=[P + "delegate", P + "lend"]),
     check("delegate", "a loan ends with its session",
           (KEEPER, "delegate_forget(keeper->delegate, close->session_id);", ""),
-          tests=[P + "delegate"]),
+          tests=[P + "delegate", P + "lend"]),
     check("delegate", "a loan ends with its time",
           (DELEGATE, "if ((*at)->until_ms <= now_ms) remove_at(d, at); else", ""),
-          tests=[P + "delegate"]),
+          tests=[P + "delegate", P + "lend"]),
     check("delegate", "loans are bounded",
           (DELEGATE, "room = *find(d, session_id) || d->n < LENT_MAX;",
            "room = find(d, session_id) != NULL;"),
-          error="OVERLOADED", tests=[P + "delegate"]),
+          error="OVERLOADED", tests=[P + "delegate", P + "lend"]),
     check("delegate", "a confirmed share is erased",
           (KEEPER, "store_forget_given(keeper->store, session_id);", "STORE_OK;"),
-          tests=[P + "delegate"]),
+          tests=[P + "delegate", P + "lend"]),
     check("delegate", "only a delegate takes loans",
           (DELEGATE, "if (!d->params.is_delegate)", "if (0)"),
-          error="NO_SHARE", tests=[P + "delegate"]),
+          error="NO_SHARE", tests=[P + "delegate", P + "lend"]),
 ]
 
 UNREMOVABLE = [

@@ -69,6 +69,27 @@ class Lessons(Tree):
                       self.check("| 2.1 | later |\n", test="test_lesson_1_1_two")[1])
 
 
+class Mutations(Tree):
+    def run_fit(self):
+        done = subprocess.run([sys.executable, str(self.root / "scripts/mutate.py"), "--fit",
+                               "--only", "a row for this test"], capture_output=True, text=True)
+        return done.returncode, done.stdout
+
+    def test_a_check_that_is_not_in_the_source_is_found(self):
+        for script in (HERE.parent.parent / "scripts").glob("mutat*.py"):
+            self.put(f"scripts/{script.name}", script.read_text(encoding="utf-8"))
+        table = self.root / "scripts/mutations.py"
+        row = ('CHECKS.append(check("x", "a row for this test", ("lib/math/one.c", "return a;", ""), '
+               'tests=["x"]))\n')
+        table.write_text(table.read_text(encoding="utf-8") + row, encoding="utf-8")
+        self.put("lib/math/one.c", GOOD)
+        self.assertEqual(self.run_fit(), (0, ""))
+        self.put("lib/math/one.c", GOOD + GOOD)
+        code, text = self.run_fit()
+        self.assertEqual(code, 1)
+        self.assertIn("2 places match: return a;", text)
+
+
 class Includes(Tree):
     def test_a_clean_tree_passes(self):
         self.assertEqual(self.run_check("include_direction.py"), (0, ""))

@@ -187,6 +187,7 @@ static const struct rpc_route routes[] = {
 static struct rpc_status guard(struct rpc_call *call, void *arg)
 {
     const char *key = rpc_header(call, "x-api-key");
+    const char *forwarded = rpc_header(call, "x-forwarded-for");
 
     (void)arg;
     if (!rpc_call_method(call)->access)
@@ -195,7 +196,7 @@ static struct rpc_status guard(struct rpc_call *call, void *arg)
         return rpc_error(RPC_UNAUTHENTICATED, "unauthorized", "x-api-key is missing");
     if (strcmp(key, "right") != 0)
         return rpc_error(RPC_UNAUTHENTICATED, "unauthorized", "x-api-key is wrong");
-    rpc_set_caller(call, "tester");
+    rpc_set_caller(call, forwarded ? forwarded : "tester");
     return rpc_ok();
 }
 

@@ -156,15 +156,28 @@ class Http2(wire.ServerCase):
         self.server.wait_stats(lambda stats: stats["running"] == 0)
 
     def test_resets_that_we_are_made_to_send_count_as_well(self):
-        """A stream's fault each (a window that grows by nothing) is answered by a reset."""
+        """A stream's fault each (a body that is not as long as was said) is answered by a reset."""
         h2 = self.connect()
-        text = b"".join(frame(HEADERS, END_HEADERS, s, header_block(grpc_fields(SAY)))
-                        + frame(WINDOW, 0, s, struct.pack(">I", 0)) for s in range(1, 2001, 2))
+        block = header_block([*grpc_fields(SAY), ("content-length", "5")])
+        text = b"".join(frame(HEADERS, END_HEADERS | END_STREAM, s, block)
+                        for s in range(1, 2001, 2))
         try:
             h2.s.sendall(text)
         except OSError:
             pass
-        self.assertTrue([f for f in h2.rest() if f[0] == GOAWAY])
+        goaway = [f for f in h2.rest() if f[0] == GOAWAY]
+        self.assertEqual(struct.unpack(">I", goaway[-1][3][4:8])[0], ENHANCE_YOUR_CALM)
+
+    def test_header_bytes_beyond_the_limit_end_the_connection(self):
+        h2 = self.connect()
+        block = header_block([*grpc_fields(SAY), ("x", "y" * 9000)])
+        try:
+            for s in range(1, 201, 2):
+                h2.send(HEADERS, END_HEADERS | END_STREAM, s, block)
+        except OSError:
+            pass
+        goaway = [f for f in h2.rest() if f[0] == GOAWAY]
+        self.assertEqual(struct.unpack(">I", goaway[-1][3][4:8])[0], ENHANCE_YOUR_CALM)
 
     def test_floods_end_the_connection_or_are_answered(self):
         floods = {

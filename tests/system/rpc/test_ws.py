@@ -68,6 +68,13 @@ class WebSocket(wire.ServerCase):
         self.assertEqual(ws.receive()["response"]["caller"], "tester")
         ws.send({**call, "metadata": {"x-api-key": "wrong"}})
         self.assertEqual(ws.receive()["error"]["code"], "unauthorized")
+        # What a proxy writes is the handshake's.
+        forged = {"x-api-key": "right", "x-forwarded-for": "10.0.0.1"}
+        ws.send({**call, "metadata": forged})
+        self.assertEqual(ws.receive()["response"]["caller"], "tester")
+        ws = Socket(self.server, "X-Forwarded-For: 10.0.0.2\r\n")
+        ws.send({**call, "metadata": forged})
+        self.assertEqual(ws.receive()["response"]["caller"], "10.0.0.2")
 
     def test_streams_side_by_side(self):
         ws = Socket(self.server)
