@@ -96,6 +96,14 @@ void create_reply(struct create *op)
     free(share);
 }
 
+struct rpc_status create_failure(const struct account *account)
+{
+    struct rpc_status status = rpc_error(RPC_IMPOSSIBLE, "keygen_failed", "%s", account->error);
+
+    memcpy(status.session_id, account->session_id, sizeof status.session_id);
+    return status;
+}
+
 /* The last step: the row says how it ended. */
 static void stored(void *arg, enum db_result result)
 {
@@ -119,7 +127,7 @@ static void stored(void *arg, enum db_result result)
     if (account->status == ACCOUNT_ACTIVE)
         create_reply(op);
     else
-        fail(op, rpc_error(RPC_IMPOSSIBLE, "keygen_failed", "%s", account->error));
+        fail(op, create_failure(account));
     create_free(op);
 }
 

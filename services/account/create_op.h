@@ -44,6 +44,8 @@ void create_end(struct create *op, struct rpc_status status);
 void create_reply(struct create *op);
 /* Wait for the account's session and finish the account as it ends. */
 void create_wait(struct create *op);
+/* What the callers of a failed account hear. */
+struct rpc_status create_failure(const struct account *account);
 /* The row says that it failed, and why; the caller hears it. */
 void create_fail(struct create *op, const char *code, const char *text);
 

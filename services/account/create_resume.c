@@ -136,7 +136,7 @@ static void go_on(struct create *op)
     const struct account *account = &op->account;
 
     if (account->status == ACCOUNT_FAILED) {
-        create_end(op, rpc_error(RPC_IMPOSSIBLE, "keygen_failed", "%s", account->error));
+        create_end(op, create_failure(account));
     } else if (account->status == ACCOUNT_ACTIVE) {
         create_reply(op);
         create_free(op);

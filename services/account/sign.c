@@ -124,12 +124,16 @@ static void reply(struct sign *op, const Mpc__Coordinator__V1__CreateSessionResp
 
 static struct rpc_status forged(const struct sign *op)
 {
+    struct rpc_status status;
+
     log_event(LOG_ERROR, "the signature of a finished session does not verify",
               LOG_S("account", op->account.account_id), LOG_S("session", op->session_id),
               LOG_S("trace", op->trace));
-    return rpc_error(RPC_DATA_LOSS, "signature_invalid",
-                     "the signature of session %s does not verify under this account's key",
-                     op->session_id);
+    status = rpc_error(RPC_DATA_LOSS, "signature_invalid",
+                       "the signature of session %s does not verify under this account's key",
+                       op->session_id);
+    memcpy(status.session_id, op->session_id, sizeof status.session_id);
+    return status;
 }
 
 static void audited(void *arg, enum db_result result)

@@ -376,6 +376,7 @@ static void test_an_account_says_why_it_failed(void **state)
         script_end(&w->script, session, ends[i].status, ends[i].error);
         world_await(w, &answer);
         answer_expect(&answer, 422, "keygen_failed");
+        assert_string_equal(answer.status.session_id, session->id);
         if (ends[i].told)
             assert_string_equal(answer.status.text, ends[i].told);
         else

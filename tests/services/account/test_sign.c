@@ -172,6 +172,7 @@ static void expect_forged(void **state, enum door door, script_lie *how)
     script_next(&w->script, door, (struct step){.act = ACT_ANSWER, .lie = how});
     world_sign(w, &answer, "pay", NULL, 20);
     answer_expect(&answer, 500, "signature_invalid");
+    assert_string_equal(answer.status.session_id, w->script.sessions[0].id);
     assert_null(answer.message);
     expect_audit(w, "sign forged");
 }
@@ -401,6 +402,7 @@ static void test_a_refusal_says_why(void **state)
         script_end(&w->script, &w->script.sessions[i], ends[i].status, ends[i].error);
         world_await(w, &answer);
         answer_expect(&answer, ends[i].http, ends[i].name);
+        assert_string_equal(answer.status.session_id, w->script.sessions[i].id);
         assert_true(!*ends[i].error || strcmp(answer.status.text, ends[i].error) == 0);
     }
     expect_audit(w, "sign cancelled");
