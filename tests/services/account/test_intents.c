@@ -176,6 +176,26 @@ static void test_what_says_something_else_is_refused(void **state)
     }
 }
 
+/* The same thing said in another form would have another hash. */
+static void test_an_intent_has_one_form(void **state)
+{
+    struct world *w = *state;
+    const struct qrt_intent intent = good_sign(w);
+    struct own_intent own;
+    struct answer answer;
+    uint8_t signature[64];
+
+    world_own(&own, &intent, w->caller);
+    own.b[own.len++] = 0;
+    qrt_intent_sign(signature, library_ctx(), own.b, own.len, w->caller);
+    hex_encode(own.hex, own.b, own.len);
+    hex_encode(own.signature, signature, sizeof signature);
+    sign_with(w, &answer, &own);
+    answer_expect(&answer, 400, "invalid_intent");
+    assert_non_null(strstr(answer.status.text, "canonical"));
+    assert_int_equal(w->script.calls[DOOR_CREATE], 0);
+}
+
 static void test_only_callers_keys_count(void **state)
 {
     struct world *w = *state;
@@ -449,6 +469,7 @@ int main(void)
         TEST(test_a_signed_request_goes_through_unchanged),
         TEST(test_a_changed_byte_is_refused),
         TEST(test_what_says_something_else_is_refused),
+        TEST(test_an_intent_has_one_form),
         TEST(test_only_callers_keys_count),
         TEST(test_plain_requests_are_signed_by_the_service),
         TEST(test_an_own_account_is_made_as_it_was_signed),
