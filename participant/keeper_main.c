@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The keeper's process: configuration and secrets in, sandbox on, Ready said, then requests until
- * the front is gone. Order matters: the policy's helper before anything secret is read and before
- * any thread; files before threads; the filter of system calls last. */
+ * the front is gone. Order matters: helpers (policy, database) before any
+ * thread; files before threads; the filter of system calls last. */
 #include "participant/keeper.h"
 
 #include "participant/frames.h"
 #include "participant/keeper_state.h"
 #include "participant/sandbox.h"
+#include "participant/store_helper.h"
 #include "system/access/identity.h"
 #include "system/core/buffer.h"
 #include "system/core/clock.h"
@@ -15,6 +16,7 @@
 #include "system/core/key_file.h"
 #include "system/core/log.h"
 #include "system/core/secret.h"
+#include "system/db/configured.h"
 #include "system/service/library.h"
 
 #include <errno.h>
@@ -146,8 +148,14 @@ static bool open_store(struct process *p)
     uint8_t check[VAULT_CHECK_BYTES], stored[VAULT_CHECK_BYTES];
     char error[STORE_ERROR_MAX];
 
+    int helper = -1;
+
+    if (db_configured_is_server(p->config))
+        helper = store_helper_start("/proc/self/exe", error);
+    if (db_configured_is_server(p->config) && helper < 0)
+        return fault(p, "%s", error);
     sandbox_files(directory);
-    p->keeper.store = store_open(directory, error);
+    p->keeper.store = store_open_configured(p->config, helper, error);
     if (!p->keeper.store)
         return fault(p, "%s", error);
     vault_check(p->vault, check);
@@ -338,6 +346,8 @@ int keeper_main(int argc, char **argv)
 
     if (argc > 2 && strcmp(argv[2], "--policy") == 0)
         return policy_main();
+    if (argc > 2 && strcmp(argv[2], "--store") == 0)
+        return store_helper_main();
     (void)signal(SIGPIPE, SIG_IGN);
     (void)signal(SIGINT, SIG_IGN);
     secret_harden();

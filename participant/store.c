@@ -4,10 +4,13 @@
 #include "participant/store_state.h"
 
 #include "system/core/buffer.h"
+#include "system/core/log.h"
+#include "system/db/configured.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define DAY_MS 86400000LL
 #define COUNT(a) (sizeof(a) / sizeof(a)[0])
@@ -27,7 +30,7 @@ static const char *const migrations[] = {
     "CREATE TABLE given (session_id TEXT PRIMARY KEY, public_key BLOB NOT NULL,"
     " expires_ms INTEGER NOT NULL, sealed BLOB NOT NULL);",
     "ALTER TABLE shares ADD COLUMN intent_hash BLOB;",
-    "CREATE TABLE loans (session BLOB PRIMARY KEY) WITHOUT ROWID;", NULL};
+    "CREATE TABLE loans (session BLOB PRIMARY KEY);", NULL};
 
 enum store_result store_result_of(enum db_result result)
 {
@@ -38,37 +41,54 @@ enum store_result store_result_of(enum db_result result)
 
 /* Opening */
 
-/* The pragma lasts as long as the connection, of which there is one. */
-static enum db_result overwrite_deleted(struct db_tx *tx, void *arg)
+/* A keeper cannot go on without it, and has no loop where somebody could decide otherwise. */
+static void db_lost(void *arg, const char *error)
 {
     (void)arg;
-    return db_query(tx, "PRAGMA secure_delete=ON", NULL, 0, NULL, NULL);
+    log_line(LOG_ERROR, error);
+    _exit(1);
 }
 
-struct store *store_open(const char *directory, char error[STORE_ERROR_MAX])
-{
-    struct store *store = mem_new(1, sizeof *store);
-    struct buffer url = {0};
-    struct db_params params = {.migrations = migrations};
+static const struct db_params params = {
+    .migrations = migrations, .is_alone = true, .erases = true, .lost = db_lost};
 
-    buffer_printf(&url, "sqlite:%s/party.db", directory);
-    params.url = (const char *)url.b;
-    store->db = db_open(NULL, &params, error);
-    buffer_free(&url);
-    if (!store->db) {
-        free(store);
+static struct store *store_with(struct db *db, const char *directory, char error[STORE_ERROR_MAX])
+{
+    struct store *store;
+
+    if (!db)
         return NULL;
-    }
-    if (db_run(store->db, DB_DURABLE, overwrite_deleted, NULL) != DB_OK)
-        db_error(store->db, error);
-    else
-        store->reserve = reserve_open(directory, error);
+    store = mem_new(1, sizeof *store);
+    store->db = db;
+    store->reserve = reserve_open(directory, error);
     if (store->reserve) {
         store_move_burns(store);
         return store;
     }
     store_close(store);
     return NULL;
+}
+
+struct store *store_open(const char *directory, char error[STORE_ERROR_MAX])
+{
+    struct db_params here = params;
+    struct buffer url = {0};
+    struct db *db;
+
+    buffer_printf(&url, "sqlite:%s/party.db", directory);
+    here.url = (const char *)url.b;
+    db = db_open(NULL, &here, error);
+    buffer_free(&url);
+    return store_with(db, directory, error);
+}
+
+struct store *store_open_configured(const struct config *config, int helper,
+                                    char error[STORE_ERROR_MAX])
+{
+    const struct db_names names = {.file = "party", .remote = helper};
+
+    return store_with(db_configured_open(NULL, config, &names, &params, error),
+                      config_text(config, "DATA_DIR"), error);
 }
 
 void store_close(struct store *store)

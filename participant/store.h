@@ -4,7 +4,8 @@
  * call returns. Calls block; any thread but a loop's.
  *
  * A pending share is deleted by nothing but store_expire, 30 days after its session's deadline
- * (protocol.md F.7). What is deleted is overwritten in the file. */
+ * (protocol.md F.7). What is deleted is overwritten in the file; a server keeps the sealed bytes until
+ * its next VACUUM, and in its log and backups. */
 #ifndef PARTICIPANT_STORE_H
 #define PARTICIPANT_STORE_H
 
@@ -12,12 +13,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct config;
 struct store;
 
 enum { STORE_ERROR_MAX = 256, STORE_PARTY_MAX = 65 };
 
-/* NULL with one line in |error|. */
+/* In a file in |directory|. NULL with one line in |error|. */
 struct store *store_open(const char *directory, char error[STORE_ERROR_MAX]);
+/* Where |config| says; |helper| is store_helper_start's socket, needed for a server only. A server
+ * that is lost for good ends the process. */
+struct store *store_open_configured(const struct config *config, int helper,
+                                    char error[STORE_ERROR_MAX]);
 void store_close(struct store *store);
 /* The last failure in words. */
 void store_error(const struct store *store, char out[STORE_ERROR_MAX]);

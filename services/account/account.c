@@ -100,7 +100,7 @@ static void db_lost(void *arg, const char *error)
 
 static struct db *open_db(const struct service_host *host, char error[RPC_TEXT_MAX])
 {
-    const struct db_names names = {"account", "account"};
+    const struct db_names names = {.file = "account", .schema = "account"};
     const struct db_params params = {
         .migrations = store_migrations, .is_alone = true, .lost = db_lost};
 

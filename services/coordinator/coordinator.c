@@ -43,7 +43,7 @@ static void db_lost(void *arg, const char *error)
 /* Open sessions live in this process's memory: it must be the only one. */
 static bool open_database(struct coordinator *c, struct store_load *load, char error[RPC_TEXT_MAX])
 {
-    const struct db_names names = {"coordinator", "coordinator"};
+    const struct db_names names = {.file = "coordinator", .schema = "coordinator"};
     const struct db_params params = {
         .migrations = store_migrations, .is_alone = true, .lost = db_lost};
     char fault[DB_ERROR_MAX];

@@ -17,7 +17,7 @@ static bool is_set(const struct config *config, const char *name)
     return config_text(config, name)[0] != '\0';
 }
 
-static bool is_server(const struct config *config)
+bool db_configured_is_server(const struct config *config)
 {
     return is_set(config, "POSTGRES_HOST");
 }
@@ -59,7 +59,7 @@ static bool check_tls(const struct config *config, char error[DB_ERROR_MAX])
 
 bool db_configured_check(const struct config *config, char error[DB_ERROR_MAX])
 {
-    if (!is_server(config)) {
+    if (!db_configured_is_server(config)) {
         if (!is_set(config, "POSTGRES_PASSWORD"))
             return true;
         snprintf(error, DB_ERROR_MAX,
@@ -125,7 +125,7 @@ static bool put_url(struct buffer *url, const struct config *config, const struc
 {
     const char *schema;
 
-    if (!is_server(config)) {
+    if (!db_configured_is_server(config)) {
         buffer_printf(url, "sqlite:%s/%s.db", config_text(config, "DATA_DIR"), names->file);
         log_event(LOG_INFO, "database", LOG_S("kind", "sqlite"), LOG_S("file", names->file));
         return true;
@@ -138,6 +138,8 @@ static bool put_url(struct buffer *url, const struct config *config, const struc
             schema);
         return false;
     }
+    if (names->remote > 0)
+        buffer_printf(url, "remote:%d:", names->remote);
     put_server(url, config, schema);
     return true;
 }

@@ -15,7 +15,12 @@ struct db_names {
     const char *file;
     /* of the schema, unless POSTGRES_SCHEMA says another; NULL: that of the role */
     const char *schema;
+    /* the socket of a process that speaks to a server instead of this one; 0: none */
+    int remote;
 };
+
+/* False: a file. */
+bool db_configured_is_server(const struct config *config);
 
 /* What no single variable can tell. False with one line in |error|. */
 bool db_configured_check(const struct config *config, char error[DB_ERROR_MAX]);

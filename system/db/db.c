@@ -20,7 +20,7 @@ struct db {
     atomic_bool was_lost;
 };
 
-static const struct db_driver *const drivers[] = {&db_sqlite, &db_postgres, NULL};
+static const struct db_driver *const drivers[] = {&db_sqlite, &db_postgres, &db_remote, NULL};
 
 static void deliver(struct db *db)
 {
@@ -73,7 +73,7 @@ static void free_async(uv_handle_t *handle)
     free(handle);
 }
 
-static const struct db_driver *driver_of(const char *url, char error[DB_ERROR_MAX])
+const struct db_driver *db_driver_of(const char *url, char error[DB_ERROR_MAX])
 {
     for (size_t i = 0; drivers[i]; i++)
         if (strncmp(url, drivers[i]->scheme, strlen(drivers[i]->scheme)) == 0)
@@ -94,7 +94,7 @@ static void close_conns(struct db_conn **conns, size_t n)
 static size_t open_conns(struct db_conn *conns[DB_CONNECTIONS_MAX], const struct db_params *params,
                          char error[DB_ERROR_MAX])
 {
-    const struct db_driver *driver = driver_of(params->url, error);
+    const struct db_driver *driver = db_driver_of(params->url, error);
     size_t want = params->connections ? params->connections : CONNECTIONS, n = 0;
 
     if (!driver)

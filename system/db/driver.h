@@ -77,10 +77,17 @@ struct db_driver {
     int64_t (*get_int)(const struct db_row *row, int column);
     const char *(*get_text)(const struct db_row *row, int column);
     const uint8_t *(*get_blob)(const struct db_row *row, int column, size_t *len);
+    /* How many there are, and of what type one is */
+    int (*width)(const struct db_row *row);
+    enum db_type (*type_of)(const struct db_row *row, int column);
 };
 
 extern const struct db_driver db_sqlite;
 extern const struct db_driver db_postgres;
+extern const struct db_driver db_remote;
+
+/* The driver of an URL. NULL with one line */
+const struct db_driver *db_driver_of(const char *url, char error[DB_ERROR_MAX]);
 
 /* Bring |conn| up to the last of |migrations| (db_params). False with one line in |error|. */
 bool db_migrate(struct db_conn *conn, const char *const *migrations, char error[DB_ERROR_MAX]);

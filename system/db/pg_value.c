@@ -172,6 +172,22 @@ const uint8_t *pg_get_blob(const struct db_row *row, int column, size_t *len)
     return pg_is_null(row, column) ? NULL : (const uint8_t *)PQgetvalue(c->result, c->row, column);
 }
 
+int pg_width(const struct db_row *row)
+{
+    return PQnfields(((const struct pg_cursor *)row->cursor)->result);
+}
+
+enum db_type pg_type_of(const struct db_row *row, int column)
+{
+    Oid type = PQftype(((const struct pg_cursor *)row->cursor)->result, column);
+
+    if (pg_is_null(row, column))
+        return DB_NULL;
+    if (int_size(type) > 0)
+        return DB_INT;
+    return type == OID_BYTEA ? DB_BLOB : DB_TEXT;
+}
+
 /* Names of types */
 
 static bool is_word(char c)

@@ -41,6 +41,8 @@ bool pg_is_null(const struct db_row *row, int column);
 int64_t pg_get_int(const struct db_row *row, int column);
 const char *pg_get_text(const struct db_row *row, int column);
 const uint8_t *pg_get_blob(const struct db_row *row, int column, size_t *len);
+int pg_width(const struct db_row *row);
+enum db_type pg_type_of(const struct db_row *row, int column);
 
 /* The next statement of |*sql|, with PostgreSQL's names of types; |*sql| moves behind it. The
  * caller's; NULL: there is none left. Text in quotes stays as it is. */

@@ -450,4 +450,6 @@ const struct db_driver db_postgres = {
     .get_int = pg_get_int,
     .get_text = pg_get_text,
     .get_blob = pg_get_blob,
+    .width = pg_width,
+    .type_of = pg_type_of,
 };

@@ -333,6 +333,25 @@ static const uint8_t *get_blob(const struct db_row *row, int column, size_t *len
     return b;
 }
 
+static int width(const struct db_row *row)
+{
+    return sqlite3_column_count(row->cursor);
+}
+
+static enum db_type type_of(const struct db_row *row, int column)
+{
+    switch (sqlite3_column_type(row->cursor, column)) {
+    case SQLITE_INTEGER:
+        return DB_INT;
+    case SQLITE_TEXT:
+        return DB_TEXT;
+    case SQLITE_BLOB:
+        return DB_BLOB;
+    default:
+        return DB_NULL;
+    }
+}
+
 /* Opening */
 
 static bool lock_file(struct sqlite *s, char error[DB_ERROR_MAX])
@@ -479,4 +498,6 @@ const struct db_driver db_sqlite = {
     .get_int = get_int,
     .get_text = get_text,
     .get_blob = get_blob,
+    .width = width,
+    .type_of = type_of,
 };
