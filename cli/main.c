@@ -20,6 +20,7 @@ const struct command commands[] = {
     {"status", command_status, "is the system ready?"},
     {"freeze", command_freeze, "order the parties to sign nothing, for an account or anybody"},
     {"unfreeze", command_unfreeze, "end a freeze"},
+    {"db", command_db, "make a role and a schema in a PostgreSQL database"},
     {"verify", command_verify, "check a signature"},
     {"address", command_address, "show the addresses of a public key"},
     {"inspect", command_inspect, "show everything public in a file"},

@@ -4,8 +4,8 @@
  * call returns. Calls block; any thread but a loop's.
  *
  * A pending share is deleted by nothing but store_expire, 30 days after its session's deadline
- * (protocol.md F.7). What is deleted is overwritten in the file; a server keeps the sealed bytes until
- * its next VACUUM, and in its log and backups. */
+ * (protocol.md F.7). What is deleted is overwritten in the file; a server
+ * keeps the sealed bytes until its next VACUUM, and in its write-ahead log. */
 #ifndef PARTICIPANT_STORE_H
 #define PARTICIPANT_STORE_H
 

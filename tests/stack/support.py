@@ -27,6 +27,8 @@ import uuid
 QUORATE = os.environ["QUORATE"]
 HERE = os.path.dirname(os.path.abspath(__file__))
 SOURCE = os.path.dirname(os.path.dirname(HERE))
+# Set by tests/support/postgres.py: every system keeps its rows at that server.
+POSTGRES = os.environ.get("DB_TEST_URL")
 LONG = "STACK_LONG" in os.environ  # the tests of the suite "long", too
 LIMIT = int(os.environ.get("STACK_LIMIT", "300"))  # seconds: nothing may hang, however loaded the machine is
 HASH = "11" * 32
@@ -59,8 +61,11 @@ class Stack:
         self.dir = tempfile.mkdtemp(prefix="quorate-stack-")
         self.base = ["up", "--dir", self.dir, "--free-ports", "--parties", str(parties), *options]
         self.process = None
-        if edit:
+        if edit or POSTGRES:
             subprocess.run([QUORATE, *self.base, "--prepare"], check=True, capture_output=True)
+        if POSTGRES:
+            use_postgres(self.dir, POSTGRES, os.environ["DB_TEST_PASSWORD"])
+        if edit:
             edit(self.dir)
         try:
             self.start()
@@ -265,6 +270,30 @@ def change_env(directory, name, **values):
     env.update({k: str(v) for k, v in values.items()})
     with open(path, "w", encoding="utf-8") as f:
         f.writelines(f"{k}={v}\n" for k, v in env.items())
+
+
+def use_postgres(directory, url, password):
+    """Give each process that has a database a role and a schema of its own at the server, as an
+    operator would, and name them in its file."""
+    server = dict(word.split("=", 1) for word in url.split(":", 1)[1].split())
+    token = uuid.uuid4().hex[:8]
+    owner = os.path.join(directory, "owner.password")
+    with open(owner, "w", encoding="ascii") as f:
+        f.write(password + "\n")
+    for name in sorted(n[:-4] for n in os.listdir(directory) if n.endswith(".env")):
+        if "DATA_DIR" not in read_env(os.path.join(directory, name + ".env")):
+            continue
+        role, secret = f"t{token}_{name.replace('-', '_')}", uuid.uuid4().hex
+        words = os.path.join(directory, name + ".password")
+        with open(words, "w", encoding="ascii") as f:
+            f.write(secret)
+        subprocess.run([QUORATE, "db", "init", "--host", server["host"], "--port", server["port"],
+                        "--database", server["dbname"], "--owner", server["user"],
+                        "--owner-password-file", owner, "--role", role, "--password-file", words,
+                        "--plain"], check=True, capture_output=True)
+        change_env(directory, name, POSTGRES_HOST=server["host"], POSTGRES_PORT=server["port"],
+                   POSTGRES_DB=server["dbname"], POSTGRES_USER=role, POSTGRES_PASSWORD=secret,
+                   POSTGRES_SCHEMA=role, POSTGRES_TLS="off", RETRY_DELAY_MS=20)
 
 
 def curl(stack, method, path, *args, body=None, key=True):

@@ -10,6 +10,7 @@ where no server is installed.
 
 As a module: Server. PostgreSQL refuses to run as root; then everything of it belongs to `nobody`.
 """
+import ctypes
 import glob
 import os
 import pwd
@@ -39,6 +40,11 @@ def drop_root():
         return {}
     who = pwd.getpwnam("nobody")
     return {"user": who.pw_uid, "group": who.pw_gid, "extra_groups": []}
+
+
+def end_with_parent():
+    """A test that is killed leaves no server."""
+    ctypes.CDLL(None).prctl(1, signal.SIGINT)  # PR_SET_PDEATHSIG
 
 
 def free_port():
@@ -108,7 +114,8 @@ class Server:
             words += ["-c", setting]
         with open(os.path.join(self.dir, "log"), "ab") as log:
             self.process = subprocess.Popen(words, cwd=self.dir, stdin=subprocess.DEVNULL,
-                                            stdout=log, stderr=log, **drop_root())
+                                            stdout=log, stderr=log, preexec_fn=end_with_parent,
+                                            **drop_root())
         while not self.answers():
             if self.process.poll() is not None:
                 raise RuntimeError("PostgreSQL does not start: " + self.log())

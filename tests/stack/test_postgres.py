@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A system that keeps its rows in PostgreSQL: each program under its own role, the server killed
+under load, and what an operator can get wrong."""
+import os
+import subprocess
+import sys
+import threading
+import unittest
+
+import support
+from support import HASH, SOURCE, QUORATE, Stack, TestCase, change_env, signature_is_valid, until
+
+sys.path.append(os.path.join(SOURCE, "tests", "support"))
+from postgres import Server, programs  # noqa: E402
+
+
+def service(stack, name, program=None, **changes):
+    """Run a program of the system by itself with its variables changed; (exit code, log)."""
+    env = dict(stack.env(name), **{k: str(v) for k, v in changes.items()})
+    path = os.path.join(stack.dir, "trial.env")
+    with open(path, "w", encoding="utf-8") as f:
+        f.writelines(f"{k}={v}\n" for k, v in env.items())
+    beside = os.path.join(os.path.dirname(os.path.dirname(QUORATE)), "services")
+    found = [os.path.join(d, n) for d, _, names in os.walk(beside) for n in names
+             if n == "quorate-" + (program or name)]
+    done = subprocess.run([found[0], "--env-file", path], capture_output=True, text=True,
+                          timeout=60, check=False)
+    return done.returncode, done.stdout + done.stderr
+
+
+@unittest.skipUnless(programs(), "no PostgreSQL server is installed")
+class Postgres(TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.server = Server()
+        support.POSTGRES = cls.server.url()
+        os.environ["DB_TEST_PASSWORD"] = cls.server.password
+        cls.stack = Stack()
+        cls.account = cls.stack.create()["account_id"]
+
+    @classmethod
+    def tearDownClass(cls):
+        try:
+            cls.stack.close()
+        finally:
+            cls.server.remove()
+
+    def role(self, name):
+        env = self.stack.env(name)
+        return env["POSTGRES_USER"], env["POSTGRES_PASSWORD"]
+
+    def count(self, name, table):
+        role, password = self.role(name)
+        return int(self.server.sql(f"SELECT count(*) FROM {role}.{table}", user=role,
+                                   password=password))
+
+    def test_rows_are_at_the_server_and_nowhere_else(self):
+        self.assertEqual(self.stack.sign(self.account).status, 200)
+        self.assertGreaterEqual(self.count("account-service", "accounts"), 1)
+        self.assertGreaterEqual(self.count("session-coordinator", "sessions"), 2)
+        for i in (1, 2, 3):
+            self.assertGreaterEqual(self.count(f"party-{i}", "shares"), 1)
+        for where, _, names in os.walk(self.stack.dir):
+            self.assertEqual([n for n in names if n.endswith(".db")], [], where)
+
+    def test_a_party_cannot_read_what_belongs_to_another(self):
+        names = ("party-1", "party-2", "account-service", "session-coordinator")
+        for one in names:
+            role, password = self.role(one)
+            for other in names:
+                if other == one:
+                    continue
+                schema = self.role(other)[0]
+                with self.assertRaisesRegex(RuntimeError, "permission denied for schema"):
+                    self.server.sql(f"SELECT * FROM {schema}.schema_migrations", user=role,
+                                    password=password)
+
+    def test_passwords_are_told_nowhere(self):
+        secrets = {self.role(n)[1] for n in ("party-1", "account-service", "session-coordinator")}
+        for name in os.listdir(os.path.join(self.stack.dir, "log")):
+            text = self.stack.log(name[:-len(".log")]) if name.endswith(".log") else ""
+            self.assertFalse([s for s in secrets if s in text], name)
+        for pids in self.stack.processes().values():
+            for pid in pids:
+                with open(f"/proc/{pid}/cmdline", "rb") as f:
+                    words = f.read().decode(errors="replace")
+                self.assertFalse([s for s in secrets if s in words], words)
+
+    def test_the_server_is_killed_under_load(self):
+        """What is in flight ends right, and what was answered is kept."""
+        answers, goes_on = [], threading.Event()
+
+        def load():
+            while not goes_on.is_set():
+                answers.append(self.stack.sign(self.account))
+
+        threads = [threading.Thread(target=load) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        try:
+            for _ in range(2):
+                want = len(answers) + 10
+                until(lambda n=want: len(answers) >= n)
+                self.server.kill()
+                self.server.start()
+            want = len(answers) + 10
+            until(lambda: len(answers) >= want)
+        finally:
+            goes_on.set()
+            for thread in threads:
+                thread.join()
+        bad = [a for a in answers if a.status not in (200, 503, 504)]
+        self.assertEqual(bad, [])
+        good = [a.body for a in answers if a.status == 200]
+        self.assertGreaterEqual(len(good), 20)
+        self.assertTrue(signature_is_valid(good[-1]))
+        kept = {line for line in self.server.sql(
+            f"SELECT session_id FROM {self.role('session-coordinator')[0]}.sessions"
+            " WHERE status = 'completed'").split()}
+        self.assertEqual([g["session_id"] for g in good if g["session_id"] not in kept], [])
+        self.assertEqual(self.stack.create()["status"], "active")
+
+    def test_faults_are_one_line_and_an_exit(self):
+        role = self.role("account-service")[0]
+        self.server.sql("CREATE DATABASE other ENCODING 'LATIN1' TEMPLATE template0", "postgres")
+        faults = [
+            ({"POSTGRES_PASSWORD": "wrong-password"},
+             f"refuses the password of the role {role}: set POSTGRES_PASSWORD"),
+            ({"POSTGRES_DB": "nowhere"}, "has no database nowhere"),
+            ({"POSTGRES_DB": "other"}, "is encoded in LATIN1"),
+            ({"POSTGRES_USER": "nobody_knows"}, "POSTGRES_PASSWORD"),
+            ({"POSTGRES_SCHEMA": "none_of_mine"}, "run quorate db init"),
+            ({"POSTGRES_SCHEMA": "Not-A-Name"}, "set POSTGRES_SCHEMA"),
+            ({"POSTGRES_PORT": 1, "RETRY_DELAY_MS": 1, "RETRY_MAX": 3}, "cannot be reached: Connection refused"),
+            ({"POSTGRES_TLS": "require"}, "does not support SSL"),
+            ({"POSTGRES_TLS": "verify-full"}, "POSTGRES_TLS_CA"),
+            ({"POSTGRES_HOST": "192.0.2.1"}, "POSTGRES_TLS=off is allowed on loopback"),
+            ({"POSTGRES_HOST": ""}, "POSTGRES_PASSWORD is set, but POSTGRES_HOST is not"),
+            ({}, f"the schema {role} is in use by another process"),
+        ]
+        for changes, line in faults:
+            with self.subTest(line):
+                code, log = service(self.stack, "account-service", **changes)
+                self.assertEqual(code, 1, log)
+                errors = [x for x in log.splitlines() if " error " in x]
+                self.assertEqual(len(errors), 1, log)
+                self.assertIn(line, errors[0])
+                self.assertNotIn("wrong-password", log)
+
+    def test_a_database_of_a_newer_program_is_refused_and_unchanged(self):
+        """By another schema of the same role, as one finds it after a step back."""
+        role, password = self.role("account-service")
+        self.server.sql(f"CREATE SCHEMA newer AUTHORIZATION {role}")
+        self.server.sql("CREATE TABLE newer.schema_migrations (number bigint PRIMARY KEY,"
+                        " applied_ms bigint NOT NULL);"
+                        "INSERT INTO newer.schema_migrations VALUES (99, 0)", user=role,
+                        password=password)
+        code, log = service(self.stack, "account-service", POSTGRES_SCHEMA="newer")
+        self.assertEqual(code, 1, log)
+        self.assertIn("the database is at version 99", log)
+        self.assertEqual(self.server.sql("SELECT count(*) FROM information_schema.tables"
+                                         " WHERE table_schema = 'newer'"), "2")
+
+    def test_a_request_waits_for_the_server_and_ends_well(self):
+        """Nobody is told of the pause but those who ask whether the service is ready."""
+        def is_ready(name):
+            return self.stack.call("GET", "/ready", key=False,
+                                   url=self.stack.service_url(name)).status == 200
+
+        until(lambda: is_ready("session-coordinator"))
+        self.server.stop()
+        waiting = support.Request(lambda: self.stack.sign(self.account, HASH[::-1]))
+        until(lambda: not is_ready("session-coordinator"))
+        self.server.start()
+        self.assertEqual(waiting.get().status, 200)
+        until(lambda: is_ready("session-coordinator"))
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=1)
