@@ -163,17 +163,18 @@ class Postgres(TestCase):
 
     def test_a_request_waits_for_the_server_and_ends_well(self):
         """Nobody is told of the pause but those who ask whether the service is ready."""
-        def is_ready(name):
-            return self.stack.call("GET", "/ready", key=False,
-                                   url=self.stack.service_url(name)).status == 200
+        def is_ready():
+            return all(self.stack.call("GET", "/ready", key=False,
+                                       url=self.stack.service_url(name)).status == 200
+                       for name in ("account-service", "session-coordinator"))
 
-        until(lambda: is_ready("session-coordinator"))
+        until(is_ready)
         self.server.stop()
         waiting = support.Request(lambda: self.stack.sign(self.account, HASH[::-1]))
-        until(lambda: not is_ready("session-coordinator"))
+        until(lambda: not is_ready())
         self.server.start()
         self.assertEqual(waiting.get().status, 200)
-        until(lambda: is_ready("session-coordinator"))
+        until(is_ready)
 
 
 if __name__ == "__main__":
