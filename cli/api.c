@@ -28,6 +28,8 @@ enum {
 struct api {
     CURL *curl;
     char *url;
+    /* certificate of the authority of https; NULL: the machine's own */
+    char *ca;
     /* "X-API-Key: ...", guarded */
     char *key_header;
     /* of the present call */
@@ -45,7 +47,7 @@ static bool read_client(struct api *api, const char *path, struct trouble *troub
 {
     struct file file;
     json_t *json;
-    const char *url, *key;
+    const char *url, *key, *ca;
 
     if (!file_read(&file, path, CLIENT_FILE_MAX, trouble)) {
         trouble_add(trouble, "; is the system running? quorate up starts it");
@@ -55,9 +57,11 @@ static bool read_client(struct api *api, const char *path, struct trouble *troub
     file_free(&file);
     url = json_string_value(json_object_get(json, "url"));
     key = json_string_value(json_object_get(json, "api_key"));
+    ca = json_string_value(json_object_get(json, "ca"));
     if (url && key) {
         size_t len = strlen(key) + 16;
 
+        api->ca = ca ? text_copy(ca) : NULL;
         api->url = text_copy(url);
         api->key_header = secret_new(len);
         snprintf(api->key_header, len, "X-API-Key: %s", key);
@@ -118,6 +122,7 @@ void api_close(struct api *api)
     secret_free(api->key_header);
     buffer_free(&api->answer);
     free(api->url);
+    free(api->ca);
     free(api);
     curl_global_cleanup();
 }
@@ -134,6 +139,8 @@ static CURLcode perform(struct api *api, const struct api_call *call, const char
     curl_easy_setopt(api->curl, CURLOPT_URL, url);
     curl_easy_setopt(api->curl, CURLOPT_CUSTOMREQUEST, call->verb);
     curl_easy_setopt(api->curl, CURLOPT_HTTPHEADER, headers);
+    if (api->ca)
+        curl_easy_setopt(api->curl, CURLOPT_CAINFO, api->ca);
     if (body)
         curl_easy_setopt(api->curl, CURLOPT_POSTFIELDS, body);
     curl_easy_setopt(api->curl, CURLOPT_NOSIGNAL, 1L);

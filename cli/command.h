@@ -26,6 +26,7 @@ int command_freeze(char **argv);
 int command_help(char **argv);
 int command_inspect(char **argv);
 int command_parties(char **argv);
+int command_pki(char **argv);
 int command_session(char **argv);
 int command_sign(char **argv);
 int command_status(char **argv);

@@ -21,6 +21,7 @@ const struct command commands[] = {
     {"freeze", command_freeze, "order the parties to sign nothing, for an account or anybody"},
     {"unfreeze", command_unfreeze, "end a freeze"},
     {"db", command_db, "make a role and a schema in a PostgreSQL database"},
+    {"pki", command_pki, "the operator's authority: certificates for services and parties"},
     {"verify", command_verify, "check a signature"},
     {"address", command_address, "show the addresses of a public key"},
     {"inspect", command_inspect, "show everything public in a file"},

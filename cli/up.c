@@ -18,7 +18,7 @@
 
 struct up_options {
     const char *dir, *port_base, *parties, *log_level, *services;
-    bool free_ports, json, quiet, prepare;
+    bool free_ports, tls, json, quiet, prepare;
 };
 
 static const char help[] =
@@ -32,6 +32,7 @@ static const char help[] =
 static bool read_wish(struct up_wish *wish, const struct up_options *o)
 {
     *wish = (struct up_wish){.dir = o->dir ? o->dir : "quorate-data"};
+    wish->tls = o->tls;
     wish->has_port_base = o->free_ports || o->port_base;
     wish->port_base = o->free_ports ? UP_PORTS_FREE : UP_PORTS_DEFAULT;
     if (o->free_ports && o->port_base) {
@@ -128,6 +129,7 @@ int command_up(char **argv)
          "server parties (default: 3, or as many as there are)"},
         {"--port-base", "N", NULL, &o.port_base, "use the ports from N on; the API is on N"},
         {"--free-ports", NULL, &o.free_ports, NULL, "use whatever ports are free"},
+        {"--tls", NULL, &o.tls, NULL, "TLS everywhere, by certificates made in DIR/tls"},
         {"--prepare", NULL, &o.prepare, NULL, "make the files, start nothing"},
         {"--log-level", "LEVEL", NULL, &o.log_level, "debug, info, warn or error"},
         {"--services", "DIR", NULL, &o.services, "where the services' programs are"},

@@ -4,9 +4,10 @@
  *   DIR/up.json            the plan: directory, ports, members
  *   DIR/client.json        url and api_key, for the other commands
  *   DIR/identities.json    {party id: identity key}, as the certificates say: for `account verify`
+ *   DIR/tls/               with --tls: the authority of its certificates (pki.h)
  *   DIR/keys/              the operator's authority, order key, the initiator's key, shared secrets
  *   DIR/<name>.env         the variables of one process; what stands there counts
- *   DIR/<name>/            its database; a party's identity key and certificate
+ *   DIR/<name>/            its database; a party's identity key and certificate; tls.crt, tls.key
  *   DIR/log/<name>.log
  *
  * Files are made when they are missing and never written again: a party's env file holds the key of
@@ -53,6 +54,7 @@ struct up_system {
     /* absolute */
     char dir[UP_DIR_MAX];
     long port_base;
+    bool has_tls;
     size_t n;
     struct up_member members[UP_MEMBERS_MAX];
 };
@@ -61,7 +63,7 @@ struct up_system {
 struct up_wish {
     const char *dir;
     long parties, port_base;
-    bool has_port_base;
+    bool has_port_base, tls;
 };
 
 /* up_plan.c: read the plan, or make it; add parties that were asked for. The directory is there. */
@@ -82,6 +84,13 @@ struct config_file *up_env(char path[PATH_MAX], const struct up_system *system,
  * Into the caller's guarded memory. */
 bool up_seed(uint8_t seed[KEY_FILE_SEED], const char *path, struct trouble *trouble);
 bool up_pair(uint8_t pair[KEY_FILE_PAIR], const char *path, struct trouble *trouble);
+
+/* up_tls.c: the authority, made with |ca| as the one of identity keys; a member's certificate, of
+ * |party_id| if that is not NULL. Both if they are missing. */
+bool up_tls_authority(const struct up_system *system, const uint8_t ca[KEY_FILE_PAIR],
+                      struct trouble *trouble);
+bool up_tls_member(const struct up_system *system, const struct up_member *m, const char *party_id,
+                   struct trouble *trouble);
 
 /* up_identity.c: a party's identity key and certificate, made if they are missing. |party_id|,
  * |role| as the certificate says them. */
@@ -134,7 +143,7 @@ void up_log_last_line(char *out, size_t cap, const char *path);
 
 /* up_ready.c: does /ready of a process answer 200? */
 struct up_asker;
-struct up_asker *up_asker_new(void);
+struct up_asker *up_asker_new(const struct up_system *system);
 bool up_ask_ready(struct up_asker *asker, int port);
 void up_asker_free(struct up_asker *asker);
 

@@ -6,7 +6,9 @@
 
 #include "system/core/secret.h"
 
+#include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { KEY_MAX = 1024 };
@@ -26,21 +28,41 @@ static bool read_env(struct up_access *access, const struct up_system *system,
     config_file_free(env);
     /* the first of two, while keys are exchanged */
     access->api_key[strcspn(access->api_key, ", \t")] = '\0';
-    snprintf(access->url, sizeof access->url, "http://127.0.0.1:%d", account->http);
+    snprintf(access->url, sizeof access->url, "http%s://127.0.0.1:%d", system->has_tls ? "s" : "",
+             account->http);
     return (access->api_key[0] && !strpbrk(access->api_key, "\"\\")) ||
            trouble_set(trouble, "%s has no MPC_API_KEY that can be used", path);
+}
+
+/* The object of client.json, in guarded memory: jansson would leave the key on the heap. */
+static void print_client(char *out, size_t cap, const struct up_access *access,
+                         const struct up_system *system)
+{
+    char path[PATH_MAX], *ca;
+    json_t *name;
+
+    snprintf(out, cap, "{\"url\": \"%s\", \"api_key\": \"%s\"}\n", access->url, access->api_key);
+    if (!system->has_tls)
+        return;
+    up_path(path, system, "tls", "ca.crt");
+    name = json_string(path);
+    ca = json_dumps(name, JSON_ENCODE_ANY);
+    if (ca)
+        snprintf(out, cap, "{\"url\": \"%s\", \"api_key\": \"%s\", \"ca\": %s}\n", access->url,
+                 access->api_key, ca);
+    free(ca);
+    json_decref(name);
 }
 
 static bool write_client(const struct up_access *access, const struct up_system *system,
                          struct trouble *trouble)
 {
-    enum { CLIENT_MAX = KEY_MAX + UP_URL_MAX + 64 };
+    enum { CLIENT_MAX = KEY_MAX + UP_URL_MAX + 6 * PATH_MAX + 64 };
     char path[PATH_MAX], *text = secret_new(CLIENT_MAX);
     bool ok;
 
     up_path(path, system, "client.json", NULL);
-    snprintf(text, CLIENT_MAX, "{\"url\": \"%s\", \"api_key\": \"%s\"}\n", access->url,
-             access->api_key);
+    print_client(text, CLIENT_MAX, access, system);
     ok = file_update(path, (const uint8_t *)text, strlen(text), trouble);
     secret_free(text);
     return ok;

@@ -92,6 +92,7 @@ struct row {
 struct values {
     char http[8], grpc[8], coordinator[32], router[32];
     char data[PATH_MAX], identity[PATH_MAX], certificate[PATH_MAX], initiator[PATH_MAX];
+    char tls_certificate[PATH_MAX], tls_key[PATH_MAX], tls_ca[PATH_MAX], tls_crl[PATH_MAX];
     char master[HEX_KEY];
 };
 
@@ -108,6 +109,10 @@ static void set_values(struct values *v, const struct up_system *system, const s
     up_path(v->identity, system, m->name, "identity.key");
     up_path(v->certificate, system, m->name, "party.cert");
     up_path(v->initiator, system, "keys", "initiator.key");
+    up_path(v->tls_certificate, system, m->name, "tls.crt");
+    up_path(v->tls_key, system, m->name, "tls.key");
+    up_path(v->tls_ca, system, "tls", "ca.crt");
+    up_path(v->tls_crl, system, "tls", "crl.pem");
     randombytes_buf(master, 32);
     sodium_bin2hex(v->master, sizeof v->master, master, 32);
     secret_free(master);
@@ -116,14 +121,21 @@ static void set_values(struct values *v, const struct up_system *system, const s
 /* |out|: ENV_MAX bytes of guarded memory. Retries begin early and do not end: all processes start
  * at once, and one that is gone comes back. */
 static void write_rows(char *out, const struct up_member *m, const struct keys *keys,
-                       const struct values *v)
+                       const struct values *v, bool has_tls)
 {
+    const int tls = has_tls ? ALL : 0;
     const struct row rows[] = {
         {"ENVIRONMENT", ALL, "production"},
         {"LISTEN_HOST", ALL, "127.0.0.1"},
         {"HTTP_PORT", ALL, v->http},
         {"GRPC_PORT", ALL, v->grpc},
-        {"TLS", ALL, "off"},
+        {"TLS", ALL, has_tls ? "on" : "off"},
+        {"TLS_CERT", tls, v->tls_certificate},
+        {"TLS_KEY", tls, v->tls_key},
+        {"GRPC_TLS_CERT", tls, v->tls_certificate},
+        {"GRPC_TLS_KEY", tls, v->tls_key},
+        {"GRPC_TLS_CA", tls, v->tls_ca},
+        {"GRPC_TLS_CRL", tls, v->tls_crl},
         {"RETRY_MAX", ALL, "1000"},
         {"RETRY_DELAY_MS", ALL, "100"},
         {"COORDINATOR_ADDR", UP_ACCOUNT | PARTIES, v->coordinator},
@@ -160,7 +172,7 @@ static bool make_env(const struct up_system *system, const struct up_member *m,
     bool ok;
 
     set_values(v, system, m);
-    write_rows(text, m, keys, v);
+    write_rows(text, m, keys, v, system->has_tls);
     ok = file_write_new(path, (const uint8_t *)text, strlen(text), trouble);
     secret_free(text);
     secret_free(v);
@@ -214,6 +226,9 @@ static bool make_member(const struct up_system *system, struct up_member *m,
         return false;
     if (m->kind & PARTIES && !up_identity(&party, keys->ca, trouble))
         return false;
+    if (system->has_tls &&
+        !up_tls_member(system, m, m->kind & PARTIES ? party.party_id : NULL, trouble))
+        return false;
     snprintf(name, sizeof name, "%s.env", m->name);
     up_path(path, system, name, NULL);
     if (!file_exists(path) && !make_env(system, m, keys, path, trouble))
@@ -224,7 +239,8 @@ static bool make_member(const struct up_system *system, struct up_member *m,
 bool up_files(struct up_system *system, struct trouble *trouble)
 {
     struct keys *keys = secret_new(sizeof *keys);
-    bool ok = make_dir(system, "log", trouble) && make_keys(keys, system, trouble);
+    bool ok = make_dir(system, "log", trouble) && make_keys(keys, system, trouble) &&
+              (!system->has_tls || up_tls_authority(system, keys->ca, trouble));
 
     for (size_t i = 0; ok && i < system->n; i++)
         ok = make_member(system, &system->members[i], keys, trouble);

@@ -125,6 +125,7 @@ static json_t *plan_json(const struct up_system *system)
                                                  system->members[i].grpc));
     report_add(plan, "dir", json_string(system->dir));
     report_add(plan, "port_base", json_integer(system->port_base));
+    report_add(plan, "tls", json_boolean(system->has_tls));
     report_add(plan, "members", members);
     return plan;
 }
@@ -169,6 +170,7 @@ static bool take_plan(struct up_system *system, const json_t *plan)
     if (n < FIXED_N || n > UP_MEMBERS_MAX)
         return false;
     system->port_base = (long)json_integer_value(json_object_get(plan, "port_base"));
+    system->has_tls = json_is_true(json_object_get(plan, "tls"));
     for (size_t i = 0; i < n; i++) {
         if (!take_member(system, json_array_get(members, i)))
             return false;
@@ -213,6 +215,11 @@ static bool check_wish(const struct up_system *system, const struct up_wish *wis
                            "%s has its ports already: leave out --port-base, or change the ports "
                            "in its env files",
                            system->dir);
+    if (wish->tls && !system->has_tls)
+        return trouble_set(trouble,
+                           "%s was made without TLS, and its env files say so: leave out --tls, or "
+                           "use another --dir",
+                           system->dir);
     if (wish->parties && wish->parties < parties_n(system))
         return trouble_set(trouble,
                            "%s has %ld parties, which may hold shares: none can be left out by "
@@ -243,7 +250,8 @@ bool up_plan(struct up_system *system, const struct up_wish *wish, struct troubl
     long want = wish->parties ? wish->parties : PARTIES_DEFAULT;
     size_t first;
 
-    *system = (struct up_system){.port_base = wish->has_port_base ? wish->port_base : 0};
+    *system = (struct up_system){.port_base = wish->has_port_base ? wish->port_base : 0,
+                                 .has_tls = wish->tls};
     if (!find_dir(system, wish->dir, trouble))
         return false;
     up_path(path, system, "up.json", NULL);

@@ -195,7 +195,7 @@ struct up_crew *up_crew_new(const struct up_start *start)
         up_path(c->log, start->system, "log", name);
     }
     watch_children();
-    crew->asker = up_asker_new();
+    crew->asker = up_asker_new(start->system);
     return crew;
 }
 

@@ -15,14 +15,18 @@ enum { CONNECT_MS = 500, TOTAL_MS = 1000 };
 
 struct up_asker {
     CURL *curl;
+    bool has_tls;
+    char ca[PATH_MAX];
 };
 
-struct up_asker *up_asker_new(void)
+struct up_asker *up_asker_new(const struct up_system *system)
 {
     struct up_asker *asker = mem_new(1, sizeof *asker);
 
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != 0 || !(asker->curl = curl_easy_init()))
         exit(refuse("libcurl cannot start on this machine"));
+    asker->has_tls = system->has_tls;
+    up_path(asker->ca, system, "tls", "ca.crt");
     return asker;
 }
 
@@ -51,8 +55,10 @@ bool up_ask_ready(struct up_asker *asker, int port)
     long status = 0;
     CURLcode code;
 
-    snprintf(url, sizeof url, "http://127.0.0.1:%d/ready", port);
+    snprintf(url, sizeof url, "http%s://127.0.0.1:%d/ready", asker->has_tls ? "s" : "", port);
     curl_easy_reset(asker->curl);
+    if (asker->has_tls)
+        curl_easy_setopt(asker->curl, CURLOPT_CAINFO, asker->ca);
     curl_easy_setopt(asker->curl, CURLOPT_URL, url);
     curl_easy_setopt(asker->curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(asker->curl, CURLOPT_NOPROXY, "*");

@@ -8,6 +8,7 @@
 #include "system/core/log.h"
 #include "system/core/metrics.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,10 +25,28 @@ enum {
 
 /* Frames of the keeper. */
 
+/* The router would refuse every registration. */
+static bool is_own_certificate(struct front *front, const char *party_id)
+{
+    const char *named = front->params.tls_party;
+    char why[320];
+
+    if (!named[0] || strcmp(named, party_id) == 0)
+        return true;
+    snprintf(why, sizeof why,
+             "GRPC_TLS_CERT is the TLS certificate of party %s, but CERTIFICATE_FILE says that "
+             "this is party %s: give it its own (quorate pki issue --party %s)",
+             named, party_id, party_id);
+    front->params.fault(front->params.fault_arg, why);
+    return false;
+}
+
 static void take_ready(struct front *front, const Mpc__Keeper__V1__Ready *ready)
 {
     Mpc__Keeper__V1__GetShareKey ask = MPC__KEEPER__V1__GET_SHARE_KEY__INIT;
 
+    if (!is_own_certificate(front, ready->party_id))
+        return;
     log_event(LOG_INFO, "the keeper is ready", LOG_S("party", ready->party_id),
               LOG_S("role", ready->role));
     if (!strcmp(ready->role, "delegate"))

@@ -13,6 +13,7 @@
 #include "keeper.pb-c.h"
 #include "participant/front_link.h"
 #include "system/rpc/status.h"
+#include "system/rpc/tls_context.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -63,6 +64,8 @@ struct front_params {
     void *fault_arg;
     /* NULL: a server party */
     const struct front_host *host;
+    /* the party that the TLS certificate names; "": none. It must be the keeper's */
+    char tls_party[TLS_PARTY_MAX];
 };
 
 struct front *front_new(const struct front_params *params);

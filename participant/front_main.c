@@ -5,6 +5,7 @@
 
 #include "participant/front_spawn.h"
 #include "participant/keeper.h"
+#include "system/service/certificates.h"
 #include "system/service/dial.h"
 #include "system/service/options.h"
 
@@ -63,7 +64,7 @@ static void fault(void *arg, const char *why)
 struct front *front_begin(const struct service_host *service, const struct front_host *host)
 {
     const struct config *config = service->config;
-    const struct front_params params = {
+    struct front_params params = {
         .loop = service->loop,
         .keeper_fd = keeper.fd,
         .link = {.router = service_dial(service, "ROUTER_ADDR", false),
@@ -76,5 +77,6 @@ struct front *front_begin(const struct service_host *service, const struct front
         .fault = fault,
         .host = host};
 
+    certificates_party(params.tls_party, config);
     return front_new(&params);
 }

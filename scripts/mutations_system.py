@@ -10,6 +10,7 @@ H1, H1_CHECK, H1_BODY = "system/rpc/h1.c", "system/rpc/h1_check.c", "system/rpc/
 H2, WS, WS_CALL, GRPC = "system/rpc/h2.c", "system/rpc/ws.c", "system/rpc/ws_call.c", "system/rpc/grpc.c"
 WIRE, JSON_READ, EXCHANGE = "system/rpc/grpc_wire.c", "system/rpc/json_read.c", "system/rpc/exchange.c"
 HEAD, TLS, CONN, CALL = "system/rpc/head.c", "system/rpc/tls.c", "system/rpc/conn.c", "system/rpc/call.c"
+TLS_FILES = "system/rpc/tls_context.c"
 
 CHECKS = [
     # ---- access: who may call ----
@@ -309,10 +310,10 @@ CHECKS = [
           error="invalid_field", tests=["rpc/json_read"]),
     # ---- TLS and files ----
     check("tls", "the peer's certificate is verified",
-          (TLS, "SSL_CTX_set_verify(context->ssl, SSL_VERIFY_PEER | "
+          (TLS_FILES, "SSL_CTX_set_verify(context->ssl, SSL_VERIFY_PEER | "
            "SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);", ""), tests=["rpc/tls"]),
     check("tls", "a client without certificate is refused",
-          (TLS, "SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT", "SSL_VERIFY_PEER"),
+          (TLS_FILES, "SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT", "SSL_VERIFY_PEER"),
           tests=["rpc/tls"]),
     check("tls", "the server's name is in its certificate",
           (TLS, "if (!expect_name(tls->ssl, server_name))",

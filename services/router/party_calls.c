@@ -50,6 +50,17 @@ static void refuse_registration(struct router *router, struct rpc_call *call, co
     rpc_fail(call, status);
 }
 
+/* A TLS certificate that names a party is that party's alone. */
+static struct rpc_status check_certificate(const struct rpc_call *call, const char *party_id)
+{
+    const char *named = rpc_peer_party(call);
+
+    if (!named[0] || strcmp(named, party_id) == 0)
+        return rpc_ok();
+    return rpc_error(RPC_DENIED, "wrong_certificate",
+                     "the TLS certificate is that of party %s, not of %.64s", named, party_id);
+}
+
 void router_register_party(struct rpc_call *call, const ProtobufCMessage *request, void *service)
 {
     const Mpc__Router__V1__RegisterPartyRequest *in = (const void *)request;
@@ -60,7 +71,9 @@ void router_register_party(struct rpc_call *call, const ProtobufCMessage *reques
     char address[64];
 
     access_address(router->host->access, call, address);
-    status = admission_check(router->admission, in, address, now.unix_ms);
+    status = check_certificate(call, in->party_id);
+    if (status.code == RPC_OK)
+        status = admission_check(router->admission, in, address, now.unix_ms);
     if (status.code != RPC_OK) {
         refuse_registration(router, call, address, status);
         return;

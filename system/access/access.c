@@ -272,6 +272,14 @@ static const char *bearer(const struct rpc_call *call)
     return text + 7 + strspn(text + 7, " ");
 }
 
+/* A party's token is no good in another party's hands. */
+static bool is_peers(const struct rpc_call *call, const struct token *token, enum token_kind kind)
+{
+    const char *named = rpc_peer_party(call);
+
+    return kind != TOKEN_PARTY || !named[0] || strcmp(named, token->subject) == 0;
+}
+
 /* Of the kinds that the method takes, the first that the token is. */
 static struct rpc_status read_token(const struct access *access, struct rpc_call *call,
                                     const char *text)
@@ -290,6 +298,8 @@ static struct rpc_status read_token(const struct access *access, struct rpc_call
         if (!(bits & kinds[i].bit))
             continue;
         one = token_read(&token, access->tokens, kinds[i].kind, text);
+        if (one.code == RPC_OK && !is_peers(call, &token, kinds[i].kind))
+            one = unauthorized();
         if (one.code == RPC_OK) {
             rpc_set_caller(call, token.subject);
             return one;

@@ -323,6 +323,11 @@ const char *rpc_peer(const struct rpc_call *call)
     return call->peer;
 }
 
+const char *rpc_peer_party(const struct rpc_call *call)
+{
+    return call->conn && call->conn->tls ? tls_peer_party(call->conn->tls) : "";
+}
+
 const struct rpc_method *rpc_call_method(const struct rpc_call *call)
 {
     return call->offer ? call->offer->method : NULL;

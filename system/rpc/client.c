@@ -30,8 +30,9 @@ enum {
 struct rpc_channel {
     uv_loop_t *loop;
     char *target, host[DIAL_HOST_MAX], port[DIAL_PORT_MAX];
-    /* PEM files, read again for every try: certificates are renewed */
-    char *ca, *certificate, *key;
+    /* PEM files, read again for every try: certificates are renewed; |tls|: what was good last */
+    char *ca, *certificate, *key, *crl;
+    struct tls_context *tls;
     struct retry retry;
     void (*state)(void *arg, bool connected, bool gave_up);
     void *arg;
@@ -231,14 +232,18 @@ static void on_try_too_long(uv_timer_t *timer)
     try_failed(channel, "no answer");
 }
 
-/* False with |why| noted: a file cannot be read. */
-static bool context_new(struct rpc_channel *channel, struct tls_context **context)
+/* False with |why| noted: a file cannot be used, and none could before. */
+static bool context_renew(struct rpc_channel *channel)
 {
-    *context = NULL;
-    if (channel->ca == NULL)
-        return true;
-    *context = tls_context_client(channel->ca, channel->certificate, channel->key, channel->why);
-    return *context != NULL;
+    const struct tls_files files = {channel->certificate, channel->key, channel->ca, channel->crl};
+    struct tls_context *fresh =
+        channel->ca != NULL ? tls_context_client(&files, channel->why) : NULL;
+
+    if (fresh != NULL) {
+        tls_context_free(channel->tls);
+        channel->tls = fresh;
+    }
+    return channel->tls != NULL || channel->ca == NULL;
 }
 
 static void on_dialed(void *arg, uv_tcp_t *tcp, const char *why)
@@ -257,12 +262,12 @@ static void on_dialed(void *arg, uv_tcp_t *tcp, const char *why)
     channel->dial = NULL;
     if (tcp == NULL) {
         try_failed(channel, why);
-    } else if (!context_new(channel, &params.tls)) {
+    } else if (!context_renew(channel)) {
         uv_close((uv_handle_t *)tcp, free_handle);
         try_failed(channel, channel->why);
     } else {
+        params.tls = channel->tls;
         channel->link = link_new(&params);
-        tls_context_free(params.tls);
     }
 }
 
@@ -437,6 +442,7 @@ struct rpc_channel *rpc_channel_new(uv_loop_t *loop, const struct rpc_channel_pa
     channel->ca = copy_or_null(params->ca);
     channel->certificate = copy_or_null(params->certificate);
     channel->key = copy_or_null(params->key);
+    channel->crl = copy_or_null(params->crl);
     channel->retry = params->retry;
     channel->state = params->state;
     channel->arg = params->arg;
@@ -464,6 +470,8 @@ static void on_closed(uv_handle_t *handle)
     free(channel->ca);
     free(channel->certificate);
     free(channel->key);
+    free(channel->crl);
+    tls_context_free(channel->tls);
     free(channel->target);
     free(channel);
 }

@@ -18,8 +18,9 @@ struct rpc_pending;
 struct rpc_channel_params {
     /* "host:port" */
     const char *target;
-    /* PEM files; NULL ca: plain text. certificate and key for mTLS, or NULL */
-    const char *ca, *certificate, *key;
+    /* PEM files; NULL ca: plain text. certificate and key for mTLS, or NULL; revocation list, or
+     * NULL. They are read for every connection; while they are broken the last good ones count. */
+    const char *ca, *certificate, *key, *crl;
     struct retry retry;
     /* told at every change; may be NULL. |connected| false once more when the last try failed and
      * |gave_up| */

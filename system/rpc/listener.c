@@ -115,14 +115,23 @@ void listener_resume_all(struct rpc_server *server)
     }
 }
 
+static void listener_free(struct listener *listener)
+{
+    tls_context_free(listener->tls);
+    free(listener->certificate);
+    free(listener->key);
+    free(listener->ca);
+    free(listener->crl);
+    free(listener);
+}
+
 static void on_closed(uv_handle_t *handle)
 {
     struct listener *listener = handle->data;
     struct rpc_server *server = listener->server;
 
     close(listener->fd);
-    tls_context_free(listener->tls);
-    free(listener);
+    listener_free(listener);
     server_handle_gone(server);
 }
 
@@ -192,32 +201,89 @@ static int port_of(int fd)
     return ntohs(((struct sockaddr_in *)(void *)&address)->sin_port);
 }
 
-bool listener_open(struct rpc_server *server, const char *host, int port, const struct rpc_tls *tls,
-                   char error[RPC_TEXT_MAX])
+/* NULL with |error|: a file is not as it must be. */
+static struct tls_context *read_files(const struct listener *listener, char error[RPC_TEXT_MAX])
 {
-    struct tls_context *context = NULL;
-    struct listener *listener;
-    int fd;
+    const struct tls_files files = {listener->certificate, listener->key, listener->ca,
+                                    listener->crl};
 
-    if (tls) {
-        context = tls_context_server(tls->certificate, tls->key, tls->client_ca, error);
-        if (!context)
-            return false;
-    }
-    fd = bind_to(host, port, error);
-    if (fd < 0) {
-        tls_context_free(context);
-        return false;
-    }
-    listener = mem_new(1, sizeof *listener);
-    *listener =
-        (struct listener){.server = server, .fd = fd, .tls = context, .next = server->listeners};
-    listener->port = port_of(fd);
+    return tls_context_server(&files, error);
+}
+
+static char *copy_or_null(const char *text)
+{
+    return text ? text_copy(text) : NULL;
+}
+
+static bool use_tls(struct listener *listener, const struct rpc_tls *tls, char error[RPC_TEXT_MAX])
+{
+    listener->certificate = text_copy(tls->certificate);
+    listener->key = text_copy(tls->key);
+    listener->ca = copy_or_null(tls->client_ca);
+    listener->crl = copy_or_null(tls->crl);
+    listener->tls = read_files(listener, error);
+    return listener->tls != NULL;
+}
+
+static void listen_on(struct rpc_server *server, struct listener *listener)
+{
+    listener->server = server;
+    listener->next = server->listeners;
+    listener->port = port_of(listener->fd);
     listener->resume.fire = on_resume;
-    uv_poll_init(server->loop, &listener->poll, fd);
+    uv_poll_init(server->loop, &listener->poll, listener->fd);
     listener->poll.data = listener;
     server->listeners = listener;
     server->handles_n++;
     resume(listener);
-    return true;
+}
+
+bool listener_open(struct rpc_server *server, const char *host, int port, const struct rpc_tls *tls,
+                   char error[RPC_TEXT_MAX])
+{
+    struct listener *listener = mem_new(1, sizeof *listener);
+
+    if (!tls || use_tls(listener, tls, error)) {
+        listener->fd = bind_to(host, port, error);
+        if (listener->fd >= 0) {
+            listen_on(server, listener);
+            return true;
+        }
+    }
+    listener_free(listener);
+    return false;
+}
+
+static void end_revoked(struct rpc_server *server, const struct listener *listener)
+{
+    for (struct conn *conn = server->conns; conn; conn = conn->next) {
+        if (conn->tls && !conn->is_closing && tls_peer_is_revoked(conn->tls, listener->tls)) {
+            log_event(LOG_WARN, "a connection ends: its certificate is revoked",
+                      LOG_S("peer", conn->peer), LOG_S("party", tls_peer_party(conn->tls)));
+            conn_abort(conn, "the certificate is revoked");
+        }
+    }
+}
+
+/* The files of all are read before any of them changes. */
+bool listener_reload_all(struct rpc_server *server, char error[RPC_TEXT_MAX])
+{
+    struct listener *listener;
+    bool ok = true;
+
+    for (listener = server->listeners; ok && listener; listener = listener->next) {
+        if (listener->tls)
+            ok = (listener->fresh = read_files(listener, error)) != NULL;
+    }
+    for (listener = server->listeners; listener; listener = listener->next) {
+        if (ok && listener->fresh) {
+            tls_context_free(listener->tls);
+            listener->tls = listener->fresh;
+            end_revoked(server, listener);
+        } else {
+            tls_context_free(listener->fresh);
+        }
+        listener->fresh = NULL;
+    }
+    return ok;
 }

@@ -23,7 +23,11 @@ struct listener {
     struct listener *next;
     uv_poll_t poll;
     int fd, port;
+    /* NULL: plain; its files are ours */
     struct tls_context *tls;
+    /* while all are read anew */
+    struct tls_context *fresh;
+    char *certificate, *key, *ca, *crl;
     /* not accepting until this is due; also while the server is full */
     struct due resume;
     bool is_paused;
@@ -74,6 +78,8 @@ bool server_allows_origin(const struct rpc_server *server, const char *origin);
 
 bool listener_open(struct rpc_server *server, const char *host, int port, const struct rpc_tls *tls,
                    char error[RPC_TEXT_MAX]);
+/* rpc_server_reload. */
+bool listener_reload_all(struct rpc_server *server, char error[RPC_TEXT_MAX]);
 void listener_resume_all(struct rpc_server *server);
 void listener_close_all(struct rpc_server *server);
 

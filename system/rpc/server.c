@@ -156,6 +156,11 @@ bool rpc_server_listen(struct rpc_server *server, const char *host, int port,
     return listener_open(server, host, port, tls, error);
 }
 
+bool rpc_server_reload(struct rpc_server *server, char error[RPC_TEXT_MAX])
+{
+    return listener_reload_all(server, error);
+}
+
 int rpc_server_port(const struct rpc_server *server)
 {
     return server->listeners ? server->listeners->port : 0;

@@ -76,8 +76,9 @@ struct rpc_limits {
 };
 
 struct rpc_tls {
-    /* PEM files; a client CA makes client certificates a must (mTLS) */
-    const char *certificate, *key, *client_ca;
+    /* PEM files; a client CA makes client certificates a must (mTLS); |crl|, its revocation list,
+     * may be NULL */
+    const char *certificate, *key, *client_ca, *crl;
 };
 
 /* |methods| and |routes| end with a row of NULLs and outlive the server; several tables may be
@@ -100,6 +101,10 @@ void rpc_page_reply(struct rpc_call *call, int http, const char *content_type, c
 bool rpc_server_listen(struct rpc_server *server, const char *host, int port,
                        const struct rpc_tls *tls, char error[RPC_TEXT_MAX]);
 int rpc_server_port(const struct rpc_server *server);
+/* Read the TLS files of every listener again. New connections have what they hold now; those that
+ * are there go on, but one whose certificate is revoked ends. False with one line in |error|:
+ * everything is as it was. */
+bool rpc_server_reload(struct rpc_server *server, char error[RPC_TEXT_MAX]);
 /* No new connections, GOAWAY, |done| when the last call has ended or |grace_ms| are over. */
 void rpc_server_stop(struct rpc_server *server, unsigned grace_ms, void (*done)(void *arg),
                      void *arg);
@@ -125,6 +130,8 @@ bool rpc_is_cancelled(const struct rpc_call *call);
 const char *rpc_header(const struct rpc_call *call, const char *name);
 /* The peer's address in text, without port; of the connection, not of X-Forwarded-For. */
 const char *rpc_peer(const struct rpc_call *call);
+/* The party that the peer's TLS certificate names ("quorate:party:ID"); "": none. */
+const char *rpc_peer_party(const struct rpc_call *call);
 const struct rpc_method *rpc_call_method(const struct rpc_call *call);
 /* This request's id: from x-request-id if that is 32 hex digits, otherwise fresh. It is in every
  * answer and in every log line. */

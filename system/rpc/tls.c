@@ -12,32 +12,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct tls_context {
-    SSL_CTX *ssl;
-    bool is_server;
-};
-
 struct tls {
     SSL *ssl;
     /* lent by |ssl| */
     BIO *in, *out;
     char error[RPC_TEXT_MAX];
+    /* of the peer's certificate, once it was asked for */
+    char party[TLS_PARTY_MAX];
+    bool has_party;
 };
-
-/* In the form of ALPN: length, name. The server prefers h2. */
-static const uint8_t alpn_server[] = "\x02h2\x08http/1.1";
-static const uint8_t alpn_client[] = "\x02h2";
-
-static int choose_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len,
-                       const unsigned char *in, unsigned in_len, void *arg)
-{
-    (void)ssl;
-    (void)arg;
-    if (SSL_select_next_proto((unsigned char **)out, out_len, alpn_server, sizeof alpn_server - 1,
-                              in, in_len) == OPENSSL_NPN_NEGOTIATED)
-        return SSL_TLSEXT_ERR_OK;
-    return SSL_TLSEXT_ERR_ALERT_FATAL;
-}
 
 static const char *reason(void)
 {
@@ -45,93 +28,6 @@ static const char *reason(void)
     const char *text = code ? ERR_reason_error_string(code) : NULL;
 
     return text ? text : "unknown TLS fault";
-}
-
-/* Always NULL. */
-static struct tls_context *refuse(struct tls_context *context, char error[RPC_TEXT_MAX],
-                                  const char *what, const char *file)
-{
-    snprintf(error, RPC_TEXT_MAX, "cannot use %s %.120s: %s", what, file, reason());
-    tls_context_free(context);
-    return NULL;
-}
-
-static struct tls_context *context_new(bool is_server)
-{
-    struct tls_context *context = mem_new(1, sizeof *context);
-
-    ERR_clear_error();
-    context->is_server = is_server;
-    context->ssl = SSL_CTX_new(is_server ? TLS_server_method() : TLS_client_method());
-    if (!context->ssl) {
-        tls_context_free(context);
-        return NULL;
-    }
-    SSL_CTX_set_min_proto_version(context->ssl, TLS1_2_VERSION);
-    SSL_CTX_set_options(context->ssl, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
-                                          SSL_OP_CIPHER_SERVER_PREFERENCE);
-    SSL_CTX_set_mode(context->ssl, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_AUTO_RETRY);
-    /* RFC 9113 wants these with TLS 1.2; 1.3 has nothing weaker. */
-    SSL_CTX_set_cipher_list(context->ssl, "ECDHE+AESGCM:ECDHE+CHACHA20");
-    return context;
-}
-
-static struct tls_context *own_files(struct tls_context *context, const char *certificate,
-                                     const char *key, char error[RPC_TEXT_MAX])
-{
-    if (SSL_CTX_use_certificate_chain_file(context->ssl, certificate) != 1)
-        return refuse(context, error, "certificate", certificate);
-    if (SSL_CTX_use_PrivateKey_file(context->ssl, key, SSL_FILETYPE_PEM) != 1 ||
-        SSL_CTX_check_private_key(context->ssl) != 1)
-        return refuse(context, error, "private key", key);
-    return context;
-}
-
-static struct tls_context *peer_files(struct tls_context *context, const char *ca,
-                                      char error[RPC_TEXT_MAX])
-{
-    if (SSL_CTX_load_verify_locations(context->ssl, ca, NULL) != 1)
-        return refuse(context, error, "CA certificate", ca);
-    if (context->is_server)
-        SSL_CTX_set_client_CA_list(context->ssl, SSL_load_client_CA_file(ca));
-    SSL_CTX_set_verify(context->ssl, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
-    return context;
-}
-
-struct tls_context *tls_context_server(const char *certificate, const char *key,
-                                       const char *client_ca, char error[RPC_TEXT_MAX])
-{
-    /* Resumed sessions must have passed the same check of the client's certificate. */
-    static const unsigned char id[] = "quorate";
-    struct tls_context *context = context_new(true);
-
-    if (!context)
-        return refuse(NULL, error, "TLS with", certificate);
-    SSL_CTX_set_alpn_select_cb(context->ssl, choose_alpn, NULL);
-    SSL_CTX_set_session_id_context(context->ssl, id, sizeof id - 1);
-    SSL_CTX_set_max_early_data(context->ssl, 0);
-    context = own_files(context, certificate, key, error);
-    return context && client_ca ? peer_files(context, client_ca, error) : context;
-}
-
-struct tls_context *tls_context_client(const char *ca, const char *certificate, const char *key,
-                                       char error[RPC_TEXT_MAX])
-{
-    struct tls_context *context = context_new(false);
-
-    if (!context)
-        return refuse(NULL, error, "TLS with", ca);
-    SSL_CTX_set_alpn_protos(context->ssl, alpn_client, sizeof alpn_client - 1);
-    context = peer_files(context, ca, error);
-    return context && certificate ? own_files(context, certificate, key, error) : context;
-}
-
-void tls_context_free(struct tls_context *context)
-{
-    if (!context)
-        return;
-    SSL_CTX_free(context->ssl);
-    free(context);
 }
 
 /* An address is compared with the certificate's addresses, a name with its names. */
@@ -147,7 +43,7 @@ struct tls *tls_new(struct tls_context *context, const char *server_name)
 {
     struct tls *tls = mem_new(1, sizeof *tls);
 
-    tls->ssl = SSL_new(context->ssl);
+    tls->ssl = SSL_new(tls_context_ssl(context));
     tls->in = BIO_new(BIO_s_mem());
     tls->out = BIO_new(BIO_s_mem());
     if (!tls->ssl || !tls->in || !tls->out) {
@@ -155,7 +51,7 @@ struct tls *tls_new(struct tls_context *context, const char *server_name)
         exit(1);
     }
     SSL_set_bio(tls->ssl, tls->in, tls->out);
-    if (context->is_server) {
+    if (tls_context_is_server(context)) {
         SSL_set_accept_state(tls->ssl);
         return tls;
     }
@@ -276,6 +172,34 @@ const char *tls_alpn(const struct tls *tls)
     if (len == 8 && memcmp(name, "http/1.1", 8) == 0)
         return "http/1.1";
     return "";
+}
+
+const char *tls_peer_party(struct tls *tls)
+{
+    const X509 *peer = tls_is_ready(tls) ? SSL_get0_peer_certificate(tls->ssl) : NULL;
+
+    if (peer && !tls->has_party) {
+        tls_party_of(tls->party, peer);
+        tls->has_party = true;
+    }
+    return tls->party;
+}
+
+bool tls_peer_is_revoked(const struct tls *tls, const struct tls_context *context)
+{
+    X509_STORE *store = SSL_CTX_get_cert_store(tls_context_ssl(context));
+    X509 *peer = SSL_get0_peer_certificate(tls->ssl);
+    X509_STORE_CTX *check = peer ? X509_STORE_CTX_new() : NULL;
+    bool is_revoked;
+
+    if (!check)
+        return false;
+    is_revoked = X509_STORE_CTX_init(check, store, peer, SSL_get_peer_cert_chain(tls->ssl)) == 1 &&
+                 X509_verify_cert(check) != 1 &&
+                 X509_STORE_CTX_get_error(check) == X509_V_ERR_CERT_REVOKED;
+    X509_STORE_CTX_free(check);
+    ERR_clear_error();
+    return is_revoked;
 }
 
 const char *tls_error(const struct tls *tls)

@@ -10,24 +10,14 @@
 
 #include "system/core/buffer.h"
 #include "system/rpc/status.h"
+#include "system/rpc/tls_context.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
-struct tls_context;
 struct tls;
-
-/* PEM files. A client CA makes client certificates a must. NULL with one line in |error|, which
- * names the file. */
-struct tls_context *tls_context_server(const char *certificate, const char *key,
-                                       const char *client_ca, char error[RPC_TEXT_MAX]);
-/* |certificate| and |key| NULL: the client shows none. Offers h2 only. */
-struct tls_context *tls_context_client(const char *ca, const char *certificate, const char *key,
-                                       char error[RPC_TEXT_MAX]);
-/* May be freed before the connections made from it. NULL is nothing. */
-void tls_context_free(struct tls_context *context);
 
 /* |server_name| NULL: the server's end. A client's end checks the certificate against the name
  * (host name or address). */
@@ -51,6 +41,10 @@ void tls_close(struct tls *tls);
 bool tls_is_ready(const struct tls *tls);
 /* "h2", "http/1.1" or "". */
 const char *tls_alpn(const struct tls *tls);
+/* The party that the peer's certificate names; "" if it shows none or names none. Lent. */
+const char *tls_peer_party(struct tls *tls);
+/* Does |context|, a newer one, have the peer's certificate in its revocation list? */
+bool tls_peer_is_revoked(const struct tls *tls, const struct tls_context *context);
 /* Why tls_read or tls_write failed, in one line. */
 const char *tls_error(const struct tls *tls);
 

@@ -6,6 +6,7 @@
 #include "system/core/buffer.h"
 #include "system/core/clock.h"
 #include "system/core/log.h"
+#include "system/service/certificates.h"
 #include "system/service/listen.h"
 
 #include <sodium.h>
@@ -51,20 +52,18 @@ static void renew(uv_timer_t *timer)
     sodium_memzero(header, sizeof header);
 }
 
-static const char *file_or_null(const struct config *config, const char *name)
-{
-    return listen_has_tls(config) ? config_text(config, name) : NULL;
-}
-
 static struct rpc_channel *open_channel(struct dialled *d)
 {
     const struct config *config = d->host->config;
+    const struct tls_files files =
+        listen_has_tls(config) ? certificates_calls(config) : (struct tls_files){0};
     uint32_t step = (uint32_t)config_int(config, "RETRY_DELAY_MS");
     const struct rpc_channel_params params = {
         .target = config_text(config, d->variable),
-        .ca = file_or_null(config, "GRPC_TLS_CA"),
-        .certificate = file_or_null(config, "GRPC_TLS_CERT"),
-        .key = file_or_null(config, "GRPC_TLS_KEY"),
+        .ca = files.ca,
+        .certificate = files.certificate,
+        .key = files.key,
+        .crl = files.crl,
         /* 2, 4, 6 ... 20 s by default */
         .retry = {.step_ms = step,
                   .cap_ms = step * 10,

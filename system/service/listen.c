@@ -6,10 +6,10 @@
 #include "system/access/address.h"
 #include "system/core/config_table.h"
 #include "system/core/log.h"
+#include "system/service/certificates.h"
 
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 bool listen_has_tls(const struct config *config)
 {
@@ -72,31 +72,11 @@ static bool check_plain(const struct config *config, enum config_program program
     return true;
 }
 
-static bool check_files(const struct config *config, char error[RPC_TEXT_MAX])
-{
-    static const char *const names[] = {"TLS_CERT", "TLS_KEY", "GRPC_TLS_CERT", "GRPC_TLS_KEY",
-                                        "GRPC_TLS_CA"};
-
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        const char *file = config_text(config, names[i]);
-
-        if (!file[0]) {
-            snprintf(error, RPC_TEXT_MAX, "%s is not set; it must name a PEM file", names[i]);
-            return false;
-        }
-        if (access(file, R_OK) != 0) {
-            snprintf(error, RPC_TEXT_MAX, "%s: the file %.100s cannot be read", names[i], file);
-            return false;
-        }
-    }
-    return true;
-}
-
 bool listen_check(const struct config *config, enum config_program program,
                   char error[RPC_TEXT_MAX])
 {
     if (listen_has_tls(config))
-        return check_files(config, error);
+        return certificates_check(config, error);
     return check_plain(config, program, error);
 }
 
@@ -115,11 +95,7 @@ static bool start_one(struct rpc_server *server, const struct config *config, co
 
 bool listen_start(struct rpc_server *server, const struct config *config, char error[RPC_TEXT_MAX])
 {
-    const struct rpc_tls http = {.certificate = config_text(config, "TLS_CERT"),
-                                 .key = config_text(config, "TLS_KEY")};
-    const struct rpc_tls grpc = {.certificate = config_text(config, "GRPC_TLS_CERT"),
-                                 .key = config_text(config, "GRPC_TLS_KEY"),
-                                 .client_ca = config_text(config, "GRPC_TLS_CA")};
+    const struct rpc_tls http = certificates_http(config), grpc = certificates_grpc(config);
     int http_port;
 
     if (!start_one(server, config, "HTTP_PORT", &http, error))

@@ -10,6 +10,7 @@
 #include "system/core/log.h"
 #include "system/core/secret.h"
 #include "system/db/configured.h"
+#include "system/service/certificates.h"
 #include "system/service/health.h"
 #include "system/service/listen.h"
 #include "system/service/options.h"
@@ -30,6 +31,7 @@ static struct service {
     /* what def->start made */
     void *made;
     struct health *health;
+    struct certificates *certificates;
     uv_signal_t term, interrupt;
     uv_async_t fault;
     /* until def->stop has told that it is done; over the whole stop */
@@ -189,11 +191,14 @@ static bool start(struct service *s)
 {
     char error[RPC_TEXT_MAX] = "";
 
+    s->certificates = certificates_new(s->host.config);
     s->made = s->def->start(&s->host, error);
     uv_signal_start(&s->term, on_signal, SIGTERM);
     uv_signal_start(&s->interrupt, on_signal, SIGINT);
-    if (s->made && listen_start(s->host.server, s->host.config, error))
+    if (s->made && listen_start(s->host.server, s->host.config, error)) {
+        certificates_watch(s->certificates, &s->loop, s->host.server);
         return true;
+    }
     log_line(LOG_ERROR, error);
     return false;
 }
@@ -206,6 +211,7 @@ static void end(struct service *s)
     if (s->made)
         s->def->free(s->made);
     health_free(s->health);
+    certificates_free(s->certificates);
     rpc_server_free(s->host.server);
     close_handles(s);
     uv_run(&s->loop, UV_RUN_DEFAULT);

@@ -77,7 +77,7 @@ int main(int argc, char **argv)
     struct rpc_limits limits = limits_of(argv);
     const char *origin = option(argv, "origin");
     const struct rpc_tls tls = {option(argv, "certificate"), option(argv, "key"),
-                                option(argv, "client_ca")};
+                                option(argv, "client_ca"), NULL};
     struct echo echo = {.loop = uv_default_loop()};
     uv_signal_t term;
 

@@ -83,9 +83,12 @@ static void open_ends(struct ends *e, const char *client_ca, const struct pki *t
     char error[RPC_TEXT_MAX];
 
     *e = (struct ends){.server = NULL};
-    e->server_context = tls_context_server(pki.certificate, pki.key, client_ca, error);
-    e->client_context = tls_context_client(trusted->ca, shown ? shown->certificate : NULL,
-                                           shown ? shown->key : NULL, error);
+    e->server_context =
+        tls_context_server(&(struct tls_files){pki.certificate, pki.key, client_ca, NULL}, error);
+    e->client_context =
+        tls_context_client(&(struct tls_files){shown ? shown->certificate : NULL,
+                                               shown ? shown->key : NULL, trusted->ca, NULL},
+                           error);
     assert_non_null(e->server_context);
     assert_non_null(e->client_context);
     e->server = tls_new(e->server_context, NULL);
@@ -217,21 +220,78 @@ static void test_plain_text_is_no_handshake(void **state)
     close_ends(&e);
 }
 
-static void test_files_that_are_not_there(void **state)
+/* Both ends have |pki|'s certificate and look into its revocation list. */
+static void open_listed(struct ends *e)
 {
+    const struct tls_files files = {pki.certificate, pki.key, pki.ca, pki.crl};
+    char error[RPC_TEXT_MAX];
+
+    *e = (struct ends){.server = NULL};
+    e->server_context = tls_context_server(&files, error);
+    e->client_context = tls_context_client(&files, error);
+    e->server = tls_new(e->server_context, NULL);
+    e->client = tls_new(e->client_context, "127.0.0.1");
+}
+
+static void test_a_revoked_certificate_is_refused(void **state)
+{
+    struct tls_context *newer;
+    struct ends e, revoked;
     char error[RPC_TEXT_MAX];
 
     (void)state;
-    assert_null(tls_context_server("/no/cert.pem", pki.key, NULL, error));
-    assert_non_null(strstr(error, "/no/cert.pem"));
-    assert_null(tls_context_server(pki.certificate, "/no/key.pem", NULL, error));
-    assert_non_null(strstr(error, "/no/key.pem"));
-    assert_null(tls_context_server(pki.certificate, other.key, NULL, error));
-    assert_non_null(strstr(error, other.key));
-    assert_null(tls_context_server(pki.certificate, pki.key, "/no/ca.pem", error));
-    assert_non_null(strstr(error, "/no/ca.pem"));
-    assert_null(tls_context_client("/no/ca.pem", NULL, NULL, error));
-    assert_non_null(strstr(error, "/no/ca.pem"));
+    open_listed(&e);
+    pump(&e, 1 << 20);
+    assert_true(tls_is_ready(e.server));
+    assert_false(tls_peer_is_revoked(e.server, e.server_context));
+    pki_revoke(&pki, true, 3600);
+    /* A connection that is there goes on until somebody asks. */
+    newer =
+        tls_context_server(&(struct tls_files){pki.certificate, pki.key, pki.ca, pki.crl}, error);
+    assert_non_null(newer);
+    assert_true(tls_peer_is_revoked(e.server, newer));
+    assert_false(tls_peer_is_revoked(e.server, e.server_context));
+    tls_context_free(newer);
+    open_listed(&revoked);
+    pump(&revoked, 1 << 20);
+    assert_non_null(strstr(tls_error(revoked.client), "revoked"));
+    close_ends(&revoked);
+    close_ends(&e);
+    /* The server's side: its client looks into no list. */
+    open_ends(&e, pki.ca, &pki, &pki, "127.0.0.1");
+    tls_free(e.server);
+    tls_context_free(e.server_context);
+    e.server_context =
+        tls_context_server(&(struct tls_files){pki.certificate, pki.key, pki.ca, pki.crl}, error);
+    e.server = tls_new(e.server_context, NULL);
+    pump(&e, 1 << 20);
+    assert_non_null(strstr(tls_error(e.server), "revoked"));
+    close_ends(&e);
+    pki_revoke(&pki, false, 3600);
+}
+
+static void test_the_party_of_the_peer(void **state)
+{
+    struct ends e;
+
+    (void)state;
+    open_ends(&e, pki.ca, &pki, &pki, "127.0.0.1");
+    assert_string_equal(tls_peer_party(e.server), "");
+    pump(&e, 1 << 20);
+    assert_string_equal(tls_peer_party(e.server), "");
+    close_ends(&e);
+    pki_renew(&pki, "IP:127.0.0.1,URI:quorate:party:party-1", -60, 3600);
+    open_ends(&e, pki.ca, &pki, &pki, "127.0.0.1");
+    assert_string_equal(tls_peer_party(e.server), "");
+    pump(&e, 1 << 20);
+    assert_string_equal(tls_peer_party(e.server), "party-1");
+    close_ends(&e);
+    /* A client that shows none. */
+    open_ends(&e, NULL, &pki, NULL, "127.0.0.1");
+    pump(&e, 1 << 20);
+    assert_true(tls_is_ready(e.server));
+    assert_string_equal(tls_peer_party(e.server), "");
+    close_ends(&e);
 }
 
 int main(void)
@@ -242,7 +302,8 @@ int main(void)
         cmocka_unit_test(test_server_checks_the_client),
         cmocka_unit_test(test_damaged_bytes),
         cmocka_unit_test(test_plain_text_is_no_handshake),
-        cmocka_unit_test(test_files_that_are_not_there),
+        cmocka_unit_test(test_a_revoked_certificate_is_refused),
+        cmocka_unit_test(test_the_party_of_the_peer),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

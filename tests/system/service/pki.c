@@ -25,8 +25,13 @@ static void extend(X509 *x, int nid, const char *value)
     X509_EXTENSION_free(extension);
 }
 
+struct wish {
+    const char *name, *names;
+    long from_s, to_s;
+};
+
 /* |issuer| NULL: an authority that signs itself. */
-static X509 *make(EVP_PKEY *key, const char *name, X509 *issuer, EVP_PKEY *issuer_key)
+static X509 *make(EVP_PKEY *key, const struct wish *wish, X509 *issuer, EVP_PKEY *issuer_key)
 {
     static long serial;
     X509 *x = X509_new();
@@ -34,14 +39,15 @@ static X509 *make(EVP_PKEY *key, const char *name, X509 *issuer, EVP_PKEY *issue
 
     X509_set_version(x, 2);
     ASN1_INTEGER_set(X509_get_serialNumber(x), ++serial);
-    X509_gmtime_adj(X509_getm_notBefore(x), -60);
-    X509_gmtime_adj(X509_getm_notAfter(x), 3600);
-    X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, (const unsigned char *)name, -1, -1, 0);
+    X509_gmtime_adj(X509_getm_notBefore(x), wish->from_s);
+    X509_gmtime_adj(X509_getm_notAfter(x), wish->to_s);
+    X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, (const unsigned char *)wish->name, -1,
+                               -1, 0);
     X509_set_issuer_name(x, issuer ? X509_get_subject_name(issuer) : subject);
     X509_set_pubkey(x, key);
     extend(x, NID_basic_constraints, issuer ? "critical,CA:FALSE" : "critical,CA:TRUE");
-    if (issuer)
-        extend(x, NID_subject_alt_name, "IP:127.0.0.1");
+    if (wish->names)
+        extend(x, NID_subject_alt_name, wish->names);
     assert_true(X509_sign(x, issuer ? issuer_key : key, EVP_sha256()) > 0);
     return x;
 }
@@ -64,25 +70,60 @@ static void write_key(const char *path, EVP_PKEY *key)
     fclose(file);
 }
 
+void pki_renew(struct pki *pki, const char *names, long from_s, long to_s)
+{
+    const struct wish wish = {"a program", names, from_s, to_s};
+    EVP_PKEY *key = EVP_EC_gen("P-256");
+
+    X509_free(pki->leaf);
+    pki->leaf = make(key, &wish, pki->issuer, pki->issuer_key);
+    write_certificate(pki->certificate, pki->leaf);
+    write_key(pki->key, key);
+    EVP_PKEY_free(key);
+}
+
+void pki_revoke(struct pki *pki, bool is_revoked, long to_s)
+{
+    X509_CRL *crl = X509_CRL_new();
+    ASN1_TIME *from = X509_gmtime_adj(NULL, -60), *to = X509_gmtime_adj(NULL, to_s);
+    X509_REVOKED *revoked = X509_REVOKED_new();
+    FILE *file = fopen(pki->crl, "w");
+
+    X509_CRL_set_version(crl, 1);
+    X509_CRL_set_issuer_name(crl, X509_get_subject_name(pki->issuer));
+    X509_CRL_set1_lastUpdate(crl, from);
+    X509_CRL_set1_nextUpdate(crl, to);
+    X509_REVOKED_set_serialNumber(revoked, X509_get_serialNumber(pki->leaf));
+    X509_REVOKED_set_revocationDate(revoked, from);
+    if (is_revoked)
+        assert_int_equal(X509_CRL_add0_revoked(crl, revoked), 1);
+    else
+        X509_REVOKED_free(revoked);
+    assert_true(X509_CRL_sign(crl, pki->issuer_key, EVP_sha256()) > 0);
+    assert_non_null(file);
+    assert_int_equal(PEM_write_X509_CRL(file, crl), 1);
+    fclose(file);
+    X509_CRL_free(crl);
+    ASN1_TIME_free(from);
+    ASN1_TIME_free(to);
+}
+
 void pki_make(struct pki *pki)
 {
+    static const struct wish wish = {"the authority", NULL, -60, 3600};
     const char *tmp = getenv("TMPDIR");
-    EVP_PKEY *ca_key = EVP_EC_gen("P-256"), *key = EVP_EC_gen("P-256");
-    X509 *ca = make(ca_key, "the authority", NULL, NULL);
-    X509 *leaf = make(key, "a program", ca, ca_key);
 
+    *pki = (struct pki){.issuer_key = EVP_EC_gen("P-256")};
+    pki->issuer = make(pki->issuer_key, &wish, NULL, NULL);
     snprintf(pki->dir, sizeof pki->dir, "%.40s/qrt-pki-XXXXXX", tmp ? tmp : "/tmp");
     assert_non_null(mkdtemp(pki->dir));
     snprintf(pki->ca, sizeof pki->ca, "%s/ca.pem", pki->dir);
     snprintf(pki->certificate, sizeof pki->certificate, "%s/cert.pem", pki->dir);
     snprintf(pki->key, sizeof pki->key, "%s/key.pem", pki->dir);
-    write_certificate(pki->ca, ca);
-    write_certificate(pki->certificate, leaf);
-    write_key(pki->key, key);
-    X509_free(ca);
-    X509_free(leaf);
-    EVP_PKEY_free(ca_key);
-    EVP_PKEY_free(key);
+    snprintf(pki->crl, sizeof pki->crl, "%s/crl.pem", pki->dir);
+    write_certificate(pki->ca, pki->issuer);
+    pki_renew(pki, "IP:127.0.0.1", -60, 3600);
+    pki_revoke(pki, false, 3600);
 }
 
 void pki_remove(const struct pki *pki)
@@ -90,5 +131,9 @@ void pki_remove(const struct pki *pki)
     unlink(pki->ca);
     unlink(pki->certificate);
     unlink(pki->key);
+    unlink(pki->crl);
+    X509_free(pki->issuer);
+    X509_free(pki->leaf);
+    EVP_PKEY_free(pki->issuer_key);
     assert_int_equal(rmdir(pki->dir), 0);
 }

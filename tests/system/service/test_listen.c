@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The rules of listening: plain text on loopback only, TLS with all of its files. */
+#include "pki.h"
 #include "system/service/listen.h"
 #include "variables.h"
 
@@ -66,31 +67,49 @@ static void test_plain_text_goes_to_loopback_only(void **state)
     expect_good(CONFIG_ROUTER, "ROUTER_ADDR", "mpc-message-router:50051");
 }
 
+static void set_tls(const struct pki *pki)
+{
+    setenv("TLS", "on", 1);
+    setenv("TLS_CERT", pki->certificate, 1);
+    setenv("TLS_KEY", pki->key, 1);
+    setenv("GRPC_TLS_CERT", pki->certificate, 1);
+    setenv("GRPC_TLS_KEY", pki->key, 1);
+    setenv("GRPC_TLS_CA", pki->ca, 1);
+    unsetenv("GRPC_TLS_CRL");
+}
+
 static void test_tls_needs_every_file(void **state)
 {
     static const char *const names[] = {"TLS_CERT", "TLS_KEY", "GRPC_TLS_CERT", "GRPC_TLS_KEY",
                                         "GRPC_TLS_CA"};
+    struct pki pki;
 
     (void)state;
+    pki_make(&pki);
     for (size_t missing = 0; missing < 5; missing++) {
-        for (size_t i = 0; i < 5; i++)
-            setenv(names[i], "/dev/null", 1);
-        unsetenv(names[missing]);
         variables_set();
-        setenv("TLS", "on", 1);
+        set_tls(&pki);
+        unsetenv(names[missing]);
         assert_false(check(CONFIG_ROUTER));
         assert_non_null(strstr(error, names[missing]));
-        setenv(names[missing], "/nowhere/x.pem", 1);
         variables_set();
-        setenv("TLS", "on", 1);
+        set_tls(&pki);
+        setenv(names[missing], "/nowhere/x.pem", 1);
         assert_false(check(CONFIG_ROUTER));
         assert_non_null(strstr(error, "/nowhere/x.pem"));
     }
-    setenv("GRPC_TLS_CA", "/dev/null", 1);
     variables_set();
-    setenv("TLS", "on", 1);
+    set_tls(&pki);
     setenv("LISTEN_HOST", "0.0.0.0", 1);
     assert_true(check(CONFIG_ROUTER));
+    variables_set();
+    set_tls(&pki);
+    setenv("GRPC_TLS_CRL", "/nowhere/crl.pem", 1);
+    assert_false(check(CONFIG_ROUTER));
+    assert_non_null(strstr(error, "/nowhere/crl.pem"));
+    variables_set();
+    unsetenv("GRPC_TLS_CRL");
+    pki_remove(&pki);
 }
 
 int main(void)
