@@ -364,8 +364,9 @@ class Inspect(TestCase):
 
 
 COMMANDS = ["up", "demo", "account", "sign", "session", "parties", "status", "freeze", "unfreeze",
-            "verify", "address", "inspect", "help", "version"]
-ACTIONS = {"account": ["create", "list", "show", "verify"], "session": ["show", "events", "cancel"]}
+            "pki", "verify", "address", "inspect", "help", "version"]
+ACTIONS = {"account": ["create", "list", "show", "verify"], "session": ["show", "events", "cancel"],
+           "pki": ["init", "issue", "renew", "revoke", "show"]}
 
 
 class Help(TestCase):
