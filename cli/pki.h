@@ -69,8 +69,9 @@ uint8_t *pki_key_pem(size_t *len, const EVP_PKEY *key, const char *passphrase);
 EVP_PKEY *pki_key_read(struct pki *pki, const char *name, struct trouble *trouble);
 /* The key of ca.crt. NULL with |trouble|. */
 EVP_PKEY *pki_key_authority(struct pki *pki, struct trouble *trouble);
-/* From |file|, or, if NULL, from the terminal, where it is asked for |twice| or once. Guarded, the
- * caller's. */
+
+/* pki_passphrase.c: from |file|, or, if NULL, from the terminal, where it is asked for |twice| or
+ * once. Guarded, the caller's; NULL with |trouble|. */
 char *pki_passphrase(const char *file, bool twice, struct trouble *trouble);
 
 /* pki_x509.c: certificates. */

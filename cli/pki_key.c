@@ -7,18 +7,14 @@
 
 #include "system/core/secret.h"
 
-#include <fcntl.h>
 #include <openssl/bio.h>
 #include <openssl/ec.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/pkcs12.h>
 #include <openssl/x509.h>
-#include <sodium.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { KEY_FILE_LIMIT = 65536, SCRYPT_N = 16384, SCRYPT_R = 8, SCRYPT_P = 4 };
 
@@ -64,49 +60,6 @@ uint8_t *pki_key_pem(size_t *len, const EVP_PKEY *key, const char *passphrase)
     memcpy(out, b, *len);
     BIO_free(bio);
     return out;
-}
-
-static bool ask(char *out, bool twice, struct trouble *trouble)
-{
-    int tty = open("/dev/tty", O_RDWR | O_CLOEXEC);
-
-    if (tty < 0)
-        return trouble_set(trouble, "the authority's keys need a passphrase and there is no "
-                                    "terminal to ask on: give --passphrase-file");
-    close(tty);
-    if (EVP_read_pw_string_min(out, twice ? PKI_PASSPHRASE_MIN : 1, PKI_PASSPHRASE_MAX - 1,
-                               "Passphrase of the authority: ", twice) != 0)
-        return trouble_set(trouble, "no passphrase was given");
-    return true;
-}
-
-static bool read_file(char *out, const char *path, struct trouble *trouble)
-{
-    struct file file;
-    bool ok;
-
-    if (!file_read(&file, path, PKI_PASSPHRASE_MAX, trouble))
-        return false;
-    while (file.len > 0 && (file.b[file.len - 1] == '\n' || file.b[file.len - 1] == '\r'))
-        file.len--;
-    ok = file.len >= PKI_PASSPHRASE_MIN && file.len < PKI_PASSPHRASE_MAX &&
-         !memchr(file.b, 0, file.len);
-    if (ok)
-        memcpy(out, file.b, file.len);
-    file_free(&file);
-    return ok || trouble_set(trouble, "%s must hold a passphrase of %d to %d bytes", path,
-                             PKI_PASSPHRASE_MIN, PKI_PASSPHRASE_MAX - 1);
-}
-
-char *pki_passphrase(const char *file, bool twice, struct trouble *trouble)
-{
-    char *out = secret_new(PKI_PASSPHRASE_MAX);
-
-    memset(out, 0, PKI_PASSPHRASE_MAX);
-    if (file ? read_file(out, file, trouble) : ask(out, twice, trouble))
-        return out;
-    secret_free(out);
-    return NULL;
 }
 
 struct opening {
