@@ -364,7 +364,7 @@ class Inspect(TestCase):
 
 
 COMMANDS = ["up", "demo", "account", "sign", "session", "parties", "status", "freeze", "unfreeze",
-            "pki", "verify", "address", "inspect", "help", "version"]
+            "db", "pki", "verify", "address", "inspect", "help", "version"]
 ACTIONS = {"account": ["create", "list", "show", "verify"], "session": ["show", "events", "cancel"],
            "pki": ["init", "issue", "renew", "revoke", "show"]}
 
