@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The npm packages that tests need: those of package-lock.json, installed once into the build
 directory for all tests, which may start at the same time."""
+import fcntl
 import os
 import re
 import shutil
@@ -32,13 +33,7 @@ def is_installed():
         return a.read() == b.read()
 
 
-def install_npm():
-    """Does nothing if they are there; ends the test as skipped if they cannot be had."""
-    if not shutil.which("node") or not shutil.which("npm"):
-        skip("node and npm are needed")
-    if is_installed():
-        return
-    os.makedirs(BUILD, exist_ok=True)
+def install():
     fresh = tempfile.mkdtemp(dir=BUILD)
     for name in LOCKED:
         shutil.copy(os.path.join(HERE, name), fresh)
@@ -53,10 +48,17 @@ def install_npm():
         sys.exit("npm ci failed:\n" + p.stderr)
     with open(os.path.join(fresh, "complete"), "w", encoding="ascii"):
         pass
-    try:
-        shutil.rmtree(PLACE, ignore_errors=True)
-        os.rename(fresh, PLACE)
-    except OSError:
-        shutil.rmtree(fresh)
+    shutil.rmtree(PLACE, ignore_errors=True)
+    os.rename(fresh, PLACE)
+
+
+def install_npm():
+    """Does nothing if they are there; ends the test as skipped if they cannot be had."""
+    if not shutil.which("node") or not shutil.which("npm"):
+        skip("node and npm are needed")
+    os.makedirs(BUILD, exist_ok=True)
+    # One installs, the others wait: nobody's modules are replaced while he runs with them.
+    with open(os.path.join(BUILD, "npm.lock"), "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
         if not is_installed():
-            raise
+            install()
