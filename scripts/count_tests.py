@@ -4,6 +4,9 @@
 
 usage: count_tests.py TESTLOG.JSON
 
+A program whose name ends with a back end in brackets, as in "db/worker (postgres)", ran on that; the
+line says how many tests ran on each.
+
 A program of cmocka or of Python's unittest counts as many tests as it ran, one that prints "N passed, M failed" as many
 as it says, any other as one. A program that fails without naming a failed test counts as one
 failure. Exits 1 if anything failed or nothing ran.
@@ -47,17 +50,28 @@ def counts(test):
     return said
 
 
+def back_end(test):
+    """What stands in brackets at the end of the program's name, or None."""
+    found = re.search(r"\((\w+)\)$", test["name"])
+    return found.group(1) if found else None
+
+
 def main():
     total = {"passed": 0, "failed": 0, "skipped": 0}
-    seconds = 0.0
+    seconds, ends = 0.0, {}
     try:
         tests = [json.loads(line) for line in open(sys.argv[1], encoding="utf-8")]
     except OSError:
         tests = []
     for test in tests:
         seconds += test.get("duration", 0)
-        for kind, n in counts(test).items():
+        of_this = counts(test)
+        for kind, n in of_this.items():
             total[kind] += n
+        if back_end(test):
+            ends[back_end(test)] = ends.get(back_end(test), 0) + of_this["passed"]
+    if ends:
+        print("Back ends: " + ", ".join(f"{n} passed on {end}" for end, n in sorted(ends.items())))
     print(f"Tests: {total['passed']} passed, {total['failed']} failed, {total['skipped']} skipped "
           f"({len(tests)} programs, {seconds:.0f} s of work)")
     return 1 if total["failed"] or not total["passed"] else 0

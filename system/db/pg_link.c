@@ -159,14 +159,18 @@ static enum found check_server(struct pg_link *link, char error[DB_ERROR_MAX])
 /* The role's own schema is made if it is not there and the role may; else by an operator. */
 static enum found enter_schema(struct pg_link *link, char error[DB_ERROR_MAX])
 {
-    char path[64], sql[128];
+    char path[64], sql[192];
 
     if (!ask(link, "SHOW search_path", path, sizeof path) ||
         !ask(link, "SELECT current_schema()", link->schema, sizeof link->schema))
         return complain(link, "the schema is not known", error);
     if (link->schema[0])
         return LINK_UP;
-    snprintf(sql, sizeof sql, "CREATE SCHEMA IF NOT EXISTS %s", path);
+    /* two at once would stand in each other's way */
+    snprintf(sql, sizeof sql,
+             "SELECT pg_advisory_xact_lock(hashtextextended('quorate schema', 0));"
+             "CREATE SCHEMA IF NOT EXISTS %s",
+             path);
     if (ask(link, sql, NULL, 0))
         return ask(link, "SELECT current_schema()", link->schema, sizeof link->schema) &&
                        link->schema[0]

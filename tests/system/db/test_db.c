@@ -81,6 +81,39 @@ static void test_failure_has_a_line_and_cannot_be_hidden(void **state)
     db_close(db);
 }
 
+struct after {
+    enum db_result later;
+};
+
+/* The work goes on after a conflict, and says all is well. */
+static enum db_result hide_conflict(struct db_tx *tx, void *arg)
+{
+    struct after *after = arg;
+    struct item one = {.id = 1}, two = {.id = 2};
+    int64_t changed;
+    const struct db_value row[] = {db_int(1), db_text("other")};
+
+    (void)item_insert(tx, &two);
+    (void)db_exec(tx, "INSERT INTO item (id, name) VALUES ($1, $2)", row, 2, &changed);
+    after->later = item_insert(tx, &one);
+    return DB_OK;
+}
+
+static void test_conflict_ends_its_work_alone(void **state)
+{
+    struct db *db = fixture_open(&f, NULL);
+    struct item one = {.id = 1}, three = {.id = 3};
+    struct after after = {DB_OK};
+
+    (void)state;
+    assert_int_equal(db_run(db, DB_DURABLE, item_insert, &one), DB_OK);
+    assert_int_equal(db_run(db, DB_DURABLE, hide_conflict, &after), DB_CONFLICT);
+    assert_int_equal(after.later, DB_CONFLICT);
+    assert_int_equal(db_run(db, DB_DURABLE, item_insert, &three), DB_OK);
+    assert_int_equal(fixture_count(db), 2);
+    db_close(db);
+}
+
 static void test_read_must_not_write(void **state)
 {
     struct db *db = fixture_open(&f, NULL);
@@ -317,6 +350,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_results_of_works_as_they_ended),
         TEST(test_failure_has_a_line_and_cannot_be_hidden),
+        TEST(test_conflict_ends_its_work_alone),
         TEST(test_read_must_not_write),
         TEST(test_values_go_in_and_out_by_number),
         TEST(test_copies_have_their_length_or_are_none),

@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What only a server has: several processes in one schema, reads beside writes, deadlocks, and a
+ * transaction that cannot be run again. test_loss.py has the losses themselves. */
+#include "fixture.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include <libpq-fe.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static const char *const many[] = {
+    "CREATE TABLE a (x INTEGER)", "CREATE TABLE b (seq INTEGER PRIMARY KEY, y BLOB)",
+    "INSERT INTO a (x) VALUES (1)", "CREATE INDEX a_x ON a (x)", NULL};
+
+static struct db_place f;
+static char error[DB_ERROR_MAX];
+
+static int set_up(void **state)
+{
+    (void)state;
+    db_place_make(&f);
+    error[0] = '\0';
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    db_place_remove(&f);
+    return 0;
+}
+
+/* As another client of the server. */
+static void sql(const char *format, const char *name)
+{
+    const char *const words[] = {"dbname", "password", NULL};
+    const char *const values[] = {strchr(f.url, ':') + 1, getenv("DB_TEST_PASSWORD"), NULL};
+    PGconn *c = PQconnectdbParams(words, values, 1);
+    char text[256];
+    PGresult *r;
+
+    snprintf(text, sizeof text, format, name);
+    r = PQexec(c, text);
+    if (PQresultStatus(r) != PGRES_COMMAND_OK && PQresultStatus(r) != PGRES_TUPLES_OK)
+        fail_msg("%s", PQerrorMessage(c));
+    PQclear(r);
+    PQfinish(c);
+}
+
+static bool take_int(const struct db_row *row, void *arg)
+{
+    *(int64_t *)arg = db_get_int(row, 0);
+    return false;
+}
+
+static enum db_result count_a(struct db_tx *tx, void *arg)
+{
+    return db_query(tx, "SELECT count(*) FROM a", NULL, 0, take_int, arg);
+}
+
+static void test_many_processes_migrate_at_once(void **state)
+{
+    const struct db_params params = db_place_params(&f, many);
+    pid_t children[8];
+    int64_t n = 0;
+    struct db *db;
+
+    (void)state;
+    for (int i = 0; i < 8; i++) {
+        children[i] = fork();
+        if (children[i] == 0) {
+            db = db_open(NULL, &params, error);
+            if (!db)
+                fprintf(stderr, "%s\n", error);
+            _exit(db ? 0 : 1);
+        }
+    }
+    for (int i = 0; i < 8; i++) {
+        int status;
+
+        assert_int_equal(waitpid(children[i], &status, 0), children[i]);
+        assert_int_equal(status, 0);
+    }
+    db = db_open(NULL, &params, error);
+    assert_int_equal(db_run(db, DB_READ, count_a, &n), DB_OK);
+    assert_int_equal(n, 1);
+    db_close(db);
+}
+
+static enum db_result insert_numbered(struct db_tx *tx, void *arg)
+{
+    return db_query(tx, "INSERT INTO b (y) VALUES ($1) RETURNING seq",
+                    (struct db_value[]){db_blob("", 0)}, 1, take_int, arg);
+}
+
+static void test_types_mean_what_they_mean_in_sqlite(void **state)
+{
+    const struct db_params params = db_place_params(&f, many);
+    struct db *db = db_open(NULL, &params, error);
+    int64_t first = 0, second = 0;
+
+    (void)state;
+    assert_non_null(db);
+    assert_int_equal(db_run(db, DB_DURABLE, insert_numbered, &first), DB_OK);
+    assert_int_equal(db_run(db, DB_DURABLE, insert_numbered, &second), DB_OK);
+    assert_int_equal(second, first + 1);
+    sql("INSERT INTO a (x) VALUES (9223372036854775807)%s", "");
+    db_close(db);
+}
+
+static void test_what_is_for_one_process_has_one(void **state)
+{
+    struct db_params params = db_place_params(&f, many);
+    struct db *db;
+
+    (void)state;
+    params.is_alone = true;
+    db = db_open(NULL, &params, error);
+    assert_non_null(db);
+    assert_null(db_open(NULL, &params, error));
+    assert_non_null(strstr(error, "in use by another process"));
+    db_close(db);
+    db = db_open(NULL, &params, error);
+    assert_non_null(db);
+    db_close(db);
+}
+
+/* Two threads that wait for each other. */
+struct gate {
+    pthread_barrier_t both;
+    struct db *db;
+    const char *first, *second;
+    enum db_result result;
+    int64_t seen;
+};
+
+static enum db_result write_and_wait(struct db_tx *tx, void *arg)
+{
+    struct gate *g = arg;
+    int64_t changed;
+    enum db_result r = db_exec(tx, "INSERT INTO a (x) VALUES (2)", NULL, 0, &changed);
+
+    pthread_barrier_wait(&g->both);
+    pthread_barrier_wait(&g->both);
+    return r;
+}
+
+static void test_reads_run_beside_a_write(void **state)
+{
+    const struct db_params params = db_place_params(&f, many);
+    struct db *db = db_open(NULL, &params, error);
+    struct gate g = {0};
+    int64_t n = 0;
+
+    (void)state;
+    pthread_barrier_init(&g.both, NULL, 2);
+    db_submit(db, DB_DURABLE, write_and_wait, NULL, &g);
+    pthread_barrier_wait(&g.both);
+    assert_int_equal(db_run(db, DB_READ, count_a, &n), DB_OK);
+    assert_int_equal(n, 1);
+    pthread_barrier_wait(&g.both);
+    assert_int_equal(db_run(db, DB_DURABLE, count_a, &n), DB_OK);
+    assert_int_equal(db_run(db, DB_READ, count_a, &n), DB_OK);
+    assert_int_equal(n, 2);
+    db_close(db);
+    pthread_barrier_destroy(&g.both);
+}
+
+static pthread_barrier_t crossing;
+
+static enum db_result update_two(struct db_tx *tx, void *arg)
+{
+    const struct gate *g = arg;
+    int64_t changed;
+    enum db_result r = db_exec(tx, g->first, NULL, 0, &changed);
+
+    pthread_barrier_wait(&crossing);
+    return r == DB_OK ? db_exec(tx, g->second, NULL, 0, &changed) : r;
+}
+
+static void *cross(void *arg)
+{
+    struct gate *g = arg;
+
+    g->result = db_run(g->db, DB_DURABLE, update_two, g);
+    return NULL;
+}
+
+static void test_a_deadlock_is_nobodys_failure(void **state)
+{
+    static const char one[] = "UPDATE a SET x = x + 10 WHERE x % 10 = 1";
+    static const char two[] = "UPDATE a SET x = x + 10 WHERE x % 10 = 2";
+    const struct db_params params = db_place_params(&f, many);
+    struct gate g[2] = {{.first = one, .second = two}, {.first = two, .second = one}};
+    pthread_t threads[2];
+    struct db *dbs[2];
+
+    (void)state;
+    pthread_barrier_init(&crossing, NULL, 2);
+    for (int i = 0; i < 2; i++) {
+        dbs[i] = g[i].db = db_open(NULL, &params, error);
+        assert_non_null(dbs[i]);
+    }
+    sql("INSERT INTO a (x) VALUES (2)%s", "");
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, cross, &g[i]), 0);
+    for (int i = 0; i < 2; i++) {
+        pthread_join(threads[i], NULL);
+        assert_int_equal(g[i].result, DB_OK);
+    }
+    sql("DO $$ BEGIN IF (SELECT sum(x) FROM a) <> 43 THEN RAISE 'wrong'; END IF; END $$%s", "");
+    for (int i = 0; i < 2; i++)
+        db_close(dbs[i]);
+    pthread_barrier_destroy(&crossing);
+}
+
+/* Meanwhile the row that was seen changes, and the connection is lost. */
+static enum db_result read_then_lose(struct db_tx *tx, void *arg)
+{
+    int64_t *n = arg;
+    enum db_result r = count_a(tx, n);
+
+    sql("INSERT INTO a (x) VALUES (3)%s", "");
+    sql("SELECT pg_terminate_backend(pid) FROM pg_locks JOIN pg_class ON pg_class.oid = relation"
+        " JOIN pg_namespace s ON s.oid = relnamespace WHERE relname = 'a' AND nspname = '%s'",
+        f.schema);
+    return r == DB_OK ? db_exec(tx, "UPDATE a SET x = 5", NULL, 0, NULL) : r;
+}
+
+/* The same without a change. */
+static enum db_result lose(struct db_tx *tx, void *arg)
+{
+    int64_t *n = arg;
+    enum db_result r = count_a(tx, n);
+
+    sql("SELECT pg_terminate_backend(pid) FROM pg_locks JOIN pg_class ON pg_class.oid = relation"
+        " JOIN pg_namespace s ON s.oid = relnamespace WHERE relname = 'a' AND nspname = '%s'",
+        f.schema);
+    return r == DB_OK ? db_exec(tx, "UPDATE a SET x = 5", NULL, 0, NULL) : r;
+}
+
+static void test_what_was_seen_must_still_be_so(void **state)
+{
+    struct db_params params = db_place_params(&f, many);
+    struct db *db;
+    int64_t n = 0;
+
+    (void)state;
+    params.retry = (struct retry){.step_ms = 1, .cap_ms = 10, .max = 100};
+    db = db_open(NULL, &params, error);
+    assert_non_null(db);
+    assert_int_equal(db_run(db, DB_DURABLE, lose, &n), DB_OK);
+    assert_int_equal(n, 1);
+    assert_int_equal(db_run(db, DB_DURABLE, read_then_lose, &n), DB_FAILED);
+    db_error(db, error);
+    assert_non_null(strstr(error, "changed by others"));
+    assert_int_equal(db_run(db, DB_DURABLE, lose, &n), DB_OK);
+    assert_int_equal(n, 2);
+    db_close(db);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        TEST(test_many_processes_migrate_at_once),  TEST(test_types_mean_what_they_mean_in_sqlite),
+        TEST(test_what_is_for_one_process_has_one), TEST(test_reads_run_beside_a_write),
+        TEST(test_a_deadlock_is_nobodys_failure),   TEST(test_what_was_seen_must_still_be_so),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
