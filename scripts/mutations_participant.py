@@ -338,6 +338,9 @@ CHECKS = [
     check("delegate", "only a delegate takes loans",
           (DELEGATE, "if (!d->params.is_delegate)", "if (0)"),
           error="NO_SHARE", tests=[P + "delegate", P + "lend"]),
+    check("front", "a party does not start with another party's TLS certificate",
+          ("participant/front.c", "if (!named[0] || strcmp(named, party_id) == 0)",
+           "if (1 || named)"), tests=["stack/tls"]),
 ]
 
 UNREMOVABLE = [

@@ -332,6 +332,9 @@ CHECKS = [
     check("party_api", "a share is lent to a session that signs",
           (PA + "sign.c", "if (!api_is_sign(setup->session_type)) {", "if (0) {"),
           error="wrong_session_type", tests=[API]),
+    check("router", "a party's TLS certificate registers that party alone",
+          (R + "party_calls.c", "if (!named[0] || strcmp(named, party_id) == 0)", "if (1 || named)"),
+          error="wrong_certificate", tests=["stack/tls"]),
 ]
 
 UNREMOVABLE = []

@@ -15,6 +15,7 @@ import select
 import shutil
 import signal
 import sqlite3
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -187,7 +188,7 @@ class Stack:
     def metrics(self, name):
         """{'name{labels}': value} of a process."""
         port = int(self.env(name)["HTTP_PORT"])
-        c = http.client.HTTPConnection("127.0.0.1", port, timeout=LIMIT)
+        c = self.connection(f"{urllib.parse.urlsplit(self.url).scheme}://127.0.0.1:{port}")
         c.request("GET", "/metrics")
         text = c.getresponse().read().decode()
         c.close()
@@ -220,10 +221,17 @@ class Stack:
 
     # --- the API ---
 
+    def connection(self, url):
+        """To any process; https is checked against the authority of `up --tls`."""
+        u = urllib.parse.urlsplit(url)
+        if u.scheme == "http":
+            return http.client.HTTPConnection(u.hostname, u.port, timeout=LIMIT)
+        trust = ssl.create_default_context(cafile=os.path.join(self.dir, "tls", "ca.crt"))
+        return http.client.HTTPSConnection(u.hostname, u.port, timeout=LIMIT, context=trust)
+
     def call(self, method, path, body=None, key=True, url=None, headers=None):
         """One request; |body| is an object, bytes or None."""
-        u = urllib.parse.urlsplit(url or self.url)
-        c = http.client.HTTPConnection(u.hostname, u.port, timeout=LIMIT)
+        c = self.connection(url or self.url)
         h = dict(headers or {})
         if key:
             h["X-API-Key"] = self.key if key is True else key
@@ -249,7 +257,8 @@ class Stack:
                          {"message": message, **fields})
 
     def service_url(self, name):
-        return f"http://127.0.0.1:{self.env(name)['HTTP_PORT']}"
+        scheme = urllib.parse.urlsplit(self.url).scheme
+        return f"{scheme}://127.0.0.1:{self.env(name)['HTTP_PORT']}"
 
     def cli(self, *args):
         p = subprocess.run([QUORATE, *args, "--dir", self.dir], stdin=subprocess.DEVNULL,

@@ -1,0 +1,345 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The whole system under TLS, with certificates of `quorate pki` and of another authority: who is
+let in, who is not, and what happens when files change under running programs."""
+import json
+import os
+import re
+import shutil
+import ssl
+import subprocess
+import threading
+import time
+import unittest
+
+from authority import Authority, is_let_in, open_door, serial_at
+from doors import field, jwt
+from support import HASH, LIMIT, QUORATE, Stack, TestCase, curl, signature_is_valid, until
+
+HOSTS = "IP:127.0.0.1,DNS:localhost"
+SERVICES = ("account-service", "session-coordinator", "message-router", "server-party-api")
+READ_AGAIN, STAY = "TLS files were read again", "the old ones stay in use"
+
+
+def pki(stack, *words):
+    p = subprocess.run([QUORATE, "pki", *words, "--dir", os.path.join(stack.dir, "tls"), "--json"],
+                       capture_output=True, text=True, timeout=LIMIT, check=True)
+    return json.loads(p.stdout)
+
+
+def say(stack, name, *options, **changes):
+    """What a program says to its variables, changed: (exit code, text)."""
+    path = os.path.join(stack.dir, "trial.env")
+    with open(path, "w", encoding="utf-8") as f:
+        f.writelines(f"{k}={v}\n" for k, v in {**stack.env(name), **changes}.items())
+    program = "server-party" if name.startswith("party-") else name
+    p = subprocess.run([os.path.join(os.path.dirname(QUORATE), "..", "services",
+                                     "quorate-" + program), *options, "--env-file", path],
+                       capture_output=True, text=True, timeout=LIMIT, check=False)
+    return p.returncode, p.stdout + p.stderr
+
+
+class UnderTls(TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.stack = Stack(options=["--tls"])
+        cls.addClassCleanup(cls.stack.close)
+        cls.ca = os.path.join(cls.stack.dir, "tls", "ca.crt")
+        cls.account = cls.stack.create()["account_id"]
+        cls.authority = Authority(os.path.join(cls.stack.dir, "openssl"), cls.ca,
+                                  os.path.join(cls.stack.dir, "tls", "ca.key"))
+
+    def tearDown(self):
+        answer = self.stack.sign(self.account)
+        self.assertEqual(answer.status, 200, answer)
+        self.assertTrue(signature_is_valid(answer.body))
+
+    def port(self, name, which="GRPC_PORT"):
+        return int(self.stack.env(name)[which])
+
+    def pair(self, name):
+        return tuple(os.path.join(self.stack.dir, name, f) for f in ("tls.crt", "tls.key"))
+
+    def is_let_in(self, pair=None, name="message-router"):
+        return is_let_in(self.port(name), self.ca, pair)
+
+    def count(self, name, text):
+        return self.stack.log(name).count(text)
+
+    # --- who is let in ---
+
+    def test_an_account_by_curl(self):
+        status, account = curl(self.stack, "POST", "/api/v1/accounts", "--cacert", self.ca,
+                               body={"user_id": "u-tls"})
+        self.assertEqual(status, 201, account)
+        for options in (["--tlsv1.3"], ["--tls-max", "1.2"], ["--http1.1"], ["--http2"]):
+            status, answer = curl(self.stack, "POST",
+                                  f"/api/v1/accounts/{account['account_id']}/sign", "--cacert",
+                                  self.ca, *options, body={"message": HASH})
+            self.assertEqual(status, 200, answer)
+            self.assertTrue(signature_is_valid(answer))
+        # The command finds the authority in client.json.
+        code, out, err = self.stack.cli("sign", "--account", account["account_id"],
+                                        "--message-hash", HASH, "--json")
+        self.assertEqual((code, err), (0, ""))
+        self.assertTrue(signature_is_valid(json.loads(out)))
+
+    def test_what_is_no_tls_is_refused(self):
+        for name in SERVICES:
+            for port in ("HTTP_PORT", "GRPC_PORT"):
+                p = subprocess.run(["curl", "-sS", "-m", str(LIMIT),
+                                    f"http://127.0.0.1:{self.port(name, port)}/health"],
+                                   capture_output=True, text=True, timeout=LIMIT, check=False)
+                self.assertNotEqual(p.returncode, 0)
+                self.assertEqual(p.stdout, "")
+        for options in (["--tls-max", "1.1"], ["--cacert", "/dev/null"], []):
+            trust = [] if "--cacert" in options or not options else ["--cacert", self.ca]
+            p = subprocess.run(["curl", "-sS", "-m", str(LIMIT), *trust, *options,
+                                self.stack.url + "/health"], capture_output=True, text=True,
+                               timeout=LIMIT, check=False)
+            self.assertNotEqual(p.returncode, 0)
+            self.assertEqual(p.stdout, "")
+
+    def test_who_has_no_certificate_is_refused(self):
+        for name in SERVICES:
+            self.assertFalse(self.is_let_in(None, name))
+            self.assertTrue(self.is_let_in(self.pair("party-1"), name))
+
+    def test_certificates_of_others_and_of_other_times(self):
+        stranger = Authority(os.path.join(self.stack.dir, "stranger"))
+        self.assertFalse(self.is_let_in(stranger.issue("a", HOSTS)))
+        self.assertTrue(self.is_let_in(self.authority.issue("b", HOSTS)))
+        self.assertFalse(self.is_let_in(self.authority.issue(
+            "c", HOSTS, "-startdate", "20200101000000Z", "-enddate", "20200201000000Z")))
+        self.assertFalse(self.is_let_in(self.authority.issue(
+            "d", HOSTS, "-startdate", "20700101000000Z", "-enddate", "20710101000000Z")))
+
+    def test_a_revoked_certificate(self):
+        made = pki(self.stack, "issue", "guest")
+        guest = (made["certificate"], made["key"])
+        ports = [self.port(name) for name in SERVICES]
+        live = open_door(ports[2], self.ca, guest)
+        self.assertIsNotNone(live)
+        pki(self.stack, "revoke", "guest")
+        for port in ports:
+            until(lambda port=port: not is_let_in(port, self.ca, guest))
+        # The connection that was there before has ended, and no other.
+        rest = b"."
+        while rest:
+            try:
+                rest = live.recv(1000)
+            except (ssl.SSLError, ConnectionError):
+                rest = b""
+        live.close()
+        self.assertIn("a connection ends: its certificate is revoked",
+                      self.stack.log("message-router"))
+        self.assertTrue(self.is_let_in(self.pair("party-1")))
+
+    def register(self, pair, party):
+        """What RegisterParty says to a message with nothing but the party's id."""
+        message = field(1, party)
+        path = os.path.join(self.stack.dir, "message")
+        with open(path, "wb") as f:
+            f.write(b"\0" + len(message).to_bytes(4, "big") + message)
+        p = subprocess.run(["curl", "-sS", "-i", "--http2", "-m", str(LIMIT), "--cacert", self.ca,
+                            "--cert", pair[0], "--key", pair[1], "-H",
+                            "Content-Type: application/grpc", "-H", "TE: trailers",
+                            "--data-binary", "@" + path,
+                            f"https://127.0.0.1:{self.port('message-router')}/"
+                            "mpc.router.v1.MessageRouter/RegisterParty"],
+                           capture_output=True, text=True, timeout=LIMIT, check=False)
+        self.assertEqual(p.returncode, 0, p.stderr)
+        return p.stdout
+
+    def test_a_partys_certificate_registers_that_party_alone(self):
+        self.assertIn("wrong_certificate", self.register(self.pair("party-2"), "party-1"))
+        self.assertIn("invalid_role", self.register(self.pair("party-1"), "party-1"))
+        # One that names no party may register any that proves itself.
+        self.assertIn("invalid_role", self.register(self.pair("message-router"), "party-1"))
+
+    def test_a_partys_token_is_no_good_with_anothers_certificate(self):
+        now = int(time.time())
+        token = jwt(self.stack.env("message-router")["JWT_SECRET_KEY"], typ="party", sub="party-1",
+                    role="persistent", jti=os.urandom(16).hex(), iat=now, exp=now + 60)
+        url = (f"https://127.0.0.1:{self.port('message-router')}/api/v1/messages/pending"
+               "?party_id=party-1")
+        for name, wanted in (("party-1", 200), ("party-2", 401), ("message-router", 200)):
+            certificate, key = self.pair(name)
+            status, body = curl(self.stack, "GET", url, "--cacert", self.ca, "--cert", certificate,
+                                "--key", key, "-H", "Authorization: Bearer " + token, key=False)
+            self.assertEqual(status, wanted, body)
+
+    # --- files that change ---
+
+    def members(self):
+        return [*SERVICES, *self.stack.parties()]
+
+    def test_renewal_while_signing(self):
+        ended, faults, signed = threading.Event(), [], []
+
+        def sign():
+            while not ended.is_set():
+                answer = self.stack.sign(self.account, os.urandom(32).hex())
+                if answer.status != 200 or not signature_is_valid(answer.body):
+                    faults.append(answer)
+                    return
+                signed.append(answer)
+
+        threads = [threading.Thread(target=sign) for _ in range(4)]
+        for t in threads:
+            t.start()
+        try:
+            for name in self.members():
+                before = self.count(name, READ_AGAIN)
+                made = pki(self.stack, "renew", name, "--out", os.path.join(self.stack.dir, name))
+                until(lambda: self.count(name, READ_AGAIN) > before or faults)
+                for which in ("HTTP_PORT", "GRPC_PORT"):
+                    self.assertEqual(serial_at(self.port(name, which), self.ca, self.pair(name)),
+                                     made["serial"])
+            n = len(signed)
+            until(lambda: len(signed) > n + 20 or faults)
+        finally:
+            ended.set()
+            for t in threads:
+                t.join()
+        self.assertEqual(faults, [])
+
+    def test_connections_that_are_made_anew_show_the_new_certificate(self):
+        made = pki(self.stack, "renew", "party-1", "--out", os.path.join(self.stack.dir, "party-1"))
+        until(lambda: serial_at(self.port("party-1"), self.ca, self.pair("party-1")) ==
+              made["serial"])
+        pki(self.stack, "revoke", "--serial", made["replaced_serial"])
+        # Its connections are ended, and it comes back with the new one.
+        until(lambda: "its certificate is revoked" in self.stack.log("session-coordinator"))
+        answers = [self.stack.sign(self.account) for _ in range(5)]
+        self.assertEqual([a.status for a in answers], [200] * 5, answers)
+        until(lambda: all(p["live"] for p in
+                          self.stack.call("GET", "/api/v1/parties").body["parties"]))
+
+    def test_symbolic_links_that_are_swapped(self):
+        """As Kubernetes does: DIR/..data is a link to a directory, and is replaced at once."""
+        directory = os.path.join(self.stack.dir, "server-party-api")
+        place = os.path.join(self.stack.dir, "mounted")
+        for generation in ("1", "2"):
+            os.makedirs(os.path.join(place, generation))
+            for name in ("tls.crt", "tls.key"):
+                shutil.copy(os.path.join(directory, name), os.path.join(place, generation, name))
+        os.symlink("1", os.path.join(place, "..data"))
+        before = self.count("server-party-api", READ_AGAIN)
+        for name in ("tls.crt", "tls.key"):
+            os.symlink(os.path.join(place, "..data", name), os.path.join(directory, name + ".link"))
+            os.rename(os.path.join(directory, name + ".link"), os.path.join(directory, name))
+        until(lambda: self.count("server-party-api", READ_AGAIN) > before)
+        made = pki(self.stack, "renew", "server-party-api", "--out", os.path.join(place, "2"))
+        os.symlink("2", os.path.join(place, "..new"))
+        os.rename(os.path.join(place, "..new"), os.path.join(place, "..data"))
+        until(lambda: serial_at(self.port("server-party-api"), self.ca,
+                                self.pair("server-party-api")) == made["serial"])
+
+    def test_broken_files_change_nothing(self):
+        certificate, key = self.pair("account-service")
+        serial = serial_at(self.port("account-service"), self.ca, (certificate, key))
+        with open(certificate, "rb") as f:
+            good = f.read()
+        expired, _ = self.authority.issue("e", HOSTS, "-startdate", "20200101000000Z", "-enddate",
+                                          "20200201000000Z")
+        with open(expired, "rb") as f:
+            ended = f.read()
+        for bad, why in ((b"nothing\n", "cannot use the certificate"), (ended, "expired on 2020")):
+            before = self.count("account-service", STAY)
+            with open(certificate, "wb") as f:
+                f.write(bad)
+            until(lambda: self.count("account-service", STAY) > before)
+            self.assertIn(why, self.stack.log("account-service").rsplit(STAY, 1)[1])
+            self.assertEqual(serial_at(self.port("account-service"), self.ca,
+                                       self.pair("party-1")), serial)
+            self.assertEqual(self.stack.sign(self.account).status, 200)
+        before = self.count("account-service", READ_AGAIN)
+        with open(certificate, "wb") as f:
+            f.write(good)
+        until(lambda: self.count("account-service", READ_AGAIN) > before)
+
+    def test_when_certificates_end_is_measured(self):
+        for name in self.members():
+            shown = self.stack.metrics(name)
+            for variable in ("TLS_CERT", "GRPC_TLS_CERT", "GRPC_TLS_CA"):
+                end = shown[f'quorate_tls_certificate_expiry_seconds{{file="{variable}"}}']
+                p = subprocess.run(["openssl", "x509", "-noout", "-enddate", "-in",
+                                    self.stack.env(name)[variable]], capture_output=True, text=True,
+                                   timeout=LIMIT, check=True)
+                self.assertEqual(end, ssl.cert_time_to_seconds(p.stdout.strip().split("=", 1)[1]))
+
+    # --- what cannot be started ---
+
+    def test_files_that_are_told_at_the_start(self):
+        expired = self.authority.issue("f", HOSTS, "-startdate", "20200101000000Z", "-enddate",
+                                       "20200201000000Z")
+        own, other = self.pair("account-service"), self.pair("party-1")
+        for changes, words in (
+                ({"TLS_CERT": expired[0], "TLS_KEY": expired[1]}, [expired[0], "expired on 2020"]),
+                ({"GRPC_TLS_CERT": expired[0], "GRPC_TLS_KEY": expired[1]},
+                 [expired[0], "expired on 2020"]),
+                ({"TLS_KEY": other[1]}, [other[1], "is not that of the certificate", own[0]]),
+                ({"GRPC_TLS_KEY": other[1]}, [other[1], "is not that of the certificate"]),
+                ({"TLS_CERT": "/no/file"}, ["/no/file", "cannot be read"]),
+                ({"GRPC_TLS_CA": "/no/file"}, ["/no/file", "cannot be read"]),
+                ({"GRPC_TLS_CRL": "/no/file"}, ["/no/file", "cannot be read"]),
+                ({"GRPC_TLS_CRL": self.ca}, [self.ca, "cannot use the revocation list"]),
+                ({"GRPC_TLS_CA": own[1]}, [own[1], "cannot use the CA certificate"]),
+                ({"TLS": "off", "LISTEN_HOST": "0.0.0.0"}, ["TLS=off", "LISTEN_HOST"])):
+            code, text = say(self.stack, "account-service", "--check", **changes)
+            self.assertEqual(code, 1, text)
+            self.assertEqual(text.count("\n"), 1, text)
+            for word in words:
+                self.assertIn(word[:80], text)
+        self.assertEqual(say(self.stack, "account-service", "--check")[0], 0)
+
+
+    def test_the_certificate_of_another_party_is_refused_at_the_start(self):
+        certificate, key = self.pair("party-2")
+        data = os.path.join(self.stack.dir, "trial")
+        os.mkdir(data)
+        code, text = say(self.stack, "party-1", GRPC_TLS_CERT=certificate, GRPC_TLS_KEY=key,
+                         DATA_DIR=data, HTTP_PORT="0", GRPC_PORT="0")
+        self.assertEqual(code, 1, text)
+        self.assertEqual(text.count("GRPC_TLS_CERT is the TLS certificate of party party-2, but "
+                                    "CERTIFICATE_FILE says that this is party party-1"), 1, text)
+        self.assertNotIn("registered", text)
+
+
+class OtherWays(TestCase):
+    def test_files_of_another_authority(self):
+        """Made by the openssl command; nothing in them is quorate's."""
+        def edit(directory):
+            authority = Authority(os.path.join(directory, "openssl"))
+            for name in os.listdir(directory):
+                if not name.endswith(".env"):
+                    continue
+                member = os.path.join(directory, name[:-len(".env")])
+                for made, place in zip(authority.issue(name[:-len(".env")], HOSTS),
+                                       ("tls.crt", "tls.key")):
+                    shutil.copy(made, os.path.join(member, place))
+            shutil.copy(authority.certificate, os.path.join(directory, "tls", "ca.crt"))
+            shutil.copy(authority.crl(), os.path.join(directory, "tls", "crl.pem"))
+
+        stack = Stack(edit, options=["--tls"])
+        try:
+            answer = stack.sign(stack.create()["account_id"])
+            self.assertEqual(answer.status, 200, answer)
+            self.assertTrue(signature_is_valid(answer.body))
+        finally:
+            stack.close()
+
+    def test_a_system_without_tls_stays_so(self):
+        stack = Stack()
+        try:
+            stack.stop()
+            p = subprocess.run([QUORATE, *stack.base, "--tls"], capture_output=True, text=True,
+                               stdin=subprocess.DEVNULL, timeout=LIMIT, check=False)
+            self.assertEqual(p.returncode, 1)
+            self.assertRegex(p.stderr, re.escape(stack.dir) + " was made without TLS")
+        finally:
+            stack.close()
+
+
+if __name__ == "__main__":
+    unittest.main()
