@@ -15,7 +15,8 @@
  *
  *   DB_DURABLE  the caller waits for the disk
  *   DB_LAZY     committed with the next durable work, or after 200 ms; nobody waits for it
- *   DB_READ     reads only; sees everything committed before; may overtake writes that wait
+ *   DB_READ     reads only; sees everything committed before; may overtake writes that wait. If a
+ *               write is told before it, it has seen that write
  */
 #ifndef SYSTEM_DB_DB_H
 #define SYSTEM_DB_DB_H

@@ -30,8 +30,9 @@ struct lane {
     struct db_conn *conn;
     pthread_t thread;
     bool reads, writes;
-    /* guarded by the worker's lock */
+    /* guarded by the worker's lock; batches that ended */
     bool is_busy;
+    uint64_t rounds;
 };
 
 struct db_worker {
@@ -100,8 +101,9 @@ static void finish(struct db_worker *w, struct db_job *job)
     put(&w->finished, job);
 }
 
-static void finish_batch(struct db_worker *w, struct jobs *batch)
+static void finish_batch(struct lane *lane, struct jobs *batch)
 {
+    struct db_worker *w = lane->w;
     struct db_job *job;
     bool is_first, is_any;
 
@@ -110,6 +112,7 @@ static void finish_batch(struct db_worker *w, struct jobs *batch)
     while ((job = take(batch)) != NULL)
         finish(w, job);
     is_any = w->finished.n > 0;
+    lane->rounds++;
     pthread_cond_broadcast(&w->done);
     pthread_mutex_unlock(&w->lock);
     if (is_first && is_any)
@@ -184,7 +187,7 @@ static void run_reads(struct lane *lane, struct jobs *batch)
         fail_all(lane, batch);
     if (is_begun)
         driver->rollback(lane->conn);
-    finish_batch(lane->w, batch);
+    finish_batch(lane, batch);
 }
 
 static void count_commit(struct db_worker *w, uint64_t microseconds)
@@ -194,6 +197,23 @@ static void count_commit(struct db_worker *w, uint64_t microseconds)
     pthread_mutex_unlock(&w->lock);
     metric_add(w->commits_metric, 1);
     metric_observe_us(w->commit_time, microseconds);
+}
+
+/* Reads that began before a commit may not have seen it. They are told first: whoever knows of a
+ * write gets no read without it. */
+static void let_reads_end(struct lane *lane)
+{
+    struct db_worker *w = lane->w;
+
+    pthread_mutex_lock(&w->lock);
+    for (size_t i = 0; i < w->lanes_n; i++) {
+        const struct lane *other = &w->lanes[i];
+        uint64_t round = other->rounds;
+
+        while (other != lane && other->is_busy && other->rounds == round)
+            pthread_cond_wait(&w->done, &w->lock);
+    }
+    pthread_mutex_unlock(&w->lock);
 }
 
 static void run_writes(struct lane *lane, struct jobs *batch)
@@ -213,7 +233,8 @@ static void run_writes(struct lane *lane, struct jobs *batch)
         else if (wrote)
             count_commit(lane->w, clock_steady_us() - start);
     }
-    finish_batch(lane->w, batch);
+    let_reads_end(lane);
+    finish_batch(lane, batch);
 }
 
 static bool lazies_are_due(const struct db_worker *w, uint64_t now)

@@ -200,7 +200,10 @@ class Stack:
 
     def rows(self, process, database, sql, *values):
         """Of a process's database, as it is on disk now."""
-        path = os.path.join(self.env(process)["DATA_DIR"], database)
+        env = self.env(process)
+        if env.get("POSTGRES_HOST"):
+            return rows_at_server(env, sql, values)
+        path = os.path.join(env["DATA_DIR"], database)
         with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True,
                                                 timeout=LIMIT)) as db:
             return db.execute(sql, values).fetchall()
@@ -279,6 +282,20 @@ def change_env(directory, name, **values):
     env.update({k: str(v) for k, v in values.items()})
     with open(path, "w", encoding="utf-8") as f:
         f.writelines(f"{k}={v}\n" for k, v in env.items())
+
+
+def rows_at_server(env, sql, values):
+    """The same by psql, as the process's own role; values of any kind come by way of JSON."""
+    for value in values:
+        sql = sql.replace("?", "'" + str(value).replace("'", "''") + "'", 1)
+    done = subprocess.run(
+        ["psql", "-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", "-h", env["POSTGRES_HOST"], "-p",
+         env["POSTGRES_PORT"], "-U", env["POSTGRES_USER"], "-d", env["POSTGRES_DB"], "-c",
+         f"SET search_path = {env['POSTGRES_SCHEMA']}", "-c",
+         f"SELECT coalesce(json_agg(row_to_json(t)), '[]') FROM ({sql}) t"],
+        env=dict(os.environ, PGPASSWORD=env["POSTGRES_PASSWORD"], PGSSLMODE="disable"), check=True,
+        capture_output=True, text=True)
+    return [tuple(row.values()) for row in json.loads(done.stdout)]
 
 
 def use_postgres(directory, url, password):

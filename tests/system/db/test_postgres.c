@@ -175,6 +175,70 @@ static void test_reads_run_beside_a_write(void **state)
     pthread_barrier_destroy(&g.both);
 }
 
+static enum db_result read_and_wait(struct db_tx *tx, void *arg)
+{
+    struct gate *g = arg;
+    enum db_result r = count_a(tx, &g->seen);
+
+    pthread_barrier_wait(&g->both);
+    pthread_barrier_wait(&g->both);
+    return r;
+}
+
+static enum db_result insert_a(struct db_tx *tx, void *arg)
+{
+    (void)arg;
+    return db_exec(tx, "INSERT INTO a (x) VALUES (2)", NULL, 0, NULL);
+}
+
+static char order[8];
+
+static void note_read(void *arg, enum db_result result)
+{
+    (void)arg;
+    assert_int_equal(result, DB_OK);
+    strcat(order, "r");
+}
+
+static void note_write(void *arg, enum db_result result)
+{
+    (void)arg;
+    assert_int_equal(result, DB_OK);
+    strcat(order, "w");
+}
+
+/* The read began before the commit and ends after it: it must not come as news of later. */
+static void test_a_read_without_a_write_is_told_before_it(void **state)
+{
+    const struct db_params params = db_place_params(&f, many);
+    struct db *db, *other;
+    struct gate g = {0};
+    uv_loop_t loop;
+    int64_t n = 0;
+
+    (void)state;
+    order[0] = '\0';
+    assert_int_equal(uv_loop_init(&loop), 0);
+    pthread_barrier_init(&g.both, NULL, 2);
+    db = db_open(&loop, &params, error);
+    other = db_open(NULL, &params, error);
+    db_submit(db, DB_READ, read_and_wait, note_read, &g);
+    pthread_barrier_wait(&g.both);
+    db_submit(db, DB_DURABLE, insert_a, note_write, &g);
+    while (n < 2)
+        assert_int_equal(db_run(other, DB_READ, count_a, &n), DB_OK);
+    pthread_barrier_wait(&g.both);
+    while (strlen(order) < 2)
+        uv_run(&loop, UV_RUN_ONCE);
+    assert_int_equal(g.seen, 1);
+    assert_string_equal(order, "rw");
+    db_close(db);
+    db_close(other);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    assert_int_equal(uv_loop_close(&loop), 0);
+    pthread_barrier_destroy(&g.both);
+}
+
 static pthread_barrier_t crossing;
 
 static enum db_result update_two(struct db_tx *tx, void *arg)
@@ -272,9 +336,13 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(test_many_processes_migrate_at_once),  TEST(test_types_mean_what_they_mean_in_sqlite),
-        TEST(test_what_is_for_one_process_has_one), TEST(test_reads_run_beside_a_write),
-        TEST(test_a_deadlock_is_nobodys_failure),   TEST(test_what_was_seen_must_still_be_so),
+        TEST(test_many_processes_migrate_at_once),
+        TEST(test_types_mean_what_they_mean_in_sqlite),
+        TEST(test_what_is_for_one_process_has_one),
+        TEST(test_reads_run_beside_a_write),
+        TEST(test_a_read_without_a_write_is_told_before_it),
+        TEST(test_a_deadlock_is_nobodys_failure),
+        TEST(test_what_was_seen_must_still_be_so),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
