@@ -6,7 +6,10 @@
  *
  *     fact  ->  session_*  ->  flow_commit  ->  store_change  ->  published, answered
  *
- * and nobody hears of an attempt or an end before it is durable. One loop, one thread. */
+ * and nobody hears of an attempt or an end before it is durable. One loop, one thread.
+ *
+ * At a database server there may be several replicas: one leads and is what is said above, the
+ * others have nothing in memory and pass calls on to it (leadership.h, gate.h). */
 #ifndef COORDINATOR_COORDINATOR_H
 #define COORDINATOR_COORDINATOR_H
 
@@ -84,8 +87,10 @@ enum { CLASS_SIGN, CLASS_KEYGEN, CLASS_PRESIGN, CLASSES };
 /* presignings that run at a time, and that wait */
 enum { PRESIGN_RUNNING_MAX = 2, PRESIGN_WAITING_MAX = 64 };
 
-struct publisher;
+struct gate;
+struct leadership;
 struct orders;
+struct publisher;
 
 struct coordinator {
     const struct service_host *host;
@@ -112,7 +117,13 @@ struct coordinator {
     int64_t keep_ms;
     uv_timer_t sweep;
     int64_t swept_ms, presig_stock_expired_ms;
-    bool is_sweeping, is_stopping;
+    bool is_sweeping, is_stopping, is_ending;
+    /* this replica has the sessions in memory; always, where there is one only */
+    bool leads;
+    /* NULL: there is one only */
+    struct leadership *leadership;
+    char *address;
+    struct gate *gate;
     /* long polls and streams; a length of time bounds each */
     size_t watchers_n;
 

@@ -5,6 +5,7 @@
 #include "services/coordinator/flow.h"
 
 #include "services/coordinator/dispatch.h"
+#include "services/coordinator/leadership.h"
 #include "services/coordinator/publish.h"
 #include "services/coordinator/record.h"
 #include "services/coordinator/watch.h"
@@ -155,6 +156,17 @@ static void finish(struct flow *flow, enum db_result result)
         flow->done(flow->arg, flow, result);
 }
 
+bool flow_has_left(const struct coordinator *c)
+{
+    return c->leadership && leadership_has_left(c->leadership);
+}
+
+static void cannot_write(const struct coordinator *c)
+{
+    if (!flow_has_left(c))
+        service_fault("the session database cannot be written");
+}
+
 static void committed(void *arg, enum db_result result)
 {
     struct change *change = arg;
@@ -162,7 +174,7 @@ static void committed(void *arg, enum db_result result)
 
     flow->r->commits_pending--;
     if (result != DB_OK && !change->is_new) {
-        service_fault("the session database cannot be written");
+        cannot_write(flow->c);
         flow_drop(flow);
         return;
     }
@@ -201,7 +213,7 @@ static void written(void *arg, enum db_result result)
 
     flow->r->commits_pending--;
     if (result != DB_OK)
-        service_fault("the session database cannot be written");
+        cannot_write(flow->c);
     flow_drop(flow);
 }
 
@@ -211,6 +223,7 @@ static void submit(struct flow *flow, bool durable)
     struct change *change = flow->change;
 
     take_held(r, change);
+    r->row.version++;
     record_project(&change->row, r);
     r->commits_pending++;
     db_submit(flow->c->db, durable ? DB_DURABLE : DB_LAZY, store_change,

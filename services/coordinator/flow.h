@@ -34,6 +34,8 @@ void flow_write_held(struct coordinator *c, struct record *r);
 /* The error that a session will end with. */
 void flow_set_error(struct record *r, const char *code, const char *text);
 
+/* Another replica may lead by now: that a commit is refused is no fault. */
+bool flow_has_left(const struct coordinator *c);
 /* The answer when the database does not work. */
 struct rpc_status flow_database_fault(void);
 

@@ -67,6 +67,12 @@ const char *const store_migrations[] = {
     " WHERE type = 'session_created';"
     "DROP TABLE requests;"
     "DROP TABLE attempts;",
+    "ALTER TABLE sessions ADD COLUMN version BIGINT NOT NULL DEFAULT 1;"
+    "CREATE TABLE leadership ("
+    " id INTEGER PRIMARY KEY, replica TEXT NOT NULL, address TEXT NOT NULL,"
+    " fence BIGINT NOT NULL, lease_until_ms BIGINT NOT NULL);"
+    "INSERT INTO leadership (id, replica, address, fence, lease_until_ms)"
+    " VALUES (1, '', '', 0, 0);",
     NULL};
 
 struct store_bytes store_bytes_copy(const void *b, size_t len)
@@ -157,14 +163,18 @@ static enum db_result update_row(struct db_tx *tx, const struct store_row *r)
         db_text(r->parties),
         db_text(r->public_key),
         db_text(r->everybody),
+        db_int(r->version),
     };
+    int64_t changed = 0;
+    enum db_result result;
 
-    return db_exec(tx,
-                   "UPDATE sessions SET status = $2, attempts_n = $3, total = $4, joined = $5,"
-                   " completed = $6, signature = $7, error_code = $8, error = $9, end_seq = $10,"
-                   " ended_ms = $11, parties = $12, public_key = $13,"
-                   " everybody = $14 WHERE session_id = $1",
-                   v, COUNT(v), NULL);
+    result = db_exec(tx,
+                     "UPDATE sessions SET status = $2, attempts_n = $3, total = $4, joined = $5,"
+                     " completed = $6, signature = $7, error_code = $8, error = $9, end_seq = $10,"
+                     " ended_ms = $11, parties = $12, public_key = $13,"
+                     " everybody = $14, version = $15 WHERE session_id = $1 AND version = $15 - 1",
+                     v, COUNT(v), &changed);
+    return result == DB_OK && changed == 0 ? DB_REFUSED : result;
 }
 
 static bool take_existing(const struct db_row *row, void *arg)

@@ -44,6 +44,8 @@ struct store_row {
     char error_code[ERROR_CODE_MAX];
     char error[ERROR_TEXT_MAX];
     int64_t created_ms, deadline_ms;
+    /* of the row, from 1; a change writes over the one before it and no other */
+    int64_t version;
     /* 0: has not ended; otherwise the number of the final event */
     int64_t end_seq, ended_ms;
     /* parties of the present attempt, and of all attempts, comma separated; heap */

@@ -16,7 +16,7 @@
     "s.session_id, s.type, s.status, s.t, s.n, s.account_id, s.trace_id, s.keygen_session_id,"     \
     " s.public_key, s.message_hash, s.attempts_n, s.total, s.joined, s.completed, s.signature,"    \
     " s.error_code, s.error, s.created_ms, s.deadline_ms, s.end_seq, s.ended_ms, s.parties,"       \
-    " s.everybody"
+    " s.everybody, s.version"
 
 /* One more zeroed element of a list. */
 static void *grow(void *list, size_t *n, size_t size)
@@ -67,6 +67,7 @@ static void take_row(struct store_row *out, const struct db_row *row)
     out->ended_ms = db_get_int(row, 20);
     out->parties = text_copy(db_get_text(row, 21));
     out->everybody = text_copy(db_get_text(row, 22));
+    out->version = db_get_int(row, 23);
 }
 
 static bool take_event(const struct db_row *row, void *arg)
@@ -293,9 +294,9 @@ static bool take_get(const struct db_row *row, void *arg)
     struct store_get *get = arg;
 
     take_row(&get->row, row);
-    get->request = take_bytes(row, 23);
-    get->certificate = take_bytes(row, 24);
-    get->delegate_share = take_bytes(row, 25);
+    get->request = take_bytes(row, 24);
+    get->certificate = take_bytes(row, 25);
+    get->delegate_share = take_bytes(row, 26);
     get->found = true;
     return false;
 }

@@ -21,6 +21,7 @@ struct store_session {
 /* Every session that has not ended, oldest first; numbers that only late reports exceed; the
  * orders in force. */
 struct store_load {
+    void *owner;
     size_t sessions_n;
     struct store_session *sessions;
     int64_t seq, order_seq;

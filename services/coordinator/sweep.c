@@ -126,8 +126,6 @@ static void tick(uv_timer_t *timer)
 
 void sweep_start(struct coordinator *c)
 {
-    uv_timer_init(c->host->loop, &c->sweep);
-    c->sweep.data = c;
     uv_timer_start(&c->sweep, tick, BUSY_MS, BUSY_MS);
 }
 

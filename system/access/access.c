@@ -34,6 +34,8 @@ struct access {
     struct address_list allowed, proxies;
     unsigned per_minute;
     struct token_key *tokens;
+    /* whose replicas may say who a caller is; NULL: nobody */
+    const char *relay;
     struct cache *cache;
     struct metric *bad_keys, *bad_addresses, *bad_tokens, *bad_registrations;
 };
@@ -259,6 +261,7 @@ static struct rpc_status check_key(struct access *access, struct rpc_call *call)
     if (number == 0)
         return failed(access, call, access->bad_keys, "missing or wrong API key", unauthorized());
     rpc_set_caller(call, "api-key");
+    rpc_set_access(call, ACCESS_API_KEY);
     return limit_rate(access, number, &caller);
 }
 
@@ -302,6 +305,7 @@ static struct rpc_status read_token(const struct access *access, struct rpc_call
             one = unauthorized();
         if (one.code == RPC_OK) {
             rpc_set_caller(call, token.subject);
+            rpc_set_access(call, kinds[i].bit);
             return one;
         }
         /* Ours, but out of time, says more than of another kind. */
@@ -319,14 +323,104 @@ static struct rpc_status check_token(struct access *access, struct rpc_call *cal
                                  : access_refused(access, call, ACCESS_PROOF_TOKEN, status);
 }
 
+/* Relays. What they say: who let the caller in (which guard of ours), as what, and from where. */
+
+#define RELAY_ACCESS "x-relay-access"
+#define RELAY_CALLER "x-relay-caller"
+#define RELAY_ADDRESS "x-relay-address"
+
+static const struct {
+    unsigned bit;
+    const char *name;
+} relay_words[] = {{ACCESS_OPEN, "open"},
+                   {ACCESS_API_KEY, "key"},
+                   {ACCESS_SERVICE, "service"},
+                   {ACCESS_PARTY, "party"}};
+
+void access_let_relay(struct access *access, const char *service)
+{
+    access->relay = service;
+}
+
+void access_relay_fields(const struct access *access, const struct rpc_call *call,
+                         struct access_relay_text *text,
+                         struct rpc_metadata out[ACCESS_RELAY_FIELDS])
+{
+    const char *word = "";
+
+    for (size_t i = 0; i < sizeof relay_words / sizeof relay_words[0]; i++)
+        if (relay_words[i].bit == rpc_access(call))
+            word = relay_words[i].name;
+    access_address(access, call, text->address);
+    out[0] = (struct rpc_metadata){RELAY_ACCESS, word};
+    out[1] = (struct rpc_metadata){RELAY_CALLER, rpc_caller(call)};
+    out[2] = (struct rpc_metadata){RELAY_ADDRESS, text->address};
+}
+
+bool access_is_relayed(const struct rpc_call *call)
+{
+    return rpc_header(call, RELAY_ACCESS) || rpc_header(call, RELAY_CALLER) ||
+           rpc_header(call, RELAY_ADDRESS);
+}
+
+/* The bit that the relay names, if the method takes it; 0: none. */
+static unsigned relayed_bit(const struct rpc_call *call)
+{
+    const char *word = rpc_header(call, RELAY_ACCESS);
+
+    for (size_t i = 0; word && i < sizeof relay_words / sizeof relay_words[0]; i++)
+        if (strcmp(relay_words[i].name, word) == 0)
+            return relay_words[i].bit & rpc_call_method(call)->access;
+    return 0;
+}
+
+static struct rpc_status read_relay(const struct access *access, const char *text)
+{
+    struct rpc_status status = unauthorized();
+    struct token token;
+
+    if (!access->relay || !access->tokens || !text)
+        return status;
+    status = token_read(&token, access->tokens, TOKEN_SERVICE, text);
+    if (status.code == RPC_OK && strcmp(token.subject, access->relay) != 0)
+        return unauthorized();
+    return status;
+}
+
+/* The token is looked at before anything of what it is to vouch for. Its own service has asked its
+ * guard already: keys and limits are not looked at again. */
+static struct rpc_status check_relay(struct access *access, struct rpc_call *call, const char *text)
+{
+    struct rpc_status status = read_relay(access, text);
+    const char *caller = rpc_header(call, RELAY_CALLER);
+    const char *address = rpc_header(call, RELAY_ADDRESS);
+    unsigned bit = relayed_bit(call);
+    struct address parsed;
+
+    if (status.code != RPC_OK)
+        return access_refused(access, call, ACCESS_PROOF_TOKEN, status);
+    if (bit == 0 || !caller || (bit != ACCESS_OPEN && !caller[0]) || !address ||
+        !address_parse(&parsed, address))
+        return rpc_error(RPC_DENIED, "bad_relay",
+                         "a relayed call must say who its caller is, and of a kind that may call");
+    rpc_set_access(call, bit);
+    rpc_set_caller(call, caller);
+    rpc_set_peer(call, address);
+    return rpc_ok();
+}
+
 struct rpc_status access_guard(struct rpc_call *call, void *arg)
 {
     struct access *access = arg;
     unsigned bits = rpc_call_method(call)->access;
     const char *text = bearer(call);
 
-    if (bits & ACCESS_OPEN)
+    if (access_is_relayed(call))
+        return check_relay(access, call, text);
+    if (bits & ACCESS_OPEN) {
+        rpc_set_access(call, ACCESS_OPEN);
         return rpc_ok();
+    }
     if (text && access->tokens && bits & (ACCESS_SERVICE | ACCESS_PARTY))
         return check_token(access, call, text);
     if (bits & ACCESS_API_KEY && access->keys_n > 0)

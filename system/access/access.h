@@ -7,6 +7,7 @@
 #include "system/access/token.h"
 #include "system/cache/cache.h"
 #include "system/core/config.h"
+#include "system/rpc/client.h"
 #include "system/rpc/server.h"
 
 /* Values of rpc_method.access; several bits: any of them is enough. */
@@ -31,6 +32,19 @@ void access_free(struct access *access);
 /* The guard; |arg| is the struct access. Without key: 401 with exactly "unauthorized"; with a
  * wrong address: 403; after too many failures from one address: 429. */
 rpc_guard access_guard;
+/* Calls that another replica of |service| (lent) passed on: its token, of kind service and with this
+ * name, lets it say who the caller is. Without this call the guard refuses whoever says so. */
+void access_let_relay(struct access *access, const char *service);
+/* Behind the guard: a replica of ours passed it on. */
+bool access_is_relayed(const struct rpc_call *call);
+/* What a relay says of |call|'s caller, for the next guard; lent as long as |text|. */
+enum { ACCESS_RELAY_FIELDS = 3 };
+struct access_relay_text {
+    char address[64];
+};
+void access_relay_fields(const struct access *access, const struct rpc_call *call,
+                         struct access_relay_text *text,
+                         struct rpc_metadata out[ACCESS_RELAY_FIELDS]);
 /* What a message carries as proof; the label of quorate_auth_failures_total. */
 enum access_proof { ACCESS_PROOF_TOKEN, ACCESS_PROOF_REGISTRATION };
 /* A handler of an open method refused the proof in its message: counted, limited and told like the

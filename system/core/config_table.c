@@ -113,6 +113,9 @@ const struct config_row config_rows[] = {
       "Accounts that sign more often than this get presignatures in the background; 0: none do.",
       NULL },
 
+    { "ADVERTISE_ADDR", CONFIG_COORDINATOR, CONFIG_FORM_TARGET, 0, NULL, 0, 0, NULL,
+      "gRPC address under which the other replicas reach this one; not set: LISTEN_HOST, or this"
+      " host's name if that is no single address, with GRPC_PORT.", NULL },
     { "SIGN_ATTEMPT_MS", CONFIG_COORDINATOR, CONFIG_FORM_INT, 0, "5000", 100, 600000, NULL,
       "One attempt at a signature.", NULL },
     { "KEYGEN_ATTEMPT_MS", CONFIG_COORDINATOR, CONFIG_FORM_INT, 0, "20000", 100, 600000, NULL,

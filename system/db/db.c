@@ -176,6 +176,11 @@ enum db_result db_run(struct db *db, enum db_mode mode, db_work *work, void *arg
     return db_worker_wait(db->worker, &job);
 }
 
+void db_fence(struct db *db, db_work *fence, void *arg, const char *why)
+{
+    db_worker_fence(db->worker, &(struct db_fence){fence, arg, why});
+}
+
 struct db_value db_int(int64_t number)
 {
     return (struct db_value){.type = DB_INT, .number = number};

@@ -2,7 +2,8 @@
 /* One SQL interface: text with $1 parameters that SQLite and PostgreSQL both take. Two drivers:
  * sqlite (WAL, synchronous=FULL, one file per service) and postgres (one schema per service,
  * libpq). Which one is a matter of the URL alone. Columns are TEXT, BLOB (or BYTEA) and INTEGER
- * (or BIGINT), always of 64 bits; INTEGER PRIMARY KEY numbers itself.
+ * (or BIGINT), always of 64 bits; INTEGER PRIMARY KEY numbers itself. now_ms() in a statement is the
+ * database's own clock in Unix milliseconds: the one that several processes share.
  *
  * Work is a function that runs its statements in a transaction on a thread of the database. Works
  * that wait together share one commit: each inside its own savepoint, so that one that fails takes
@@ -59,6 +60,8 @@ struct db_params {
     struct retry retry;
     /* Connections to a server, one of which writes; 0: two */
     size_t connections;
+    /* A server ends a transaction of ours in which nothing was said for so long; 0: a minute */
+    unsigned idle_ms;
     /* No other process may have it open. A SQLite file never lets one */
     bool is_alone;
     /* What is deleted is overwritten, where the database can do that (SQLite) */
@@ -82,6 +85,11 @@ typedef void db_done(void *arg, enum db_result result);
 void db_submit(struct db *db, enum db_mode mode, db_work *work, db_done *done, void *arg);
 /* The same from a thread that may block; never from the loop's thread once it runs. */
 enum db_result db_run(struct db *db, enum db_mode mode, db_work *work, void *arg);
+
+/* From here on every transaction that writes begins with |fence|, which keeps until the commit what
+ * it looked at. If it says DB_REFUSED, nothing is written any more and the database is lost, with
+ * |why| (lent) as its line. */
+void db_fence(struct db *db, db_work *fence, void *arg, const char *why);
 
 /* Values and statements; only inside a work. Pointers are borrowed for the call. */
 enum db_type { DB_NULL, DB_INT, DB_TEXT, DB_BLOB };

@@ -18,6 +18,7 @@
 
 /* One try to connect; the oldest server whose every statement here was tried. */
 enum { CONNECT_MS = 10000, OLDEST = 140000, STEP_MS = 2000, CAP_MS = 20000, TRIES = 10 };
+enum { SILENT_MS = 60000 };
 
 enum found { LINK_UP, LINK_LATER, LINK_WRONG };
 
@@ -25,7 +26,7 @@ enum found { LINK_UP, LINK_LATER, LINK_WRONG };
 static const char session_sql[] =
     "SELECT set_config('synchronous_commit', 'on', false)"
     " WHERE current_setting('synchronous_commit') IN ('off', 'local');"
-    "SET idle_in_transaction_session_timeout = '60s'; SET tcp_keepalives_idle = 10;"
+    "SET idle_in_transaction_session_timeout = %u; SET tcp_keepalives_idle = 10;"
     "SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3;"
     "SET client_min_messages = warning";
 
@@ -135,8 +136,9 @@ static bool ask(struct pg_link *link, const char *sql, char *out, size_t cap)
 static enum found check_server(struct pg_link *link, char error[DB_ERROR_MAX])
 {
     int version = PQserverVersion(link->c);
-    char value[16];
+    char value[16], set_up[sizeof session_sql + 16];
 
+    snprintf(set_up, sizeof set_up, session_sql, link->idle_ms);
     if (version < OLDEST) {
         snprintf(
             error, DB_ERROR_MAX,
@@ -149,7 +151,7 @@ static enum found check_server(struct pg_link *link, char error[DB_ERROR_MAX])
                  PQdb(link->c), PQparameterStatus(link->c, "server_encoding"));
         return LINK_WRONG;
     }
-    if (!ask(link, session_sql, NULL, 0) || !ask(link, "SHOW fsync", value, sizeof value))
+    if (!ask(link, set_up, NULL, 0) || !ask(link, "SHOW fsync", value, sizeof value))
         return complain(link, "the session cannot be set up", error);
     if (strcmp(value, "on") != 0)
         log_line(LOG_WARN, "fsync is off at the PostgreSQL server: commits can be lost");
@@ -276,6 +278,7 @@ bool pg_link_open(struct pg_link *link, const struct db_params *params, bool wri
     *link = (struct pg_link){.where = text_copy(params->url + strlen(db_postgres.scheme)),
                              .password = params->password,
                              .retry = params->retry,
+                             .idle_ms = params->idle_ms ? params->idle_ms : SILENT_MS,
                              .is_alone = params->is_alone && writes};
     snprintf(link->name, sizeof link->name, "quorate %s", hex);
     if (link->retry.max == 0)

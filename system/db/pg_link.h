@@ -22,6 +22,7 @@ struct pg_link {
     const char *password;
     struct retry retry;
     bool is_alone;
+    unsigned idle_ms;
     /* this connection's name at the server, new for each struct */
     char name[48];
     /* the schema, once it is known */

@@ -396,6 +396,8 @@ static bool lock(struct db_conn *conn)
            " current_schema(), 0))");
     add(p, "CREATE TABLE IF NOT EXISTS schema_writers (writer BYTEA PRIMARY KEY,"
            " number BIGINT NOT NULL, at_ms BIGINT NOT NULL)");
+    add(p, "CREATE OR REPLACE FUNCTION now_ms() RETURNS BIGINT LANGUAGE sql VOLATILE AS"
+           " 'SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint'");
     add(p, "DELETE FROM schema_writers WHERE at_ms <"
            " (extract(epoch FROM now()) - 2592000)::bigint * 1000");
     return flush(p) == DB_OK;

@@ -7,6 +7,7 @@
  *
  * Statements are prepared once and kept by their text. */
 #include "system/core/buffer.h"
+#include "system/core/clock.h"
 #include "system/db/driver.h"
 
 #include <errno.h>
@@ -413,6 +414,13 @@ static bool mode_is_wal(const struct db_row *row, void *arg)
     return true;
 }
 
+static void tell_time(sqlite3_context *context, int n, sqlite3_value **values)
+{
+    (void)n;
+    (void)values;
+    sqlite3_result_int64(context, clock_unix_ms());
+}
+
 static bool set_up(struct sqlite *s)
 {
     bool is_wal = false;
@@ -432,7 +440,8 @@ static bool set_up(struct sqlite *s)
                           "PRAGMA cell_size_check=ON; PRAGMA journal_size_limit=67108864"))
         return false;
     sqlite3_wal_hook(s->db, on_commit, s);
-    return true;
+    return sqlite3_create_function(s->db, "now_ms", 0, SQLITE_UTF8, NULL, tell_time, NULL, NULL) ==
+           SQLITE_OK;
 }
 
 static void close_conn(struct db_conn *conn)

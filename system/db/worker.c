@@ -46,6 +46,8 @@ struct db_worker {
     pthread_mutex_t lock;
     pthread_cond_t wake, done;
     struct jobs reads, writes, finished;
+    /* before every transaction that writes; |work| NULL: none */
+    struct db_fence fence;
     /* durable works among |writes|; threads at work */
     size_t durable_n, busy_n;
     bool is_draining, is_ending, is_lost;
@@ -216,13 +218,43 @@ static void let_reads_end(struct lane *lane)
     pthread_mutex_unlock(&w->lock);
 }
 
+void db_worker_fence(struct db_worker *w, const struct db_fence *fence)
+{
+    pthread_mutex_lock(&w->lock);
+    w->fence = *fence;
+    pthread_mutex_unlock(&w->lock);
+}
+
+/* False: the transaction is over. Whoever stands behind the fence has lost what it guards, and with
+ * it the database. */
+static bool passes_fence(struct lane *lane)
+{
+    struct db_tx tx = {.conn = lane->conn};
+    struct db_fence fence;
+    enum db_result result = DB_OK;
+
+    pthread_mutex_lock(&lane->w->lock);
+    fence = lane->w->fence;
+    pthread_mutex_unlock(&lane->w->lock);
+    if (fence.work)
+        result = fence.work(&tx, fence.arg);
+    if (tx.worst != DB_OK)
+        result = tx.worst;
+    if (result != DB_REFUSED)
+        return result == DB_OK;
+    lane->conn->driver->rollback(lane->conn);
+    lane->conn->is_lost = true;
+    snprintf(lane->conn->error, sizeof lane->conn->error, "%s", fence.why);
+    return false;
+}
+
 static void run_writes(struct lane *lane, struct jobs *batch)
 {
     const struct db_driver *driver = lane->conn->driver;
     bool is_begun = driver->begin(lane->conn, true), wrote = false;
     uint64_t start;
 
-    if (!is_begun || !run_all(lane, batch)) {
+    if (!is_begun || !passes_fence(lane) || !run_all(lane, batch)) {
         fail_all(lane, batch);
         if (is_begun)
             driver->rollback(lane->conn);

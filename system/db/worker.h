@@ -25,10 +25,18 @@ struct db_job {
     struct db_job *next;
 };
 
+/* See db_fence. */
+struct db_fence {
+    db_work *work;
+    void *arg;
+    const char *why;
+};
+
 /* Starts |n| threads; |conns| become theirs, the first one writes. |notify| is called from a thread
  * when the finished list is not empty any more, or when the server was given up. */
 struct db_worker *db_worker_new(struct db_conn *const *conns, size_t n, void (*notify)(void *arg),
                                 void *arg);
+void db_worker_fence(struct db_worker *worker, const struct db_fence *fence);
 /* |job| is lent until it is finished. */
 void db_worker_submit(struct db_worker *worker, struct db_job *job);
 /* Blocks until |job| is finished. */

@@ -360,3 +360,21 @@ const char *rpc_caller(const struct rpc_call *call)
 {
     return call->caller ? call->caller : "";
 }
+
+void rpc_set_access(struct rpc_call *call, unsigned bit)
+{
+    call->access = bit;
+}
+
+unsigned rpc_access(const struct rpc_call *call)
+{
+    return call->access;
+}
+
+void rpc_set_peer(struct rpc_call *call, const char *address)
+{
+    size_t len = strnlen(address, sizeof call->peer - 1);
+
+    memcpy(call->peer, address, len);
+    call->peer[len] = '\0';
+}

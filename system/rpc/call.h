@@ -67,6 +67,8 @@ struct rpc_call {
     char trace[TRACE_TEXT_MAX];
     char peer[CONN_PEER_MAX];
     char *caller;
+    /* 0: the guard has let nobody in yet */
+    unsigned access;
     /* request not decoded yet; answer not taken by the connection yet, from |out_at| */
     struct buffer in, out;
     size_t out_at;

@@ -568,3 +568,10 @@ void rpc_cancel(struct rpc_pending *call)
     leave(call);
     pending_free(call);
 }
+
+void rpc_pause(struct rpc_pending *call, bool is_paused)
+{
+    if (call->is_paused && !is_paused && call->link != NULL)
+        link_resume(call);
+    call->is_paused = is_paused;
+}

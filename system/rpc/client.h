@@ -41,6 +41,11 @@ bool rpc_channel_is_connected(const struct rpc_channel *channel);
 typedef void rpc_done(void *arg, const struct rpc_status *status, const ProtobufCMessage *response);
 typedef void rpc_message(void *arg, const ProtobufCMessage *message);
 
+enum { RPC_METADATA_MAX = 4 };
+struct rpc_metadata {
+    const char *name, *value;
+};
+
 struct rpc_request {
     /* "mpc.router.v1.MessageRouter/RouteMessage" */
     const char *path;
@@ -51,6 +56,9 @@ struct rpc_request {
     unsigned deadline_ms;
     /* x-request-id; NULL: a fresh one */
     const char *trace;
+    /* further metadata, names in lower case; copied. At most RPC_METADATA_MAX */
+    const struct rpc_metadata *metadata;
+    size_t metadata_n;
     /* streams only: each message; NULL for unary calls */
     rpc_message *each;
     rpc_done *done;
@@ -65,5 +73,8 @@ struct rpc_request {
 struct rpc_pending *rpc_start(struct rpc_channel *channel, const struct rpc_request *request);
 /* |done| is not called any more. */
 void rpc_cancel(struct rpc_pending *pending);
+/* A stream whose messages nobody can take now: the server is held up once what it may send ahead
+ * (1 MiB) has come; that is still given to |each|. */
+void rpc_pause(struct rpc_pending *pending, bool is_paused);
 
 #endif

@@ -24,6 +24,9 @@ struct rpc_pending *pending_new(struct rpc_channel *channel, const struct rpc_re
         memcpy(call->trace, request->trace, strlen(request->trace) + 1);
     else
         trace_new(call->trace);
+    for (size_t i = 0; i < request->metadata_n && i < RPC_METADATA_MAX; i++)
+        call->metadata[call->metadata_n++] = (struct rpc_metadata){
+            text_copy(request->metadata[i].name), text_copy(request->metadata[i].value)};
     grpc_frame_add(&call->out, request->message);
     return call;
 }
@@ -36,6 +39,10 @@ void pending_free(struct rpc_pending *call)
     }
     if (call->message != NULL)
         protobuf_c_message_free_unpacked(call->message, NULL);
+    for (size_t i = 0; i < call->metadata_n; i++) {
+        free((void *)(uintptr_t)call->metadata[i].name);
+        free((void *)(uintptr_t)call->metadata[i].value);
+    }
     buffer_free(&call->out);
     buffer_free(&call->in);
     free(call->path);
@@ -116,6 +123,9 @@ void pending_header(struct rpc_pending *call, const char *name, const char *valu
     } else if (strcmp(name, "x-session-id") == 0) {
         if (len < sizeof call->status.session_id)
             memcpy(call->status.session_id, value, len);
+    } else if (strcmp(name, "x-http-status") == 0) {
+        number = number_of(value, len, 3);
+        call->status.http = number >= 400 && number <= 599 ? number : 0;
     } else if (strcmp(name, "retry-after") == 0) {
         number = number_of(value, len, 6);
         call->status.retry_after = number > 0 ? number : 0;

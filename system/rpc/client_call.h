@@ -29,6 +29,8 @@ struct rpc_pending {
 
     char *path;
     char trace[PENDING_TRACE_MAX];
+    struct rpc_metadata metadata[RPC_METADATA_MAX];
+    size_t metadata_n;
     const ProtobufCMessageDescriptor *response;
     rpc_message *each;
     rpc_done *done;
@@ -44,6 +46,10 @@ struct rpc_pending {
     struct buffer in;
     ProtobufCMessage *message;
     size_t messages_n;
+
+    /* a stream that is held up: bytes that the server was not told of as taken */
+    bool is_paused;
+    size_t untold;
 
     /* of the answer's headers; 0: not seen */
     int http;

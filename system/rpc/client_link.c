@@ -111,6 +111,25 @@ static void over(struct rpc_link *link, struct rpc_pending *call, bool refused)
     link_on_over(link->is.channel, call, refused);
 }
 
+/* The connection's window is everybody's; a paused stream's own closes. */
+static void tell_taken(nghttp2_session *session, int32_t stream, struct rpc_pending *call,
+                       size_t len)
+{
+    if (call == NULL || !call->is_paused) {
+        nghttp2_session_consume(session, stream, len);
+        return;
+    }
+    nghttp2_session_consume_connection(session, len);
+    call->untold += len;
+}
+
+void link_resume(struct rpc_pending *call)
+{
+    nghttp2_session_consume_stream(call->link->session, call->stream, call->untold);
+    call->untold = 0;
+    touch(call->link);
+}
+
 static int on_data(nghttp2_session *session, uint8_t flags, int32_t stream, const uint8_t *b,
                    size_t len, void *arg)
 {
@@ -118,6 +137,7 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t stream, cons
     struct rpc_pending *call = call_of(link, stream);
 
     (void)flags;
+    tell_taken(session, stream, call, len);
     if (call != NULL && pending_data(call, b, len) == PENDING_FAULT) {
         nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, stream, NGHTTP2_CANCEL);
         over(link, call, false);
@@ -250,9 +270,14 @@ static void session_start(struct rpc_link *link)
         {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, HEADERS_MAX},
     };
     nghttp2_session_callbacks *callbacks = callbacks_new();
+    nghttp2_option *option;
 
-    if (nghttp2_session_client_new(&link->session, callbacks, link) != 0)
+    if (nghttp2_option_new(&option) != 0)
         abort();
+    nghttp2_option_set_no_auto_window_update(option, 1);
+    if (nghttp2_session_client_new2(&link->session, callbacks, link, option) != 0)
+        abort();
+    nghttp2_option_del(option);
     nghttp2_session_callbacks_del(callbacks);
     nghttp2_submit_settings(link->session, NGHTTP2_FLAG_NONE, settings,
                             sizeof settings / sizeof settings[0]);
@@ -538,13 +563,22 @@ static nghttp2_nv pair(const char *name, const char *value, uint8_t flags)
                         .flags = (uint8_t)(flags | NGHTTP2_NV_FLAG_NO_COPY_NAME)};
 }
 
+/* The call may be gone before its head is sent. */
+static nghttp2_nv copied_pair(const struct rpc_metadata *metadata)
+{
+    nghttp2_nv nv = pair(metadata->name, metadata->value, 0);
+
+    nv.flags = NGHTTP2_NV_FLAG_NO_INDEX;
+    return nv;
+}
+
 bool link_submit(struct rpc_link *link, struct rpc_pending *call,
                  const struct link_metadata *metadata)
 {
     enum { SELDOM = NGHTTP2_NV_FLAG_NO_INDEX };
     char path[PENDING_PATH_MAX + 2], timeout[GRPC_TIMEOUT_MAX];
     uint64_t now = uv_now(link->is.loop);
-    nghttp2_nv head[12] = {
+    nghttp2_nv head[12 + RPC_METADATA_MAX] = {
         pair(":method", "POST", 0),
         pair(":scheme", link->tls != NULL ? "https" : "http", 0),
         pair(":path", "", 0),
@@ -567,6 +601,8 @@ bool link_submit(struct rpc_link *link, struct rpc_pending *call,
         head[n++] = pair("authorization", metadata->authorization, 0);
     if (metadata->api_key != NULL)
         head[n++] = pair("x-api-key", metadata->api_key, 0);
+    for (size_t i = 0; i < call->metadata_n; i++)
+        head[n++] = copied_pair(&call->metadata[i]);
     call->stream = nghttp2_submit_request(link->session, NULL, head, n, &body, call);
     if (call->stream < 0)
         return false;

@@ -37,6 +37,8 @@ struct link_metadata {
 /* Send |call|. False: the connection takes no more streams. */
 bool link_submit(struct rpc_link *link, struct rpc_pending *call,
                  const struct link_metadata *metadata);
+/* |call|, which is on a link, was paused: the server may send on. */
+void link_resume(struct rpc_pending *call);
 /* |call| leaves its stream, which is reset. */
 void link_forget(struct rpc_pending *call);
 

@@ -193,7 +193,7 @@ static void message(struct rpc_call *call, const ProtobufCMessage *response)
 
 /* The trailers of |status|; |text| holds what they lend. */
 struct end {
-    char code[16], retry[16];
+    char code[16], retry[16], http[16];
     struct buffer text;
 };
 
@@ -209,6 +209,10 @@ static void add_end(struct answer *answer, struct end *end, const struct rpc_sta
         answer_add(answer, "x-error-code", status->name);
     if (status->session_id[0])
         answer_add(answer, "x-session-id", status->session_id);
+    if (status->http) {
+        snprintf(end->http, sizeof end->http, "%d", status->http);
+        answer_add(answer, "x-http-status", end->http);
+    }
     if (status->retry_after > 0) {
         snprintf(end->retry, sizeof end->retry, "%d", status->retry_after);
         answer_add(answer, "retry-after", end->retry);

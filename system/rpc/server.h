@@ -142,5 +142,11 @@ int64_t rpc_deadline_ms(const struct rpc_call *call);
  * call, "" before it is set. */
 void rpc_set_caller(struct rpc_call *call, const char *caller);
 const char *rpc_caller(const struct rpc_call *call);
+/* By which bit of rpc_method.access the guard let the caller in; 0 before that. */
+void rpc_set_access(struct rpc_call *call, unsigned bit);
+unsigned rpc_access(const struct rpc_call *call);
+/* For a guard that believes whoever passed this call on: the address it came from, rpc_peer from
+ * then on. Cut to what an address can have. */
+void rpc_set_peer(struct rpc_call *call, const char *address);
 
 #endif

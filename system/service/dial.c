@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+enum { REPLICA_STEP_MS = 50, REPLICA_CAP_MS = 500 };
 enum { TOKEN_LIFE_S = 600, RENEW_MS = TOKEN_LIFE_S * 1000 / 2 };
 
 struct dialled {
@@ -74,8 +75,7 @@ static struct rpc_channel *open_channel(struct dialled *d)
     return rpc_channel_new(d->host->loop, &params);
 }
 
-struct rpc_channel *service_dial(const struct service_host *host, const char *variable,
-                                 bool with_service_token)
+static struct dialled *add(const struct service_host *host, const char *variable)
 {
     struct dialled *d = mem_new(1, sizeof *d);
 
@@ -85,12 +85,45 @@ struct rpc_channel *service_dial(const struct service_host *host, const char *va
     all = d;
     uv_timer_init(host->loop, &d->renewal);
     d->renewal.data = d;
+    return d;
+}
+
+static void begin_renewals(struct dialled *d)
+{
+    renew(&d->renewal);
+    uv_timer_start(&d->renewal, renew, RENEW_MS, RENEW_MS);
+    uv_unref((uv_handle_t *)&d->renewal);
+}
+
+struct rpc_channel *service_dial(const struct service_host *host, const char *variable,
+                                 bool with_service_token)
+{
+    struct dialled *d = add(host, variable);
+
     d->channel = open_channel(d);
-    if (with_service_token) {
-        renew(&d->renewal);
-        uv_timer_start(&d->renewal, renew, RENEW_MS, RENEW_MS);
-        uv_unref((uv_handle_t *)&d->renewal);
-    }
+    if (with_service_token)
+        begin_renewals(d);
+    return d->channel;
+}
+
+struct rpc_channel *service_dial_replica(const struct service_host *host,
+                                         const struct service_replica *replica)
+{
+    struct dialled *d = add(host, replica->target);
+    const struct tls_files files =
+        listen_has_tls(host->config) ? certificates_calls(host->config) : (struct tls_files){0};
+    const struct rpc_channel_params params = {
+        .target = replica->target,
+        .ca = files.ca,
+        .certificate = files.certificate,
+        .key = files.key,
+        .crl = files.crl,
+        .retry = {.step_ms = REPLICA_STEP_MS, .cap_ms = REPLICA_CAP_MS},
+        .state = replica->state,
+        .arg = replica->arg};
+
+    d->channel = rpc_channel_new(host->loop, &params);
+    begin_renewals(d);
     return d->channel;
 }
 

@@ -19,6 +19,15 @@
  * service_hangup, not by rpc_channel_free. */
 struct rpc_channel *service_dial(const struct service_host *host, const char *variable,
                                  bool with_service_token);
+/* The same to |target|, which is a replica of our own service and may be away for long: nothing ends
+ * because of that. |state| as of rpc_channel_params. */
+struct service_replica {
+    const char *target;
+    void (*state)(void *arg, bool connected, bool gave_up);
+    void *arg;
+};
+struct rpc_channel *service_dial_replica(const struct service_host *host,
+                                         const struct service_replica *replica);
 /* Ends the channel and its calls (RPC_CANCELLED, inside this call). NULL is nothing. */
 void service_hangup(struct rpc_channel *channel);
 

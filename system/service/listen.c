@@ -61,6 +61,7 @@ static bool check_plain(const struct config *config, enum config_program program
         const struct config_row *row = &config_rows[i];
 
         if (row->form != CONFIG_FORM_TARGET || !(row->programs & (unsigned)program) ||
+            !config_text(config, row->name)[0] ||
             target_is_loopback(config_text(config, row->name)))
             continue;
         snprintf(error, RPC_TEXT_MAX,

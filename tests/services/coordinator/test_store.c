@@ -65,6 +65,7 @@ static struct change *new_session(struct store *s, int n)
     snprintf(c->row.session_id, sizeof c->row.session_id, "session-%02d", n);
     snprintf(c->row.account_id, sizeof c->row.account_id, "account-%d", n % 2);
     snprintf(c->row.trace_id, sizeof c->row.trace_id, "trace-%d", n);
+    c->row.version = 1;
     c->row.type = SESSION_SIGN;
     c->row.t = c->row.total = 2;
     c->row.n = 3;
@@ -91,6 +92,7 @@ static struct change *next_change(struct store *s, const struct change *from,
     struct change *c = mem_new(1, sizeof *c);
 
     store_row_copy(&c->row, &from->row);
+    c->row.version++;
     c->row.status = status;
     c->events_n = 1;
     c->events[0] = (struct store_event){.seq = ++s->seq, .type = type, .at_ms = 2000};
@@ -397,6 +399,31 @@ static void test_a_change_that_fails_leaves_nothing(void **state)
     change_free(b);
 }
 
+/* Whoever read a session before another wrote it does not write over that. */
+static void test_a_change_of_an_old_version_is_refused(void **state)
+{
+    struct store *s = *state;
+    struct change *a = new_session(s, 1), *one = next_change(s, a, EVENT_READY, SESSION_READY),
+                  *other = next_change(s, a, EVENT_FAILED, SESSION_FAILED), *more;
+    struct store_load l;
+
+    write_change(s, a);
+    write_change(s, one);
+    assert_int_equal(db_run(s->db, DB_DURABLE, store_change, other), DB_REFUSED);
+    l = load(s);
+    assert_int_equal(l.sessions_n, 1);
+    assert_int_equal(l.sessions[0].row.version, 2);
+    assert_int_equal(l.sessions[0].row.status, SESSION_READY);
+    assert_int_equal(l.sessions[0].events_n, 2);
+    store_load_free(&l);
+    more = next_change(s, one, EVENT_STARTED, SESSION_RUNNING);
+    write_change(s, more);
+    change_free(a);
+    change_free(one);
+    change_free(other);
+    change_free(more);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -410,6 +437,7 @@ int main(void)
         TEST(test_lists_come_in_pages_newest_first),
         TEST(test_only_what_is_old_and_has_ended_is_deleted),
         TEST(test_a_change_that_fails_leaves_nothing),
+        TEST(test_a_change_of_an_old_version_is_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Two replicas on one loop: one leads, the other takes over when it is time, and never before. */
+#include "rivals.h"
+
+#include "services/coordinator/leadership.h"
+
+struct replica {
+    struct leadership *l;
+    unsigned takes, sure;
+    char follows[LEASE_ADDRESS_MAX];
+};
+
+static void takes(void *arg)
+{
+    ((struct replica *)arg)->takes++;
+}
+
+static void is_sure(void *arg)
+{
+    ((struct replica *)arg)->sure++;
+}
+
+static void follows(void *arg, const char *address)
+{
+    snprintf(((struct replica *)arg)->follows, LEASE_ADDRESS_MAX, "%s", address);
+}
+
+static void begin(struct replica *replica, struct rivals *r, struct db *db, const char *address)
+{
+    const struct leadership_params params = {.loop = &r->loop,
+                                             .db = db,
+                                             .address = address,
+                                             .takes = takes,
+                                             .is_sure = is_sure,
+                                             .follows = follows,
+                                             .arg = replica};
+
+    *replica = (struct replica){0};
+    replica->l = leadership_new(&params);
+    assert_non_null(replica->l);
+}
+
+/* Its jobs are lent to the databases: close them first, open them for the teardown. */
+static void finish(struct rivals *r, struct replica *a, struct replica *b)
+{
+    db_close(r->a);
+    db_close(r->b);
+    leadership_free(a->l);
+    leadership_free(b->l);
+    r->a = rivals_open(r, &r->loop, false);
+    r->b = rivals_open(r, &r->loop, false);
+}
+
+static void set_flag(void *arg)
+{
+    *(bool *)arg = true;
+}
+
+static void test_a_replica_that_leaves_is_followed_at_once(void **state)
+{
+    struct rivals *r = *state;
+    struct replica a, b;
+    bool left = false;
+
+    begin(&a, r, r->a, "a:1");
+    assert_true(leadership_leads(a.l));
+    assert_true(leadership_is_sure(a.l));
+    begin(&b, r, r->b, "b:1");
+    assert_false(leadership_leads(b.l));
+    while (!b.follows[0])
+        uv_run(&r->loop, UV_RUN_ONCE);
+    assert_string_equal(b.follows, "a:1");
+    leadership_leave(a.l, set_flag, &left);
+    assert_false(leadership_leads(a.l));
+    assert_false(leadership_is_sure(a.l));
+    while (!b.takes || !left || !a.follows[0])
+        uv_run(&r->loop, UV_RUN_ONCE);
+    assert_true(leadership_leads(b.l));
+    assert_string_equal(a.follows, "b:1");
+    /* the database's clock stood still: it was not waited for */
+    assert_int_equal(a.takes, 0);
+    assert_string_equal(r->lost, "");
+    finish(r, &a, &b);
+}
+
+static void test_a_replica_that_is_late_is_replaced_and_ends(void **state)
+{
+    struct rivals *r = *state;
+    struct replica a, b;
+
+    begin(&a, r, r->a, "a:1");
+    begin(&b, r, r->b, "b:1");
+    /* sooner or later b looks before a renews */
+    while (!b.takes) {
+        rivals_wait(r, LEASE_MS);
+        uv_run(&r->loop, UV_RUN_ONCE);
+    }
+    assert_true(leadership_leads(b.l));
+    /* a's next renewal is refused */
+    while (!r->lost[0])
+        uv_run(&r->loop, UV_RUN_ONCE);
+    assert_string_equal(r->lost, "another replica of the coordinator leads now");
+    assert_int_equal(a.takes, 0);
+    finish(r, &a, &b);
+}
+
+static void test_a_leader_alone_goes_on_leading(void **state)
+{
+    struct rivals *r = *state;
+    struct replica a, b = {0};
+    uint64_t before = db_commits(r->a);
+
+    begin(&a, r, r->a, "a:1");
+    while (db_commits(r->a) < before + 4) /* the taking and renewals */
+        uv_run(&r->loop, UV_RUN_ONCE);
+    assert_true(leadership_leads(a.l));
+    assert_true(leadership_is_sure(a.l));
+    assert_string_equal(r->lost, "");
+    finish(r, &a, &b);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, rivals_setup, rivals_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_a_replica_that_leaves_is_followed_at_once),
+        TEST(test_a_replica_that_is_late_is_replaced_and_ends),
+        TEST(test_a_leader_alone_goes_on_leading),
+    };
+
+    return db_place_is_server() ? cmocka_run_group_tests(tests, NULL, NULL) : 77;
+}
