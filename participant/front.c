@@ -159,6 +159,11 @@ static void take_stats(struct front *front, const Mpc__Keeper__V1__Stats *stats)
     metric_set(m->signatures, (int64_t)stats->signatures);
     metric_set(m->signatures_online, (int64_t)stats->signatures_online);
     metric_set(m->failures, (int64_t)stats->failures);
+    if (!front->metrics.to_rewrap)
+        front->metrics.to_rewrap =
+            metric_new(METRIC_GAUGE, "quorate_vault_rows_to_rewrap", NULL,
+                       "Shares that are still under the wrapping key that is being replaced.");
+    metric_set(m->to_rewrap, (int64_t)stats->rows_to_rewrap);
 }
 
 static void take_share_key(struct front *front, const Mpc__Keeper__V1__ShareKey *key)

@@ -12,6 +12,8 @@ enum { FRONT_SHARE_KEY_BYTES = 32 };
 
 struct front_metrics {
     struct metric *running, *kept, *sent, *resent, *received, *reports, *refused;
+    /* NULL until the keeper has told it: 0 says that a change of the wrapping key is done */
+    struct metric *to_rewrap;
     struct metric *shares, *dropped, *burned, *presignatures, *signatures, *signatures_online,
         *failures;
 };

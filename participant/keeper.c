@@ -443,6 +443,7 @@ static void take_stats(struct keeper *keeper)
     stats.signatures = atomic_load(&keeper->counts.signatures);
     stats.signatures_online = atomic_load(&keeper->counts.signatures_online);
     stats.failures = atomic_load(&keeper->counts.failures);
+    stats.rows_to_rewrap = rewrap_left(keeper->rewrap);
     frame.reply_case = MPC__KEEPER__V1__FROM_KEEPER__REPLY_STATS;
     frame.stats = &stats;
     keeper_emit(keeper, &frame);

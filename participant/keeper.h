@@ -6,7 +6,7 @@
 #define PARTICIPANT_KEEPER_H
 
 /* `<exe> --keeper [--env-file FILE]`: 0 after an orderly end, 1 after a fault told in one line.
- * `<exe> --keeper --policy` is the keeper's own helper (policy.h). */
+ * `<exe> --keeper --policy` and `--vault` are the keeper's own helpers (policy.h, hsm.h). */
 int keeper_main(int argc, char **argv);
 
 #endif

@@ -6,6 +6,7 @@
 
 #include "participant/frames.h"
 #include "participant/keeper_state.h"
+#include "participant/keys.h"
 #include "participant/sandbox.h"
 #include "participant/store_helper.h"
 #include "system/access/identity.h"
@@ -18,6 +19,7 @@
 #include "system/core/secret.h"
 #include "system/db/configured.h"
 #include "system/service/library.h"
+#include "system/vault/hsm.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -39,7 +41,7 @@ struct process {
     struct config *config;
     struct keeper keeper;
     struct frames *frames;
-    struct vault *vault;
+    struct keys *keys;
     uint8_t *identity;
     struct identity who;
     Mpc__Session__V1__PartyCertificate *certificate;
@@ -132,22 +134,18 @@ static bool open_policy(struct process *p)
     return !error[0] || fault(p, "%s", error);
 }
 
-static bool open_vault(struct process *p)
+static bool open_keys(struct process *p)
 {
-    uint8_t *master = secret_new(32);
+    char error[KEYS_ERROR_MAX];
 
-    memcpy(master, config_key(p->config, "CRYPTO_MASTER_KEY", 32), 32);
-    p->vault = vault_new(master);
-    secret_free(master);
-    return true;
+    p->keys = keys_open(p->config, "/proc/self/exe", error);
+    return p->keys || fault(p, "%s", error);
 }
 
 static bool open_store(struct process *p)
 {
     const char *directory = config_text(p->config, "DATA_DIR");
-    uint8_t check[VAULT_CHECK_BYTES], stored[VAULT_CHECK_BYTES];
-    char error[STORE_ERROR_MAX];
-
+    char error[KEYS_ERROR_MAX];
     int helper = -1;
 
     if (db_configured_is_server(p->config))
@@ -156,17 +154,8 @@ static bool open_store(struct process *p)
         return fault(p, "%s", error);
     sandbox_files(directory);
     p->keeper.store = store_open_configured(p->config, helper, error);
-    if (!p->keeper.store)
-        return fault(p, "%s", error);
-    vault_check(p->vault, check);
-    if (!store_settle(p->keeper.store, "master key", check, sizeof check, stored)) {
-        store_error(p->keeper.store, error);
-        return fault(p, "%s", error);
-    }
-    if (memcmp(check, stored, sizeof check) != 0)
-        return fault(p, "CRYPTO_MASTER_KEY is not the key that the shares in %s are sealed with",
-                     directory);
-    return true;
+    return (p->keeper.store && keys_settle(p->keys, p->keeper.store, directory, error)) ||
+           fault(p, "%s", error);
 }
 
 static bool open_attempts(struct process *p)
@@ -194,7 +183,8 @@ static void emit(void *arg, const Mpc__Keeper__V1__FromKeeper *frame)
 static void open_keeper(struct process *p)
 {
     struct keeper *k = &p->keeper;
-    const struct shares_params shares = {k->rules.ctx, p->vault, k->store, p->who.party_id,
+    const struct shares_params shares = {k->rules.ctx, keys_vault(p->keys), k->store,
+                                         p->who.party_id,
                                          (size_t)config_int(p->config, "SHARE_CACHE")};
     struct delegate_params delegate = {
         .ctx = k->rules.ctx,
@@ -218,12 +208,14 @@ static void open_keeper(struct process *p)
     k->emit_arg = p->frames = frames_new(FRONT_FD);
     keeper_init(k);
     k->workers = workers_new((size_t)config_int(p->config, "WORKERS"));
+    k->rewrap = rewrap_start(k->store, k->shares, keys_vault(p->keys));
 }
 
 static void close_all(struct process *p)
 {
     struct keeper *k = &p->keeper;
 
+    rewrap_stop(k->rewrap);
     if (k->workers) {
         workers_stop(k->workers);
         keeper_end(k);
@@ -238,7 +230,7 @@ static void close_all(struct process *p)
     shares_free(k->shares);
     attempts_close(k->attempts);
     store_close(k->store);
-    vault_free(p->vault);
+    keys_close(p->keys);
     frames_free(p->frames);
     secret_free(p->identity);
     if (p->certificate)
@@ -254,10 +246,10 @@ static bool start(struct process *p, const char *env_file)
     if (!p->config)
         return fault(p, "%s", error);
     log_setup("keeper", log_level_of(config_text(p->config, "LOG_LEVEL")));
-    if (!open_policy(p) || !read_identity(p) || !read_certificate(p))
+    if (!open_policy(p) || !open_keys(p) || !read_identity(p) || !read_certificate(p))
         return false;
     read_rules(p);
-    if (!open_vault(p) || !open_store(p) || !open_orders(p) || !open_attempts(p))
+    if (!open_store(p) || !open_orders(p) || !open_attempts(p))
         return false;
     open_keeper(p);
     return sandbox_calls(error) || fault(p, "%s", error);
@@ -317,14 +309,18 @@ static void serve(struct process *p)
 
     while (goes_on && !p->fault[0]) {
         int wait_ms = keeper_tick(&p->keeper, clock_unix_ms());
-        struct pollfd fds[2] = {
+        struct pollfd fds[] = {
             {.fd = FRONT_FD, .events = POLLIN},
-            {.fd = p->keeper.policy ? policy_fd(p->keeper.policy) : -1, .events = POLLIN}};
+            {.fd = p->keeper.policy ? policy_fd(p->keeper.policy) : -1, .events = POLLIN},
+            {.fd = keys_fd(p->keys)}};
 
-        if (poll(fds, 2, wait_ms) < 0 && errno != EINTR)
+        if (poll(fds, sizeof fds / sizeof fds[0], wait_ms) < 0 && errno != EINTR)
             break;
         if (fds[1].revents)
             hear_policy(p);
+        /* The same: no share could be opened. */
+        if (fds[2].revents)
+            (void)fault(p, "the helper with PKCS11_MODULE has ended");
         if (fds[0].revents)
             goes_on = hear_front(p);
     }
@@ -346,6 +342,8 @@ int keeper_main(int argc, char **argv)
 
     if (argc > 2 && strcmp(argv[2], "--policy") == 0)
         return policy_main();
+    if (argc > 2 && strcmp(argv[2], "--vault") == 0)
+        return hsm_main();
     if (argc > 2 && strcmp(argv[2], "--store") == 0)
         return store_helper_main();
     (void)signal(SIGPIPE, SIG_IGN);

@@ -17,6 +17,7 @@
 #include "participant/permit.h"
 #include "participant/policy.h"
 #include "participant/presigs.h"
+#include "participant/rewrap.h"
 #include "participant/shares.h"
 #include "participant/store.h"
 #include "participant/workers.h"
@@ -48,6 +49,8 @@ struct keeper {
     struct blocks *blocks;
     struct delegate *delegate;
     struct presigs *presigs;
+    /* NULL: the wrapping key stays */
+    struct rewrap *rewrap;
     /* frames to the front; any thread */
     void (*emit)(void *arg, const Mpc__Keeper__V1__FromKeeper *frame);
     void *emit_arg;

@@ -6,48 +6,23 @@
 #include "quorate/signature.h"
 #include "system/core/buffer.h"
 #include "system/core/clock.h"
+#include "system/core/helper.h"
 #include "system/core/ids.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <jansson.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { HELPER_FD = 3, SOCKET_BYTES = 1 << 20, ANSWER_MAX = 64 };
+enum { ANSWER_MAX = 64 };
 
 struct policy {
     const struct qrt_ctx *ctx;
     int fd, timeout_ms;
-    pid_t helper;
 };
-
-/* The helper gets its end of the socket as descriptor 3, the standard ones, and nothing else. */
-static void become_helper(const char *program, int fd, pid_t keeper)
-{
-    char *const argv[] = {(char *)program, "--keeper", "--policy", NULL};
-    const char *path = getenv("PATH"), *home = getenv("HOME");
-    char path_row[4096], home_row[4096];
-    char *const envp[] = {path_row, home_row, NULL};
-
-    snprintf(path_row, sizeof path_row, "PATH=%s", path ? path : "/usr/bin:/bin");
-    snprintf(home_row, sizeof home_row, "HOME=%s", home ? home : "/");
-    if (fd != HELPER_FD && dup2(fd, HELPER_FD) < 0)
-        _exit(1);
-    if (fd == HELPER_FD && fcntl(fd, F_SETFD, 0) != 0)
-        _exit(1);
-    (void)close_range(HELPER_FD + 1, ~0U, 0);
-    (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
-    if (getppid() != keeper)
-        _exit(1);
-    execve(program, argv, envp);
-    _exit(1);
-}
 
 static bool send_settings(const struct policy *policy, const struct policy_params *params)
 {
@@ -61,36 +36,23 @@ static bool send_settings(const struct policy *policy, const struct policy_param
     return ok;
 }
 
-static void widen(int fd)
-{
-    int bytes = SOCKET_BYTES;
-
-    (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
-}
-
 struct policy *policy_start(const struct policy_params *params, char error[REFUSAL_TEXT_MAX])
 {
     struct policy *policy;
-    pid_t self = getpid();
-    int pair[2];
+    int fd;
 
     error[0] = '\0';
     if (!params->command[0] && !params->url[0])
         return NULL;
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
-        snprintf(error, REFUSAL_TEXT_MAX, "no socket pair for the policy: %s", strerror(errno));
-        return NULL;
+    fd = helper_start(params->program, "--policy", SOCK_SEQPACKET, HELPER_BARE);
+    if (fd >= 0) {
+        policy = mem_new(1, sizeof *policy);
+        *policy = (struct policy){params->ctx, fd, params->timeout_ms};
+        if (send_settings(policy, params))
+            return policy;
+        policy_stop(policy);
     }
-    policy = mem_new(1, sizeof *policy);
-    *policy = (struct policy){params->ctx, pair[0], params->timeout_ms, fork()};
-    if (policy->helper == 0)
-        become_helper(params->program, pair[1], self);
-    close(pair[1]);
-    widen(pair[0]);
-    if (policy->helper > 0 && send_settings(policy, params))
-        return policy;
     snprintf(error, REFUSAL_TEXT_MAX, "the policy's helper cannot be started: %s", strerror(errno));
-    policy_stop(policy);
     return NULL;
 }
 

@@ -8,6 +8,7 @@
 #include "participant/policy.h"
 
 #include "system/core/clock.h"
+#include "system/core/helper.h"
 #include "system/core/log.h"
 
 #include <curl/curl.h>
@@ -27,7 +28,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { HELPER_FD = 3, THREADS = 8, REQUEST_MAX = 1 << 18, WORD_MAX = 64 };
+enum { THREADS = 8, REQUEST_MAX = 1 << 18, WORD_MAX = 64 };
 
 struct settings {
     char *command, *url;

@@ -66,8 +66,9 @@ static bool store_pending(struct run *run, const struct qrt_record *record)
     if (qrt_share_open_pending(&share, keeper->rules.ctx, record->b, record->len) != QRT_OK)
         return refuse_for_now(&run->refusal, "INTERNAL", "the new share is not sound");
     fill_row(run, &row, &share);
-    shares_seal(keeper->shares, &row, record->b, record->len);
-    stored = store_put_pending(keeper->store, &row);
+    stored = shares_seal(keeper->shares, &row, record->b, record->len)
+                 ? store_put_pending(keeper->store, &row)
+                 : STORE_FAILED;
     store_share_free(&row);
     return stored == STORE_OK || storage_failed(run);
 }
@@ -104,8 +105,9 @@ static bool store_active(struct run *run, const struct qrt_record *record)
         store_share_free(&row);
         return false;
     }
-    shares_seal(keeper->shares, &row, record->b, record->len);
-    stored = store_activate(keeper->store, &row, given.sealed ? &given : NULL);
+    stored = shares_seal(keeper->shares, &row, record->b, record->len)
+                 ? store_activate(keeper->store, &row, given.sealed ? &given : NULL)
+                 : STORE_FAILED;
     store_share_free(&row);
     store_sealed_free(&given);
     return stored == STORE_OK || storage_failed(run);
@@ -140,14 +142,14 @@ static bool change_stored(struct keeper *keeper, const struct change *change)
     result = store_get_key(keeper->store, &row, held->account_id, held->share.keyid);
     if (result == STORE_NONE) /* a share on loan, or one given to its owner meanwhile */
         return !burn || store_put_burn(keeper->store, NULL, burn) == STORE_OK;
-    record = result == STORE_OK ? shares_unseal(keeper->shares, &row, &len) : NULL;
+    record = result == STORE_OK ? shares_unseal(keeper->shares, &row, &len, NULL) : NULL;
     store_share_free(&row);
     if (!record)
         return false;
     result = STORE_FAILED;
     if (len == held->record_len && change->apply(record, len, change->arg) == QRT_OK) {
-        shares_reseal(keeper->shares, held, &changed, record);
-        result = store_put_burn(keeper->store, &changed, burn);
+        if (shares_reseal(keeper->shares, held, &changed, record))
+            result = store_put_burn(keeper->store, &changed, burn);
         store_share_free(&changed);
     }
     secret_free(record);

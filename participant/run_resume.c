@@ -120,9 +120,11 @@ bool run_resume(struct run *run, struct refusal *refusal, bool *done)
         store_share_free(&row);
         return refuse(refusal, "INTENT_FIELD", "this session made a key by another intent");
     }
-    record = shares_unseal(keeper->shares, &row, &len);
+    record = shares_unseal(keeper->shares, &row, &len, refusal);
     ok = record && go_on(run, &row, record, len, done);
     store_share_free(&row);
+    if (!record)
+        return false;
     if (ok)
         log_event(LOG_INFO, "key generation resumed", LOG_S("session", run->setup->session_id),
                   LOG_S("trace", run->setup->trace_id), LOG_I("attempt", run->setup->attempt));

@@ -110,24 +110,38 @@ static void bind(struct binding *out, const struct shares *shares, const struct 
         (struct vault_binding){out->kind, row->account_id, shares->params.party_id, row->epoch};
 }
 
-uint8_t *shares_unseal(const struct shares *shares, const struct store_share *row, size_t *len)
+static void refuse_unseal(const struct shares *shares, enum vault_result result,
+                          struct refusal *refusal)
 {
-    struct binding binding;
-    uint8_t *record;
+    if (refusal && result == VAULT_AWAY)
+        refuse_for_now(refusal, "STORAGE", "the holder of party %s's wrapping key does not answer",
+                       shares->params.party_id);
+    else if (refusal)
+        refuse_for_now(refusal, "STORAGE", "the share of party %s is damaged: restore it",
+                       shares->params.party_id);
+}
 
-    if (row->sealed_len <= VAULT_OVERHEAD)
-        return NULL;
-    bind(&binding, shares, row);
-    *len = row->sealed_len - VAULT_OVERHEAD;
-    record = secret_new(*len);
-    if (vault_open(shares->params.vault, record, &binding.vault, row->sealed, row->sealed_len) ==
-        VAULT_OK)
+uint8_t *shares_unseal(const struct shares *shares, const struct store_share *row, size_t *len,
+                       struct refusal *refusal)
+{
+    enum vault_result result = VAULT_DAMAGED;
+    struct binding binding;
+    uint8_t *record = NULL;
+
+    if (vault_plain_len(len, row->sealed, row->sealed_len) && *len > 0) {
+        bind(&binding, shares, row);
+        record = secret_new(*len);
+        result =
+            vault_open(shares->params.vault, record, &binding.vault, row->sealed, row->sealed_len);
+    }
+    if (result == VAULT_OK)
         return record;
+    refuse_unseal(shares, result, refusal);
     secret_free(record);
     return NULL;
 }
 
-void shares_seal(const struct shares *shares, struct store_share *row, const uint8_t *record,
+bool shares_seal(const struct shares *shares, struct store_share *row, const uint8_t *record,
                  size_t len)
 {
     struct binding binding;
@@ -135,10 +149,21 @@ void shares_seal(const struct shares *shares, struct store_share *row, const uin
     bind(&binding, shares, row);
     row->sealed_len = len + VAULT_OVERHEAD;
     row->sealed = mem_new(1, row->sealed_len);
-    vault_seal(shares->params.vault, row->sealed, &binding.vault, record, len);
+    return vault_seal(shares->params.vault, row->sealed, &binding.vault, record, len) == VAULT_OK;
 }
 
-void shares_reseal(const struct shares *shares, const struct share_held *held,
+enum vault_result shares_rewrap(const struct shares *shares, const struct store_share *row,
+                                uint8_t **sealed, size_t *len)
+{
+    const struct vault_item item = {row->sealed, row->sealed_len};
+    struct binding binding;
+
+    bind(&binding, shares, row);
+    *sealed = mem_new(1, row->sealed_len + VAULT_GROWTH);
+    return vault_rewrap(shares->params.vault, *sealed, len, &binding.vault, &item);
+}
+
+bool shares_reseal(const struct shares *shares, const struct share_held *held,
                    struct store_share *row, const uint8_t *record)
 {
     struct buffer roster = {0};
@@ -153,7 +178,7 @@ void shares_reseal(const struct shares *shares, const struct share_held *held,
     memcpy(row->account_id, held->account_id, sizeof row->account_id);
     memcpy(row->caller_key, held->caller_key, 32);
     memcpy(row->kgid, held->share.kgid, 32);
-    shares_seal(shares, row, record, held->record_len);
+    return shares_seal(shares, row, record, held->record_len);
 }
 
 /* Opening */
@@ -253,15 +278,14 @@ static struct share_held *load(const struct shares *shares, const char *account_
                        shares->params.party_id);
     if (found != STORE_OK)
         return NULL;
-    record = shares_unseal(shares, &row, &len);
+    record = shares_unseal(shares, &row, &len, refusal);
     held = record ? shares_open(shares, &row, record, len) : NULL;
     if (held && !read_tombstones(shares, held)) {
         shares_put(held);
         held = NULL;
     }
-    if (!held)
-        refuse_for_now(refusal, "STORAGE", "the share of party %s is damaged: restore it",
-                       shares->params.party_id);
+    if (!held && record)
+        refuse_unseal(shares, VAULT_DAMAGED, refusal);
     store_share_free(&row);
     return held;
 }

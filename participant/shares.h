@@ -64,14 +64,19 @@ void shares_clear(struct shares *shares);
 /* Open |record| (guarded memory, taken over, also on failure) for a row of the store. */
 struct share_held *shares_open(const struct shares *shares, const struct store_share *row,
                                uint8_t *record, size_t len);
-/* Unseal a row's record into new guarded memory. NULL: damaged or of another master key. */
-uint8_t *shares_unseal(const struct shares *shares, const struct store_share *row, size_t *len);
-/* Fill row->sealed (heap, the caller's). */
-void shares_seal(const struct shares *shares, struct store_share *row, const uint8_t *record,
+/* Unseal a row's record into new guarded memory. NULL with a refusal, if one is wanted: damaged, of
+ * another wrapping key, or that does not answer. */
+uint8_t *shares_unseal(const struct shares *shares, const struct store_share *row, size_t *len,
+                       struct refusal *refusal);
+/* Fill row->sealed (heap, the caller's). False: the wrapping key does not answer. */
+bool shares_seal(const struct shares *shares, struct store_share *row, const uint8_t *record,
                  size_t len);
 /* The row of a held share, for store_put_burn; sealed with |record|, its changed copy. */
-void shares_reseal(const struct shares *shares, const struct share_held *held,
+bool shares_reseal(const struct shares *shares, const struct share_held *held,
                    struct store_share *row, const uint8_t *record);
+/* The row's seal with its data key under the newest wrapping key; |sealed| is the caller's. */
+enum vault_result shares_rewrap(const struct shares *shares, const struct store_share *row,
+                                uint8_t **sealed, size_t *len);
 /* The place of |index| in the roster; share.n if there is none. */
 size_t share_place(const struct qrt_share *share, uint16_t index);
 

@@ -105,42 +105,6 @@ void store_error(const struct store *store, char out[STORE_ERROR_MAX])
     db_error(store->db, out);
 }
 
-/* Facts */
-
-struct fact {
-    const char *name;
-    const uint8_t *b;
-    size_t len;
-    uint8_t *out;
-};
-
-static bool take_fact(const struct db_row *row, void *arg)
-{
-    struct fact *fact = arg;
-
-    (void)db_copy_blob(fact->out, fact->len, row, 0);
-    return false;
-}
-
-static enum db_result settle(struct db_tx *tx, void *arg)
-{
-    struct fact *fact = arg;
-    struct db_value v[] = {db_text(fact->name), db_blob(fact->b, fact->len)};
-    enum db_result result = db_exec(
-        tx, "INSERT INTO facts (name, value) VALUES ($1, $2) ON CONFLICT DO NOTHING", v, 2, NULL);
-
-    if (result != DB_OK)
-        return result;
-    return db_query(tx, "SELECT value FROM facts WHERE name = $1", v, 1, take_fact, fact);
-}
-
-bool store_settle(struct store *store, const char *name, const uint8_t *b, size_t len, uint8_t *out)
-{
-    struct fact fact = {name, b, len, out};
-
-    return db_run(store->db, DB_DURABLE, settle, &fact) == DB_OK;
-}
-
 /* Shares */
 
 void store_share_free(struct store_share *share)
@@ -238,10 +202,6 @@ enum store_result store_activate(struct store *store, const struct store_share *
     return store_result_of(db_run(store->db, DB_DURABLE, activate, &a));
 }
 
-#define SHARE_COLUMNS                                                                              \
-    "account_id, session_id, attempt, status, kgid, key_id, epoch, own, purpose, caller_key,"      \
-    " deadline_ms, roster, sealed, intent_hash"
-
 struct finding {
     const char *account_id, *session_id;
     const uint8_t *key_id;
@@ -250,11 +210,8 @@ struct finding {
     bool found;
 };
 
-static bool take_share(const struct db_row *row, void *arg)
+void store_read_share(struct store_share *out, const struct db_row *row)
 {
-    struct finding *f = arg;
-    struct store_share *out = f->out;
-
     db_copy_text(out->account_id, sizeof out->account_id, row, 0);
     db_copy_text(out->session_id, sizeof out->session_id, row, 1);
     out->attempt = (uint32_t)db_get_int(row, 2);
@@ -270,6 +227,13 @@ static bool take_share(const struct db_row *row, void *arg)
     out->roster = text_copy(db_get_text(row, 11));
     out->sealed = db_take_blob(&out->sealed_len, row, 12);
     (void)db_copy_blob(out->intent_hash, 32, row, 13);
+}
+
+static bool take_share(const struct db_row *row, void *arg)
+{
+    struct finding *f = arg;
+
+    store_read_share(f->out, row);
     f->found = true;
     return false;
 }
@@ -280,7 +244,8 @@ static enum db_result find_key(struct db_tx *tx, void *arg)
     struct db_value v[] = {db_text(f->account_id), db_blob(f->key_id, 32)};
 
     return db_query(tx,
-                    "SELECT " SHARE_COLUMNS " FROM shares WHERE account_id = $1 AND key_id = $2"
+                    "SELECT " STORE_SHARE_COLUMNS
+                    " FROM shares WHERE account_id = $1 AND key_id = $2"
                     " AND status = 1 ORDER BY epoch DESC LIMIT 1",
                     v, COUNT(v), take_share, f);
 }
@@ -291,7 +256,8 @@ static enum db_result find_made(struct db_tx *tx, void *arg)
     struct db_value v[] = {db_text(f->session_id), db_int(f->attempt)};
 
     return db_query(tx,
-                    "SELECT " SHARE_COLUMNS " FROM shares WHERE session_id = $1 AND attempt = $2"
+                    "SELECT " STORE_SHARE_COLUMNS
+                    " FROM shares WHERE session_id = $1 AND attempt = $2"
                     " ORDER BY status DESC LIMIT 1",
                     v, COUNT(v), take_share, f);
 }

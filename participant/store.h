@@ -28,9 +28,29 @@ void store_close(struct store *store);
 /* The last failure in words. */
 void store_error(const struct store *store, char out[STORE_ERROR_MAX]);
 
-/* The value under |name|, or |b| if there was none, which is then kept; in |out|. */
-bool store_settle(struct store *store, const char *name, const uint8_t *b, size_t len,
-                  uint8_t *out);
+/* Wrapping keys, by their ids. */
+enum { STORE_KEY_ID = 8 };
+struct store_keys {
+    const uint8_t *current;
+    /* or NULL */
+    const uint8_t *next;
+};
+enum store_keys_verdict {
+    STORE_KEYS_TAKEN,
+    /* the rows are under another key */
+    STORE_KEYS_WRONG,
+    /* |next| is the one that the rows are under, |current| is none of theirs */
+    STORE_KEYS_TURNED,
+    /* |current| was the next key; |left| rows are still under the one that it replaces */
+    STORE_KEYS_OLD_LEFT,
+    /* |left| rows are under a next key that is not given any more */
+    STORE_KEYS_NEXT_LEFT,
+    STORE_KEYS_FAILED
+};
+/* At start: are these the keys that the rows are under? If so that is written down; else nothing
+ * is changed. */
+enum store_keys_verdict store_take_keys(struct store *store, const struct store_keys *keys,
+                                        size_t *left);
 
 enum store_status { STORE_PENDING = 0, STORE_ACTIVE = 1 };
 
@@ -58,6 +78,15 @@ void store_share_free(struct store_share *share);
 enum store_result { STORE_OK, STORE_NONE, STORE_FAILED };
 
 enum store_result store_put_pending(struct store *store, const struct store_share *share);
+
+/* Rows whose seal is under the wrapping key |id|. */
+enum store_result store_count_under(struct store *store, const uint8_t id[STORE_KEY_ID], size_t *n);
+/* The first of them behind |after|, in an order of its own; |after| NULL: of all. */
+enum store_result store_next_under(struct store *store, struct store_share *out,
+                                   const uint8_t id[STORE_KEY_ID], const struct store_share *after);
+/* The seal of |share| becomes |sealed|. STORE_NONE: it is not what |share| says any more. */
+enum store_result store_put_seal(struct store *store, const struct store_share *share,
+                                 const uint8_t *sealed, size_t len);
 
 /* A delegate's share, sealed to its owner: kept until it is confirmed or |expires_ms|. */
 struct store_sealed {

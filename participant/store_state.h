@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What store.c (shares, orders, what was given) and store_burns.c share. Nobody else includes it.
- */
+/* What store.c (shares, orders, what was given), store_burns.c and store_keys.c share. Nobody else
+ * includes it. */
 #ifndef PARTICIPANT_STORE_STATE_H
 #define PARTICIPANT_STORE_STATE_H
 
@@ -16,5 +16,11 @@ struct store {
 enum store_result store_result_of(enum db_result result);
 /* The reserve's burns into the database, as far as it takes them. */
 void store_move_burns(struct store *store);
+
+/* Of a row of shares; for store_read_share. */
+#define STORE_SHARE_COLUMNS                                                                        \
+    "account_id, session_id, attempt, status, kgid, key_id, epoch, own, purpose, caller_key,"      \
+    " deadline_ms, roster, sealed, intent_hash"
+void store_read_share(struct store_share *out, const struct db_row *row);
 
 #endif

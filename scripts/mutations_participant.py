@@ -7,7 +7,8 @@ PERMIT, INTAKE, GATE, ORDERS = P + "permit.c", P + "intake.c", P + "gate.c", P +
 SHARES, DELEGATE, RECORD = P + "shares.c", P + "delegate.c", P + "run_record.c"
 PERMIT_T = P + "permit"
 BEGIN, RESUME, KEEPER = P + "run_begin.c", P + "run_resume.c", P + "keeper.c"
-ATTEMPTS = P + "attempts.c"
+ATTEMPTS, KEYS, REWRAP = P + "attempts.c", P + "keys.c", P + "rewrap.c"
+STORE_KEYS = P + "store_keys.c"
 
 # Without it there is no identity to compare: it is removed where it is made.
 IDENTITY, UNSIGNED = "system/access/identity.c", (
@@ -207,9 +208,9 @@ CHECKS = [
            "ok = save(run->keeper, unsaved) || true;"),
           error="STORAGE", tests=[P + "gate"]),
     check("run_record", "a share that cannot be stored is refused",
-          (RECORD, "stored = store_put_pending(keeper->store, &row); store_share_free(&row); "
-           "return stored == STORE_OK || storage_failed(run);",
-           "stored = store_put_pending(keeper->store, &row); store_share_free(&row); "
+          (RECORD, "? store_put_pending(keeper->store, &row) : STORE_FAILED; "
+           "store_share_free(&row); return stored == STORE_OK || storage_failed(run);",
+           "? store_put_pending(keeper->store, &row) : STORE_FAILED; store_share_free(&row); "
            "return true;"),
           error="STORAGE", tests=[P + "gate"]),
     check("run_record", "an active share that cannot be stored is refused",
@@ -341,6 +342,37 @@ CHECKS = [
     check("front", "a party does not start with another party's TLS certificate",
           ("participant/front.c", "if (!named[0] || strcmp(named, party_id) == 0)",
            "if (1 || named)"), tests=["stack/tls"]),
+    # ---- the wrapping key and its change ----
+    check("keys", "the wrapping key is the one of the rows",
+          (STORE_KEYS, "t->verdict = is_key(current, keys->next) ? STORE_KEYS_TURNED : "
+           "STORE_KEYS_WRONG;", "t->verdict = STORE_KEYS_TAKEN;"),
+          tests=[P + "store_keys", P + "keys"]),
+    check("keys", "the old wrapping key stays while rows are under it",
+          (STORE_KEYS, "return left_under(tx, t, current, STORE_KEYS_OLD_LEFT);", "return DB_OK;"),
+          tests=[P + "store_keys", P + "keys"]),
+    check("keys", "a next wrapping key stays while rows are under it",
+          (STORE_KEYS, "? left_under(tx, t, next, STORE_KEYS_NEXT_LEFT) : DB_OK;", "? DB_OK : DB_OK;"),
+          tests=[P + "store_keys", P + "keys"]),
+    check("keys", "a refused start writes nothing",
+          (STORE_KEYS, "if (result == DB_OK && t->verdict != STORE_KEYS_TAKEN) return DB_REFUSED;",
+           ""), tests=[P + "store_keys"]),
+    check("keys", "the next wrapping key is another one",
+          (KEYS, "if (!vault_next_check(keys->vault, next) || memcmp(current, next, sizeof current) "
+           "!= 0)", "(void)vault_next_check(keys->vault, next); if (1)"), tests=[P + "keys"]),
+    check("keys", "there is one next wrapping key",
+          (KEYS, "if (master_next && label_next)", "if (0)"), tests=[P + "keys"]),
+    check("keys", "a label in the token is set",
+          (KEYS, "if (!params.labels[params.labels_n++][0])", "if (params.labels_n++ > 7)"),
+          tests=[P + "keys"]),
+    check("rewrap", "a row that changed meanwhile is not put back",
+          (STORE_KEYS, '" = $2 AND sealed = $4",', '" = $2 AND $4 = $4",'),
+          tests=[P + "store_keys", P + "rewrap"]),
+    check("rewrap", "all rows are done before it ends",
+          (REWRAP, "if (whole && recount(r) && rewrap_left(r) == 0)",
+           "atomic_store(&r->left, 0); if (whole || recount(r))"), tests=[P + "rewrap"]),
+    check("rewrap", "a row is put under the next key",
+          (REWRAP, "put = store_put_seal(r->store, row, sealed, len);", "put = STORE_OK;"),
+          tests=[P + "rewrap", P + "keys"]),
 ]
 
 UNREMOVABLE = [

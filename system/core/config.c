@@ -116,6 +116,18 @@ static bool is_placeholder(const struct value *value, const struct config_row *r
     return false;
 }
 
+/* Of the rows before: those that were loaded. */
+static bool is_excused(const struct config *config, const struct config_row *row)
+{
+    for (size_t i = 0; i < config_exceptions_n; i++) {
+        const struct config_exception *e = &config_exceptions[i];
+
+        if (strcmp(e->name, row->name) == 0 && strcmp(config_text(config, e->other), e->value) == 0)
+            return true;
+    }
+    return false;
+}
+
 static bool load_values(struct config *config, const struct config_file *file,
                         char error[CONFIG_ERROR_MAX])
 {
@@ -125,7 +137,7 @@ static bool load_values(struct config *config, const struct config_file *file,
 
         if (!(row->programs & config->programs))
             continue;
-        if (!text && row->flags & CONFIG_REQUIRED)
+        if (!text && row->flags & CONFIG_REQUIRED && !is_excused(config, row))
             return complain(error, row, "is not set");
         if (text && !take_value(&config->values[i], row, text, error))
             return false;

@@ -149,10 +149,28 @@ const struct config_row config_rows[] = {
       0, 0, NULL,
       "File with the party's certificate (made by the operator's authority).",
       "/run/secrets/party.cert" },
+    { "VAULT", CONFIG_KEEPER, CONFIG_FORM_WORD, 0, "env", 0, 0, "env|pkcs11",
+      "Where the key is that wraps the key of every share at rest: env: CRYPTO_MASTER_KEY; pkcs11:"
+      " PKCS11_KEY_LABEL, in a token.", NULL },
     { "CRYPTO_MASTER_KEY", CONFIG_KEEPER, CONFIG_FORM_KEY, CONFIG_SECRET | CONFIG_REQUIRED, NULL,
       32, 0, NULL,
-      "Wraps the key of every share at rest; exactly 64 hex digits.",
+      "Wraps the key of every share at rest; exactly 64 hex digits. Not read with VAULT=pkcs11.",
       "0000000000000000000000000000000000000000000000000000000000000000" },
+    { "CRYPTO_MASTER_KEY_NEXT", CONFIG_KEEPER, CONFIG_FORM_KEY, CONFIG_SECRET, NULL, 32, 0, NULL,
+      "While the wrapping key is changed: the new one; see docs/keys.md.", NULL },
+    { "PKCS11_MODULE", CONFIG_KEEPER, CONFIG_FORM_TEXT, 0, NULL, 0, 0, NULL,
+      "The token's PKCS#11 module, a shared library.", NULL },
+    { "PKCS11_SLOT", CONFIG_KEEPER, CONFIG_FORM_INT, 0, "-1", -1, 2147483647, NULL,
+      "The token's slot; -1: the one whose token has the label PKCS11_TOKEN.", NULL },
+    { "PKCS11_TOKEN", CONFIG_KEEPER, CONFIG_FORM_TEXT, 0, NULL, 0, 0, NULL,
+      "The token's label; not set: the only token there is.", NULL },
+    { "PKCS11_PIN_FILE", CONFIG_KEEPER, CONFIG_FORM_TEXT, 0, NULL, 0, 0, NULL,
+      "File with the user PIN: a regular file with mode 0600 or 0400; a symbolic link is refused.",
+      NULL },
+    { "PKCS11_KEY_LABEL", CONFIG_KEEPER, CONFIG_FORM_TEXT, 0, NULL, 0, 0, NULL,
+      "Label of the wrapping key: AES, 256 bits, sensitive and not extractable.", NULL },
+    { "PKCS11_KEY_LABEL_NEXT", CONFIG_KEEPER, CONFIG_FORM_TEXT, 0, NULL, 0, 0, NULL,
+      "While the wrapping key is changed: the new one, if that is in the token.", NULL },
     { "INITIATOR_KEYS", CONFIG_KEEPER, CONFIG_FORM_KEYS, CONFIG_REQUIRED, NULL, 32, 64, NULL,
       "Public keys (Ed25519, hex) whose intents this party obeys, comma separated.", NULL },
     { "CALLER_KEYS", CONFIG_ACCOUNT | CONFIG_KEEPER, CONFIG_FORM_KEYS, 0, NULL, 32, 64, NULL,
@@ -178,3 +196,9 @@ const struct config_row config_rows[] = {
 /* clang-format on */
 
 const size_t config_rows_n = sizeof config_rows / sizeof config_rows[0];
+
+const struct config_exception config_exceptions[] = {
+    {"CRYPTO_MASTER_KEY", "VAULT", "pkcs11"},
+};
+
+const size_t config_exceptions_n = sizeof config_exceptions / sizeof config_exceptions[0];

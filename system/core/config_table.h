@@ -53,4 +53,13 @@ struct config_row {
 extern const struct config_row config_rows[];
 extern const size_t config_rows_n;
 
+/* A required variable that need not be set while another, which stands before it, has this value.
+ */
+struct config_exception {
+    const char *name, *other, *value;
+};
+
+extern const struct config_exception config_exceptions[];
+extern const size_t config_exceptions_n;
+
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Seeds in files. No stdio: its buffer would keep the text on the heap. The text is in guarded
- * memory only. The mode is looked at in the open file, so that nobody can put another in
+/* Seeds and texts in files. No stdio: its buffer would keep the text on the heap. The text is in
+ * guarded memory only. The mode is looked at in the open file, so that nobody can put another in
  * between. */
 #include "system/core/key_file.h"
 
@@ -65,14 +65,20 @@ static bool read_all(int fd, char *out, size_t cap, size_t *len)
     return n >= 0;
 }
 
+/* Without the white space at its end. False: too long, or no text. */
+static bool trim(char *text, size_t cap, size_t *len)
+{
+    if (*len == cap || memchr(text, 0, *len))
+        return false;
+    while (*len > 0 && strchr(" \t\r\n", text[*len - 1]))
+        --*len;
+    text[*len] = 0;
+    return true;
+}
+
 static bool decode(uint8_t seed[KEY_FILE_SEED], char *text, size_t len)
 {
-    if (len == TEXT_MAX || memchr(text, 0, len))
-        return false;
-    while (len > 0 && strchr(" \t\r\n", text[len - 1]))
-        len--;
-    text[len] = 0;
-    return hex_decode(seed, KEY_FILE_SEED, text);
+    return trim(text, TEXT_MAX, &len) && hex_decode(seed, KEY_FILE_SEED, text);
 }
 
 bool key_file_read(uint8_t seed[KEY_FILE_SEED], const char *path, char error[KEY_FILE_ERROR_MAX])
@@ -107,5 +113,26 @@ bool key_file_read_pair(uint8_t pair[KEY_FILE_PAIR], const char *path,
     if (ok)
         crypto_sign_seed_keypair(public_key, pair, seed);
     secret_free(seed);
+    return ok;
+}
+
+bool key_file_read_text(char *out, size_t cap, size_t *len, const char *path,
+                        char error[KEY_FILE_ERROR_MAX])
+{
+    int fd = open_own(path, error);
+    bool ok;
+
+    *len = 0;
+    if (fd < 0)
+        return false;
+    if (!read_all(fd, out, cap, len))
+        ok = fault(error, "%s cannot be read: %s", path, strerror(errno));
+    else
+        ok = (trim(out, cap, len) && *len > 0) ||
+             fault(error, "%s must hold one line of text, and not more than %zu bytes", path,
+                   cap - 1);
+    close(fd);
+    if (!ok)
+        sodium_memzero(out, cap);
     return ok;
 }

@@ -1,80 +1,91 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sealing. Both layers have the same associated data: magic, key check, binding. Data keys are
- * fresh, so their nonces could be fixed; they are random all the same. Random nonces of the wrap
- * allow 2^32 items under one master key. */
+/* Sealing. The wrapped key is bound to magic, wrapping key's id and binding; the text to origin and
+ * binding, which are the same bytes in the first format. Data keys are fresh, so their nonces could
+ * be fixed; they are random all the same. */
 #include "system/vault/vault.h"
 
 #include "system/core/buffer.h"
-#include "system/core/log.h"
 #include "system/core/secret.h"
+#include "system/vault/aead.h"
 
 #include <limits.h>
-#include <openssl/evp.h>
 #include <sodium.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum {
     MAGIC_BYTES = 4,
-    NONCE = 12,
-    KEY = 32,
-    TAG = 16,
     AT_CHECK = MAGIC_BYTES,
-    AT_WRAP_NONCE = AT_CHECK + VAULT_CHECK_BYTES,
-    AT_WRAPPED = AT_WRAP_NONCE + NONCE,
-    AT_NONCE = AT_WRAPPED + KEY + TAG,
-    AT_TEXT = AT_NONCE + NONCE
+    /* magic and id; also the origin of an item of the first format */
+    HEAD = AT_CHECK + VAULT_CHECK_BYTES,
+    AT_WRAPPED = HEAD,
+    AT_ORIGIN = AT_WRAPPED + WRAPPING_WRAPPED,
+    TEXT_MIN = AEAD_NONCE + AEAD_TAG,
+    OVERHEAD_1 = AT_ORIGIN + TEXT_MIN,
 };
-_Static_assert(AT_TEXT + TAG == VAULT_OVERHEAD, "the layout in vault.h");
+_Static_assert(AT_ORIGIN + HEAD + TEXT_MIN == VAULT_OVERHEAD, "the layout in vault.h");
+_Static_assert(OVERHEAD_1 + VAULT_GROWTH == VAULT_OVERHEAD, "the first format is so much shorter");
 
-static const uint8_t magic[MAGIC_BYTES] = {'Q', 'V', '1', 0};
+static const uint8_t magic_1[MAGIC_BYTES] = {'Q', 'V', '1', 0};
+/* What is sealed now, and its origin. */
+static const uint8_t magic[HEAD] = {'Q', 'V', '2', 0};
 
 struct vault {
-    EVP_CIPHER *cipher;
-    /* guarded */
-    uint8_t *master;
-    uint8_t check[VAULT_CHECK_BYTES];
+    struct aead *aead;
+    struct wrapping *current, *next;
 };
 
-/* What OpenSSL may refuse here is memory, or being built without the cipher. */
-static void must(bool done)
+struct vault *vault_of_keys(struct wrapping *current, struct wrapping *next)
 {
-    if (done)
-        return;
-    log_line(LOG_ERROR, "OpenSSL cannot do AES-256-GCM on this machine");
-    abort();
+    struct vault *vault = mem_new(1, sizeof *vault);
+
+    *vault = (struct vault){aead_new(), current, next};
+    return vault;
 }
 
 struct vault *vault_new(uint8_t master[32])
 {
-    static const char label[] = "quorate/vault/key-check/1";
-    uint8_t mac[crypto_auth_hmacsha256_BYTES];
-    struct vault *vault = mem_new(1, sizeof *vault);
-
-    vault->cipher = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL);
-    must(vault->cipher != NULL);
-    vault->master = secret_new(KEY);
-    memcpy(vault->master, master, KEY);
-    sodium_memzero(master, KEY);
-    crypto_auth_hmacsha256(mac, (const uint8_t *)label, sizeof label, vault->master);
-    memcpy(vault->check, mac, sizeof vault->check);
-    return vault;
+    return vault_of_keys(wrapping_master(master), NULL);
 }
 
 void vault_free(struct vault *vault)
 {
     if (!vault)
         return;
-    secret_free(vault->master);
-    EVP_CIPHER_free(vault->cipher);
+    wrapping_free(vault->current);
+    wrapping_free(vault->next);
+    aead_free(vault->aead);
     free(vault);
 }
 
 void vault_check(const struct vault *vault, uint8_t out[VAULT_CHECK_BYTES])
 {
-    memcpy(out, vault->check, VAULT_CHECK_BYTES);
+    memcpy(out, vault->current->id, VAULT_CHECK_BYTES);
 }
+
+bool vault_next_check(const struct vault *vault, uint8_t out[VAULT_CHECK_BYTES])
+{
+    if (vault->next)
+        memcpy(out, vault->next->id, VAULT_CHECK_BYTES);
+    return vault->next != NULL;
+}
+
+static struct wrapping *newest(const struct vault *vault)
+{
+    return vault->next ? vault->next : vault->current;
+}
+
+/* The key that an item names, or NULL. */
+static struct wrapping *named(const struct vault *vault, const uint8_t id[VAULT_CHECK_BYTES])
+{
+    if (memcmp(id, vault->current->id, VAULT_CHECK_BYTES) == 0)
+        return vault->current;
+    if (vault->next && memcmp(id, vault->next->id, VAULT_CHECK_BYTES) == 0)
+        return vault->next;
+    return NULL;
+}
+
+/* Associated data */
 
 static void add_number(struct buffer *buffer, uint32_t number)
 {
@@ -92,13 +103,13 @@ static void add_text(struct buffer *buffer, const char *text)
     buffer_add(buffer, text, len);
 }
 
-/* Every part has its length before it, so two bindings never have the same bytes. */
-static struct buffer associated_data(const struct vault *vault, const struct vault_binding *binding)
+/* |head|, then the binding. Every part has its length before it, so two bindings never have the
+ * same bytes. */
+static struct buffer bound(const uint8_t head[HEAD], const struct vault_binding *binding)
 {
     struct buffer out = {0};
 
-    buffer_add(&out, magic, sizeof magic);
-    buffer_add(&out, vault->check, sizeof vault->check);
+    buffer_add(&out, head, HEAD);
     add_text(&out, binding->kind);
     add_text(&out, binding->account_id);
     add_text(&out, binding->party_id);
@@ -106,98 +117,151 @@ static struct buffer associated_data(const struct vault *vault, const struct vau
     return out;
 }
 
-struct layer {
-    const uint8_t *key, *nonce;
-    const struct buffer *ad;
-};
+/* Wrapped keys; |head| is the beginning of the item. */
 
-/* |out|: len bytes, then the tag. */
-static void encrypt(const struct vault *vault, uint8_t *out, const struct layer *layer,
-                    const uint8_t *b, size_t len)
+static enum vault_result wrap(struct wrapping *key, uint8_t out[WRAPPING_WRAPPED],
+                              const uint8_t head[HEAD], const struct vault_binding *binding,
+                              const uint8_t *data_key)
 {
-    EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
-    int n;
+    struct buffer ad = bound(head, binding);
+    enum vault_result result =
+        key->kind->wrap(key, out, data_key, &(struct wrapping_ad){ad.b, ad.len});
 
-    must(ctx && EVP_EncryptInit_ex2(ctx, vault->cipher, layer->key, layer->nonce, NULL) == 1);
-    must(EVP_EncryptUpdate(ctx, NULL, &n, layer->ad->b, (int)layer->ad->len) == 1);
-    must(len == 0 || EVP_EncryptUpdate(ctx, out, &n, b, (int)len) == 1);
-    must(EVP_EncryptFinal_ex(ctx, out + len, &n) == 1);
-    must(EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, TAG, out + len) == 1);
-    EVP_CIPHER_CTX_free(ctx);
+    buffer_free(&ad);
+    return result;
 }
 
-/* |b|: len bytes, then the tag. False, and zeroes, unless the tag is right. */
-static bool decrypt(const struct vault *vault, uint8_t *out, const struct layer *layer,
-                    const uint8_t *b, size_t len)
+static enum vault_result unwrap(const struct vault *vault, uint8_t *data_key,
+                                const struct vault_binding *binding, const uint8_t *sealed)
 {
-    EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
-    uint8_t tag[TAG], end[TAG];
-    bool ok;
-    int n;
+    struct wrapping *key = named(vault, sealed + AT_CHECK);
+    struct buffer ad;
+    enum vault_result result;
 
-    memcpy(tag, b + len, TAG);
-    must(ctx && EVP_DecryptInit_ex2(ctx, vault->cipher, layer->key, layer->nonce, NULL) == 1);
-    must(EVP_DecryptUpdate(ctx, NULL, &n, layer->ad->b, (int)layer->ad->len) == 1);
-    must(len == 0 || EVP_DecryptUpdate(ctx, out, &n, b, (int)len) == 1);
-    must(EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, TAG, tag) == 1);
-    ok = EVP_DecryptFinal_ex(ctx, end, &n) == 1;
-    EVP_CIPHER_CTX_free(ctx);
-    if (!ok && len)
-        sodium_memzero(out, len);
-    return ok;
+    if (!key)
+        return VAULT_OTHER_KEY;
+    ad = bound(sealed, binding);
+    result =
+        key->kind->unwrap(key, data_key, sealed + AT_WRAPPED, &(struct wrapping_ad){ad.b, ad.len});
+    buffer_free(&ad);
+    return result;
 }
 
-void vault_seal(const struct vault *vault, uint8_t *out, const struct vault_binding *binding,
-                const uint8_t *b, size_t len)
+enum vault_result vault_seal(const struct vault *vault, uint8_t *out,
+                             const struct vault_binding *binding, const uint8_t *b, size_t len)
 {
-    struct buffer ad = associated_data(vault, binding);
-    uint8_t *data_key = secret_new(KEY);
+    uint8_t *data_key = secret_new(AEAD_KEY), *text = out + AT_ORIGIN + HEAD;
+    struct buffer ad = bound(magic, binding);
+    struct wrapping *key = newest(vault);
+    enum vault_result result;
 
-    must(len <= INT_MAX - VAULT_OVERHEAD);
-    memcpy(out, magic, sizeof magic);
-    memcpy(out + AT_CHECK, vault->check, VAULT_CHECK_BYTES);
-    randombytes_buf(out + AT_WRAP_NONCE, NONCE);
-    randombytes_buf(out + AT_NONCE, NONCE);
-    randombytes_buf(data_key, KEY);
-    encrypt(vault, out + AT_WRAPPED, &(struct layer){vault->master, out + AT_WRAP_NONCE, &ad},
-            data_key, KEY);
-    encrypt(vault, out + AT_TEXT, &(struct layer){data_key, out + AT_NONCE, &ad}, b, len);
+    memcpy(out, magic, MAGIC_BYTES);
+    memcpy(out + AT_CHECK, key->id, VAULT_CHECK_BYTES);
+    memcpy(out + AT_ORIGIN, magic, HEAD);
+    randombytes_buf(data_key, AEAD_KEY);
+    randombytes_buf(text, AEAD_NONCE);
+    result = wrap(key, out + AT_WRAPPED, out, binding, data_key);
+    if (result == VAULT_OK)
+        aead_encrypt(vault->aead, text + AEAD_NONCE,
+                     &(struct aead_layer){data_key, text, ad.b, ad.len}, b, len);
     secret_free(data_key);
     buffer_free(&ad);
+    return result;
 }
 
-static bool open_layers(const struct vault *vault, uint8_t *out, const struct buffer *ad,
-                        const uint8_t *sealed, size_t len)
-{
-    uint8_t *data_key = secret_new(KEY);
-    const struct layer wrap = {vault->master, sealed + AT_WRAP_NONCE, ad};
-    const struct layer item = {data_key, sealed + AT_NONCE, ad};
-    bool ok = decrypt(vault, data_key, &wrap, sealed + AT_WRAPPED, KEY) &&
-              decrypt(vault, out, &item, sealed + AT_TEXT, len);
+/* An item's parts. */
+struct parts {
+    const uint8_t *origin, *text;
+    /* without nonce and tag */
+    size_t len;
+};
 
-    secret_free(data_key);
-    return ok;
+static bool take_apart(struct parts *out, const uint8_t *sealed, size_t sealed_len)
+{
+    if (sealed_len < OVERHEAD_1 || sealed_len > INT_MAX)
+        return false;
+    if (memcmp(sealed, magic_1, MAGIC_BYTES) == 0) {
+        *out = (struct parts){sealed, sealed + AT_ORIGIN, sealed_len - OVERHEAD_1};
+        return true;
+    }
+    if (memcmp(sealed, magic, MAGIC_BYTES) != 0 || sealed_len < VAULT_OVERHEAD)
+        return false;
+    *out =
+        (struct parts){sealed + AT_ORIGIN, sealed + AT_ORIGIN + HEAD, sealed_len - VAULT_OVERHEAD};
+    return true;
+}
+
+bool vault_plain_len(size_t *len, const uint8_t *sealed, size_t sealed_len)
+{
+    struct parts parts;
+
+    if (!take_apart(&parts, sealed, sealed_len))
+        return false;
+    *len = parts.len;
+    return true;
 }
 
 enum vault_result vault_open(const struct vault *vault, uint8_t *out,
                              const struct vault_binding *binding, const uint8_t *sealed,
                              size_t sealed_len)
 {
+    struct parts parts;
+    enum vault_result result;
     struct buffer ad;
-    size_t len;
-    bool ok;
+    uint8_t *data_key;
 
-    if (sealed_len < VAULT_OVERHEAD || sealed_len > INT_MAX)
+    if (!take_apart(&parts, sealed, sealed_len))
         return VAULT_DAMAGED;
-    len = sealed_len - VAULT_OVERHEAD;
-    if (len)
-        memset(out, 0, len);
-    if (memcmp(sealed, magic, sizeof magic) != 0)
-        return VAULT_DAMAGED;
-    if (memcmp(sealed + AT_CHECK, vault->check, VAULT_CHECK_BYTES) != 0)
-        return VAULT_OTHER_KEY;
-    ad = associated_data(vault, binding);
-    ok = open_layers(vault, out, &ad, sealed, len);
+    if (parts.len)
+        memset(out, 0, parts.len);
+    data_key = secret_new(AEAD_KEY);
+    ad = bound(parts.origin, binding);
+    result = unwrap(vault, data_key, binding, sealed);
+    if (result == VAULT_OK &&
+        !aead_decrypt(vault->aead, out, &(struct aead_layer){data_key, parts.text, ad.b, ad.len},
+                      parts.text + AEAD_NONCE, parts.len))
+        result = VAULT_DAMAGED;
+    secret_free(data_key);
     buffer_free(&ad);
-    return ok ? VAULT_OK : VAULT_DAMAGED;
+    return result;
+}
+
+/* The new head, under which the data key unwraps again. |keys|: room for two data keys. */
+static enum vault_result rewrap_head(const struct vault *vault, uint8_t *out,
+                                     const struct vault_binding *binding, const uint8_t *sealed,
+                                     uint8_t *keys)
+{
+    struct wrapping *key = newest(vault);
+    enum vault_result result = unwrap(vault, keys, binding, sealed);
+
+    memcpy(out, magic, MAGIC_BYTES);
+    memcpy(out + AT_CHECK, key->id, VAULT_CHECK_BYTES);
+    if (result == VAULT_OK)
+        result = wrap(key, out + AT_WRAPPED, out, binding, keys);
+    if (result == VAULT_OK)
+        result = unwrap(vault, keys + AEAD_KEY, binding, out);
+    if (result == VAULT_OK && sodium_memcmp(keys, keys + AEAD_KEY, AEAD_KEY) != 0)
+        result = VAULT_AWAY;
+    return result;
+}
+
+enum vault_result vault_rewrap(const struct vault *vault, uint8_t *out, size_t *out_len,
+                               const struct vault_binding *binding, const struct vault_item *item)
+{
+    struct parts parts;
+    enum vault_result result;
+    uint8_t *keys;
+
+    *out_len = 0;
+    if (!take_apart(&parts, item->b, item->len))
+        return VAULT_DAMAGED;
+    keys = secret_new(2 * AEAD_KEY);
+    result = rewrap_head(vault, out, binding, item->b, keys);
+    secret_free(keys);
+    if (result != VAULT_OK)
+        return result;
+    memcpy(out + AT_ORIGIN, parts.origin, HEAD);
+    memcpy(out + AT_ORIGIN + HEAD, parts.text, parts.len + TEXT_MIN);
+    *out_len = parts.len + VAULT_OVERHEAD;
+    return VAULT_OK;
 }

@@ -411,7 +411,7 @@ static uint8_t *record_of_seat_0(size_t *len)
     shares = shares_new(&params);
     id_text(account, made.keygen.intent.account);
     assert_int_equal(store_get_key(params.store, &row, account, made.key_id), STORE_OK);
-    record = shares_unseal(shares, &row, len);
+    record = shares_unseal(shares, &row, len, NULL);
     assert_non_null(record);
     store_share_free(&row);
     shares_free(shares);

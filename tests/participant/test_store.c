@@ -156,18 +156,6 @@ static void test_the_higher_order_counts(void **state)
     assert_string_equal(seen, "x 6 0");
 }
 
-static void test_a_fact_is_settled_once(void **state)
-{
-    uint8_t out[4];
-
-    (void)state;
-    assert_true(store_settle(store, "f", (const uint8_t *)"abcd", 4, out));
-    assert_memory_equal(out, "abcd", 4);
-    reopen();
-    assert_true(store_settle(store, "f", (const uint8_t *)"wxyz", 4, out));
-    assert_memory_equal(out, "abcd", 4);
-}
-
 static void test_a_loan_is_new_once(void **state)
 {
     static const uint8_t one[16] = {1}, two[16] = {2};
@@ -254,7 +242,6 @@ int main(void)
         cmocka_unit_test(test_a_record_is_never_put_over_another),
         cmocka_unit_test(test_a_burn_is_row_and_tombstone_or_neither),
         cmocka_unit_test(test_the_higher_order_counts),
-        cmocka_unit_test(test_a_fact_is_settled_once),
         cmocka_unit_test(test_a_loan_is_new_once),
         cmocka_unit_test(test_what_was_given_is_erased_for_good),
         cmocka_unit_test(test_time_erases_what_waited_too_long),

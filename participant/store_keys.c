@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which wrapping keys the rows are under. Two facts say it: the current key's id, and while it is
+ * changed the next one's. Each row says it of itself: its seal begins with four bytes of magic and
+ * the id (system/vault/vault.h). */
+#include "participant/store_state.h"
+
+#include <string.h>
+
+#define COUNT(a) (sizeof(a) / sizeof(a)[0])
+#define CURRENT "master key"
+#define NEXT "master key next"
+
+struct taking {
+    const struct store_keys *keys;
+    enum store_keys_verdict verdict;
+    size_t left;
+};
+
+struct fact {
+    uint8_t id[STORE_KEY_ID];
+    bool is_set;
+};
+
+static bool take_fact(const struct db_row *row, void *arg)
+{
+    struct fact *fact = arg;
+
+    (void)db_copy_blob(fact->id, sizeof fact->id, row, 0);
+    fact->is_set = true;
+    return false;
+}
+
+static enum db_result read_fact(struct db_tx *tx, const char *name, struct fact *out)
+{
+    struct db_value v[] = {db_text(name)};
+
+    *out = (struct fact){0};
+    return db_query(tx, "SELECT value FROM facts WHERE name = $1", v, 1, take_fact, out);
+}
+
+/* NULL: no such fact from now on. */
+static enum db_result write_fact(struct db_tx *tx, const char *name, const uint8_t *id)
+{
+    struct db_value v[] = {db_text(name), db_blob(id, STORE_KEY_ID)};
+
+    if (!id)
+        return db_exec(tx, "DELETE FROM facts WHERE name = $1", v, 1, NULL);
+    return db_exec(tx,
+                   "INSERT INTO facts (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE"
+                   " SET value = $2",
+                   v, 2, NULL);
+}
+
+static bool is_key(const struct fact *fact, const uint8_t *id)
+{
+    return fact->is_set && id && memcmp(fact->id, id, STORE_KEY_ID) == 0;
+}
+
+static bool take_count(const struct db_row *row, void *arg)
+{
+    *(size_t *)arg = (size_t)db_get_int(row, 0);
+    return false;
+}
+
+static enum db_result count(struct db_tx *tx, const uint8_t id[STORE_KEY_ID], size_t *n)
+{
+    struct db_value v[] = {db_blob(id, STORE_KEY_ID)};
+
+    *n = 0;
+    return db_query(tx, "SELECT count(*) FROM shares WHERE substr(sealed, 5, 8) = $1", v, 1,
+                    take_count, n);
+}
+
+/* Rows under |fact|, a key that is given no longer, make |verdict|. */
+static enum db_result left_under(struct db_tx *tx, struct taking *t, const struct fact *fact,
+                                 enum store_keys_verdict verdict)
+{
+    enum db_result result = count(tx, fact->id, &t->left);
+
+    if (t->left > 0)
+        t->verdict = verdict;
+    return result;
+}
+
+static enum db_result judge(struct db_tx *tx, struct taking *t, const struct fact *current,
+                            const struct fact *next)
+{
+    const struct store_keys *keys = t->keys;
+
+    if (!current->is_set)
+        return DB_OK;
+    if (is_key(current, keys->current))
+        return next->is_set && !is_key(next, keys->next)
+                   ? left_under(tx, t, next, STORE_KEYS_NEXT_LEFT)
+                   : DB_OK;
+    if (!is_key(next, keys->current))
+        t->verdict = is_key(current, keys->next) ? STORE_KEYS_TURNED : STORE_KEYS_WRONG;
+    else if (!is_key(current, keys->next)) /* else the two were exchanged, and go back */
+        return left_under(tx, t, current, STORE_KEYS_OLD_LEFT);
+    return DB_OK;
+}
+
+static enum db_result take_keys(struct db_tx *tx, void *arg)
+{
+    struct taking *t = arg;
+    struct fact current, next;
+    enum db_result result = read_fact(tx, CURRENT, &current);
+
+    t->verdict = STORE_KEYS_TAKEN;
+    t->left = 0;
+    if (result == DB_OK)
+        result = read_fact(tx, NEXT, &next);
+    if (result == DB_OK)
+        result = judge(tx, t, &current, &next);
+    if (result == DB_OK && t->verdict != STORE_KEYS_TAKEN)
+        return DB_REFUSED;
+    if (result == DB_OK && !is_key(&current, t->keys->current))
+        result = write_fact(tx, CURRENT, t->keys->current);
+    if (result == DB_OK && (next.is_set || t->keys->next))
+        result = write_fact(tx, NEXT, t->keys->next);
+    return result;
+}
+
+enum store_keys_verdict store_take_keys(struct store *store, const struct store_keys *keys,
+                                        size_t *left)
+{
+    struct taking t = {.keys = keys};
+    enum db_result result = db_run(store->db, DB_DURABLE, take_keys, &t);
+
+    *left = t.left;
+    return result == DB_OK || result == DB_REFUSED ? t.verdict : STORE_KEYS_FAILED;
+}
+
+/* Rows */
+
+struct search {
+    const uint8_t *id;
+    const struct store_share *after;
+    struct store_share *out;
+    size_t n;
+    bool found;
+};
+
+static enum db_result count_under(struct db_tx *tx, void *arg)
+{
+    struct search *s = arg;
+
+    return count(tx, s->id, &s->n);
+}
+
+enum store_result store_count_under(struct store *store, const uint8_t id[STORE_KEY_ID], size_t *n)
+{
+    struct search s = {.id = id};
+    enum db_result result = db_run(store->db, DB_READ, count_under, &s);
+
+    *n = s.n;
+    return store_result_of(result);
+}
+
+static bool take_row(const struct db_row *row, void *arg)
+{
+    struct search *s = arg;
+
+    store_read_share(s->out, row);
+    s->found = true;
+    return false;
+}
+
+static enum db_result find_next(struct db_tx *tx, void *arg)
+{
+    static const uint8_t first[32];
+    struct search *s = arg;
+    struct db_value v[] = {db_text(s->after ? s->after->account_id : ""),
+                           db_blob(s->after ? s->after->kgid : first, 32),
+                           db_blob(s->id, STORE_KEY_ID)};
+
+    return db_query(tx,
+                    "SELECT " STORE_SHARE_COLUMNS " FROM shares WHERE (account_id, kgid) >"
+                    " ($1, $2) AND substr(sealed, 5, 8) = $3 ORDER BY account_id, kgid LIMIT 1",
+                    v, COUNT(v), take_row, s);
+}
+
+enum store_result store_next_under(struct store *store, struct store_share *out,
+                                   const uint8_t id[STORE_KEY_ID], const struct store_share *after)
+{
+    struct search s = {.id = id, .after = after, .out = out};
+
+    *out = (struct store_share){0};
+    if (db_run(store->db, DB_READ, find_next, &s) != DB_OK)
+        return STORE_FAILED;
+    return s.found ? STORE_OK : STORE_NONE;
+}
+
+struct sealing {
+    const struct store_share *share;
+    const uint8_t *sealed;
+    size_t len;
+};
+
+static enum db_result put_seal(struct db_tx *tx, void *arg)
+{
+    const struct sealing *s = arg;
+    struct db_value v[] = {db_text(s->share->account_id), db_blob(s->share->kgid, 32),
+                           db_blob(s->sealed, s->len),
+                           db_blob(s->share->sealed, s->share->sealed_len)};
+    int64_t changed = 0;
+    enum db_result result = db_exec(tx,
+                                    "UPDATE shares SET sealed = $3 WHERE account_id = $1 AND kgid"
+                                    " = $2 AND sealed = $4",
+                                    v, COUNT(v), &changed);
+
+    if (result != DB_OK)
+        return result;
+    return changed == 1 ? DB_OK : DB_REFUSED;
+}
+
+enum store_result store_put_seal(struct store *store, const struct store_share *share,
+                                 const uint8_t *sealed, size_t len)
+{
+    struct sealing s = {share, sealed, len};
+
+    return store_result_of(db_run(store->db, DB_DURABLE, put_seal, &s));
+}
