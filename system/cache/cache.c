@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Values and rate limits in one map, in one list from oldest to youngest. Writing a value or
- * counting against a limit makes an entry the youngest; reading does not. */
-#include "system/cache/cache.h"
+ * counting against a limit makes an entry the youngest; reading does not. What goes through Redis
+ * is in shared.c. */
+#include "system/cache/shared.h"
 
 #include "system/core/buffer.h"
 #include "system/core/clock.h"
@@ -22,8 +23,11 @@ struct entry {
     size_t len;
     /* values */
     int64_t until_ms;
-    /* limits: what may still be used, as of |at_ms| */
+    /* limits: what may still be used, as of |at_ms|; a debt is negative */
     int64_t left, at_ms;
+    /* events that the shared budget has not been charged with; a charge is under way */
+    int64_t unsent;
+    bool is_asking;
 };
 
 struct cache {
@@ -31,6 +35,8 @@ struct cache {
     int64_t (*now_ms)(void);
     struct map *map;
     struct entry *oldest, *youngest;
+    struct redis *redis;
+    const char *shared_name;
 };
 
 struct cache *cache_new(size_t entries)
@@ -46,6 +52,12 @@ struct cache *cache_new(size_t entries)
 void cache_set_clock(struct cache *cache, int64_t (*now_ms)(void))
 {
     cache->now_ms = now_ms;
+}
+
+void cache_share(struct cache *cache, struct redis *redis, const char *name)
+{
+    cache->redis = redis;
+    cache->shared_name = name;
 }
 
 static void unlink_entry(struct cache *cache, struct entry *entry)
@@ -184,6 +196,81 @@ static unsigned seconds_until(int64_t missing, int64_t per_minute)
     return (unsigned)((ms + 999) / 1000);
 }
 
+static struct entry *limit_of(struct cache *cache, const char *key, int64_t full)
+{
+    struct entry *limit = find(cache, 'l', key);
+
+    if (limit) {
+        unlink_entry(cache, limit);
+        link_youngest(cache, limit);
+        return limit;
+    }
+    limit = add(cache, 'l', key);
+    limit->left = full;
+    limit->at_ms = cache->now_ms();
+    return limit;
+}
+
+/* What an exchange must know when its answer comes; the entry may be gone by then. */
+struct exchange {
+    struct cache *cache;
+    int64_t per_minute, full;
+    char key[];
+};
+
+static void exchange(struct exchange *exchange, struct entry *limit);
+
+/* Everybody's budget bounds ours. What was let pass since is not in it yet. */
+static void exchanged(void *arg, bool is_answered, int64_t left)
+{
+    struct exchange *x = arg;
+    struct entry *limit = find(x->cache, 'l', x->key);
+    int64_t known = limit && is_answered ? left - limit->unsent * EVENT : 0;
+
+    if (limit)
+        limit->is_asking = false;
+    if (limit && is_answered) {
+        refill(limit, x->cache->now_ms(), x->per_minute, x->full);
+        if (known < limit->left)
+            limit->left = known;
+    }
+    if (limit && is_answered && limit->unsent > 0)
+        exchange(x, limit);
+    else
+        free(x);
+}
+
+/* What has come back since need not be charged: after a time without Redis only what is still
+ * missing here is told. */
+static void exchange(struct exchange *x, struct entry *limit)
+{
+    int64_t missing = x->full - limit->left;
+    int64_t charge = limit->unsent * EVENT < missing ? limit->unsent * EVENT : missing;
+    const struct shared_budget budget = {x->per_minute, x->full, charge};
+
+    limit->unsent = 0;
+    limit->is_asking = true;
+    shared_charge(x->cache->redis, x->cache->shared_name, x->key, &budget, exchanged, x);
+}
+
+/* The entry may be gone after this. */
+static void charge_everywhere(struct cache *cache, const char *key, struct entry *limit,
+                              int64_t per_minute, int64_t full)
+{
+    size_t len = strlen(key) + 1;
+    struct exchange *x;
+
+    if (!cache->redis)
+        return;
+    limit->unsent++;
+    if (limit->is_asking || !redis_is_up(cache->redis))
+        return;
+    x = mem_new(1, sizeof *x + len);
+    *x = (struct exchange){.cache = cache, .per_minute = per_minute, .full = full};
+    memcpy(x->key, key, len);
+    exchange(x, limit);
+}
+
 bool cache_allow(struct cache *cache, const char *key, unsigned per_minute, unsigned burst,
                  unsigned *wait_s)
 {
@@ -193,20 +280,64 @@ bool cache_allow(struct cache *cache, const char *key, unsigned per_minute, unsi
     *wait_s = 0;
     if (per_minute == 0)
         return true;
-    limit = find(cache, 'l', key);
-    if (!limit) {
-        limit = add(cache, 'l', key);
-        limit->left = full;
-        limit->at_ms = cache->now_ms();
-    } else {
-        unlink_entry(cache, limit);
-        link_youngest(cache, limit);
-    }
+    limit = limit_of(cache, key, full);
     refill(limit, cache->now_ms(), per_minute, full);
     if (limit->left < EVENT) {
         *wait_s = seconds_until(EVENT - limit->left, per_minute);
         return false;
     }
     limit->left -= EVENT;
+    charge_everywhere(cache, key, limit, per_minute, full);
     return true;
+}
+
+/* Values that all processes share. The local memory is asked and told first: it alone answers when
+ * Redis does not. */
+
+struct claim {
+    cache_claimed *done;
+    void *arg;
+};
+
+static void claimed(void *arg, bool is_answered, bool is_first)
+{
+    struct claim *claim = arg;
+
+    claim->done(claim->arg, !is_answered || is_first);
+    free(claim);
+}
+
+void cache_claim(struct cache *cache, const char *key, int64_t ttl_ms, cache_claimed *done,
+                 void *arg)
+{
+    bool is_first = cache_put_new(cache, key, "", 1, ttl_ms);
+    struct claim *claim;
+
+    if (!is_first || !cache->redis) {
+        done(arg, is_first);
+        return;
+    }
+    claim = mem_new(1, sizeof *claim);
+    *claim = (struct claim){done, arg};
+    shared_claim(cache->redis, cache->shared_name, key, ttl_ms, claimed, claim);
+}
+
+void cache_publish(struct cache *cache, const char *key, const void *b, size_t len, int64_t ttl_ms)
+{
+    const struct shared_value value = {b, len, ttl_ms};
+
+    cache_put(cache, key, b, len, ttl_ms);
+    if (cache->redis)
+        shared_put(cache->redis, cache->shared_name, key, &value);
+}
+
+void cache_lookup(struct cache *cache, const char *key, cache_found *done, void *arg)
+{
+    size_t len;
+    const void *own = cache_get(cache, key, &len);
+
+    if (own || !cache->redis)
+        done(arg, own, len);
+    else
+        shared_get(cache->redis, cache->shared_name, key, done, arg);
 }
