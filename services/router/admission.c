@@ -22,13 +22,15 @@ struct admission {
     struct cache *addresses, *nonces;
 };
 
-struct admission *admission_new(const uint8_t *ca_key)
+struct admission *admission_new(const uint8_t *ca_key, struct redis *redis)
 {
     struct admission *admission = mem_new(1, sizeof *admission);
 
     memcpy(admission->ca_key, ca_key, sizeof admission->ca_key);
     admission->addresses = cache_new(ADDRESSES);
     admission->nonces = cache_new(NONCES);
+    cache_share(admission->addresses, redis, "router-address");
+    cache_share(admission->nonces, redis, "router-nonce");
     return admission;
 }
 
@@ -162,42 +164,50 @@ struct rpc_status admission_check_clock(const char *party_id, int64_t time_ms, i
                      is_ahead ? "ahead of" : "behind", CLOCK_SKEW_MS / 1000);
 }
 
-static struct rpc_status check_nonce(struct admission *admission,
-                                     const Mpc__Router__V1__RegisterPartyRequest *request)
+static struct rpc_status check_all(const struct admission_try *try)
 {
+    struct rpc_status status = check_fields(try->request);
+
+    if (status.code == RPC_OK)
+        status = check_proof(try->admission, try->request);
+    if (status.code == RPC_OK)
+        status = admission_check_clock(try->request->party_id, try->request->time_ms, try->now_ms);
+    return status;
+}
+
+static void refuse(const struct admission_try *try, struct rpc_status status)
+{
+    note_failure(try->admission, try->address);
+    try->done(try->arg, status);
+}
+
+static void nonce_claimed(void *arg, bool is_first)
+{
+    const struct admission_try *try = arg;
+
+    if (is_first)
+        try->done(try->arg, rpc_ok());
+    else
+        refuse(try, rpc_error(RPC_UNAUTHENTICATED, "replayed",
+                              "this registration was used before: make a fresh nonce and proof"));
+}
+
+void admission_check(const struct admission_try *try)
+{
+    struct rpc_status status = check_rate(try->admission, try->address);
     char key[KEY_MAX], hex[2 * NONCE_BYTES + 1];
 
-    hex_encode(hex, request->nonce.data, NONCE_BYTES);
-    snprintf(key, sizeof key, "%s/%s", request->party_id, hex);
-    if (cache_put_new(admission->nonces, key, "", 1, ADMISSION_NONCE_MS))
-        return rpc_ok();
-    return rpc_error(RPC_UNAUTHENTICATED, "replayed",
-                     "this registration was used before: make a fresh nonce and proof");
-}
-
-static struct rpc_status check_all(struct admission *admission,
-                                   const Mpc__Router__V1__RegisterPartyRequest *request,
-                                   int64_t now_ms)
-{
-    struct rpc_status status = check_fields(request);
-
-    if (status.code == RPC_OK)
-        status = check_proof(admission, request);
-    if (status.code == RPC_OK)
-        status = admission_check_clock(request->party_id, request->time_ms, now_ms);
-    return status.code == RPC_OK ? check_nonce(admission, request) : status;
-}
-
-struct rpc_status admission_check(struct admission *admission,
-                                  const Mpc__Router__V1__RegisterPartyRequest *request,
-                                  const char *address, int64_t now_ms)
-{
-    struct rpc_status status = check_rate(admission, address);
-
-    if (status.code != RPC_OK)
-        return status;
-    status = check_all(admission, request, now_ms);
-    if (status.code != RPC_OK)
-        note_failure(admission, address);
-    return status;
+    if (status.code != RPC_OK) {
+        try->done(try->arg, status);
+        return;
+    }
+    status = check_all(try);
+    if (status.code != RPC_OK) {
+        refuse(try, status);
+        return;
+    }
+    hex_encode(hex, try->request->nonce.data, NONCE_BYTES);
+    snprintf(key, sizeof key, "%s/%s", try->request->party_id, hex);
+    cache_claim(try->admission->nonces, key, ADMISSION_NONCE_MS, nonce_claimed,
+                (void *)(uintptr_t)try);
 }

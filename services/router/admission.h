@@ -19,16 +19,30 @@ enum {
 };
 
 struct admission;
+struct redis;
 
-/* |ca_key|: 32 bytes, copied. */
-struct admission *admission_new(const uint8_t *ca_key);
+/* |ca_key|: 32 bytes, copied. |redis|: what routers share nonces and counts through; NULL: there is
+ * one router. */
+struct admission *admission_new(const uint8_t *ca_key, struct redis *redis);
 void admission_free(struct admission *admission);
 
-/* RPC_OK, or why not: RPC_INVALID a field; RPC_UNAUTHENTICATED certificate, proof or nonce;
- * RPC_STATE "clock_skew"; RPC_EXHAUSTED the address tried too often. A nonce is good once. */
-struct rpc_status admission_check(struct admission *admission,
-                                  const Mpc__Router__V1__RegisterPartyRequest *request,
-                                  const char *address, int64_t now_ms);
+/* |status|: RPC_OK, or why not: RPC_INVALID a field; RPC_UNAUTHENTICATED certificate, proof or
+ * nonce; RPC_STATE "clock_skew"; RPC_EXHAUSTED the address tried too often. */
+typedef void admission_done(void *arg, struct rpc_status status);
+struct admission_try {
+    struct admission *admission;
+    const Mpc__Router__V1__RegisterPartyRequest *request;
+    const char *address;
+    int64_t now_ms;
+    admission_done *done;
+    void *arg;
+};
+
+/* |try| is lent until |done|, which comes once, at once or within REDIS_ANSWER_MS. A nonce is good
+ * once at all routers together; while Redis is away or slow, once at each: whoever saw a
+ * registration on its way through TLS could use it at another router for as long as clocks may
+ * differ. */
+void admission_check(const struct admission_try *try);
 
 /* RPC_OK, or RPC_STATE with a sentence that has the difference. */
 struct rpc_status admission_check_clock(const char *party_id, int64_t time_ms, int64_t now_ms);

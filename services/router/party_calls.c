@@ -61,26 +61,23 @@ static struct rpc_status check_certificate(const struct rpc_call *call, const ch
                      "the TLS certificate is that of party %s, not of %.64s", named, party_id);
 }
 
-void router_register_party(struct rpc_call *call, const ProtobufCMessage *request, void *service)
-{
-    const Mpc__Router__V1__RegisterPartyRequest *in = (const void *)request;
-    struct router *router = service;
-    struct moment now = router_now();
-    struct rpc_status status;
-    enum registered result;
+/* A registration whose nonce is being asked for. */
+struct registering {
+    struct router *router;
+    struct rpc_call *call;
+    struct admission_try try;
     char address[64];
+};
 
-    access_address(router->host->access, call, address);
-    status = check_certificate(call, in->party_id);
-    if (status.code == RPC_OK)
-        status = admission_check(router->admission, in, address, now.unix_ms);
-    if (status.code != RPC_OK) {
-        refuse_registration(router, call, address, status);
-        return;
-    }
-    result = registry_register(router->registry, in, now);
+static void enter(const struct registering *r)
+{
+    const Mpc__Router__V1__RegisterPartyRequest *in = r->try.request;
+    struct moment now = router_now();
+    struct router *router = r->router;
+    enum registered result = registry_register(router->registry, in, now);
+
     if (result == REGISTERED_FULL) {
-        refuse_registration(router, call, address,
+        refuse_registration(router, r->call, r->address,
                             rpc_error(RPC_EXHAUSTED, "too_many_parties",
                                       "this router knows %d parties already", PARTIES_MAX));
         return;
@@ -89,9 +86,43 @@ void router_register_party(struct rpc_call *call, const ProtobufCMessage *reques
         streams_drop(router->streams, in->party_id);
     metric_add(router->metrics.registrations, 1);
     log_event(LOG_INFO, "a party registered", LOG_S("party", in->party_id), LOG_S("role", in->role),
-              LOG_S("version", in->version), LOG_S("address", address),
-              LOG_I("restarted", result == REGISTERED_RESTARTED), LOG_S("trace", rpc_trace(call)));
-    reply_registered(router, call, registry_party(router->registry, in->party_id), now.unix_ms);
+              LOG_S("version", in->version), LOG_S("address", r->address),
+              LOG_I("restarted", result == REGISTERED_RESTARTED),
+              LOG_S("trace", rpc_trace(r->call)));
+    reply_registered(router, r->call, registry_party(router->registry, in->party_id), now.unix_ms);
+}
+
+static void admitted(void *arg, struct rpc_status status)
+{
+    struct registering *r = arg;
+
+    if (status.code == RPC_OK)
+        enter(r);
+    else
+        refuse_registration(r->router, r->call, r->address, status);
+    free(r);
+}
+
+void router_register_party(struct rpc_call *call, const ProtobufCMessage *request, void *service)
+{
+    const Mpc__Router__V1__RegisterPartyRequest *in = (const void *)request;
+    struct rpc_status status = check_certificate(call, in->party_id);
+    struct router *router = service;
+    struct registering *r = mem_new(1, sizeof *r);
+
+    r->router = router;
+    r->call = call;
+    access_address(router->host->access, call, r->address);
+    r->try = (struct admission_try){.admission = router->admission,
+                                    .request = in,
+                                    .address = r->address,
+                                    .now_ms = router_now().unix_ms,
+                                    .done = admitted,
+                                    .arg = r};
+    if (status.code == RPC_OK)
+        admission_check(&r->try);
+    else
+        admitted(r, status);
 }
 
 void router_heartbeat(struct rpc_call *call, const ProtobufCMessage *request, void *service)

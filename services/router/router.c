@@ -110,7 +110,7 @@ void *router_start(const struct service_host *host, char error[RPC_TEXT_MAX])
     router->host = host;
     randombytes_buf(router->boot_id, sizeof router->boot_id);
     make_metrics(&router->metrics);
-    router->admission = admission_new(config_key(host->config, "CA_KEY", 32));
+    router->admission = admission_new(config_key(host->config, "CA_KEY", 32), host->redis);
     router->presence = presence_new();
     router->registry = registry_new(lease_ms, on_changed, router);
     presence_set_registry(router->presence, router->registry);

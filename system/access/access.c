@@ -127,6 +127,11 @@ void access_free(struct access *access)
     free(access);
 }
 
+void access_share(struct access *access, struct redis *redis)
+{
+    cache_share(access->cache, redis, "access");
+}
+
 const struct token_key *access_tokens(const struct access *access)
 {
     return access->tokens;

@@ -22,6 +22,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum { REDIS_PROGRAMS = CONFIG_ACCOUNT | CONFIG_COORDINATOR | CONFIG_ROUTER | CONFIG_PARTY_API };
 enum { STOP_MS = 10000, GRACE_MS = 5000, HANG_MS = STOP_MS + GRACE_MS + 5000 };
 
 static struct service {
@@ -168,6 +169,22 @@ static void allow_origins(struct rpc_server *server, const struct config *config
     free(origins);
 }
 
+/* A front has no use for it: its own calls are not limited. */
+static struct redis *make_redis(struct service *s)
+{
+    const struct config *config = s->host.config;
+    struct redis_params params = {.loop = &s->loop};
+
+    if (!(s->def->program & REDIS_PROGRAMS) || !*config_text(config, "REDIS_HOST"))
+        return NULL;
+    params.host = config_text(config, "REDIS_HOST");
+    params.port = (int)config_int(config, "REDIS_PORT");
+    params.password = config_text(config, "REDIS_PASSWORD");
+    params.prefix = config_text(config, "REDIS_PREFIX");
+    params.retry_ms = (uint32_t)config_int(config, "RETRY_DELAY_MS");
+    return redis_new(&params);
+}
+
 static void make_server(struct service *s)
 {
     const struct rpc_limits defaults = {0};
@@ -179,6 +196,8 @@ static void make_server(struct service *s)
 
     s->host.name = s->def->name;
     s->host.loop = &s->loop;
+    s->host.redis = make_redis(s);
+    access_share(s->host.access, s->host.redis);
     s->host.server = rpc_server_new(&s->loop, &defaults);
     rpc_server_guard(s->host.server, access_guard, s->host.access);
     allow_origins(s->host.server, s->host.config);
@@ -208,6 +227,7 @@ static void end(struct service *s)
 {
     uv_timer_start(&s->hang, on_hang, HANG_MS, 0);
     health_stop(s->health);
+    redis_close(s->host.redis);
     if (s->made)
         s->def->free(s->made);
     health_free(s->health);
@@ -218,6 +238,7 @@ static void end(struct service *s)
     uv_close((uv_handle_t *)&s->hang, NULL);
     uv_run(&s->loop, UV_RUN_DEFAULT);
     s->has_loop = false;
+    redis_free(s->host.redis);
     if (uv_loop_close(&s->loop) != 0)
         log_line(LOG_WARN, "something of the service was not closed");
 }

@@ -10,6 +10,7 @@
 #define SYSTEM_SERVICE_SERVICE_H
 
 #include "system/access/access.h"
+#include "system/cache/redis.h"
 #include "system/core/config.h"
 #include "system/rpc/server.h"
 
@@ -25,6 +26,8 @@ struct service_host {
     const char *env_file;
     struct rpc_server *server;
     struct access *access;
+    /* for cache_share; NULL: REDIS_HOST is not set */
+    struct redis *redis;
 };
 
 struct service_def {
