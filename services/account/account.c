@@ -124,6 +124,7 @@ static void *start(const struct service_host *host, char error[RPC_TEXT_MAX])
     s->keygen_wait_s = (unsigned)config_int(config, "KEYGEN_WAIT_S");
     s->sign_wait_s = (unsigned)config_int(config, "SIGN_WAIT_S");
     s->rows = cache_new(ROWS_CACHED);
+    s->repeats = repeats_new(config_text(config, "JWT_SECRET_KEY"), host->redis);
     if (config_int(config, "PRESIGN_PER_MINUTE") > 0)
         s->hot = hot_new((uint32_t)config_int(config, "PRESIGN_PER_MINUTE"));
     s->coordinator = service_dial(host, "COORDINATOR_ADDR", true);
@@ -169,6 +170,7 @@ static void end(void *service)
     service_hangup(s->router);
     db_close(s->db);
     cache_free(s->rows);
+    repeats_free(s->repeats);
     hot_free(s->hot);
     secret_free(s->initiator);
     uv_close((uv_handle_t *)&s->reconcile, closed);

@@ -13,6 +13,7 @@
 
 #include "quorate/context.h"
 #include "services/account/hot.h"
+#include "services/account/repeat.h"
 #include "services/account/store.h"
 #include "system/cache/cache.h"
 #include "system/core/metrics.h"
@@ -32,6 +33,8 @@ struct account_service {
     struct rpc_channel *coordinator, *router;
     /* account rows read a moment ago (lookup.h) */
     struct cache *rows;
+    /* what became of requests with an idempotency key, shared with other replicas */
+    struct repeats *repeats;
     /* Ed25519 secret key that signs intents of plain requests; guarded memory */
     uint8_t *initiator;
     uint8_t ca_key[32];

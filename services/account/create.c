@@ -77,13 +77,24 @@ static void reply_keygen(struct create *op,
     op->call = NULL;
 }
 
+static struct repeat repeat_of(const struct create *op)
+{
+    struct repeat repeat = {.scope = "", .idempotency_key = op->idempotency_key};
+
+    memcpy(repeat.request, op->insert.request_hash, sizeof repeat.request);
+    return repeat;
+}
+
 void create_reply(struct create *op)
 {
+    struct repeat repeat = repeat_of(op);
     struct view_account view;
     char *share = NULL;
 
     if (!op->call)
         return;
+    if (op->idempotency_key[0] && op->account.status == ACCOUNT_ACTIVE)
+        repeat_note(op->s->repeats, &repeat, op->account.account_id);
     if (op->is_keygen_form) {
         reply_keygen(op, NULL);
         return;
@@ -399,9 +410,30 @@ static void inserted(void *arg, enum db_result result)
     }
 }
 
+void create_insert(struct create *op)
+{
+    op->is_hinted = false;
+    op->account = op->insert.account;
+    db_submit(op->s->db, DB_DURABLE, store_insert, inserted, &op->insert);
+}
+
+static void hinted(void *arg, const char *account_id)
+{
+    struct create *op = arg;
+
+    if (!account_id) {
+        create_insert(op);
+        return;
+    }
+    op->is_hinted = true;
+    memcpy(op->account.account_id, account_id, ID_TEXT_MAX);
+    create_again(op);
+}
+
 static void begin(struct create *op)
 {
     struct account *account = &op->account;
+    struct repeat repeat;
 
     if (op->is_own_intent)
         id_text(account->account_id, op->own_intent.account);
@@ -416,7 +448,11 @@ static void begin(struct create *op)
     op->insert = (struct store_insert){
         .owner = op, .account = *account, .idempotency_key = op->idempotency_key};
     request_create_hash(op->insert.request_hash, &op->req, op->intent.b, op->intent.len);
-    db_submit(op->s->db, DB_DURABLE, store_insert, inserted, &op->insert);
+    repeat = repeat_of(op);
+    if (op->idempotency_key[0])
+        repeat_find(op->s->repeats, &repeat, hinted, op);
+    else
+        create_insert(op);
 }
 
 struct create *create_new(struct account_service *s, struct rpc_call *call)

@@ -29,6 +29,8 @@ struct create {
     uint64_t started_us;
     unsigned wait_s;
     struct store_insert insert;
+    /* the row of |account| is one that a hint named (repeat.h) */
+    bool is_hinted;
     struct store_intent asked;
     struct store_finish finish;
     struct store_forget forget;
@@ -49,6 +51,8 @@ struct rpc_status create_failure(const struct account *account);
 /* The row says that it failed, and why; the caller hears it. */
 void create_fail(struct create *op, const char *code, const char *text);
 
+/* As if there had been no hint. */
+void create_insert(struct create *op);
 /* The request is a repeat and op->account is the row that stands for it: the same answer, waited
  * for if it is not there yet. */
 void create_again(struct create *op);

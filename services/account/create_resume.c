@@ -170,6 +170,8 @@ static void read_again(void *arg, enum db_result result)
     free(get);
     if (result == DB_OK)
         go_on(op);
+    else if (result == DB_REFUSED && op->is_hinted)
+        create_insert(op); /* a database older than the hint */
     else if (result == DB_REFUSED)
         create_end(op, rpc_error(RPC_ABORTED, "request_failed",
                                  "the request with this idempotency_key failed before its keygen"

@@ -330,3 +330,22 @@ void request_create_hash(uint8_t out[32], const struct request_create *req, cons
     crypto_hash_sha256_update(&hash, intent, intent_len);
     crypto_hash_sha256_final(&hash, out);
 }
+
+void request_sign_hash(uint8_t out[32], const struct request_sign *req, const char *intent,
+                       const char *signature)
+{
+    const uint64_t numbers[] = {(uint64_t)req->digest, req->message_len, req->path_n,
+                                req->parties_n};
+    crypto_hash_sha256_state hash;
+
+    crypto_hash_sha256_init(&hash);
+    crypto_hash_sha256_update(&hash, (const uint8_t *)numbers, sizeof numbers);
+    crypto_hash_sha256_update(&hash, req->message, req->message_len);
+    crypto_hash_sha256_update(&hash, (const uint8_t *)req->path, req->path_n * sizeof req->path[0]);
+    add_text(&hash, req->account_id);
+    for (size_t i = 0; i < req->parties_n; i++)
+        add_text(&hash, req->parties[i]);
+    add_text(&hash, intent);
+    add_text(&hash, signature);
+    crypto_hash_sha256_final(&hash, out);
+}

@@ -55,6 +55,9 @@ struct request_sign {
 };
 bool request_sign(struct request_sign *out, const Mpc__Account__V1__SignRequest *in,
                   unsigned wait_s, struct rpc_status *status);
+/* As request_create_hash, with the account; |intent| and |signature| are texts, "" for none. */
+void request_sign_hash(uint8_t out[32], const struct request_sign *req, const char *intent,
+                       const char *signature);
 bool request_sign_session(struct request_sign *out, const Mpc__Account__V1__SignSessionRequest *in,
                           unsigned wait_s, struct rpc_status *status);
 

@@ -46,6 +46,8 @@ struct sign {
     /* how it ended, and what was signed: ours, not the coordinator's word for it */
     Mpc__Session__V1__Session *end;
     struct signature_forms signature;
+    /* with an idempotency key only */
+    struct repeat repeat;
     bool has_signature, is_forged;
     /* we saw it end, and so many presignatures were ready then */
     bool was_awaited;
@@ -151,8 +153,11 @@ static void audited(void *arg, enum db_result result)
         fail(op, lookup_database_fault(s));
     else if (end.code != RPC_OK)
         fail(op, end);
-    else
+    else {
+        if (op->has_signature && op->req.idempotency_key[0])
+            repeat_note(s->repeats, &op->repeat, op->session_id);
         reply(op, NULL);
+    }
 }
 
 /* Who coordinates is not believed: the signature is by this key over this message, and its recovery
@@ -271,6 +276,67 @@ static void create_session(struct sign *op)
     coordinator_create(op->s, &q, op->trace, session_created, op);
 }
 
+/* The hint is followed only to a signature of this key over this message. */
+static bool is_answer(struct sign *op, const Mpc__Session__V1__Session *session)
+{
+    bool is_good = strcmp(session->session_id, op->session_id) == 0 &&
+                   strcmp(session->status, "completed") == 0;
+
+    if (!is_good)
+        return false;
+    op->end = message_copy(&session->base);
+    is_good = take_signature(op);
+    mpc__session__v1__session__free_unpacked(op->end, NULL);
+    op->end = NULL;
+    return is_good;
+}
+
+static void session_read(void *arg, const struct rpc_status *status,
+                         const ProtobufCMessage *response)
+{
+    const Mpc__Coordinator__V1__GetSessionStatusResponse *r = (const void *)response;
+    struct sign *op = arg;
+
+    if (status->code == RPC_OK && r->session && is_answer(op, r->session))
+        take_end(op, r->session);
+    else
+        create_session(op);
+}
+
+static void hinted(void *arg, const char *session_id)
+{
+    Mpc__Coordinator__V1__GetSessionStatusRequest q =
+        MPC__COORDINATOR__V1__GET_SESSION_STATUS_REQUEST__INIT;
+    struct sign *op = arg;
+    struct rpc_request request = {
+        .path = "mpc.coordinator.v1.SessionCoordinator/GetSessionStatus",
+        .message = &q.base,
+        .response = &mpc__coordinator__v1__get_session_status_response__descriptor,
+        .trace = op->trace,
+        .done = session_read,
+        .arg = op};
+
+    if (!session_id) {
+        create_session(op);
+        return;
+    }
+    snprintf(op->session_id, sizeof op->session_id, "%s", session_id);
+    q.session_id = op->session_id;
+    coordinator_ask(op->s, request);
+}
+
+static void find_session(struct sign *op)
+{
+    if (!op->req.idempotency_key[0]) {
+        create_session(op);
+        return;
+    }
+    op->repeat = (struct repeat){.scope = op->account.account_id,
+                                 .idempotency_key = op->req.idempotency_key};
+    request_sign_hash(op->repeat.request, &op->req, op->intent_text, op->intent_signature);
+    repeat_find(op->s->repeats, &op->repeat, hinted, op);
+}
+
 static bool is_party(const struct account *account, const char *party_id)
 {
     for (size_t i = 0; i < account->parties_n; i++)
@@ -366,7 +432,7 @@ static void account_found(void *arg, const struct account *account, const struct
         return;
     }
     choose_request_key(op);
-    create_session(op);
+    find_session(op);
 }
 
 static struct sign *sign_new(struct account_service *s, struct rpc_call *call)
