@@ -5,8 +5,8 @@
  *
  * What replicas share is not trusted. An entry is found under a keyed hash of the idempotency key,
  * and its id is bound by a keyed hash to that key and to the whole request (both under a key that
- * JWT_SECRET_KEY gives); an entry of another request, a copied and a forged one are none. No keys of
- * callers, no messages and no signatures go there. */
+ * JWT_SECRET_KEY gives); an entry of another request, a copied and a forged one are none. No keys
+ * of callers, no messages and no signatures go there. */
 #ifndef ACCOUNT_REPEAT_H
 #define ACCOUNT_REPEAT_H
 

@@ -29,8 +29,8 @@ struct access;
 struct access *access_new(const struct config *config, enum config_program program,
                           char error[RPC_TEXT_MAX]);
 void access_free(struct access *access);
-/* Count failures and requests together with all replicas; cache_allow says how exactly. NULL: alone.
- * What Redis learns are addresses and the number of a key in MPC_API_KEY, never a key. */
+/* Count failures and requests together with all replicas; cache_allow says how exactly. NULL:
+ * alone. What Redis learns are addresses and the number of a key in MPC_API_KEY, never a key. */
 void access_share(struct access *access, struct redis *redis);
 /* The guard; |arg| is the struct access. Without key: 401 with exactly "unauthorized"; with a
  * wrong address: 403; after too many failures from one address: 429. */

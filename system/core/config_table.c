@@ -49,8 +49,8 @@ const struct config_row config_rows[] = {
     { "POSTGRES_CONNECTIONS", STORES, CONFIG_FORM_INT, 0, "2", 1, 64, NULL,
       "Connections to the server: one writes, the others read.", NULL },
     { "REDIS_HOST", APIS, CONFIG_FORM_TEXT, 0, NULL, 0, 0, NULL,
-      "Redis server that replicas share rate limits, nonces and hints through; not set: each has its"
-      " own memory.", NULL },
+      "Redis server through which replicas share rate limits, nonces and hints; not set: each has"
+      " its own memory.", NULL },
     { "REDIS_PORT", APIS, CONFIG_FORM_INT, 0, "6379", 1, 65535, NULL,
       "The server's port.", NULL },
     { "REDIS_PASSWORD", APIS, CONFIG_FORM_SECRET_TEXT, CONFIG_SECRET, NULL, 1, 0, NULL,

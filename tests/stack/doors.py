@@ -14,6 +14,7 @@ import json
 import os
 import re
 import socket
+import struct
 import subprocess
 import sys
 import time
@@ -139,6 +140,30 @@ class Key:
         out = self.buffer(64)
         self.sodium.crypto_sign_detached(out, None, message, self.long(len(message)), self.secret)
         return out.raw
+
+
+def authority(stack):
+    """The key that certifies the parties of a stack."""
+    with open(os.path.join(stack.dir, "keys", "ca.key"), encoding="ascii") as f:
+        return Key(bytes.fromhex(f.read().strip()))
+
+
+def certify(ca, party, key, role="temporary"):
+    body = field(1, party) + field(2, key) + field(3, role)
+    signature = ca.sign(b"quorate/party-certificate/1\0" + body)
+    return {"body": base64.b64encode(body).decode(),
+            "signature": base64.b64encode(signature).decode()}
+
+
+def registration(key, certificate, party="party-88", role="temporary", off=0, **changes):
+    """A request of RegisterParty as the party itself makes it, then changed."""
+    now, boot, nonce = int(time.time() * 1000) + off, os.urandom(16), os.urandom(16)
+    proof = key.sign(b"quorate/register/1\0" + party.encode() + b"\0" + role.encode() + b"\0" +
+                     boot + struct.pack(">Q", now) + nonce)
+    return {"party_id": party, "role": role, "capacity": 1, "version": "1",
+            "certificate": certificate, "time_ms": now,
+            **{k: base64.b64encode(v).decode() for k, v in
+               (("boot_id", boot), ("nonce", nonce), ("proof", proof))}, **changes}
 
 
 class Door:

@@ -6,13 +6,12 @@ import http.client
 import os
 import re
 import signal
-import struct
 import time
 import unittest
 import uuid
 
-from doors import (ACCOUNT, COORDINATOR, OTHER_ID, ROUTER, Door, Doors, Key, b64url, field, jwt,
-                   wire)
+from doors import (ACCOUNT, COORDINATOR, OTHER_ID, ROUTER, Door, Doors, Key, authority, b64url,
+                   certify, field, jwt, registration, wire)
 from support import HASH, LIMIT
 
 
@@ -228,21 +227,6 @@ class Proofs(Doors):
 
     # --- registration ---
 
-    def certificate(self, ca, party, key, role="temporary"):
-        body = field(1, party) + field(2, key) + field(3, role)
-        signature = ca.sign(b"quorate/party-certificate/1\0" + body)
-        return {"body": base64.b64encode(body).decode(),
-                "signature": base64.b64encode(signature).decode()}
-
-    def register(self, key, certificate, party="party-88", role="temporary", off=0, **changes):
-        now, boot, nonce = int(time.time() * 1000) + off, os.urandom(16), os.urandom(16)
-        proof = key.sign(b"quorate/register/1\0" + party.encode() + b"\0" + role.encode() + b"\0" +
-                         boot + struct.pack(">Q", now) + nonce)
-        return {"party_id": party, "role": role, "capacity": 1, "version": "1",
-                "certificate": certificate, "time_ms": now,
-                **{k: base64.b64encode(v).decode() for k, v in
-                   (("boot_id", boot), ("nonce", nonce), ("proof", proof))}, **changes}
-
     def assertRegistration(self, request, code):
         got = self.socket_call(ROUTER, self.router + "RegisterParty", request)
         if code is None:
@@ -252,45 +236,44 @@ class Proofs(Doors):
         return got["error"]
 
     def test_registrations(self):
-        with open(os.path.join(self.stack.dir, "keys", "ca.key"), encoding="ascii") as f:
-            ca = Key(bytes.fromhex(f.read().strip()))
+        ca = authority(self.stack)
         key, stranger = Key(), Key()
-        good = self.certificate(ca, "party-88", key.public)
+        good = certify(ca, "party-88", key.public)
         bad = b"\0" * 64
         for request, code in (
-                (self.register(key, self.certificate(stranger, "party-88", key.public)),
+                (registration(key, certify(stranger, "party-88", key.public)),
                  "invalid_certificate"),
-                (self.register(key, {**good, "signature": base64.b64encode(bad).decode()}),
+                (registration(key, {**good, "signature": base64.b64encode(bad).decode()}),
                  "invalid_certificate"),
-                (self.register(key, good, party="party-1"), "invalid_certificate"),
-                (self.register(key, good, role="persistent"), "invalid_certificate"),
-                (self.register(key, None), "invalid_certificate"),
-                (self.register(stranger, good), "invalid_proof"),
-                (self.register(key, good, proof=base64.b64encode(bad).decode()), "invalid_proof"),
-                (self.register(key, good, nonce="A" * 21 + "Q=="), "invalid_proof"),
-                (self.register(key, good, time_ms=int(time.time() * 1000) + 1), "invalid_proof"),
-                (self.register(key, self.certificate(ca, "party-88", b"\1" + b"\0" * 31)),
+                (registration(key, good, party="party-1"), "invalid_certificate"),
+                (registration(key, good, role="persistent"), "invalid_certificate"),
+                (registration(key, None), "invalid_certificate"),
+                (registration(stranger, good), "invalid_proof"),
+                (registration(key, good, proof=base64.b64encode(bad).decode()), "invalid_proof"),
+                (registration(key, good, nonce="A" * 21 + "Q=="), "invalid_proof"),
+                (registration(key, good, time_ms=int(time.time() * 1000) + 1), "invalid_proof"),
+                (registration(key, certify(ca, "party-88", b"\1" + b"\0" * 31)),
                  "invalid_certificate"),
-                (self.register(key, good, nonce="AAAA"), "invalid_nonce"),
-                (self.register(key, good, boot_id=""), "invalid_boot_id"),
-                (self.register(key, good, capacity=0), "invalid_capacity"),
-                (self.register(key, good, version="x" * 500), "invalid_version"),
-                (self.register(key, good, party="a/b"), "invalid_party_id")):
+                (registration(key, good, nonce="AAAA"), "invalid_nonce"),
+                (registration(key, good, boot_id=""), "invalid_boot_id"),
+                (registration(key, good, capacity=0), "invalid_capacity"),
+                (registration(key, good, version="x" * 500), "invalid_version"),
+                (registration(key, good, party="a/b"), "invalid_party_id")):
             self.assertRegistration(request, code)
         for off, word in ((-31000, "behind"), (45000, "ahead")):
-            self.assertClock(self.assertRegistration(self.register(key, good, off=off),
+            self.assertClock(self.assertRegistration(registration(key, good, off=off),
                                                      "clock_skew"),
                              word, off)
         parties = self.ask(ROUTER, "GET", "/api/v1/parties").body["parties"]
         self.assertNotIn("party-88", [p["party_id"] for p in parties])
         # the same, rightly made, is taken: once
-        request = self.register(key, good, off=-20000)
+        request = registration(key, good, off=-20000)
         self.assertIn("party_token", self.assertRegistration(request, None))
         self.assertRegistration(request, "replayed")
         self.assertRegistration({**request, "capacity": 1000}, "replayed")
 
     def test_registrations_that_fail_are_limited(self):
-        mine, request = next(Door.fresh), self.register(Key(), None)
+        mine, request = next(Door.fresh), registration(Key(), None)
         codes = []
         for _ in range(60):
             s = wire.Socket(Door(self.doors[ROUTER][0].port, mine))

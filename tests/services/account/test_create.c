@@ -2,6 +2,7 @@
 /* Making accounts while the coordinator is slow, absent, lying or dying: an account is active with
  * the key that was asked for, or it is not there, or it says why not. */
 #include "quorate/certificate.h"
+#include "services/account/request.h"
 #include "system/service/library.h"
 #include "world.h"
 
@@ -400,6 +401,45 @@ static void test_a_repeat_gets_the_same_account(void **state)
     assert_int_equal(world_accounts(w), 1);
 }
 
+static void note(struct world *w, const char *key, const char *account_id)
+{
+    Mpc__Account__V1__CreateAccountRequest q = world_create_request(key, 20);
+    struct repeat repeat = {.scope = "", .idempotency_key = key};
+    struct request_create req;
+    struct rpc_status status;
+
+    assert_true(request_create(&req, &q, 20, &status));
+    request_create_hash(repeat.request, &req, NULL, 0);
+    repeat_note(w->s->repeats, &repeat, account_id);
+}
+
+/* Another replica answered before. */
+static void test_a_hint_leads_to_the_account(void **state)
+{
+    struct world *w = *state;
+    struct answer answer;
+
+    note(w, "key", WORLD_ACCOUNT);
+    world_create(w, &answer, "key", 20);
+    assert_int_equal(answer.status.code, RPC_OK);
+    assert_string_equal(((Mpc__Account__V1__Account *)(void *)answer.message)->account_id,
+                        WORLD_ACCOUNT);
+    answer_free(&answer);
+    assert_int_equal(w->script.calls[DOOR_SELECT], 0);
+}
+
+/* The database was restored from a backup since. */
+static void test_a_hint_to_no_account_is_left(void **state)
+{
+    struct world *w = *state;
+    struct answer answer;
+
+    note(w, "key", "8f1f9d64-3b0e-4f0c-9a53-0a1b2c3d4e5f");
+    world_create(w, &answer, "key", 20);
+    expect_active(w, &answer);
+    assert_int_equal(world_accounts(w), 1);
+}
+
 static void test_another_request_under_the_same_key_is_a_conflict(void **state)
 {
     struct world *w = *state;
@@ -514,6 +554,8 @@ int main(void)
         TEST(test_the_key_is_what_the_parties_signed),
         TEST(test_an_account_says_why_it_failed),
         TEST(test_a_repeat_gets_the_same_account),
+        TEST(test_a_hint_leads_to_the_account),
+        TEST(test_a_hint_to_no_account_is_left),
         TEST(test_another_request_under_the_same_key_is_a_conflict),
         TEST(test_a_repeat_waits_for_the_first),
         TEST(test_a_repeat_hears_that_the_first_gave_up),

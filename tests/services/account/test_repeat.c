@@ -41,7 +41,8 @@ static struct repeat repeat_of(const char *scope, const char *key, uint8_t reque
 static void test_found_is_what_was_noted_of_the_same_request(void **state)
 {
     struct repeats *repeats = repeats_new(secret, NULL);
-    const struct repeat noted = repeat_of("account", "key", 1), other = repeat_of("account", "k", 1);
+    const struct repeat noted = repeat_of("account", "key", 1),
+                        other = repeat_of("account", "k", 1);
     const struct repeat moved = repeat_of("accountk", "ey", 1);
     const struct repeat changed = repeat_of("account", "key", 2);
 

@@ -420,9 +420,33 @@ static void test_a_repeat_gets_the_same_signature(void **state)
     world_sign(w, &answer, "pay", "key", 20);
     expect_signature(w, &answer, "pay");
     assert_int_equal(w->script.sessions_n, 1);
+    assert_int_equal(w->script.calls[DOOR_CREATE], 1);
     world_sign(w, &answer, "pay", NULL, 20);
     expect_signature(w, &answer, "pay");
     assert_int_equal(w->script.sessions_n, 2);
+}
+
+/* What a hint leads to is checked; if it is no answer to this request, who asks again is answered as
+ * if there had been no hint. */
+static void test_a_hint_that_leads_astray_is_left(void **state)
+{
+    const struct step steps[] = {{.act = ACT_ANSWER, .lie = tell_of_another_message},
+                                 {.act = ACT_ANSWER, .lie = tell_no_signature},
+                                 {.act = ACT_ANSWER, .lie = tell_other_session},
+                                 {.act = ACT_ANSWER, .lie = tell_signature_too_early},
+                                 {.act = ACT_REFUSE, .status = {.code = RPC_NOT_FOUND}}};
+    struct world *w = *state;
+    struct answer answer;
+
+    world_sign(w, &answer, "pay", "key", 20);
+    expect_signature(w, &answer, "pay");
+    for (unsigned i = 0; i < sizeof steps / sizeof steps[0]; i++) {
+        script_next(&w->script, DOOR_STATUS, steps[i]);
+        world_sign(w, &answer, "pay", "key", 20);
+        expect_signature(w, &answer, "pay");
+        assert_int_equal(w->script.calls[DOOR_CREATE], i + 2);
+    }
+    assert_int_equal(w->script.sessions_n, 1);
 }
 
 static void test_another_message_under_the_same_key_is_a_conflict(void **state)
@@ -512,6 +536,7 @@ int main(void)
         TEST(test_a_watch_gives_up_with_the_sessions_id),
         TEST(test_a_refusal_says_why),
         TEST(test_a_repeat_gets_the_same_signature),
+        TEST(test_a_hint_that_leads_astray_is_left),
         TEST(test_another_message_under_the_same_key_is_a_conflict),
         TEST(test_only_active_accounts_sign),
         TEST(test_a_signing_session_is_answered_in_its_form),
