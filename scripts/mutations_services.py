@@ -198,7 +198,7 @@ CHECKS = [
           (R + "router.c", "if (strcmp(rpc_caller(call), party_id) == 0) return true;",
            "if (1) return true;"), error="not_the_caller", tests=[ROUTER_CALLS]),
     check("router", "a lease ends",
-          (R + "registry.c", "if (party->live && tick->now_us - party->seen_us >= "
+          (R + "registry.c", "if (is_here(party) && party->live && tick->now_us - party->seen_us >= "
            "registry->lease_us) {", "if (0) {"), tests=[R + "registry"]),
     check("router", "a sender is a party of the session",
           (MESSAGES, "if (!roster_has(roster, p->sender->id))", "if (0)"),

@@ -211,3 +211,12 @@ void admission_check(const struct admission_try *try)
     cache_claim(try->admission->nonces, key, ADMISSION_NONCE_MS, nonce_claimed,
                 (void *)(uintptr_t)try);
 }
+
+struct rpc_status admission_check_elsewhere(const struct admission *admission,
+                                            const Mpc__Router__V1__RegisterPartyRequest *request,
+                                            bool is_new)
+{
+    struct rpc_status status = check_fields(request);
+
+    return status.code == RPC_OK && is_new ? check_proof(admission, request) : status;
+}

@@ -8,6 +8,7 @@
 #include "router.pb-c.h"
 #include "system/rpc/status.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum {
@@ -43,6 +44,11 @@ struct admission_try {
  * registration on its way through TLS could use it at another router for as long as clocks may
  * differ. */
 void admission_check(const struct admission_try *try);
+
+/* A registration that another router took: its fields and, if |is_new|, certificate and proof. */
+struct rpc_status admission_check_elsewhere(const struct admission *admission,
+                                            const Mpc__Router__V1__RegisterPartyRequest *request,
+                                            bool is_new);
 
 /* RPC_OK, or RPC_STATE with a sentence that has the difference. */
 struct rpc_status admission_check_clock(const char *party_id, int64_t time_ms, int64_t now_ms);

@@ -3,9 +3,11 @@
  * that are away. What an event says of a session goes into the book; nothing is decided here. */
 #include "services/router/router.h"
 
+#include "system/core/buffer.h"
 #include "system/core/ids.h"
 #include "system/core/log.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* After the end of a session its messages and invitations are needed a moment longer, by those who
@@ -60,18 +62,24 @@ static const char *join_token_of(const Mpc__Router__V1__PublishSessionEventReque
     return "";
 }
 
+/* |to| are here, or nowhere yet. */
+struct receivers {
+    char **to;
+    size_t n;
+};
+
 /* The number of receivers whose mailbox is full; |full| gets the last one. */
 static size_t put_all(struct router *router, const Mpc__Router__V1__PublishSessionEventRequest *in,
-                      int64_t deadline_ms, const char **full)
+                      struct receivers receivers, int64_t deadline_ms, const char **full)
 {
     Mpc__Session__V1__SessionEvent event = *in->event;
     size_t failed = 0;
 
-    for (size_t i = 0; i < in->n_to; i++) {
-        event.join_token = (char *)(uintptr_t)join_token_of(in, in->to[i]);
-        if (mail_put_event(router->mail, in->to[i], &event, deadline_ms))
+    for (size_t i = 0; i < receivers.n; i++) {
+        event.join_token = (char *)(uintptr_t)join_token_of(in, receivers.to[i]);
+        if (mail_put_event(router->mail, receivers.to[i], &event, deadline_ms))
             continue;
-        *full = in->to[i];
+        *full = receivers.to[i];
         failed++;
     }
     return failed;
@@ -97,6 +105,7 @@ static struct rpc_status publish(struct router *router,
                                  const Mpc__Router__V1__PublishSessionEventRequest *in)
 {
     int64_t now_ms = router_now().unix_ms, deadline_ms = keep_until(in->deadline_ms, now_ms);
+    struct receivers here;
     const char *full = NULL;
     size_t failed;
 
@@ -105,7 +114,10 @@ static struct rpc_status publish(struct router *router,
                          BOOK_SESSIONS_MAX);
     metric_add(router->metrics.events, 1);
     log_published(in);
-    failed = put_all(router, in, deadline_ms, &full);
+    here.to = mem_new(in->n_to + 1, sizeof *here.to);
+    forward_event(router, in, here.to, &here.n);
+    failed = put_all(router, in, here, deadline_ms, &full);
+    free(here.to);
     if (!failed)
         return rpc_ok();
     return rpc_error(
@@ -113,6 +125,24 @@ static struct rpc_status publish(struct router *router,
         "the mailbox of party %s is full (MAILBOX_BYTES, or %d events of one session): "
         "%zu of %zu parties did not get the event",
         full, MAIL_GROUP_ITEMS, failed, in->n_to);
+}
+
+/* A full mailbox costs time alone: parties ask the coordinator every second. */
+void router_take_event(struct router *router, const Mpc__Router__V1__PublishSessionEventRequest *in)
+{
+    int64_t now_ms = router_now().unix_ms, deadline_ms = keep_until(in->deadline_ms, now_ms);
+    const struct receivers all = {in->to, in->n_to};
+    struct rpc_status status = check(in);
+    const char *full = NULL;
+
+    if (status.code == RPC_OK &&
+        book_take(router->book, in->event, deadline_ms, now_ms + LINGER_MS)) {
+        put_all(router, in, all, deadline_ms, &full);
+        return;
+    }
+    log_event(
+        LOG_WARN, "another router's event was not taken",
+        LOG_S("reason", status.code == RPC_OK ? "too many sessions are open here" : status.text));
 }
 
 void router_publish_session_event(struct rpc_call *call, const ProtobufCMessage *request,

@@ -208,6 +208,55 @@ void mail_acknowledge(struct mail *mail, const char *party_id, int64_t through)
     bus_acknowledge(mail->bus, name_of(box, 'm', party_id), through);
 }
 
+struct sending_on {
+    const struct mail_way *way;
+    const char *to;
+    int64_t taken;
+};
+
+static bool letter_on(const struct bus_item *item, void *arg)
+{
+    struct sending_on *on = arg;
+    Mpc__Router__V1__IncomingMessage message;
+    struct letter letter;
+
+    open_letter(&message, item);
+    letter = (struct letter){.from = message.from,
+                             .session_id = message.session_id,
+                             .attempt = message.attempt,
+                             .payload = message.payload.data,
+                             .len = message.payload.len,
+                             .deadline_ms = item->deadline_ms};
+    if (!on->way->letter(on->way->arg, on->to, &letter))
+        return false;
+    on->taken = item->seq;
+    return true;
+}
+
+static bool event_on(const struct bus_item *item, void *arg)
+{
+    struct sending_on *on = arg;
+    Mpc__Session__V1__SessionEvent *event =
+        mpc__session__v1__session_event__unpack(NULL, item->len, item->b);
+    bool ok = on->way->event(on->way->arg, on->to, event, item->deadline_ms);
+
+    mpc__session__v1__session_event__free_unpacked(event, NULL);
+    if (ok)
+        on->taken = item->seq;
+    return ok;
+}
+
+void mail_send_on(struct mail *mail, const char *party_id, const struct mail_way *way)
+{
+    char box[NAME_MAX_BYTES];
+    struct sending_on events = {way, party_id, 0}, letters = events;
+
+    bus_read(mail->bus, name_of(box, 'e', party_id), 0, event_on, &events);
+    bus_acknowledge(mail->bus, box, events.taken);
+    bus_read(mail->bus, name_of(box, 'm', party_id), 0, letter_on, &letters);
+    bus_acknowledge(mail->bus, box, letters.taken);
+}
+
 void mail_watch(struct mail *mail, enum mail_box box, const char *party_id, void (*wake)(void *arg),
                 void *arg)
 {

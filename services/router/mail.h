@@ -69,6 +69,16 @@ Mpc__Session__V1__SessionEvent *mail_read_event(struct mail *mail, const char *p
                                                 int64_t after, int64_t *seq);
 void mail_acknowledge(struct mail *mail, const char *party_id, int64_t through);
 
+/* Where mail that does not belong here goes; false: it must wait. All is lent. */
+struct mail_way {
+    bool (*letter)(void *arg, const char *to, const struct letter *letter);
+    bool (*event)(void *arg, const char *to, Mpc__Session__V1__SessionEvent *event,
+                  int64_t deadline_ms);
+    void *arg;
+};
+/* Everything that waits for |party_id| goes |way|, oldest first, as far as it is taken. */
+void mail_send_on(struct mail *mail, const char *party_id, const struct mail_way *way);
+
 enum mail_box { MAIL_MESSAGES, MAIL_EVENTS };
 /* As bus_watch. */
 void mail_watch(struct mail *mail, enum mail_box box, const char *party_id, void (*wake)(void *arg),

@@ -137,7 +137,7 @@ static struct rpc_status put(struct passage *p)
     const Mpc__Router__V1__OutgoingMessage *m = p->message;
 
     for (size_t i = 0; i < m->n_to; i++) {
-        if (!mail_put(p->router->mail, m->to[i], &p->letter))
+        if (!forward_letter(p->router, m->to[i], &p->letter))
             return refuse(p, REFUSED_FULL, is_full(p, m->to[i]));
         metric_add(p->router->metrics.messages, 1);
         metric_add(p->router->metrics.bytes, (int64_t)m->payload.len);

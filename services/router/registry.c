@@ -87,8 +87,20 @@ static void fill(struct party *party, const Mpc__Router__V1__RegisterPartyReques
     snprintf(party->role, sizeof party->role, "%s", request->role);
     snprintf(party->version, sizeof party->version, "%s", request->version);
     party->capacity = request->capacity;
+    party->proof_ms = request->time_ms;
     memcpy(party->boot_id, request->boot_id.data, sizeof party->boot_id);
+    memcpy(party->nonce, request->nonce.data, sizeof party->nonce);
+    memcpy(party->proof, request->proof.data, sizeof party->proof);
     set_certificate(party, request->certificate);
+}
+
+static struct party *add(struct registry *registry, const char *party_id)
+{
+    struct party *party = mem_new(1, sizeof *party);
+
+    snprintf(party->id, sizeof party->id, "%s", party_id);
+    map_put(registry->parties, party->id, party);
+    return party;
 }
 
 enum registered registry_register(struct registry *registry,
@@ -101,12 +113,11 @@ enum registered registry_register(struct registry *registry,
     if (!party && map_n(registry->parties) >= PARTIES_MAX)
         return REGISTERED_FULL;
     restarted = party && memcmp(party->boot_id, request->boot_id.data, sizeof party->boot_id) != 0;
-    if (!party) {
-        party = mem_new(1, sizeof *party);
-        snprintf(party->id, sizeof party->id, "%s", request->party_id);
-        map_put(registry->parties, party->id, party);
-    }
+    if (!party)
+        party = add(registry, request->party_id);
     fill(party, request);
+    party->home[0] = '\0';
+    party->claim++;
     if (restarted)
         party->load = 0;
     seen(registry, party, now);
@@ -120,7 +131,7 @@ struct party *registry_heartbeat(struct registry *registry, const char *party_id
     struct party *party = map_get(registry->parties, party_id);
     bool news;
 
-    if (!party)
+    if (!party || !is_here(party))
         return NULL;
     news = !party->live || party->load != load;
     if (!party->live)
@@ -135,6 +146,90 @@ struct party *registry_heartbeat(struct registry *registry, const char *party_id
 struct party *registry_party(const struct registry *registry, const char *party_id)
 {
     return map_get(registry->parties, party_id);
+}
+
+bool is_here(const struct party *party)
+{
+    return !party->home[0];
+}
+
+/* Is what |e| says newer than what is known of |party|? */
+static bool is_newer(const struct party *party, const struct elsewhere *e)
+{
+    const char *holder = is_here(party) ? e->self : party->home;
+
+    if (strcmp(holder, e->home) == 0)
+        return e->number > party->said;
+    if (e->said->claim != party->claim)
+        return e->said->claim > party->claim;
+    return strcmp(e->home, holder) > 0;
+}
+
+bool registry_is_unproven(const struct registry *registry, const struct elsewhere *e)
+{
+    const Mpc__Router__V1__RegisterPartyRequest *r = e->said->registration;
+    const struct party *party = map_get(registry->parties, r->party_id);
+
+    if (!party)
+        return true;
+    return is_newer(party, e) &&
+           (strcmp(party->role, r->role) != 0 || r->boot_id.len != sizeof party->boot_id ||
+            memcmp(party->boot_id, r->boot_id.data, sizeof party->boot_id) != 0 ||
+            r->proof.len != sizeof party->proof ||
+            memcmp(party->proof, r->proof.data, sizeof party->proof) != 0 ||
+            r->certificate->body.len != party->body_len ||
+            memcmp(r->certificate->body.data, party->body, party->body_len) != 0);
+}
+
+enum elsewhere_result registry_take(struct registry *registry, const struct elsewhere *e,
+                                    struct moment now)
+{
+    const Mpc__Router__V1__PartyHere *said = e->said;
+    struct party *party = map_get(registry->parties, said->registration->party_id);
+    bool was_here = party && is_here(party), was_live = party && party->live, is_news;
+
+    if (party && !is_newer(party, e))
+        return was_here ? ELSEWHERE_OUTDATED : ELSEWHERE_IGNORED;
+    if (!party && map_n(registry->parties) >= PARTIES_MAX)
+        return ELSEWHERE_IGNORED;
+    if (!party)
+        party = add(registry, said->registration->party_id);
+    is_news = said->live != was_live || party->load != said->load || party->claim != said->claim ||
+              memcmp(party->boot_id, said->registration->boot_id.data, sizeof party->boot_id) != 0;
+    fill(party, said->registration);
+    snprintf(party->home, sizeof party->home, "%s", e->home);
+    party->claim = said->claim;
+    party->said = e->number;
+    party->load = said->load;
+    seen(registry, party, now);
+    set_live(registry, party, said->live);
+    if (is_news)
+        tell(registry, party);
+    return was_here ? ELSEWHERE_MOVED : ELSEWHERE_TAKEN;
+}
+
+struct loss {
+    struct registry *registry;
+    const char *home;
+};
+
+static bool lose_party(void *value, void *arg)
+{
+    struct party *party = value;
+    const struct loss *loss = arg;
+
+    if (!party->live || strcmp(party->home, loss->home) != 0)
+        return true;
+    set_live(loss->registry, party, false);
+    tell(loss->registry, party);
+    return true;
+}
+
+void registry_lose(struct registry *registry, const char *home)
+{
+    struct loss loss = {registry, home};
+
+    map_each(registry->parties, lose_party, &loss);
 }
 
 struct tick {
@@ -152,7 +247,7 @@ static bool tick_party(void *value, void *arg)
     party->seen_us += tick->slept_us;
     if (party->seen_us > tick->now_us)
         party->seen_us = tick->now_us;
-    if (party->live && tick->now_us - party->seen_us >= registry->lease_us) {
+    if (is_here(party) && party->live && tick->now_us - party->seen_us >= registry->lease_us) {
         set_live(registry, party, false);
         log_event(LOG_WARN, "a party is silent: its lease ran out", LOG_S("party", party->id));
         tell(registry, party);

@@ -5,10 +5,17 @@
  * A party is live while its last sign of life is younger than the lease. Leases run on the steady
  * clock. A router that itself stood still (stopped, swapped out) does not count that time against
  * anybody: the signs of life of that time still wait in its sockets. Whether a registration is
- * genuine is admission's question, not this one's. */
+ * genuine is admission's question, not this one's.
+ *
+ * With several routers the list has the parties of all: what another router says of those that
+ * registered there. A party is at one router. Which of two registrations is the newer one is told
+ * by no clock: each gets a number above all that its router has heard of for this party; of equal
+ * ones the greater instance's counts. A registration that loses only because its router had not
+ * heard of the other is repeated by the party, with a higher number then. */
 #ifndef ROUTER_REGISTRY_H
 #define ROUTER_REGISTRY_H
 
+#include "peering.pb-c.h"
 #include "router.pb-c.h"
 
 #include <stdbool.h>
@@ -16,6 +23,7 @@
 #include <stdint.h>
 
 enum { PARTY_ID_MAX = 65, PARTY_ROLE_MAX = 16, PARTY_VERSION_MAX = 65, PARTIES_MAX = 10000 };
+enum { ROUTER_INSTANCE_MAX = 33 };
 
 struct party {
     char id[PARTY_ID_MAX], role[PARTY_ROLE_MAX], version[PARTY_VERSION_MAX];
@@ -25,6 +33,16 @@ struct party {
     uint8_t *body, *signature;
     size_t body_len, signature_len;
     bool live;
+    /* what it registered with last: other routers verify it again */
+    int64_t proof_ms;
+    uint8_t nonce[16], proof[64];
+    /* the process that it is registered at, in hex; "": here */
+    char home[ROUTER_INSTANCE_MAX];
+    uint64_t claim;
+    /* of its home's word: the frame's number */
+    uint64_t said;
+    /* its mailbox elsewhere was full; refuse until then */
+    uint64_t full_until_us;
     /* wall clock, for people */
     int64_t last_seen_ms;
     /* steady clock, for the lease */
@@ -68,6 +86,30 @@ enum registered registry_register(struct registry *registry,
 struct party *registry_heartbeat(struct registry *registry, const char *party_id, uint32_t load,
                                  struct moment now);
 struct party *registry_party(const struct registry *registry, const char *party_id);
+
+/* What router |home| says of a party there, by its frame |number|. |self|: this router. */
+struct elsewhere {
+    const char *home, *self;
+    uint64_t number;
+    const Mpc__Router__V1__PartyHere *said;
+};
+enum elsewhere_result {
+    ELSEWHERE_TAKEN,
+    /* it was here until now */
+    ELSEWHERE_MOVED,
+    /* older than what is known, or PARTIES_MAX are known */
+    ELSEWHERE_IGNORED,
+    /* older than its registration here: |home| does not know */
+    ELSEWHERE_OUTDATED
+};
+/* Would it be taken, and is it a registration that was not seen yet? Then it must be verified. */
+bool registry_is_unproven(const struct registry *registry, const struct elsewhere *elsewhere);
+/* Genuine. */
+enum elsewhere_result registry_take(struct registry *registry, const struct elsewhere *elsewhere,
+                                    struct moment now);
+/* Nothing is heard of |home| any more: its parties are not live. */
+void registry_lose(struct registry *registry, const char *home);
+bool is_here(const struct party *party);
 /* Leases that ran out; parties gone for a day are forgotten. Call it several times in a lease. */
 void registry_tick(struct registry *registry, struct moment now);
 size_t registry_live_n(const struct registry *registry);

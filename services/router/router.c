@@ -17,6 +17,27 @@ struct moment router_now(void)
     return (struct moment){clock_unix_ms(), clock_steady_us()};
 }
 
+static void make_cluster_metrics(struct router_metrics *m)
+{
+    m->routers = metric_new(METRIC_GAUGE, "quorate_router_others", NULL,
+                            "Other routers that this one exchanges messages with.");
+    m->broker_up = metric_new(METRIC_GAUGE, "quorate_router_broker_up", NULL,
+                              "1: connected to the broker between routers.");
+    m->forwarded = metric_new(METRIC_COUNTER, "quorate_router_messages_forwarded_total", NULL,
+                              "Messages sent to other routers.");
+    m->from_others = metric_new(METRIC_COUNTER, "quorate_router_messages_from_others_total", NULL,
+                                "Messages that other routers sent here.");
+    m->epochs = metric_new(METRIC_COUNTER, "quorate_router_epochs_total", NULL,
+                           "Times that parties were told to send everything again.");
+    m->frames_out = metric_new(METRIC_COUNTER, "quorate_router_broker_frames_total",
+                               "direction=\"out\"", "Frames by way of the broker.");
+    m->frames_in = metric_new(METRIC_COUNTER, "quorate_router_broker_frames_total",
+                              "direction=\"in\"", "Frames by way of the broker.");
+    m->frames_refused =
+        metric_new(METRIC_COUNTER, "quorate_router_broker_frames_refused_total", NULL,
+                   "Frames that were forged, damaged, repeated or for nobody.");
+}
+
 static void make_metrics(struct router_metrics *m)
 {
     static const char *const reasons[REFUSED_N] = {"reason=\"invalid\"",  "reason=\"stranger\"",
@@ -44,6 +65,7 @@ static void make_metrics(struct router_metrics *m)
                                   "Messages and events that wait.");
     m->mailbox_bytes =
         metric_new(METRIC_GAUGE, "quorate_router_mailbox_bytes", NULL, "Bytes that wait.");
+    make_cluster_metrics(m);
     for (size_t i = 0; i < REFUSED_N; i++)
         m->refused[i] = metric_new(METRIC_COUNTER, "quorate_router_messages_refused_total",
                                    reasons[i], "Messages that were not put into a mailbox.");
@@ -58,6 +80,7 @@ static void set_gauges(struct router *router)
     metric_set(m->streams, (int64_t)streams_n(router->streams));
     metric_set(m->mailbox_items, (int64_t)mail_items(router->mail));
     metric_set(m->mailbox_bytes, (int64_t)mail_bytes(router->mail));
+    metric_set(m->routers, (int64_t)cluster_peers_n(router->cluster));
 }
 
 static void on_changed(const struct party *party, void *arg)
@@ -65,6 +88,15 @@ static void on_changed(const struct party *party, void *arg)
     struct router *router = arg;
 
     presence_changed(router->presence, party);
+    if (is_here(party))
+        forward_announce(router, party);
+}
+
+void router_new_epoch(struct router *router)
+{
+    randombytes_buf(router->boot_id, sizeof router->boot_id);
+    metric_add(router->metrics.epochs, 1);
+    log_line(LOG_WARN, "messages may be lost: parties are told to send again what they keep");
 }
 
 static void on_ended(const struct session *session, void *arg)
@@ -80,6 +112,7 @@ static void tick(uv_timer_t *timer)
     struct moment now = router_now();
 
     registry_tick(router->registry, now);
+    cluster_tick(router->cluster, now);
     /* Also if the wall clock was set back. */
     if (now.unix_ms >= router->swept_ms && now.unix_ms - router->swept_ms < SWEEP_MS)
         return;
@@ -101,12 +134,24 @@ static void start_timer(struct router *router, unsigned lease_ms)
     uv_timer_start(&router->timer, tick, every, every);
 }
 
+static void open_broker(struct router *router)
+{
+    struct broker_events events = cluster_events(router->cluster);
+    const struct config *config = router->host->config;
+
+    if (broker_is_configured(config))
+        cluster_set_broker(router->cluster,
+                           broker_open(router->host->loop, config, "router", &events));
+}
+
 void *router_start(const struct service_host *host, char error[RPC_TEXT_MAX])
 {
-    struct router *router = mem_new(1, sizeof *router);
+    struct router *router;
     unsigned lease_ms = (unsigned)config_int(host->config, "LEASE_MS");
 
-    (void)error;
+    if (!broker_check(host->config, error))
+        return NULL;
+    router = mem_new(1, sizeof *router);
     router->host = host;
     randombytes_buf(router->boot_id, sizeof router->boot_id);
     make_metrics(&router->metrics);
@@ -117,6 +162,8 @@ void *router_start(const struct service_host *host, char error[RPC_TEXT_MAX])
     router->book = book_new();
     router->mail = mail_new((size_t)config_int(host->config, "MAILBOX_BYTES"));
     router->streams = streams_new(host->loop, router->mail, router->boot_id);
+    router->cluster = cluster_new(router, lease_ms);
+    open_broker(router);
     start_timer(router, lease_ms);
     rpc_server_add(host->server, router_methods, router_routes, router);
     return router;
@@ -124,12 +171,14 @@ void *router_start(const struct service_host *host, char error[RPC_TEXT_MAX])
 
 bool router_is_ready(void *service)
 {
-    (void)service;
-    return true;
+    const struct router *router = service;
+
+    return cluster_is_ready(router->cluster);
 }
 
 static void destroy(struct router *router)
 {
+    cluster_free(router->cluster);
     streams_free(router->streams);
     mail_free(router->mail);
     book_free(router->book);
@@ -163,8 +212,9 @@ void router_stop(void *service, void (*stopped)(void *arg), void *arg)
     router->is_stopping = true;
     router->stopped = stopped;
     router->stopped_arg = arg;
-    router->closing = 2;
+    router->closing = 3;
     presence_close(router->presence);
+    cluster_close(router->cluster, closed, router);
     uv_close((uv_handle_t *)&router->timer, on_timer_closed);
     streams_close(router->streams, closed, router);
 }
@@ -200,9 +250,10 @@ struct party *router_caller(struct router *router, struct rpc_call *call, const 
     if (!router_is_caller(call, field, party_id))
         return NULL;
     party = registry_party(router->registry, party_id);
-    if (!party)
-        rpc_fail(call,
-                 rpc_error(RPC_STATE, "not_registered",
-                           "party %s is not registered here: call RegisterParty first", party_id));
-    return party;
+    if (party && is_here(party))
+        return party;
+    rpc_fail(call,
+             rpc_error(RPC_STATE, "not_registered",
+                       "party %s is not registered here: call RegisterParty first", party_id));
+    return NULL;
 }

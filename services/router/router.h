@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The message router: who is there (registry, presence), what happens in sessions (events), and
  * sealed messages between parties. It reads no payload, keeps nothing on disk, and may lose all it
- * holds at any time: senders resend, watchers re-read (architecture.md sections 4 and 5). */
+ * holds at any time: senders resend, watchers re-read (architecture.md sections 4 and 5). Several
+ * routers, with a broker between them, are one to everybody else (cluster.h, forward.h). */
 #ifndef ROUTER_ROUTER_H
 #define ROUTER_ROUTER_H
 
 #include "services/router/admission.h"
 #include "services/router/book.h"
+#include "services/router/cluster.h"
+#include "services/router/forward.h"
 #include "services/router/mail.h"
 #include "services/router/presence.h"
 #include "services/router/registry.h"
@@ -32,11 +35,14 @@ struct router_metrics {
     struct metric *messages, *bytes, *events;
     struct metric *mailbox_items, *mailbox_bytes;
     struct metric *refused[REFUSED_N];
+    struct metric *routers, *broker_up, *forwarded, *from_others, *epochs;
+    struct metric *frames_out, *frames_in, *frames_refused;
 };
 
 struct router {
     const struct service_host *host;
-    /* another one with every start: whoever sees it change knows that all was lost */
+    /* another one with every start, and when other routers may have lost something (cluster.h):
+     * whoever sees it change sends again what is needed */
     uint8_t boot_id[ROUTER_BOOT_BYTES];
     struct admission *admission;
     struct registry *registry;
@@ -44,6 +50,7 @@ struct router {
     struct book *book;
     struct mail *mail;
     struct streams *streams;
+    struct cluster *cluster;
     struct router_metrics metrics;
     uv_timer_t timer;
     int64_t swept_ms;
@@ -62,6 +69,12 @@ void router_stop(void *service, void (*stopped)(void *arg), void *arg);
 void router_free(void *service);
 
 struct moment router_now(void);
+
+/* Parties send everything again. */
+void router_new_epoch(struct router *router);
+/* What another router was told by the coordinator for parties that are here. */
+void router_take_event(struct router *router,
+                       const Mpc__Router__V1__PublishSessionEventRequest *in);
 
 /* False: |call| was finished with a refusal. */
 bool router_is_coordinator(struct rpc_call *call);

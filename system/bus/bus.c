@@ -250,7 +250,7 @@ void bus_read(struct bus *bus, const char *box_name, int64_t after,
     const struct box *box = map_get(bus->boxes, box_name);
 
     for (const struct item *i = box ? first_after(box, after) : NULL; i; i = i->after) {
-        const struct bus_item item = {i->seq, i->b, i->len};
+        const struct bus_item item = {i->seq, i->b, i->len, i->deadline_ms};
 
         if (!each(&item, arg))
             return;

@@ -21,6 +21,7 @@ struct bus_item {
     /* opaque to the bus */
     const void *b;
     size_t len;
+    int64_t deadline_ms;
 };
 
 struct bus_limits {

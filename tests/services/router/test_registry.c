@@ -43,7 +43,8 @@ static enum registered enter(struct registry *r, const char *id, const char *rol
 {
     Mpc__Router__V1__RegisterPartyRequest request = MPC__ROUTER__V1__REGISTER_PARTY_REQUEST__INIT;
     Mpc__Session__V1__PartyCertificate certificate = MPC__SESSION__V1__PARTY_CERTIFICATE__INIT;
-    uint8_t boot_id[16] = {boot}, body[] = "body", signature[64] = {1};
+    uint8_t nonce[16] = {3}, proof[64] = {4}, boot_id[16] = {boot}, body[] = "body",
+            signature[64] = {1};
 
     certificate.body.data = body;
     certificate.body.len = sizeof body;
@@ -56,6 +57,8 @@ static enum registered enter(struct registry *r, const char *id, const char *rol
     request.certificate = &certificate;
     request.boot_id.data = boot_id;
     request.boot_id.len = sizeof boot_id;
+    request.nonce = (ProtobufCBinaryData){sizeof nonce, nonce};
+    request.proof = (ProtobufCBinaryData){sizeof proof, proof};
     return registry_register(r, &request, now);
 }
 

@@ -27,6 +27,14 @@ void world_until(struct world *w, const bool *flag)
     uv_timer_stop(&w->watchdog);
 }
 
+void world_until_is(struct world *w, bool (*is)(void))
+{
+    uv_timer_start(&w->watchdog, on_hang, HANG_MS, 0);
+    while (!is())
+        uv_run(&w->loop, UV_RUN_ONCE);
+    uv_timer_stop(&w->watchdog);
+}
+
 static void configure(struct world *w, const char *mailbox_bytes, const char *lease_ms)
 {
     char ca[65], path[] = "/tmp/quorate-router-XXXXXX", error[CONFIG_ERROR_MAX];

@@ -64,6 +64,7 @@ struct world *world_new(const char *mailbox_bytes, const char *lease_ms);
 void world_free(struct world *w);
 /* Run the loop until |*flag|; a hang ends the program. */
 void world_until(struct world *w, const bool *flag);
+void world_until_is(struct world *w, bool (*is)(void));
 
 struct rpc_channel *world_channel(struct world *w, const char *authorization, const char *api_key);
 /* A channel with the token of a service of that name. */

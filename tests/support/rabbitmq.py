@@ -1,0 +1,213 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""A RabbitMQ server for tests: real, of an ordinary user, in a directory of its own, on loopback.
+
+usage: rabbitmq.py COMMAND [ARGUMENT ...]
+
+Starts a server, runs COMMAND with BROKER_TEST_PORT, BROKER_TEST_TLS_PORT, BROKER_TEST_USER,
+BROKER_TEST_PASSWORD, BROKER_TEST_CA and BROKER_TEST_CONTROL set, stops the server and removes it.
+Exits as COMMAND did; 77, which is "skipped", where no server is installed. Whoever writes "stop",
+"go", "kill" or "start" and a line's end to the FIFO BROKER_TEST_CONTROL has that done to the server
+and reads "done" from the FIFO BROKER_TEST_CONTROL.done.
+
+As a module: Server. One start takes about ten seconds: one server for many tests.
+"""
+import contextlib
+import os
+import pwd
+import secrets
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+
+PROGRAM = "/usr/lib/rabbitmq/bin/rabbitmq-server"
+USER, VHOST = "mpc_user", "/"
+
+
+def drop_root():
+    """What subprocess needs to run a program as an ordinary user."""
+    if os.geteuid() != 0:
+        return {}
+    who = pwd.getpwnam("nobody")
+    return {"user": who.pw_uid, "group": who.pw_gid, "extra_groups": []}
+
+
+def free_ports(n):
+    sockets = [socket.socket() for _ in range(n)]
+    for s in sockets:
+        s.bind(("127.0.0.1", 0))
+    ports = [s.getsockname()[1] for s in sockets]
+    for s in sockets:
+        s.close()
+    return ports
+
+
+class Server:
+    def __init__(self, settings=()):
+        self.epmd_program = shutil.which("epmd")
+        if not os.path.exists(PROGRAM) or not self.epmd_program:
+            raise FileNotFoundError("no RabbitMQ server is installed")
+        self.dir = tempfile.mkdtemp(prefix="quorate-rabbitmq-")
+        self.password = secrets.token_hex(12)
+        self.port, self.tls_port, self.dist_port, self.epmd_port = free_ports(4)
+        self.ca = os.path.join(self.dir, "ca.pem")
+        self.process = self.epmd = None
+        self.settings = list(settings)
+        try:
+            self._make()
+            self.start()
+        except BaseException:
+            self.remove()
+            raise
+
+    def _make(self):
+        self._certify()
+        lines = [f"listeners.tcp.1 = 127.0.0.1:{self.port}",
+                 f"listeners.ssl.1 = 127.0.0.1:{self.tls_port}",
+                 f"ssl_options.cacertfile = {self.ca}",
+                 f"ssl_options.certfile = {self.dir}/server.pem",
+                 f"ssl_options.keyfile = {self.dir}/server.key",
+                 "ssl_options.verify = verify_none",
+                 f"default_user = {USER}", f"default_pass = {self.password}",
+                 "loopback_users = none", "log.console = false",
+                 "vm_memory_high_watermark.absolute = 512MB", "disk_free_limit.absolute = 1MB",
+                 *self.settings]
+        for name, text in (("rabbitmq.conf", "\n".join(lines) + "\n"), ("plugins", "[].\n"),
+                           ("env.conf", "")):
+            with open(os.path.join(self.dir, name), "w", encoding="ascii") as f:
+                f.write(text)
+        if os.geteuid() == 0:
+            who = pwd.getpwnam("nobody")
+            for path in [self.dir] + [os.path.join(self.dir, n) for n in os.listdir(self.dir)]:
+                os.chown(path, who.pw_uid, who.pw_gid)
+        os.chmod(self.dir, 0o755)  # the authority's certificate is for everybody
+
+    def _certify(self):
+        """An authority and the server's certificate, for the name localhost alone."""
+        def openssl(*args):
+            subprocess.run(["openssl", *args], cwd=self.dir, check=True, capture_output=True)
+        key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+        openssl("req", "-x509", *key, "-keyout", "ca.key", "-out", "ca.pem", "-days", "2", "-subj",
+                "/CN=test authority", "-addext", "basicConstraints=critical,CA:TRUE")
+        openssl("req", *key, "-keyout", "server.key", "-out", "server.csr", "-subj",
+                "/CN=localhost")
+        with open(os.path.join(self.dir, "names"), "w", encoding="ascii") as f:
+            f.write("subjectAltName=DNS:localhost\n")
+        openssl("x509", "-req", "-in", "server.csr", "-CA", "ca.pem", "-CAkey", "ca.key",
+                "-CAcreateserial", "-out", "server.pem", "-days", "2", "-extfile", "names")
+
+    def _env(self):
+        d = self.dir
+        return {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "HOME": d,
+                "RABBITMQ_NODENAME": "quorate@localhost",
+                "RABBITMQ_MNESIA_BASE": d + "/mnesia", "RABBITMQ_LOG_BASE": d + "/log",
+                "RABBITMQ_CONFIG_FILE": d + "/rabbitmq.conf",
+                "RABBITMQ_ENABLED_PLUGINS_FILE": d + "/plugins",
+                "RABBITMQ_CONF_ENV_FILE": d + "/env.conf",
+                "RABBITMQ_DIST_PORT": str(self.dist_port), "ERL_EPMD_PORT": str(self.epmd_port),
+                "ERL_EPMD_ADDRESS": "127.0.0.1"}
+
+    def start(self):
+        """Both are children of this process, so that a killed one leaves little behind."""
+        with open(os.path.join(self.dir, "output"), "ab") as out:
+            common = dict(cwd=self.dir, env=self._env(), stdin=subprocess.DEVNULL, stdout=out,
+                          stderr=out, start_new_session=True, **drop_root())
+            if self.epmd is None or self.epmd.poll() is not None:
+                self.epmd = subprocess.Popen([self.epmd_program], **common)
+            self.process = subprocess.Popen([PROGRAM], **common)
+        while not self.answers():
+            if self.process.poll() is not None:
+                raise RuntimeError("RabbitMQ does not start: " + self.log())
+            select.select([], [], [], 0.05)  # between two looks
+
+    def answers(self):
+        with contextlib.suppress(OSError):
+            with socket.create_connection(("127.0.0.1", self.port), 5) as s:
+                s.sendall(b"AMQP\0\0\x09\x01")
+                return s.recv(1) == b"\x01"
+        return False
+
+    def log(self):
+        with contextlib.suppress(FileNotFoundError):
+            with open(os.path.join(self.dir, "output"), encoding="utf-8", errors="replace") as f:
+                return f.read()[-2000:]
+        return ""
+
+    def signal(self, number):
+        """To the server with all its children."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, number)
+
+    def kill(self):
+        """As if its machine had lost its power. start() begins it again with what it had."""
+        if self.process and self.process.poll() is None:
+            self.signal(signal.SIGKILL)
+            self.process.wait()
+
+    def env(self):
+        """The variables of a router that uses it."""
+        return {"RABBITMQ_HOST": "127.0.0.1", "RABBITMQ_PORT": str(self.port),
+                "RABBITMQ_USER": USER, "RABBITMQ_PASSWORD": self.password,
+                "RABBITMQ_VHOST": VHOST, "RABBITMQ_TLS": "off"}
+
+    def test_env(self):
+        return {"BROKER_TEST_PORT": str(self.port), "BROKER_TEST_TLS_PORT": str(self.tls_port),
+                "BROKER_TEST_USER": USER, "BROKER_TEST_PASSWORD": self.password,
+                "BROKER_TEST_CA": self.ca}
+
+    def remove(self):
+        self.kill()
+        if self.epmd and self.epmd.poll() is None:
+            self.epmd.kill()
+            self.epmd.wait()
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        self.remove()
+
+
+def obey(server, path):
+    """What the command asks for, until it has gone."""
+    actions = {"stop": lambda: server.signal(signal.SIGSTOP),
+               "go": lambda: server.signal(signal.SIGCONT), "kill": server.kill,
+               "start": server.start}
+    while True:
+        with open(path, encoding="ascii") as f:
+            for line in f:
+                if line.strip() == "end":
+                    return
+                actions[line.strip()]()
+                with open(path + ".done", "w", encoding="ascii") as done:
+                    done.write("done\n")
+
+
+def main():
+    try:
+        server = Server()
+    except FileNotFoundError as e:
+        print(e, file=sys.stderr)
+        return 77
+    with server, tempfile.TemporaryDirectory() as place:
+        control = os.path.join(place, "control")
+        os.mkfifo(control)
+        os.mkfifo(control + ".done")
+        hand = threading.Thread(target=obey, args=(server, control), daemon=True)
+        hand.start()
+        env = dict(os.environ, **server.test_env(), BROKER_TEST_CONTROL=control)
+        code = subprocess.run(sys.argv[1:], env=env, check=False).returncode
+        with open(control, "w", encoding="ascii") as f:
+            f.write("end\n")
+        hand.join()
+        return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
