@@ -332,6 +332,10 @@ CHECKS = [
     check("party_api", "a share is lent to a session that signs",
           (PA + "sign.c", "if (!api_is_sign(setup->session_type)) {", "if (0) {"),
           error="wrong_session_type", tests=[API]),
+    check("router", "with TLS nobody registers without a certificate",
+          (R + "party_calls.c", "if (listen_has_tls(router->host->config) && "
+           "!rpc_peer_is_certified(call))", "if (0 && router)"),
+          error="certificate_required", tests=["stack/tls"]),
     check("router", "a party's TLS certificate registers that party alone",
           (R + "party_calls.c", "if (!named[0] || strcmp(named, party_id) == 0)", "if (1 || named)"),
           error="wrong_certificate", tests=["stack/tls"]),

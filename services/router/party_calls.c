@@ -5,6 +5,7 @@
 #include "system/core/buffer.h"
 #include "system/core/clock.h"
 #include "system/core/log.h"
+#include "system/service/listen.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,11 +51,16 @@ static void refuse_registration(struct router *router, struct rpc_call *call, co
     rpc_fail(call, status);
 }
 
-/* A TLS certificate that names a party is that party's alone. */
-static struct rpc_status check_certificate(const struct rpc_call *call, const char *party_id)
+/* A TLS certificate that names a party is that party's alone. HTTP_PORT asks for none, so nobody
+ * becomes a party there. */
+static struct rpc_status check_certificate(const struct router *router, const struct rpc_call *call,
+                                           const char *party_id)
 {
     const char *named = rpc_peer_party(call);
 
+    if (listen_has_tls(router->host->config) && !rpc_peer_is_certified(call))
+        return rpc_error(RPC_DENIED, "certificate_required",
+                         "parties register with a TLS certificate: use the router's GRPC_PORT");
     if (!named[0] || strcmp(named, party_id) == 0)
         return rpc_ok();
     return rpc_error(RPC_DENIED, "wrong_certificate",
@@ -106,8 +112,8 @@ static void admitted(void *arg, struct rpc_status status)
 void router_register_party(struct rpc_call *call, const ProtobufCMessage *request, void *service)
 {
     const Mpc__Router__V1__RegisterPartyRequest *in = (const void *)request;
-    struct rpc_status status = check_certificate(call, in->party_id);
     struct router *router = service;
+    struct rpc_status status = check_certificate(router, call, in->party_id);
     struct registering *r = mem_new(1, sizeof *r);
 
     r->router = router;

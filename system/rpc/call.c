@@ -323,6 +323,11 @@ const char *rpc_peer(const struct rpc_call *call)
     return call->peer;
 }
 
+bool rpc_peer_is_certified(const struct rpc_call *call)
+{
+    return call->conn && call->conn->tls && tls_has_peer(call->conn->tls);
+}
+
 const char *rpc_peer_party(const struct rpc_call *call)
 {
     return call->conn && call->conn->tls ? tls_peer_party(call->conn->tls) : "";

@@ -130,6 +130,8 @@ bool rpc_is_cancelled(const struct rpc_call *call);
 const char *rpc_header(const struct rpc_call *call, const char *name);
 /* The peer's address in text, without port; of the connection, not of X-Forwarded-For. */
 const char *rpc_peer(const struct rpc_call *call);
+/* The peer has shown a TLS certificate that a listener's client CA vouches for. */
+bool rpc_peer_is_certified(const struct rpc_call *call);
 /* The party that the peer's TLS certificate names ("quorate:party:ID"); "": none. */
 const char *rpc_peer_party(const struct rpc_call *call);
 const struct rpc_method *rpc_call_method(const struct rpc_call *call);

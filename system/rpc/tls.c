@@ -174,6 +174,11 @@ const char *tls_alpn(const struct tls *tls)
     return "";
 }
 
+bool tls_has_peer(const struct tls *tls)
+{
+    return tls_is_ready(tls) && SSL_get0_peer_certificate(tls->ssl) != NULL;
+}
+
 const char *tls_peer_party(struct tls *tls)
 {
     const X509 *peer = tls_is_ready(tls) ? SSL_get0_peer_certificate(tls->ssl) : NULL;

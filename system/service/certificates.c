@@ -183,8 +183,7 @@ static void reload(struct certificates *c)
 
     look(&c->tried, c->config);
     c->seen = c->tried;
-    if (!certificates_check(c->config, error) || !is_same_party(c, error) ||
-        !rpc_server_reload(c->server, error)) {
+    if (!is_same_party(c, error) || !rpc_server_reload(c->server, error)) {
         log_event(LOG_WARN, "the new TLS files are not good: the old ones stay in use",
                   LOG_S("error", error));
         return;

@@ -134,17 +134,17 @@ class UnderTls(TestCase):
                       self.stack.log("message-router"))
         self.assertTrue(self.is_let_in(self.pair("party-1")))
 
-    def register(self, pair, party):
+    def register(self, pair, party, port="GRPC_PORT"):
         """What RegisterParty says to a message with nothing but the party's id."""
         message = field(1, party)
         path = os.path.join(self.stack.dir, "message")
         with open(path, "wb") as f:
             f.write(b"\0" + len(message).to_bytes(4, "big") + message)
         p = subprocess.run(["curl", "-sS", "-i", "--http2", "-m", str(LIMIT), "--cacert", self.ca,
-                            "--cert", pair[0], "--key", pair[1], "-H",
+                            *(["--cert", pair[0], "--key", pair[1]] if pair else []), "-H",
                             "Content-Type: application/grpc", "-H", "TE: trailers",
                             "--data-binary", "@" + path,
-                            f"https://127.0.0.1:{self.port('message-router')}/"
+                            f"https://127.0.0.1:{self.port('message-router', port)}/"
                             "mpc.router.v1.MessageRouter/RegisterParty"],
                            capture_output=True, text=True, timeout=LIMIT, check=False)
         self.assertEqual(p.returncode, 0, p.stderr)
@@ -155,6 +155,11 @@ class UnderTls(TestCase):
         self.assertIn("invalid_role", self.register(self.pair("party-1"), "party-1"))
         # One that names no party may register any that proves itself.
         self.assertIn("invalid_role", self.register(self.pair("message-router"), "party-1"))
+
+    def test_nobody_registers_without_a_certificate(self):
+        self.assertIn("certificate_required", self.register(None, "party-1", "HTTP_PORT"))
+        self.assertIn("certificate_required",
+                      self.register(self.pair("party-1"), "party-1", "HTTP_PORT"))
 
     def test_a_partys_token_is_no_good_with_anothers_certificate(self):
         now = int(time.time())
@@ -253,6 +258,10 @@ class UnderTls(TestCase):
             self.assertEqual(serial_at(self.port("account-service"), self.ca,
                                        self.pair("party-1")), serial)
             self.assertEqual(self.stack.sign(self.account).status, 200)
+        # Its own calls: connections are made anew with what was good.
+        self.stack.restarted("message-router", self.stack.kill("message-router"))
+        until(lambda: self.stack.sign(self.account).status == 200)
+        self.assertGreater(self.count("account-service", "connection lost"), 0)
         before = self.count("account-service", READ_AGAIN)
         with open(certificate, "wb") as f:
             f.write(good)

@@ -43,6 +43,7 @@ static void configure(struct world *w, const char *mailbox_bytes, const char *le
     assert_true(file >= 0);
     close(file);
     setenv("ENVIRONMENT", "development", 1);
+    setenv("TLS", "off", 1);
     setenv("JWT_SECRET_KEY", "a secret of more than thirty-two characters", 1);
     setenv("MPC_API_KEY", "the-key", 1);
     setenv("ALLOWED_IPS", "127.0.0.1", 1);
