@@ -126,7 +126,7 @@ class Rotation(TestCase):
     def ids(self, name):
         """Of the wrapping keys that a process's rows are under."""
         rows = self.stack.rows(name, "party.db", "SELECT substr(sealed, 5, 8) AS id FROM shares")
-        # a server's bytes come as text: \\x and hex digits
+        # a server gives bytes as text, backslash and x before the digits
         return {i.hex() if isinstance(i, bytes) else i[2:] for i, in rows}
 
     def test_a_every_party_gets_another_master_key_while_all_sign(self):
