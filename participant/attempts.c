@@ -5,6 +5,7 @@
  * point loses nothing. */
 #include "participant/attempts.h"
 
+#include "system/core/be.h"
 #include "system/core/buffer.h"
 
 #include <errno.h>
@@ -49,21 +50,6 @@ struct attempts {
 
 /* Rows */
 
-static void put_number(uint8_t *out, size_t n, uint64_t v)
-{
-    for (size_t i = n; i-- > 0; v >>= 8)
-        out[i] = (uint8_t)v;
-}
-
-static uint64_t get_number(const uint8_t *b, size_t n)
-{
-    uint64_t v = 0;
-
-    for (size_t i = 0; i < n; i++)
-        v = v << 8 | b[i];
-    return v;
-}
-
 /* Against torn writes, not against people: whoever can write here can erase it as well. */
 static void check_of(const struct row *row, uint8_t out[crypto_shorthash_BYTES])
 {
@@ -77,8 +63,8 @@ static struct row row_of(const struct entry *entry)
     struct row row;
 
     memcpy(row.intent_hash, entry->intent_hash, 32);
-    put_number(row.until_ms, 8, (uint64_t)entry->until_ms);
-    put_number(row.number, 4, entry->number);
+    be_put(row.until_ms, 8, (uint64_t)entry->until_ms);
+    be_put(row.number, 4, entry->number);
     check_of(&row, row.check);
     return row;
 }
@@ -87,7 +73,7 @@ static struct row row_of(const struct entry *entry)
 
 static struct entry **bucket_of(struct attempts *attempts, const uint8_t intent_hash[32])
 {
-    return &attempts->buckets[get_number(intent_hash, 4) % BUCKETS];
+    return &attempts->buckets[be_get(intent_hash, 4) % BUCKETS];
 }
 
 static struct entry *find(struct attempts *attempts, const uint8_t intent_hash[32])
@@ -197,8 +183,8 @@ static bool load(struct attempts *attempts, int fd)
     ssize_t n;
 
     for (off_t at = 0; (n = pread(fd, &row, sizeof row, at)) == (ssize_t)sizeof row; at += n) {
-        const struct attempt attempt = {row.intent_hash, (uint32_t)get_number(row.number, 4),
-                                        (int64_t)get_number(row.until_ms, 8)};
+        const struct attempt attempt = {row.intent_hash, (uint32_t)be_get(row.number, 4),
+                                        (int64_t)be_get(row.until_ms, 8)};
         struct entry *entry;
 
         check_of(&row, check);

@@ -4,6 +4,7 @@
  * an open secret. */
 #include "participant/frames.h"
 
+#include "system/core/be.h"
 #include "system/core/buffer.h"
 
 #include <errno.h>
@@ -58,17 +59,6 @@ bool frames_fill(struct frames *frames)
     return true;
 }
 
-static uint32_t read_be32(const uint8_t *b)
-{
-    return (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3];
-}
-
-static void write_be32(uint8_t *b, uint32_t v)
-{
-    for (int i = 0; i < 4; i++)
-        b[i] = (uint8_t)(v >> (24 - 8 * i));
-}
-
 Mpc__Keeper__V1__ToKeeper *frames_next(struct frames *frames, bool *broken)
 {
     size_t left = frames->in.len - frames->taken;
@@ -80,7 +70,7 @@ Mpc__Keeper__V1__ToKeeper *frames_next(struct frames *frames, bool *broken)
     if (left < 4)
         return NULL;
     b = frames->in.b + frames->taken;
-    len = read_be32(b);
+    len = (uint32_t)be_get(b, 4);
     if (len > FRAME_MAX) {
         *broken = true;
         return NULL;
@@ -119,7 +109,7 @@ void frames_write(struct frames *frames, const Mpc__Keeper__V1__FromKeeper *fram
     size_t len = mpc__keeper__v1__from_keeper__get_packed_size(frame);
     uint8_t *b = mem_new(1, 4 + len);
 
-    write_be32(b, (uint32_t)len);
+    be_put(b, 4, len);
     mpc__keeper__v1__from_keeper__pack(frame, b + 4);
     pthread_mutex_lock(&frames->write_lock);
     (void)send_all(frames->fd, b, 4 + len);

@@ -3,6 +3,7 @@
  * per frame, so that each can be told as handed over. */
 #include "participant/front_pipe.h"
 
+#include "system/core/be.h"
 #include "system/core/buffer.h"
 
 #include <stdlib.h>
@@ -36,11 +37,6 @@ static void end(struct front_pipe *pipe, const char *why)
         pipe->watch.ended(pipe->watch.arg, why);
 }
 
-static size_t be32(const uint8_t *b)
-{
-    return (size_t)b[0] << 24 | (size_t)b[1] << 16 | (size_t)b[2] << 8 | b[3];
-}
-
 static bool take_frame(struct front_pipe *pipe, const uint8_t *b, size_t len)
 {
     Mpc__Keeper__V1__FromKeeper *frame = mpc__keeper__v1__from_keeper__unpack(NULL, len, b);
@@ -59,7 +55,7 @@ static void take_frames(struct front_pipe *pipe)
     size_t at = 0;
 
     while (pipe->in.len - at >= LENGTH_BYTES) {
-        size_t len = be32(pipe->in.b + at);
+        size_t len = (size_t)be_get(pipe->in.b + at, LENGTH_BYTES);
 
         if (len > FRONT_FRAME_MAX) {
             end(pipe, "the keeper sent a frame that is too long");
@@ -156,10 +152,7 @@ void front_pipe_send(struct front_pipe *pipe, const Mpc__Keeper__V1__ToKeeper *f
     write->pipe = pipe;
     write->mark = mark;
     write->b = mem_new(LENGTH_BYTES + len, 1);
-    write->b[0] = (uint8_t)(len >> 24);
-    write->b[1] = (uint8_t)(len >> 16);
-    write->b[2] = (uint8_t)(len >> 8);
-    write->b[3] = (uint8_t)len;
+    be_put(write->b, LENGTH_BYTES, len);
     mpc__keeper__v1__to_keeper__pack(frame, write->b + LENGTH_BYTES);
     write->request.data = write;
     b = uv_buf_init((char *)write->b, (unsigned)(LENGTH_BYTES + len));

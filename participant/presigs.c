@@ -3,6 +3,7 @@
  * sessions can get the same one. */
 #include "participant/presigs.h"
 
+#include "system/core/be.h"
 #include "system/core/buffer.h"
 #include "system/core/clock.h"
 #include "system/core/secret.h"
@@ -60,8 +61,9 @@ void presigs_free(struct presigs *presigs)
 
 static void hash_number(crypto_hash_sha256_state *state, uint32_t v)
 {
-    uint8_t b[4] = {(uint8_t)(v >> 24), (uint8_t)(v >> 16), (uint8_t)(v >> 8), (uint8_t)v};
+    uint8_t b[4];
 
+    be_put(b, sizeof b, v);
     crypto_hash_sha256_update(state, b, sizeof b);
 }
 

@@ -4,6 +4,7 @@
  * can erase the database as well. */
 #include "participant/reserve.h"
 
+#include "system/core/be.h"
 #include "system/core/buffer.h"
 
 #include <errno.h>
@@ -39,39 +40,24 @@ struct reserve {
 
 /* Places */
 
-static void put_be(uint8_t *out, size_t n, uint32_t v)
-{
-    for (size_t i = n; i-- > 0; v >>= 8)
-        out[i] = (uint8_t)v;
-}
-
-static uint32_t get_be(const uint8_t *b, size_t n)
-{
-    uint32_t v = 0;
-
-    for (size_t i = 0; i < n; i++)
-        v = v << 8 | b[i];
-    return v;
-}
-
 static struct place place_of(const struct store_burn *burn)
 {
     struct place place;
 
     memcpy(place.magic, magic, sizeof magic);
     memcpy(place.kgid, burn->kgid, sizeof place.kgid);
-    put_be(place.epoch, sizeof place.epoch, burn->epoch);
-    put_be(place.own, sizeof place.own, burn->own);
-    put_be(place.peer, sizeof place.peer, burn->peer);
+    be_put(place.epoch, sizeof place.epoch, burn->epoch);
+    be_put(place.own, sizeof place.own, burn->own);
+    be_put(place.peer, sizeof place.peer, burn->peer);
     crypto_generichash(place.check, sizeof place.check, (const uint8_t *)&place, CHECKED, NULL, 0);
     return place;
 }
 
 static struct store_burn burn_of(const struct place *place)
 {
-    struct store_burn burn = {.epoch = get_be(place->epoch, sizeof place->epoch),
-                              .own = (uint16_t)get_be(place->own, sizeof place->own),
-                              .peer = (uint16_t)get_be(place->peer, sizeof place->peer)};
+    struct store_burn burn = {.epoch = (uint32_t)be_get(place->epoch, sizeof place->epoch),
+                              .own = (uint16_t)be_get(place->own, sizeof place->own),
+                              .peer = (uint16_t)be_get(place->peer, sizeof place->peer)};
 
     memcpy(burn.kgid, place->kgid, sizeof burn.kgid);
     return burn;
@@ -130,28 +116,35 @@ static bool sync_directory(const char *directory)
     return ok;
 }
 
-/* A file that is not whole was never opened with success: there is no burn in it. */
-static bool make_whole(struct reserve *r, const char *directory)
+/* It gets its name when it is whole: a file that is not has lost something. */
+static bool make_file(const struct reserve *r, const char *directory, const char *path)
+{
+    char unnamed[PATH_BYTES + sizeof ".new"];
+    int fd;
+    bool ok;
+
+    snprintf(unnamed, sizeof unnamed, "%s.new", path);
+    (void)unlink(unnamed);
+    fd = open(unnamed, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    ok = fd >= 0 && write_at(fd, r->places, sizeof r->places, 0) && fsync(fd) == 0;
+    if (fd >= 0)
+        close(fd);
+    return ok && rename(unnamed, path) == 0 && sync_directory(directory);
+}
+
+static bool open_file(struct reserve *r, const char *directory, const char *path)
+{
+    r->fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    if (r->fd < 0 && errno == ENOENT && make_file(r, directory, path))
+        r->fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    return r->fd >= 0;
+}
+
+static bool is_whole(struct reserve *r)
 {
     struct stat st;
 
-    if (fstat(r->fd, &st) != 0)
-        return false;
-    if (st.st_size >= (off_t)sizeof r->places)
-        return true;
-    return write_at(r->fd, r->places, sizeof r->places, 0) && fsync(r->fd) == 0 &&
-           sync_directory(directory);
-}
-
-static bool open_file(struct reserve *r, const char *directory)
-{
-    char path[PATH_BYTES];
-    int n = snprintf(path, sizeof path, "%s/burns.reserve", directory);
-
-    if (n < 0 || (size_t)n >= sizeof path)
-        return false;
-    r->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    return r->fd >= 0 && make_whole(r, directory) &&
+    return fstat(r->fd, &st) == 0 && st.st_size == (off_t)sizeof r->places &&
            pread(r->fd, r->places, sizeof r->places, 0) == (ssize_t)sizeof r->places;
 }
 
@@ -167,17 +160,20 @@ static bool all_sound(const struct reserve *r)
 struct reserve *reserve_open(const char *directory, char error[STORE_ERROR_MAX])
 {
     struct reserve *r = mem_new(1, sizeof *r);
+    char path[PATH_BYTES];
+    int n = snprintf(path, sizeof path, "%s/burns.reserve", directory);
 
     r->fd = -1;
     pthread_mutex_init(&r->lock, NULL);
-    if (!open_file(r, directory)) {
-        snprintf(error, STORE_ERROR_MAX, "cannot read and write %.120s/burns.reserve: %.60s",
-                 directory, strerror(errno));
-    } else if (!all_sound(r)) {
+    if (n < 0 || (size_t)n >= sizeof path) {
+        snprintf(error, STORE_ERROR_MAX, "DATA_DIR: the path is too long");
+    } else if (!open_file(r, directory, path)) {
+        snprintf(error, STORE_ERROR_MAX, "cannot read and write %.120s: %.60s", path,
+                 strerror(errno));
+    } else if (!is_whole(r) || !all_sound(r)) {
         snprintf(error, STORE_ERROR_MAX,
-                 "%.100s/burns.reserve is damaged: restore it, or remove it if this party's disk "
-                 "was never full",
-                 directory);
+                 "%.120s is damaged: restore it, or remove it if this party's disk was never full",
+                 path);
     } else {
         return r;
     }

@@ -2,6 +2,7 @@
 /* A minute is six slots of ten seconds, so it is 50 to 60 seconds long. */
 #include "services/account/hot.h"
 
+#include "system/core/be.h"
 #include "system/core/buffer.h"
 
 #include <sodium.h>
@@ -32,9 +33,9 @@ void hot_name(struct hot_name *out, const char *account_id, const uint32_t *path
     crypto_hash_sha256_init(&state);
     crypto_hash_sha256_update(&state, (const uint8_t *)account_id, strlen(account_id) + 1);
     for (size_t i = 0; i < path_n; i++) {
-        uint8_t b[4] = {(uint8_t)(path[i] >> 24), (uint8_t)(path[i] >> 16), (uint8_t)(path[i] >> 8),
-                        (uint8_t)path[i]};
+        uint8_t b[4];
 
+        be_put(b, sizeof b, path[i]);
         crypto_hash_sha256_update(&state, b, sizeof b);
     }
     crypto_hash_sha256_final(&state, out->b);

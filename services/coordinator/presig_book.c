@@ -3,6 +3,7 @@
  * microseconds. */
 #include "services/coordinator/presig_book.h"
 
+#include "system/core/be.h"
 #include "system/core/buffer.h"
 
 #include <sodium.h>
@@ -23,8 +24,9 @@ struct presig_book {
 
 static void hash_number(crypto_hash_sha256_state *state, uint32_t v)
 {
-    uint8_t b[4] = {(uint8_t)(v >> 24), (uint8_t)(v >> 16), (uint8_t)(v >> 8), (uint8_t)v};
+    uint8_t b[4];
 
+    be_put(b, sizeof b, v);
     crypto_hash_sha256_update(state, b, sizeof b);
 }
 

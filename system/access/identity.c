@@ -3,6 +3,7 @@
 #include "system/access/identity.h"
 
 #include "system/access/signed.h"
+#include "system/core/be.h"
 #include "system/core/buffer.h"
 #include "system/core/ids.h"
 
@@ -86,8 +87,7 @@ static void put_registration(struct buffer *message, const struct registration *
 {
     uint8_t time[8];
 
-    for (int i = 0; i < 8; i++)
-        time[i] = (uint8_t)((uint64_t)r->time_ms >> (56 - 8 * i));
+    be_put(time, sizeof time, (uint64_t)r->time_ms);
     signed_begin(message, register_prefix);
     buffer_add(message, r->party_id, strlen(r->party_id) + 1);
     buffer_add(message, r->role, strlen(r->role) + 1);

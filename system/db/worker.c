@@ -300,8 +300,10 @@ static void set_busy(struct lane *lane, bool is_busy)
 {
     struct db_worker *w = lane->w;
 
-    if (lane->is_busy != is_busy)
-        w->busy_n += is_busy ? 1 : (size_t)-1;
+    if (is_busy && !lane->is_busy)
+        w->busy_n++;
+    else if (!is_busy && lane->is_busy)
+        w->busy_n--;
     lane->is_busy = is_busy;
     metric_set(w->pool_metric, (int64_t)w->busy_n);
 }

@@ -3,6 +3,7 @@
  * waits for that many bytes. */
 #include "system/rpc/grpc_wire.h"
 
+#include "system/core/be.h"
 #include "system/core/ids.h"
 
 #include <stdio.h>
@@ -19,7 +20,7 @@ enum grpc_next grpc_frame_next(struct grpc_frame *frame, const struct buffer *in
     if (left < GRPC_HEAD)
         return GRPC_MORE;
     b = in->b + *at;
-    len = (size_t)b[1] << 24 | (size_t)b[2] << 16 | (size_t)b[3] << 8 | b[4];
+    len = (size_t)be_get(b + 1, 4);
     frame->flags = b[0];
     if (len > max)
         return GRPC_TOO_LONG;
@@ -33,9 +34,9 @@ enum grpc_next grpc_frame_next(struct grpc_frame *frame, const struct buffer *in
 
 static void frame_head(struct buffer *out, uint8_t flags, size_t len)
 {
-    const uint8_t head[GRPC_HEAD] = {flags, (uint8_t)(len >> 24), (uint8_t)(len >> 16),
-                                     (uint8_t)(len >> 8), (uint8_t)len};
+    uint8_t head[GRPC_HEAD] = {flags};
 
+    be_put(head + 1, 4, len);
     buffer_add(out, head, sizeof head);
 }
 

@@ -173,14 +173,38 @@ static void test_a_damaged_file_is_not_opened(void **state)
     assert_true(has(again(state), 1));
 }
 
-/* The end of the process while it was made. */
-static void test_a_file_that_is_not_whole_is_made_whole(void **state)
+/* It may be burns that are missing. */
+static void test_a_file_that_was_cut_is_not_opened(void **state)
 {
+    static const off_t lengths[] = {0, 100, FILE_BYTES - 64, FILE_BYTES + 64};
+
     reserve_close(*state);
     *state = NULL;
-    assert_int_equal(truncate(path(), 100), 0);
+    for (size_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++) {
+        assert_int_equal(truncate(path(), lengths[i]), 0);
+        assert_null(reserve_open(directory, error));
+        assert_non_null(strstr(error, "burns.reserve is damaged"));
+    }
+    assert_int_equal(unlink(path()), 0);
+    assert_non_null(again(state));
+}
+
+/* The end of the process while it was made leaves a file of another name. */
+static void test_what_was_left_of_a_making_does_no_harm(void **state)
+{
+    char unnamed[80];
+    FILE *f;
+
+    reserve_close(*state);
+    *state = NULL;
+    snprintf(unnamed, sizeof unnamed, "%s.new", path());
+    assert_int_equal(unlink(path()), 0);
+    f = fopen(unnamed, "w");
+    assert_true(fputs("half", f) >= 0);
+    fclose(f);
     assert_int_equal(reserve_list(again(state), NULL, 0), 0);
     assert_int_equal(file_size(), FILE_BYTES);
+    assert_int_not_equal(access(unnamed, F_OK), 0);
 }
 
 static void test_without_its_directory_there_is_none(void **state)
@@ -267,7 +291,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_each_field_counts, begin, end),
         cmocka_unit_test_setup_teardown(test_what_is_dropped_makes_room, begin, end),
         cmocka_unit_test_setup_teardown(test_a_damaged_file_is_not_opened, begin, end),
-        cmocka_unit_test_setup_teardown(test_a_file_that_is_not_whole_is_made_whole, begin, end),
+        cmocka_unit_test_setup_teardown(test_a_file_that_was_cut_is_not_opened, begin, end),
+        cmocka_unit_test_setup_teardown(test_what_was_left_of_a_making_does_no_harm, begin, end),
         cmocka_unit_test(test_without_its_directory_there_is_none),
         cmocka_unit_test_setup_teardown(
             test_the_store_knows_it_and_moves_it_when_the_database_takes_it, begin, end),
