@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Room on the disk for burns that the database cannot take, as when the disk is full: one file of
- * fixed size in the party's directory, whose blocks were written when it was made. A burn is
- * written over them, so it needs no new room, and waits there until the database has it.
+/* Room on the disk for burns that the database does not have yet, as when the disk is full or its
+ * server is away: one file of fixed size in the party's directory, whose blocks were written when
+ * it was made. A burn is written over them, so it needs no new room, and waits there until the
+ * database has it.
  *
  * A file system that never writes in place (btrfs, ZFS) may need room all the same. A file with
  * something else in it is not opened: a burn may be what cannot be read. Any thread. */

@@ -176,7 +176,7 @@ static enum qrt_err apply_note(uint8_t *record, size_t len, const void *arg)
 }
 
 /* Burns that are owed to the database. Until one is stored its key begins nothing here, and its run
- * is not told of. Meanwhile the store's reserve keeps its pair closed across a restart. */
+ * is not told of. The store's reserve keeps its pair closed across a restart. */
 struct unsaved_burn {
     struct unsaved_burn *next;
     struct share_held *held;
@@ -203,9 +203,21 @@ static void unsaved_free(struct unsaved_burn *unsaved)
     free(unsaved);
 }
 
+/* Outside the lock: the front may be slow to read. */
+static void tell_saved(struct keeper *keeper, struct unsaved_burn *saved)
+{
+    while (saved) {
+        struct unsaved_burn *next = saved->next;
+
+        outcome_refused(keeper, saved->session_id, saved->attempt, &saved->refusal);
+        unsaved_free(saved);
+        saved = next;
+    }
+}
+
 bool burns_save(struct keeper *keeper)
 {
-    struct unsaved_burn **at;
+    struct unsaved_burn **at, *saved = NULL;
     bool all;
 
     pthread_mutex_lock(&keeper->burn_lock);
@@ -219,11 +231,12 @@ bool burns_save(struct keeper *keeper)
         }
         *at = unsaved->next;
         atomic_fetch_sub(&keeper->unsaved_n, 1);
-        outcome_refused(keeper, unsaved->session_id, unsaved->attempt, &unsaved->refusal);
-        unsaved_free(unsaved);
+        unsaved->next = saved;
+        saved = unsaved;
     }
     all = !keeper->unsaved;
     pthread_mutex_unlock(&keeper->burn_lock);
+    tell_saved(keeper, saved);
     return all;
 }
 
@@ -251,11 +264,11 @@ void burns_free(struct keeper *keeper)
 }
 
 /* Under burn_lock. */
-static void owe(struct run *run, struct unsaved_burn *unsaved)
+static void owe(struct run *run, struct unsaved_burn *unsaved, bool is_reserved)
 {
     run->owes_burn = true;
     (void)storage_failed(run);
-    if (!store_reserve_burn(run->keeper->store, &unsaved->pair))
+    if (!is_reserved)
         log_event(LOG_ERROR,
                   "a burn is written down nowhere: make room on this party's disk before it is "
                   "started again",
@@ -268,11 +281,12 @@ static void owe(struct run *run, struct unsaved_burn *unsaved)
     atomic_fetch_add(&run->keeper->unsaved_n, 1);
 }
 
+/* Into the reserve first: a database may be waited for longer than this process lives. */
 static bool store_burned(struct run *run, const struct qrt_record *record,
                          const struct qrt_burn *burn)
 {
     struct unsaved_burn *unsaved = mem_new(1, sizeof *unsaved);
-    bool ok;
+    bool is_reserved, ok;
 
     unsaved->pair =
         (struct store_burn){.epoch = burn->epoch, .own = burn->own, .peer = burn->peers[0]};
@@ -282,10 +296,11 @@ static bool store_burned(struct run *run, const struct qrt_record *record,
     unsaved->len = record->len;
     unsaved->record = secret_new(record->len);
     memcpy(unsaved->record, record->b, record->len);
+    is_reserved = store_reserve_burn(run->keeper->store, &unsaved->pair);
     pthread_mutex_lock(&run->keeper->burn_lock);
     ok = save(run->keeper, unsaved);
     if (!ok)
-        owe(run, unsaved);
+        owe(run, unsaved, is_reserved);
     pthread_mutex_unlock(&run->keeper->burn_lock);
     if (ok)
         unsaved_free(unsaved);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Between the book of presignatures and the sessions: a finished presigning goes into the book, the
- * first attempt of a signature takes one out. An attempt that fails with it is followed by one without. */
+ * first attempt of a signature takes one out. An attempt that fails with it is followed by one
+ * without. */
 #ifndef COORDINATOR_PRESIG_STOCK_H
 #define COORDINATOR_PRESIG_STOCK_H
 

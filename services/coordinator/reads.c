@@ -51,7 +51,8 @@ static bool take_id(char out[ID_TEXT_MAX], struct rpc_call *call, const char *te
     return true;
 }
 
-/* Read the session from the database; |read| gets the struct store_get, whose owner is a reading. */
+/* Read the session from the database; |read| gets the struct store_get, whose owner is a reading.
+ */
 static void read_session(struct coordinator *c, struct rpc_call *call, const char *session_id,
                          db_done *read)
 {

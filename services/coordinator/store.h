@@ -65,8 +65,9 @@ struct store_event {
 };
 
 /* How many index entries a signature costs is most of what it costs here: the request is kept with
- * the session's first event, an attempt with the event that began it, a join token with the event of
- * its joining, a success with the event that tells it. Only what has no event has a row elsewhere. */
+ * the session's first event, an attempt with the event that began it, a join token with the event
+ * of its joining, a success with the event that tells it. Only what has no event has a row
+ * elsewhere. */
 
 /* Bytes of the change's own, heap; NULL: none. */
 struct store_bytes {
