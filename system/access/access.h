@@ -35,8 +35,9 @@ void access_share(struct access *access, struct redis *redis);
 /* The guard; |arg| is the struct access. Without key: 401 with exactly "unauthorized"; with a
  * wrong address: 403; after too many failures from one address: 429. */
 rpc_guard access_guard;
-/* Calls that another replica of |service| (lent) passed on: its token, of kind service and with this
- * name, lets it say who the caller is. Without this call the guard refuses whoever says so. */
+/* Calls that another replica of |service| (lent) passed on: its token, of kind service and with
+ * this name, lets it say who the caller is. Without this call the guard refuses whoever says so.
+ */
 void access_let_relay(struct access *access, const char *service);
 /* Behind the guard: a replica of ours passed it on. */
 bool access_is_relayed(const struct rpc_call *call);

@@ -2,8 +2,8 @@
 /* One SQL interface: text with $1 parameters that SQLite and PostgreSQL both take. Two drivers:
  * sqlite (WAL, synchronous=FULL, one file per service) and postgres (one schema per service,
  * libpq). Which one is a matter of the URL alone. Columns are TEXT, BLOB (or BYTEA) and INTEGER
- * (or BIGINT), always of 64 bits; INTEGER PRIMARY KEY numbers itself. now_ms() in a statement is the
- * database's own clock in Unix milliseconds: the one that several processes share.
+ * (or BIGINT), always of 64 bits; INTEGER PRIMARY KEY numbers itself. now_ms() in a statement is
+ * the database's own clock in Unix milliseconds: the one that several processes share.
  *
  * Work is a function that runs its statements in a transaction on a thread of the database. Works
  * that wait together share one commit: each inside its own savepoint, so that one that fails takes

@@ -19,8 +19,8 @@
  * service_hangup, not by rpc_channel_free. */
 struct rpc_channel *service_dial(const struct service_host *host, const char *variable,
                                  bool with_service_token);
-/* The same to |target|, which is a replica of our own service and may be away for long: nothing ends
- * because of that. |state| as of rpc_channel_params. */
+/* The same to |target|, which is a replica of our own service and may be away for long: nothing
+ * ends because of that. |state| as of rpc_channel_params. */
 struct service_replica {
     const char *target;
     void (*state)(void *arg, bool connected, bool gave_up);
