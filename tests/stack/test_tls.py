@@ -259,7 +259,7 @@ class UnderTls(TestCase):
                                        self.pair("party-1")), serial)
             self.assertEqual(self.stack.sign(self.account).status, 200)
         # Its own calls: connections are made anew with what was good.
-        self.stack.restarted("message-router", self.stack.kill("message-router"))
+        self.stack.restarted("session-coordinator", self.stack.kill("session-coordinator"))
         until(lambda: self.stack.sign(self.account).status == 200)
         self.assertGreater(self.count("account-service", "connection lost"), 0)
         before = self.count("account-service", READ_AGAIN)
