@@ -26,6 +26,10 @@ const char *const store_migrations[] = {
     "  seq INTEGER PRIMARY KEY, at_ms BIGINT NOT NULL, caller TEXT NOT NULL,"
     "  action TEXT NOT NULL, account_id TEXT NOT NULL, session_id TEXT NOT NULL,"
     "  outcome TEXT NOT NULL, trace_id TEXT NOT NULL);",
+    /* 2: lists are newest first */
+    "CREATE INDEX accounts_by_time ON accounts (created_ms, account_id);"
+    "DROP INDEX accounts_by_user;"
+    "CREATE INDEX accounts_by_user_and_time ON accounts (user_id, created_ms, account_id);",
     NULL,
 };
 
@@ -328,6 +332,12 @@ static bool take_listed(const struct db_row *row, void *arg)
     return job->accounts_n <= job->limit;
 }
 
+/* Accounts made in the same millisecond are told apart by their ids. */
+#define BEFORE                                                                                     \
+    " ($1 = '' OR (created_ms, account_id) <"                                                      \
+    " (SELECT a.created_ms, a.account_id FROM accounts a WHERE a.account_id = $1))"
+#define NEWEST_FIRST " ORDER BY created_ms DESC, account_id DESC LIMIT $2"
+
 static enum db_result query_list(struct db_tx *tx, struct store_list *job)
 {
     const struct db_value params[] = {db_text(job->after), db_int((int64_t)job->limit + 1),
@@ -339,13 +349,10 @@ static enum db_result query_list(struct db_tx *tx, struct store_list *job)
                         " AND account_id > $1 ORDER BY account_id LIMIT $2",
                         params, 2, take_listed, job);
     if (!job->user_id[0])
-        return db_query(tx,
-                        "SELECT " COLUMNS " FROM accounts WHERE account_id > $1"
-                        " ORDER BY account_id LIMIT $2",
-                        params, 2, take_listed, job);
+        return db_query(tx, "SELECT " COLUMNS " FROM accounts WHERE" BEFORE NEWEST_FIRST, params, 2,
+                        take_listed, job);
     return db_query(tx,
-                    "SELECT " COLUMNS " FROM accounts WHERE account_id > $1 AND user_id = $3"
-                    " ORDER BY account_id LIMIT $2",
+                    "SELECT " COLUMNS " FROM accounts WHERE user_id = $3 AND" BEFORE NEWEST_FIRST,
                     params, 3, take_listed, job);
 }
 

@@ -125,7 +125,7 @@ db_work store_get;
 /* Frees the blobs. */
 void store_get_free(struct store_get *get);
 
-/* A page of accounts, ordered by account id. */
+/* A page of accounts, newest first; of those that are pending, by account id. */
 struct store_list {
     void *owner;
     char user_id[USER_ID_MAX]; /* "" for all */

@@ -123,16 +123,20 @@ class Contract(TestCase):
                                  "account_id")
 
     def test_pages_of_accounts(self):
-        for _ in range(2):
-            self.stack.create(user_id="pages")
-        seen, path = [], "/api/v1/accounts?limit=1"
-        while path:
-            status, page = self.ask("GET", path)
-            self.assertEqual(status, 200)
-            seen += [a["account_id"] for a in page["accounts"]]
-            path = f"/api/v1/accounts?limit=1&after={page['next']}" if "next" in page else None
-        self.assertEqual(seen, sorted(set(seen)))
-        self.assertIn(self.id, seen)
+        made = [self.stack.create(user_id="pages")["account_id"] for _ in range(3)]
+        for query, last in (("limit=1", self.id), ("limit=2&user_id=pages", made[0])):
+            seen, path = [], f"/api/v1/accounts?{query}"
+            while path:
+                status, page = self.ask("GET", path)
+                self.assertEqual(status, 200)
+                seen += [a["account_id"] for a in page["accounts"]]
+                path = f"/api/v1/accounts?{query}&after={page['next']}" if "next" in page else None
+                # One that is made meanwhile is newer than all pages to come.
+                if len(seen) < 3:
+                    self.stack.create(user_id="pages")
+            self.assertEqual(len(seen), len(set(seen)))
+            self.assertEqual([id for id in seen if id in made], made[::-1])
+            self.assertIn(last, seen)
         self.assertError(self.ask("GET", "/api/v1/accounts?limit=0"), 400, "limit")
         self.assertError(self.ask("GET", "/api/v1/accounts?limit=ten"), 400, "limit")
         self.assertError(self.ask("GET", "/api/v1/accounts?after=x"), 400, "after")

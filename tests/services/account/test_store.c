@@ -63,18 +63,24 @@ static enum db_result insert(struct place *p, struct store_insert *job)
     return db_run(p->db, DB_DURABLE, store_insert, job);
 }
 
-static struct account add(struct place *p, const char *user)
+static struct account add_at(struct place *p, const char *user, int64_t created_ms)
 {
     struct store_insert job = {.account = pending(user), .idempotency_key = ""};
     struct store_session session = {.account = &job.account};
     struct store_intent intent = {
         .account = &job.account, .intent = (const uint8_t *)"DKI1", .intent_len = 4};
 
+    job.account.created_ms = created_ms;
     assert_int_equal(insert(p, &job), DB_OK);
     assert_int_equal(db_run(p->db, DB_DURABLE, store_intent, &intent), DB_OK);
     id_new(job.account.session_id);
     assert_int_equal(db_run(p->db, DB_DURABLE, store_session, &session), DB_OK);
     return job.account;
+}
+
+static struct account add(struct place *p, const char *user)
+{
+    return add_at(p, user, 1);
 }
 
 static struct store_get get(struct place *p, const char *id)
@@ -167,23 +173,29 @@ static void test_only_an_account_without_session_is_forgotten(void **state)
     store_get_free(&found);
 }
 
-static void test_pages_have_every_account_once(void **state)
+static bool is_newer(const struct account *a, const struct account *b)
+{
+    return a->created_ms > b->created_ms ||
+           (a->created_ms == b->created_ms && strcmp(a->account_id, b->account_id) > 0);
+}
+
+static void test_pages_have_every_account_once_newest_first(void **state)
 {
     struct place *p = *state;
-    char after[ID_TEXT_MAX] = "";
+    struct account last = {.created_ms = INT64_MAX};
     size_t seen = 0;
 
-    for (size_t i = 0; i < 7; i++)
-        add(p, i % 2 ? "alice" : "bob");
+    for (int64_t i = 0; i < 7; i++)
+        add_at(p, i % 2 ? "alice" : "bob", i / 2);
     for (bool more = true; more;) {
         struct store_list list = {.limit = 3};
 
-        memcpy(list.after, after, sizeof after);
+        memcpy(list.after, last.account_id, sizeof list.after);
         assert_int_equal(db_run(p->db, DB_READ, store_list, &list), DB_OK);
         more = list.accounts_n > list.limit;
         for (size_t i = 0; i < list.accounts_n && i < list.limit; i++, seen++) {
-            assert_true(strcmp(list.accounts[i].account_id, after) > 0);
-            memcpy(after, list.accounts[i].account_id, sizeof after);
+            assert_true(is_newer(&last, &list.accounts[i]));
+            last = list.accounts[i];
         }
         free(list.accounts);
     }
@@ -228,7 +240,7 @@ int main(void)
                                         close_place),
         cmocka_unit_test_setup_teardown(test_only_an_account_without_session_is_forgotten,
                                         open_place, close_place),
-        cmocka_unit_test_setup_teardown(test_pages_have_every_account_once, open_place,
+        cmocka_unit_test_setup_teardown(test_pages_have_every_account_once_newest_first, open_place,
                                         close_place),
         cmocka_unit_test_setup_teardown(test_a_page_of_one_user, open_place, close_place),
         cmocka_unit_test_setup_teardown(test_signing_parties_are_kept, open_place, close_place),
