@@ -253,6 +253,18 @@ CHECKS = [
     check("account", "a signature's recovery id leads to the key",
           (SIGN, "memcmp(signer.b, op->key.pk.b, sizeof signer.b) == 0 &&", ""),
           error="signature_invalid", tests=[A + "sign"]),
+    check("account", "a hint is of this request and of ours",
+          (A + "repeat.c", "if (sodium_memcmp(tag, entry.tag, sizeof tag) == 0)", "if (1)"),
+          tests=[A + "repeat"]),
+    check("account", "a hint leads to a signature of this message by this key",
+          (SIGN, "is_good = take_signature(op);", "take_signature(op);"), tests=[A + "sign"]),
+    check("account", "a hint leads to its own completed session",
+          (SIGN, "bool is_good = strcmp(session->session_id, op->session_id) == 0 && "
+           "strcmp(session->status, \"completed\") == 0;", "bool is_good = true;"),
+          tests=[A + "sign"]),
+    check("account", "a hint to no account is left",
+          (A + "create_resume.c", "else if (result == DB_REFUSED && op->is_hinted)",
+           "else if (0)"), tests=[A + "create"]),
     check("account", "the answer is about this session",
           (A + "await.c", "if (!r->session || strcmp(r->session->session_id, await->session_id) "
            "!= 0) {", "if (!r->session) {"), tests=[A + "sign", A + "create"]),

@@ -7,6 +7,7 @@ ORDER = "system/access/order.c"
 IDENTITY, VAULT, BUS = "system/access/identity.c", "system/vault/vault.c", "system/bus/bus.c"
 AEAD, P11, P11_KEYS = ("system/vault/" + f for f in ("aead.c", "pkcs11.c", "pkcs11_keys.c"))
 CACHE, WORKER, SQLITE = "system/cache/cache.c", "system/db/worker.c", "system/db/sqlite.c"
+REDIS, SHARED = "system/cache/redis.c", "system/cache/shared.c"
 H1, H1_CHECK, H1_BODY = "system/rpc/h1.c", "system/rpc/h1_check.c", "system/rpc/h1_body.c"
 H2, WS, WS_CALL, GRPC = "system/rpc/h2.c", "system/rpc/ws.c", "system/rpc/ws_call.c", "system/rpc/grpc.c"
 WIRE, JSON_READ, EXCHANGE = "system/rpc/grpc_wire.c", "system/rpc/json_read.c", "system/rpc/exchange.c"
@@ -227,6 +228,44 @@ CHECKS = [
     check("cache", "a used limit stays while others come",
           (CACHE, "unlink_entry(cache, limit); link_youngest(cache, limit);", ";"),
           tests=["cache/cache"]),
+    check("cache", "what was let pass is charged to the shared budget",
+          (CACHE, "charge_everywhere(cache, key, limit, per_minute, full); return true;",
+           "(void)charge_everywhere; return true;"), tests=["cache/redis (redis)"]),
+    check("cache", "the shared budget bounds a replica's own",
+          (CACHE, "if (known < limit->left) limit->left = known;", "(void)known;"),
+          tests=["cache/redis (redis)"]),
+    check("cache", "a shared budget may be in debt",
+          (SHARED, "left = math.max(left - charge, -full)", "left = math.max(left - charge, 0)"),
+          tests=["cache/redis (redis)"]),
+    check("cache", "a claim is asked of everybody",
+          (CACHE, "if (!is_first || !cache->redis) {", "if (1) {"),
+          tests=["cache/redis (redis)"]),
+    check("cache", "a claim made here holds whatever Redis says",
+          (CACHE, "if (!is_first || !cache->redis) {", "if (!cache->redis) {"),
+          tests=["cache/redis (redis)"]),
+    check("cache", "without an answer the own memory answers",
+          (CACHE, "claim->done(claim->arg, !is_answered || is_first);",
+           "claim->done(claim->arg, is_answered && is_first);"), tests=["cache/redis (redis)"]),
+    check("redis", "an answer that does not come in time",
+          (REDIS, "lost(redis, \"no answer in time\");", ""), tests=["cache/redis (redis)"]),
+    check("redis", "what waits fails with the connection",
+          (REDIS, "set_timer(redis, wait_ms); fail_all(redis);", "set_timer(redis, wait_ms);"),
+          tests=["cache/redis (redis)"]),
+    check("redis", "an answer is of bounded length",
+          (REDIS, "} else if (!reply && wire->reader->len > REPLY_MAX) {", "} else if (0) {"),
+          tests=["cache/redis (redis)"]),
+    check("redis", "an answer that nobody asked for",
+          (REDIS, "} else if (!redis->oldest) {", "} else if (0) {"),
+          tests=["cache/redis (redis)"]),
+    check("redis", "arrays are no answers",
+          (REDIS, "wire->makers.createArray = no_array;", "(void)no_array;"),
+          tests=["cache/redis (redis)"]),
+    check("redis", "one reason is told once",
+          (REDIS, "if (strncmp(redis->told, reason, REASON_MAX - 1) == 0) return;", ""),
+          tests=["cache/redis (redis)"]),
+    check("redis", "an error is no answer",
+          (REDIS, "refused(redis, reply->str); reply = NULL;", "refused(redis, reply->str);"),
+          tests=["cache/redis (redis)"]),
     # ---- connections: what is not one request to every reader ----
     check("http/1.1", "transfer-encoding other than chunked",
           (H1, "if (coding && (h1->is_1_0 || strcasecmp(coding, \"chunked\") != 0))", "if (0)"),

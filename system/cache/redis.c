@@ -53,6 +53,7 @@ struct redis {
     /* the oldest is late, and what has arrived is looked at once more */
     bool is_last_look;
     struct retry retry;
+    uint32_t answer_ms;
     char told[REASON_MAX];
     /* of this connection; one refusal says enough of the others */
     bool is_refusal_told;
@@ -84,7 +85,7 @@ static void queue(struct redis *redis, redis_done *done, void *arg)
     struct question *q = mem_new(1, sizeof *q);
 
     *q = (struct question){
-        .done = done, .arg = arg, .until_ms = clock_steady_ms() + REDIS_ANSWER_MS};
+        .done = done, .arg = arg, .until_ms = clock_steady_ms() + redis->answer_ms};
     *redis->end = q;
     redis->end = &q->next;
     redis->waiting++;
@@ -456,6 +457,7 @@ struct redis *redis_new(const struct redis_params *params)
         redis->password = secret_copy(params->password);
     redis->end = &redis->oldest;
     redis->retry = (struct retry){.step_ms = params->retry_ms, .cap_ms = params->retry_ms * WAITS};
+    redis->answer_ms = params->answer_ms ? params->answer_ms : REDIS_ANSWER_MS;
     redis->up = metric_new(METRIC_GAUGE, "quorate_redis_up", NULL, "1 while Redis answers.");
     redis->failures = metric_new(METRIC_COUNTER, "quorate_redis_failures_total", NULL,
                                  "Questions and connections that Redis failed.");

@@ -6,7 +6,7 @@
  * is away every question fails at once; reconnecting goes on in the background with growing waits.
  * One answer that does not come in time ends the connection, so a server that hangs costs one wait
  * and not one for each question. Told to the log: when it comes, when it goes and why; the same
- * reason once. Not thread-safe: one loop. */
+ * reason once. The process ignores SIGPIPE. Not thread-safe: one loop. */
 #ifndef SYSTEM_CACHE_REDIS_H
 #define SYSTEM_CACHE_REDIS_H
 
@@ -30,6 +30,8 @@ struct redis_params {
     const char *prefix;
     /* the first wait before another try; the longest is ten times that */
     uint32_t retry_ms;
+    /* 0: REDIS_ANSWER_MS; another for tests, which a loaded machine must not make red */
+    uint32_t answer_ms;
 };
 
 /* Copies its parameters and starts to connect. */

@@ -102,15 +102,18 @@ class Redis(TestCase):
     def test_2_a_repeat_is_answered_by_what_replicas_share(self):
         account = self.stack.create(idempotency_key="key-of-account")
         first = self.stack.sign(account["account_id"], idempotency_key="key-of-signature")
-        created = self.created()
         # its own memory is lost
         self.stack.restarted("account-service", self.stack.kill("account-service"))
         until(self.is_shared)
         until(lambda: self.stack.call("GET", "/ready", key=False).status == 200)
-        self.assertEqual(self.stack.sign(account["account_id"],
-                                         idempotency_key="key-of-signature").body,
-                         first.body)
-        self.assertEqual(self.created(), created, "a repeat asked for a session")
+
+        def repeat():
+            before = self.created()
+            answer = self.stack.sign(account["account_id"], idempotency_key="key-of-signature")
+            return answer.body, self.created() - before
+
+        port = int(self.stack.env("account-service")["HTTP_PORT"])
+        self.assertEqual(self.in_time((port,), repeat), (first.body, 0))
         # an entry that somebody else wrote is none
         for key in self.server.ask("KEYS", "quorate:account-repeat/*"):
             self.server.ask("SET", key, b"x" * 68)
@@ -146,10 +149,15 @@ class Redis(TestCase):
         c = http.client.HTTPConnection("127.0.0.1", port, timeout=LIMIT, source_address=(source, 0))
         try:
             c.request("GET", path, headers=headers)
-            self.status = c.getresponse()
-            return self.status.read()
+            r = c.getresponse()
+            text = r.read()
+            return text if path == "/metrics" else r.status
         finally:
             c.close()
+
+    def refusal(self, port, source):
+        """The status of a try with a wrong key."""
+        return self.page(port, "/api/v1/parties", source, **{"X-API-Key": "wrong"})
 
     def register(self, port, request):
         s = wire.Socket(Door(port))
@@ -158,26 +166,45 @@ class Redis(TestCase):
                     "request": request})
             return s.receive()
 
+    def in_time(self, ports, work):
+        """What |work| gives, once Redis was in time for all of it: a loaded machine may be slow."""
+        def failures():
+            return [line for port in ports for line in self.page(port, "/metrics").splitlines()
+                    if line.startswith(b"quorate_redis_failures_total ")]
+
+        while True:
+            before = failures()
+            result = work()
+            if failures() == before:
+                return result
+
     def test_3_two_routers_are_one_to_strangers(self):
         first = int(self.stack.env("message-router")["HTTP_PORT"])
         second, key = self.second_router(), Key()
         good = certify(authority(self.stack), "party-88", key.public)
         for one, other in ((first, second), (second, first)):
-            request = registration(key, good)
-            self.assertIn("response", self.register(one, request))
-            self.assertEqual(self.register(other, request)["error"]["code"], "replayed")
+            def twice(one=one, other=other):
+                request = registration(key, good)
+                return self.register(one, request), self.register(other, request)
+
+            taken, refused = self.in_time((one, other), twice)
+            self.assertIn("response", taken)
+            self.assertEqual(refused["error"]["code"], "replayed")
             self.assertIn("response", self.register(other, registration(key, good)))
         # tries with a wrong key at both are counted together
-        tries = {}
-        for port in (first, second):
-            tries[port] = 0
-            while True:
-                self.page(port, "/api/v1/parties", "127.3.3.3", **{"X-API-Key": "wrong"})
-                if self.status.status == 429:
-                    break
-                tries[port] += 1
-        self.assertGreaterEqual(tries[first], 20)
-        self.assertLess(tries[second], 15)
+        sources = (f"127.3.3.{i}" for i in range(1, 250))
+
+        def tries():
+            source, counts = next(sources), []
+            for port in (first, second):
+                counts.append(0)
+                while self.refusal(port, source) != 429:
+                    counts[-1] += 1
+            return counts
+
+        counts = self.in_time((first, second), tries)
+        self.assertGreaterEqual(counts[0], 20)
+        self.assertLess(counts[1], 15)
 
     def test_4_nothing_secret_is_kept_there(self):
         env = self.stack.env("account-service")

@@ -9,12 +9,13 @@
  *     own KEY                      the value in this process | none
  *     state                        up | away
  *
- * usage: desk PORT [PASSWORD]      PORT 0: not shared */
+ * usage: desk PORT ANSWER_MS [PASSWORD]   PORT 0: not shared; ANSWER_MS 0: as services have it */
 #include "system/cache/cache.h"
 #include "system/cache/redis.h"
 #include "system/core/log.h"
 #include "system/core/secret.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -113,11 +114,13 @@ int main(int argc, char **argv)
     const struct redis_params params = {.loop = &loop,
                                         .host = "localhost",
                                         .port = port,
-                                        .password = argc > 2 ? argv[2] : NULL,
+                                        .answer_ms = argc > 2 ? (uint32_t)atoi(argv[2]) : 0,
+                                        .password = argc > 3 ? argv[3] : NULL,
                                         .prefix = "test:",
                                         .retry_ms = RETRY_MS};
 
     secret_harden();
+    signal(SIGPIPE, SIG_IGN);
     log_setup("desk", LOG_INFO);
     uv_loop_init(&loop);
     uv_pipe_init(&loop, &input, 0);
