@@ -13,6 +13,7 @@ ADMISSION, ADMISSION_T, MESSAGES = R + "admission.c", R + "admission", R + "mess
 EVENTS, MAIL = R + "event_calls.c", R + "mail.c"
 SIGN, MAKE, INTENTS, ROSTER, ASKED = (A + "sign.c", A + "create.c", A + "intents.c", A + "roster.c",
                                       A + "request.c")
+CLUSTER_T = R + "cluster"
 API, MAIL_T, ASKED_T = PA + "api", R + "mail", A + "request"
 
 CHECKS = [
@@ -200,6 +201,58 @@ CHECKS = [
     check("router", "a lease ends",
           (R + "registry.c", "if (is_here(party) && party->live && tick->now_us - party->seen_us >= "
            "registry->lease_us) {", "if (0) {"), tests=[R + "registry"]),
+    # ---- several routers ----
+    check("router", "a frame of another router is sealed with the secret",
+          (R + "seal.c", "if (crypto_aead_xchacha20poly1305_ietf_decrypt(out, &opened, NULL, "
+           "b + start, len - start, b, HEAD_BYTES, b + HEAD_BYTES, key) != 0) {",
+           "opened = len - start - TAG_BYTES; if (crypto_aead_xchacha20poly1305_ietf_decrypt(out, "
+           "&opened, NULL, b + start, len - start, b, HEAD_BYTES, b + HEAD_BYTES, key) == 7) {"),
+          tests=[R + "seal", CLUSTER_T]),
+    check("router", "a frame counts once",
+          (R + "seal.c", "if (window->highest - number >= SEAL_WINDOW || *word & bit)",
+           "if (window->highest - number >= SEAL_WINDOW)"), tests=[R + "seal", CLUSTER_T]),
+    check("router", "a router proves that it is there now",
+          (R + "cluster.c", "if (peer && peer->is_believed) take_content", "if (peer) "
+           "take_content"), tests=[CLUSTER_T]),
+    check("router", "a frame for another address is not taken",
+          (R + "cluster.c", "*is_to_us = strcmp(to, c->address) == 0;", "*is_to_us = "
+           "!sodium_is_zero(head->to, SEAL_ID_BYTES); (void)to;"), tests=[CLUSTER_T]),
+    check("router", "a silent router is gone",
+          (R + "cluster.c", "if (now.steady_us - peer->seen_us >= cluster->lease_us)", "if (0)"),
+          tests=[CLUSTER_T]),
+    check("router", "what a router that is gone held is sent again",
+          (R + "cluster.c", "registry_lose(c->router->registry, peer->instance); "
+           "owe_epoch_soon(c);", "registry_lose(c->router->registry, peer->instance);"),
+          tests=[CLUSTER_T]),
+    check("router", "after a loss of the broker all is sent again",
+          (R + "cluster.c", "if (c->was_up) owe_epoch_soon(c);", ""), tests=[CLUSTER_T]),
+    check("router", "what is lost on the way to a new address is sent again",
+          (R + "cluster.c", "if (peer->is_alive) owe_epoch_soon(c);", ""), tests=[CLUSTER_T]),
+    check("router", "a refusal of the broker is a full mailbox",
+          (R + "cluster.c", "clock_steady_us() < peer->full_until_us)", "0)"),
+          error="mailbox_full", tests=[CLUSTER_T]),
+    check("router", "a full mailbox at another router refuses",
+          (R + "forward.c", "return router_now().steady_us >= party->full_until_us && send_letter",
+           "return send_letter"), error="mailbox_full", tests=[CLUSTER_T]),
+    check("router", "what a full mailbox lost is sent again",
+          (R + "forward.c", "party->full_until_us = router_now().steady_us + "
+           "(uint64_t)FORWARD_FULL_MS * 1000; cluster_lost_messages(router->cluster);",
+           "party->full_until_us = router_now().steady_us + (uint64_t)FORWARD_FULL_MS * 1000;"),
+          tests=[CLUSTER_T]),
+    check("router", "a party of another router is verified",
+          (R + "forward.c", "registry_is_unproven(router->registry, elsewhere));", "false);"),
+          tests=[CLUSTER_T]),
+    check("router", "the newer registration counts",
+          (R + "registry.c", "if (party && !is_newer(party, e))", "if (0)"), tests=[CLUSTER_T]),
+    check("router", "a party that is elsewhere calls there",
+          (R + "router.c", "if (party && is_here(party)) return party;",
+           "if (party) return party;"), error="not_registered", tests=[CLUSTER_T]),
+    check("router", "streams of a party that is elsewhere end",
+          (R + "forward.c", "streams_drop(router->streams, r->party_id);", ""),
+          tests=[CLUSTER_T]),
+    check("router", "a frame to a router that is gone is a sign",
+          (R + "cluster.c", "if (is_gone) { vanish(c, peer, \"its address is gone\"); return; }",
+           "if (is_gone) return;"), tests=[CLUSTER_T]),
     check("router", "a sender is a party of the session",
           (MESSAGES, "if (!roster_has(roster, p->sender->id))", "if (0)"),
           error="not_a_member", tests=[ROUTER_CALLS]),

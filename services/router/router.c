@@ -146,12 +146,10 @@ static void open_broker(struct router *router)
 
 void *router_start(const struct service_host *host, char error[RPC_TEXT_MAX])
 {
-    struct router *router;
+    struct router *router = mem_new(1, sizeof *router);
     unsigned lease_ms = (unsigned)config_int(host->config, "LEASE_MS");
 
-    if (!broker_check(host->config, error))
-        return NULL;
-    router = mem_new(1, sizeof *router);
+    (void)error;
     router->host = host;
     randombytes_buf(router->boot_id, sizeof router->boot_id);
     make_metrics(&router->metrics);

@@ -219,7 +219,7 @@ const char *config_text(const struct config *config, const char *name)
     enum config_form form = config_rows[i].form;
 
     if (form != CONFIG_FORM_TEXT && form != CONFIG_FORM_SECRET_TEXT && form != CONFIG_FORM_WORD &&
-        form != CONFIG_FORM_TARGET)
+        form != CONFIG_FORM_TARGET && form != CONFIG_FORM_TARGETS)
         bug(name);
     return config->values[i].text ? config->values[i].text : "";
 }

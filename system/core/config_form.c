@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { TARGET_TEXT_MAX = 300 };
+
 bool config_form_number(int64_t *out, const char *text)
 {
     size_t digits = strspn(text + (*text == '-'), "0123456789");
@@ -110,6 +112,29 @@ static bool is_target(const char *text)
     return inet_pton(AF_INET6, host, b) == 1;
 }
 
+/* Targets with commas between, blanks around them. */
+static bool is_targets(const char *text)
+{
+    char one[TARGET_TEXT_MAX];
+
+    for (;;) {
+        size_t len, end;
+
+        text += strspn(text, " \t");
+        len = strcspn(text, ", \t");
+        end = len + strspn(text + len, " \t");
+        if (len >= sizeof one || (text[end] && text[end] != ','))
+            return false;
+        memcpy(one, text, len);
+        one[len] = 0;
+        if (!is_target(one))
+            return false;
+        if (!text[end])
+            return true;
+        text += end + 1;
+    }
+}
+
 /* scheme://host or scheme://host:port, and no more: a browser sends no path. */
 static bool is_origin(const char *text)
 {
@@ -180,6 +205,8 @@ bool config_form_fits(const struct config_row *row, const char *text, size_t n)
         return is_word(row->words, text);
     case CONFIG_FORM_TARGET:
         return is_target(text);
+    case CONFIG_FORM_TARGETS:
+        return is_targets(text);
     case CONFIG_FORM_LIST:
     case CONFIG_FORM_KEYS:
     case CONFIG_FORM_ADDRESSES:
@@ -251,6 +278,9 @@ void config_form_text(char out[CONFIG_FORM_TEXT_MAX], const struct config_row *r
         break;
     case CONFIG_FORM_TARGET:
         snprintf(out, CONFIG_FORM_TEXT_MAX, "host:port");
+        break;
+    case CONFIG_FORM_TARGETS:
+        snprintf(out, CONFIG_FORM_TEXT_MAX, "host:port, or several, comma separated");
         break;
     }
 }

@@ -116,12 +116,12 @@ const struct config_row config_rows[] = {
     { "CA_KEY", SERVERS | CONFIG_KEEPER, CONFIG_FORM_KEY, CONFIG_REQUIRED, NULL, 32, 0, NULL,
       "Public key (Ed25519, hex) of the authority that certifies parties' identity keys.", NULL },
 
-    { "COORDINATOR_ADDR", CONFIG_ACCOUNT | FRONTS, CONFIG_FORM_TARGET, 0,
+    { "COORDINATOR_ADDR", CONFIG_ACCOUNT | FRONTS, CONFIG_FORM_TARGETS, 0,
       "mpc-session-coordinator:50051", 0, 0, NULL,
-      "gRPC address of the session coordinator.", NULL },
-    { "ROUTER_ADDR", CONFIG_ACCOUNT | CONFIG_COORDINATOR | FRONTS, CONFIG_FORM_TARGET, 0,
+      "gRPC addresses of session coordinators: the first that answers is used until it fails.", NULL },
+    { "ROUTER_ADDR", CONFIG_ACCOUNT | CONFIG_COORDINATOR | FRONTS, CONFIG_FORM_TARGETS, 0,
       "mpc-message-router:50051", 0, 0, NULL,
-      "gRPC address of the message router.", NULL },
+      "gRPC addresses of message routers: the first that answers is used until it fails.", NULL },
 
     { "INITIATOR_KEY_FILE", CONFIG_ACCOUNT, CONFIG_FORM_TEXT, CONFIG_REQUIRED | CONFIG_EXAMPLE,
       NULL, 0, 0, NULL,

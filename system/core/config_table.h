@@ -26,6 +26,8 @@ enum config_form {
     CONFIG_FORM_ADDRESSES,
     /* host:port */
     CONFIG_FORM_TARGET,
+    /* one host:port, or several, comma separated */
+    CONFIG_FORM_TARGETS,
     /* origins as browsers tell them, comma separated; or * */
     CONFIG_FORM_ORIGINS
 };

@@ -10,12 +10,15 @@
 
 #include "system/rpc/client_link.h"
 #include "system/rpc/dial.h"
+#include "system/rpc/targets.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 enum {
     TRY_MS = 10000,
+    /* instead of these three waits, where there is another address to go to */
+    REPLICA_MS = 3000,
     IDLE_MS = 20000,
     IDLE_CAP_MS = 300000,
     ANSWER_MS = 10000,
@@ -29,7 +32,8 @@ enum {
 
 struct rpc_channel {
     uv_loop_t *loop;
-    char *target, host[DIAL_HOST_MAX], port[DIAL_PORT_MAX];
+    struct targets targets;
+    char host[DIAL_HOST_MAX], port[DIAL_PORT_MAX];
     /* PEM files, read again for every try: certificates are renewed; |tls|: what was good last */
     char *ca, *certificate, *key, *crl;
     struct tls_context *tls;
@@ -59,6 +63,11 @@ struct rpc_channel {
 };
 
 static void try_now(struct rpc_channel *channel);
+
+static const char *target_of(const struct rpc_channel *channel)
+{
+    return targets_one(&channel->targets);
+}
 
 static void free_handle(uv_handle_t *handle)
 {
@@ -119,7 +128,7 @@ static void end_all(struct pending_list *list, const struct rpc_status *status)
 static struct rpc_status unavailable(const struct rpc_channel *channel)
 {
     return rpc_error(RPC_UNAVAILABLE, pending_code_name(RPC_UNAVAILABLE),
-                     "%s cannot be reached: %s", channel->target,
+                     "%s cannot be reached: %s", target_of(channel),
                      channel->why[0] != 0 ? channel->why : "no connection yet");
 }
 
@@ -155,7 +164,7 @@ static void end_late(struct pending_list *list, uint64_t now)
         status = call->link == NULL && !call->channel->is_up
                      ? unavailable(call->channel)
                      : rpc_error(RPC_DEADLINE, pending_code_name(RPC_DEADLINE),
-                                 "%s did not answer in time", call->channel->target);
+                                 "%s did not answer in time", target_of(call->channel));
         end_with(call, &status);
     }
 }
@@ -190,9 +199,9 @@ static void on_wait_over(uv_timer_t *timer)
 static void try_later(struct rpc_channel *channel)
 {
     struct rpc_status status;
-    uint32_t wait;
+    uint32_t wait = 0;
 
-    if (retry_next(&channel->retry, &wait)) {
+    if (!targets_failed(&channel->targets) || retry_next(&channel->retry, &wait)) {
         uv_timer_start(&channel->timer, on_wait_over, wait, 0);
         tell(channel, false);
         return;
@@ -253,7 +262,7 @@ static void on_dialed(void *arg, uv_tcp_t *tcp, const char *why)
         .loop = channel->loop,
         .channel = channel,
         .tcp = tcp,
-        .target = channel->target,
+        .target = target_of(channel),
         .host = channel->host,
         .idle_ms = channel->idle_ms,
         .answer_ms = channel->answer_ms,
@@ -273,12 +282,13 @@ static void on_dialed(void *arg, uv_tcp_t *tcp, const char *why)
 
 static void try_now(struct rpc_channel *channel)
 {
-    if (dial_split(channel->target, channel->host, channel->port))
+    if (dial_split(target_of(channel), channel->host, channel->port))
         channel->dial = dial_start(channel->loop, channel->host, channel->port, on_dialed, channel);
     if (channel->dial == NULL)
         try_failed(channel, "not of the form host:port");
     else
-        uv_timer_start(&channel->timer, on_try_too_long, TRY_MS, 0);
+        uv_timer_start(&channel->timer, on_try_too_long,
+                       channel->targets.n > 1 ? REPLICA_MS : TRY_MS, 0);
 }
 
 /* After a connection that lived: at once, unless it was a short one, which counts as a failure. */
@@ -288,6 +298,7 @@ static void try_again(struct rpc_channel *channel)
         try_later(channel);
         return;
     }
+    targets_next(&channel->targets);
     uv_timer_start(&channel->timer, on_wait_over, 0, 0);
     tell(channel, false);
 }
@@ -319,6 +330,7 @@ void link_on_up(struct rpc_channel *channel, struct rpc_link *link)
     channel->why[0] = 0;
     channel->is_up = true;
     retry_success(&channel->retry);
+    targets_succeeded(&channel->targets);
     start_waiting(channel);
     tell(channel, channel->is_up);
 }
@@ -326,7 +338,7 @@ void link_on_up(struct rpc_channel *channel, struct rpc_link *link)
 static void end_calls_of(struct rpc_channel *channel, const struct rpc_link *link, const char *why)
 {
     struct rpc_status status = rpc_error(RPC_UNAVAILABLE, pending_code_name(RPC_UNAVAILABLE),
-                                         "the connection to %s broke: %s", channel->target, why);
+                                         "the connection to %s broke: %s", target_of(channel), why);
     struct rpc_pending *after;
 
     for (struct rpc_pending *call = channel->running.first; call != NULL; call = after) {
@@ -438,7 +450,7 @@ struct rpc_channel *rpc_channel_new(uv_loop_t *loop, const struct rpc_channel_pa
     struct rpc_channel *channel = mem_new(1, sizeof *channel);
 
     channel->loop = loop;
-    channel->target = text_copy(params->target);
+    targets_init(&channel->targets, params->target);
     channel->ca = copy_or_null(params->ca);
     channel->certificate = copy_or_null(params->certificate);
     channel->key = copy_or_null(params->key);
@@ -446,8 +458,8 @@ struct rpc_channel *rpc_channel_new(uv_loop_t *loop, const struct rpc_channel_pa
     channel->retry = params->retry;
     channel->state = params->state;
     channel->arg = params->arg;
-    channel->idle_ms = IDLE_MS;
-    channel->answer_ms = ANSWER_MS;
+    channel->idle_ms = channel->targets.n > 1 ? REPLICA_MS : IDLE_MS;
+    channel->answer_ms = channel->targets.n > 1 ? REPLICA_MS : ANSWER_MS;
     uv_timer_init(loop, &channel->timer);
     uv_timer_init(loop, &channel->soon);
     uv_timer_init(loop, &channel->clock);
@@ -472,7 +484,7 @@ static void on_closed(uv_handle_t *handle)
     free(channel->key);
     free(channel->crl);
     tls_context_free(channel->tls);
-    free(channel->target);
+    targets_free(&channel->targets);
     free(channel);
 }
 
@@ -494,7 +506,7 @@ void rpc_channel_free(struct rpc_channel *channel)
     if (channel == NULL || channel->is_closed)
         return;
     status = rpc_error(RPC_CANCELLED, pending_code_name(RPC_CANCELLED),
-                       "the connection to %s was ended", channel->target);
+                       "the connection to %s was ended", target_of(channel));
     channel->is_closed = true;
     end_all(&channel->waiting, &status);
     end_all(&channel->running, &status);
@@ -535,7 +547,7 @@ static struct rpc_status admit(const struct rpc_channel *channel, const struct r
     if (call->out.len > PENDING_MESSAGE_MAX)
         return rpc_error(RPC_EXHAUSTED, name, "a request is longer than 16 MiB");
     if (channel->calls_n > CALLS_MAX || channel->calls_bytes > CALL_BYTES_MAX)
-        return rpc_error(RPC_EXHAUSTED, name, "too many calls wait for %s", channel->target);
+        return rpc_error(RPC_EXHAUSTED, name, "too many calls wait for %s", target_of(channel));
     return rpc_ok();
 }
 

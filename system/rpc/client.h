@@ -16,7 +16,8 @@ struct rpc_channel;
 struct rpc_pending;
 
 struct rpc_channel_params {
-    /* "host:port" */
+    /* "host:port", or those of several replicas with commas between: one is used until it fails or
+     * is silent for some seconds, then the next */
     const char *target;
     /* PEM files; NULL ca: plain text. certificate and key for mTLS, or NULL; revocation list, or
      * NULL. They are read for every connection; while they are broken the last good ones count. */

@@ -6,6 +6,7 @@
 #include "system/access/address.h"
 #include "system/core/config_table.h"
 #include "system/core/log.h"
+#include "system/rpc/targets.h"
 #include "system/service/certificates.h"
 
 #include <stdio.h>
@@ -45,6 +46,19 @@ static bool target_is_loopback(const char *target)
     return strcmp(host, "localhost") == 0 || is_loopback(host);
 }
 
+/* All of a list. */
+static bool targets_are_loopback(const char *text)
+{
+    struct targets targets;
+    bool all = true;
+
+    targets_init(&targets, text);
+    for (size_t i = 0; i < targets.n; i++)
+        all = all && target_is_loopback(targets.list[i]);
+    targets_free(&targets);
+    return all;
+}
+
 static bool check_plain(const struct config *config, enum config_program program,
                         char error[RPC_TEXT_MAX])
 {
@@ -60,9 +74,9 @@ static bool check_plain(const struct config *config, enum config_program program
     for (size_t i = 0; i < config_rows_n; i++) {
         const struct config_row *row = &config_rows[i];
 
-        if (row->form != CONFIG_FORM_TARGET || !(row->programs & (unsigned)program) ||
-            !config_text(config, row->name)[0] ||
-            target_is_loopback(config_text(config, row->name)))
+        if ((row->form != CONFIG_FORM_TARGET && row->form != CONFIG_FORM_TARGETS) ||
+            !(row->programs & (unsigned)program) || !config_text(config, row->name)[0] ||
+            targets_are_loopback(config_text(config, row->name)))
             continue;
         snprintf(error, RPC_TEXT_MAX,
                  "TLS=off is allowed on loopback addresses only, %s is %.64s: "

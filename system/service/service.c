@@ -6,6 +6,7 @@
  * freed and the loop runs out of handles. A timer over all of it ends the process if it hangs. */
 #include "system/service/service.h"
 
+#include "system/bus/broker.h"
 #include "system/core/buffer.h"
 #include "system/core/log.h"
 #include "system/core/secret.h"
@@ -261,11 +262,13 @@ static int run(struct service *s)
     return is_started && !s->has_fault ? 0 : 1;
 }
 
-static bool database_check(const struct config *config, enum config_program program,
+static bool servers_check(const struct config *config, enum config_program program,
                            char error[RPC_TEXT_MAX])
 {
     char fault[DB_ERROR_MAX] = "";
 
+    if (program == CONFIG_ROUTER)
+        return broker_check(config, error);
     if (!(program & (CONFIG_ACCOUNT | CONFIG_COORDINATOR)) || db_configured_check(config, fault))
         return true;
     snprintf(error, RPC_TEXT_MAX, "%s", fault);
@@ -282,7 +285,7 @@ static int run_configured(struct service *s, const struct config *config,
     s->host.config = config;
     s->host.env_file = options->env_file;
     if (!listen_check(config, s->def->program, error) ||
-        !database_check(config, s->def->program, error))
+        !servers_check(config, s->def->program, error))
         return complain(error);
     s->host.access = access_new(config, s->def->program, error);
     if (!s->host.access)

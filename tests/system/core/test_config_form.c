@@ -85,6 +85,14 @@ static const struct given cases[] = {
     {CONFIG_FORM_TARGET, 0, 0, "[router]:50051", false},
     {CONFIG_FORM_TARGET, 0, 0, "[]:50051", false},
     {CONFIG_FORM_TARGET, 0, 0, "http://router:50051", false},
+    {CONFIG_FORM_TARGET, 0, 0, "a:1,b:2", false},
+    {CONFIG_FORM_TARGETS, 0, 0, "router:50051", true},
+    {CONFIG_FORM_TARGETS, 0, 0, "a:1,b:2", true},
+    {CONFIG_FORM_TARGETS, 0, 0, "a:1 , [::1]:2", true},
+    {CONFIG_FORM_TARGETS, 0, 0, "a:1,", false},
+    {CONFIG_FORM_TARGETS, 0, 0, ",a:1", false},
+    {CONFIG_FORM_TARGETS, 0, 0, "a:1 b:2", false},
+    {CONFIG_FORM_TARGETS, 0, 0, "a:1,b", false},
 };
 
 static void test_fits(void **state)

@@ -63,6 +63,8 @@ static void test_plain_text_goes_to_loopback_only(void **state)
     expect_good(CONFIG_COORDINATOR, "ROUTER_ADDR", "[::1]:50051");
     expect_fault(CONFIG_COORDINATOR, "ROUTER_ADDR", "mpc-message-router:50051");
     expect_fault(CONFIG_COORDINATOR, "ROUTER_ADDR", "10.0.0.1:50051");
+    expect_good(CONFIG_COORDINATOR, "ROUTER_ADDR", "127.0.0.1:1,127.0.0.2:2");
+    expect_fault(CONFIG_COORDINATOR, "ROUTER_ADDR", "127.0.0.1:1,10.0.0.1:50051");
     /* not a variable of the router */
     expect_good(CONFIG_ROUTER, "ROUTER_ADDR", "mpc-message-router:50051");
 }
