@@ -371,6 +371,19 @@ static int connect_to(struct wire *wire, const struct sockaddr *address)
     return uv_tcp_connect(&wire->connect, &wire->tcp, address, on_connected);
 }
 
+/* A name may have several addresses, and the server be at one: each try takes the next. */
+static const struct sockaddr *choose(const struct addrinfo *found, uint32_t failed)
+{
+    const struct addrinfo *one = found;
+    uint32_t n = 0;
+
+    for (const struct addrinfo *i = found; i; i = i->ai_next)
+        n++;
+    for (uint32_t skip = failed % n; skip > 0; skip--)
+        one = one->ai_next;
+    return one->ai_addr;
+}
+
 static void on_name(uv_getaddrinfo_t *name, int status, struct addrinfo *found)
 {
     struct wire *wire = name->data;
@@ -382,7 +395,7 @@ static void on_name(uv_getaddrinfo_t *name, int status, struct addrinfo *found)
         return;
     }
     if (status == 0)
-        status = connect_to(wire, found->ai_addr);
+        status = connect_to(wire, choose(found, redis->retry.failed));
     uv_freeaddrinfo(found);
     if (status == 0)
         return;

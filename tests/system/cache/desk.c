@@ -112,7 +112,7 @@ int main(int argc, char **argv)
 {
     int port = argc > 1 ? atoi(argv[1]) : 0;
     const struct redis_params params = {.loop = &loop,
-                                        .host = "localhost",
+                                        .host = "127.0.0.1",
                                         .port = port,
                                         .answer_ms = argc > 2 ? (uint32_t)atoi(argv[2]) : 0,
                                         .password = argc > 3 ? argv[3] : NULL,
