@@ -263,6 +263,47 @@ static void test_a_malformed_account_of_a_session_is_said_in_the_contracts_words
     free(out.message);
 }
 
+/* Everything that makes it another request; how long the caller waits does not. */
+static void test_requests_are_the_same_if_their_hashes_are(void **state)
+{
+    static uint8_t message[32], other_message[32] = {1};
+    const struct request_sign base = {.account_id = ID,
+                                      .digest = QRT_DIGEST_LOCAL,
+                                      .message = message,
+                                      .message_len = sizeof message,
+                                      .path = {1, 2},
+                                      .path_n = 1,
+                                      .parties = {"party-1", "party-2"},
+                                      .parties_n = 1,
+                                      .wait_s = 1};
+    struct request_sign others[7];
+    uint8_t first[32], hash[32];
+
+    (void)state;
+    request_sign_hash(first, &base, "", "");
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+        others[i] = base;
+    others[0].account_id[0] = '1';
+    others[1].digest = QRT_DIGEST_SHA256;
+    others[2].message = other_message;
+    others[3].path[0] = 3;
+    others[4].path_n = 2;
+    others[5].parties[0] = "party-3";
+    others[6].parties_n = 2;
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        request_sign_hash(hash, &others[i], "", "");
+        assert_memory_not_equal(hash, first, sizeof hash);
+    }
+    request_sign_hash(hash, &base, "00", "");
+    assert_memory_not_equal(hash, first, sizeof hash);
+    request_sign_hash(hash, &base, "", "00");
+    assert_memory_not_equal(hash, first, sizeof hash);
+    others[0] = base;
+    others[0].wait_s = 20;
+    request_sign_hash(hash, &others[0], "", "");
+    assert_memory_equal(hash, first, sizeof hash);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -272,6 +313,7 @@ int main(void)
         cmocka_unit_test(test_thresholds_out_of_range_are_named),
         cmocka_unit_test(test_a_user_key_goes_with_a_delegate_only),
         cmocka_unit_test(test_a_bare_hash_has_32_bytes),
+        cmocka_unit_test(test_requests_are_the_same_if_their_hashes_are),
         cmocka_unit_test(test_an_empty_message_is_refused),
         cmocka_unit_test(test_messages_of_every_encoding),
         cmocka_unit_test(test_malformed_fields_of_a_signature_are_named),
