@@ -6,7 +6,10 @@
  * Messages go to the thread in |out|, what happens comes back in |news|; both, and the counts, are
  * under |lock|. Each connection has a number: what was meant for another one is dropped, since its
  * publisher hears of the end of that. What was sent stays in |sent|, in the order of its tags,
- * until the broker confirms it. */
+ * until the broker confirms it.
+ *
+ * A thread that hangs in a connection to a broker that says nothing is not waited for at the end:
+ * the memory belongs to it and to the loop, and goes with the later of the two. */
 #include "system/bus/rabbitmq.h"
 
 #include "system/core/buffer.h"
@@ -16,6 +19,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <sodium.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,7 +57,6 @@ struct rabbitmq {
     struct rabbit_params params;
     struct retry retry;
     uv_async_t async;
-    pthread_t thread;
     int wake;
 
     pthread_mutex_t lock;
@@ -67,6 +70,8 @@ struct rabbitmq {
     /* the socket while there is one, else -1 */
     int fd;
     bool is_stopping, has_ended;
+    /* the thread and the loop */
+    atomic_int owners;
 
     /* the thread's */
     struct rabbit *rabbit;
@@ -86,19 +91,32 @@ static void free_message(struct message *message)
     free(message);
 }
 
+static void free_news(struct news *news)
+{
+    free(news->b);
+    free(news);
+}
+
 static void tell(struct rabbitmq *r, enum happening what, struct news from)
 {
     struct news *news = mem_new(1, sizeof *news);
+    bool is_late;
 
     *news = from;
     news->what = what;
     news->connection = r->connection;
     news->next = NULL;
     pthread_mutex_lock(&r->lock);
-    *r->news_end = news;
-    r->news_end = &news->next;
+    /* the loop closes its handle after that */
+    is_late = r->is_stopping;
+    if (!is_late) {
+        *r->news_end = news;
+        r->news_end = &news->next;
+        uv_async_send(&r->async);
+    }
     pthread_mutex_unlock(&r->lock);
-    uv_async_send(&r->async);
+    if (is_late)
+        free_news(news);
 }
 
 static void tell_text(struct rabbitmq *r, enum happening what, const char *text, bool is_gone)
@@ -314,10 +332,44 @@ static bool wait_to_retry(struct rabbitmq *r, const char *why)
     return true;
 }
 
+static void free_texts(struct rabbit_params *p)
+{
+    char *password = (char *)(uintptr_t)p->password;
+
+    sodium_memzero(password, strlen(password));
+    free(password);
+    free((void *)(uintptr_t)p->host);
+    free((void *)(uintptr_t)p->user);
+    free((void *)(uintptr_t)p->vhost);
+    free((void *)(uintptr_t)p->family);
+    free((void *)(uintptr_t)p->ca);
+}
+
+/* One of the two owners goes. */
+static void leave(struct rabbitmq *r)
+{
+    struct message *message;
+    struct news *news;
+
+    if (atomic_fetch_sub(&r->owners, 1) > 1)
+        return;
+    while ((message = take_out(r)) != NULL)
+        free_message(message);
+    while ((news = r->news) != NULL) {
+        r->news = news->next;
+        free_news(news);
+    }
+    close(r->wake);
+    pthread_cond_destroy(&r->ended);
+    pthread_mutex_destroy(&r->lock);
+    free_texts(&r->params);
+    free(r);
+}
+
 static void *run(void *arg)
 {
     struct rabbitmq *r = arg;
-    char why[BROKER_ERROR_MAX];
+    char why[BROKER_ERROR_MAX] = "";
 
     while (!is_stopping(r)) {
         int64_t since_ms = clock_steady_ms();
@@ -335,6 +387,7 @@ static void *run(void *arg)
     r->has_ended = true;
     pthread_cond_signal(&r->ended);
     pthread_mutex_unlock(&r->lock);
+    leave(r);
     return NULL;
 }
 
@@ -380,12 +433,6 @@ static void happen(struct rabbitmq *r, const struct news *news)
         e->refused(e->arg, news->text, news->is_gone);
         break;
     }
-}
-
-static void free_news(struct news *news)
-{
-    free(news->b);
-    free(news);
 }
 
 static void on_news(uv_async_t *async)
@@ -435,7 +482,8 @@ static bool publish(struct broker *broker, const char *to, const uint8_t *b, siz
     return true;
 }
 
-/* The thread may hang in a write to a broker that reads nothing: its socket is ended under it. */
+/* The thread may hang in a write to a broker that reads nothing: its socket is ended under it. One
+ * that hangs in a connection that has not come about is left behind. */
 static void end_thread(struct rabbitmq *r)
 {
     struct timespec until;
@@ -451,39 +499,11 @@ static void end_thread(struct rabbitmq *r)
     if (!r->has_ended && r->fd >= 0)
         shutdown(r->fd, SHUT_RDWR);
     pthread_mutex_unlock(&r->lock);
-    pthread_join(r->thread, NULL);
-}
-
-static void free_texts(struct rabbit_params *p)
-{
-    char *password = (char *)(uintptr_t)p->password;
-
-    sodium_memzero(password, strlen(password));
-    free(password);
-    free((void *)(uintptr_t)p->host);
-    free((void *)(uintptr_t)p->user);
-    free((void *)(uintptr_t)p->vhost);
-    free((void *)(uintptr_t)p->family);
-    free((void *)(uintptr_t)p->ca);
 }
 
 static void on_closed(uv_handle_t *handle)
 {
-    struct rabbitmq *r = handle->data;
-    struct message *message;
-    struct news *news;
-
-    while ((message = take_out(r)) != NULL)
-        free_message(message);
-    while ((news = r->news) != NULL) {
-        r->news = news->next;
-        free_news(news);
-    }
-    close(r->wake);
-    pthread_cond_destroy(&r->ended);
-    pthread_mutex_destroy(&r->lock);
-    free_texts(&r->params);
-    free(r);
+    leave(handle->data);
 }
 
 static void free_rabbitmq(struct broker *broker)
@@ -512,6 +532,7 @@ struct broker *rabbitmq_new(uv_loop_t *loop, const struct rabbit_params *params,
 {
     static const struct broker_driver driver = {publish, free_rabbitmq};
     struct rabbitmq *r = mem_new(1, sizeof *r);
+    pthread_t thread;
 
     r->base.driver = &driver;
     r->events = *events;
@@ -521,12 +542,13 @@ struct broker *rabbitmq_new(uv_loop_t *loop, const struct rabbit_params *params,
     r->news_end = &r->news;
     r->sent_end = &r->sent;
     r->fd = -1;
+    atomic_init(&r->owners, 2);
     r->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     pthread_mutex_init(&r->lock, NULL);
     pthread_cond_init(&r->ended, NULL);
     uv_async_init(loop, &r->async, on_news);
     r->async.data = r;
-    if (r->wake < 0 || pthread_create(&r->thread, NULL, run, r) != 0) {
+    if (r->wake < 0 || pthread_create(&thread, NULL, run, r) != 0 || pthread_detach(thread) != 0) {
         fprintf(stderr, "no thread for the connection to RabbitMQ: %s\n", strerror(errno));
         abort();
     }

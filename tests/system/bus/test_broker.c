@@ -2,7 +2,6 @@
 /* The broker over a real RabbitMQ (tests/support/rabbitmq.py starts it): who gets what, what is
  * refused, what a loss looks like. The last tests stop and kill the server. */
 #include "system/bus/rabbitmq.h"
-#include "system/core/clock.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -369,6 +368,20 @@ static void test_a_stopped_broker_does_not_hold_up_the_end(void **state)
     control("go");
 }
 
+/* The broker's machine takes the connection and says nothing: the end comes before the login does,
+ * and nothing is told any more. */
+static void test_a_connection_may_be_given_up_before_it_has_come_about(void **state)
+{
+    struct end a;
+
+    (void)state;
+    control("stop");
+    open_with(&a, params(), 100);
+    close_end(&a);
+    assert_int_equal(a.ups + a.downs, 0);
+    control("go");
+}
+
 static void test_a_broker_that_died_is_found_again(void **state)
 {
     char before[BROKER_ADDRESS_MAX];
@@ -424,6 +437,7 @@ int main(void)
         cmocka_unit_test(test_over_tls_the_name_counts),
         cmocka_unit_test(test_a_broker_that_stands_still_holds_up_nobody),
         cmocka_unit_test(test_a_stopped_broker_does_not_hold_up_the_end),
+        cmocka_unit_test(test_a_connection_may_be_given_up_before_it_has_come_about),
         cmocka_unit_test(test_a_broker_that_died_is_found_again),
     };
 
