@@ -607,11 +607,17 @@ static void test_repeated_frames_make_no_router(void **state)
 
     (void)state;
     start("1048576", "60000");
+    go_to(0, 0);
     go_to(1, 1);
+    settle(0, 0);
     net.record = &record;
     settle(1, 1);
     assert_int_equal(peer_heartbeat(w, 1, 3), RPC_OK);
-    assert_int_equal(peer_heartbeat(w, 1, 4), RPC_OK);
+    /* to all, and to one */
+    assert_int_equal(peer_send(w, 1, SESSION_ONE, w->peers[0].id, 'a', 10), RPC_OK);
+    listen_at(0, &one);
+    letters_until(w, &one, 1);
+    listener_end(&one);
     net.record = NULL;
     finish();
     /* the same authority and the same secret, other processes */
