@@ -2,6 +2,9 @@
 /* fork, the child's side of it, and exec. */
 #include "system/core/helper.h"
 
+#include "system/core/config.h"
+#include "system/core/config_table.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -12,6 +15,15 @@
 #include <unistd.h>
 
 enum { SOCKET_BYTES = 1 << 20 };
+
+/* Secrets of this program are wiped already; those of others may stand beside them. */
+static void forget_secrets(void)
+{
+    for (size_t i = 0; i < config_rows_n; i++) {
+        if (config_rows[i].flags & CONFIG_SECRET)
+            (void)unsetenv(config_rows[i].name);
+    }
+}
 
 static void run(const char *program, const char *option, enum helper_environment environment)
 {
@@ -38,6 +50,7 @@ static void prepare(int fd, pid_t starter)
     (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (getppid() != starter)
         _exit(1);
+    forget_secrets();
 }
 
 static void widen(int fd)

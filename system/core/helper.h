@@ -13,7 +13,7 @@ enum helper_environment {
     HELPER_EMPTY,
     /* PATH and HOME */
     HELPER_BARE,
-    /* all of it; config_load has wiped what is secret */
+    /* all of it but variables that are secret */
     HELPER_WHOLE
 };
 

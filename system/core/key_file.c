@@ -123,6 +123,7 @@ bool key_file_read_text(char *out, size_t cap, size_t *len, const char *path,
     bool ok;
 
     *len = 0;
+    sodium_memzero(out, cap);
     if (fd < 0)
         return false;
     if (!read_all(fd, out, cap, len))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Seeds in files: what is read, and every file that is refused with a sentence that names it. */
+/* Seeds and PINs in files: what is read, and every file that is refused with a sentence that names it. */
 #include "system/core/key_file.h"
 
 #include <setjmp.h>
@@ -133,6 +133,41 @@ static void test_what_is_no_file(void **state)
     assert_refused("regular file");
 }
 
+static void assert_no_text(const char *why)
+{
+    char text[9] = "........";
+    size_t len;
+
+    assert_false(key_file_read_text(text, sizeof text, &len, path, error));
+    assert_memory_equal(text, zeroes, sizeof text);
+    assert_non_null(strstr(error, path));
+    assert_non_null(strstr(error, why));
+    assert_null(strchr(error, '\n'));
+}
+
+static void test_a_text_is_read_without_the_white_space_after_it(void **state)
+{
+    char text[9];
+    size_t len;
+
+    (void)state;
+    put("1 34567\n", 8, 0400);
+    assert_true(key_file_read_text(text, sizeof text, &len, path, error));
+    assert_int_equal(len, 7);
+    assert_string_equal(text, "1 34567");
+    put("12345678", 8, 0600);
+    assert_true(key_file_read_text(text, sizeof text, &len, path, error));
+    assert_string_equal(text, "12345678");
+    put("123456789", 9, 0600);
+    assert_no_text("not more than 8 bytes");
+    put("12\0", 3, 0600);
+    assert_no_text("one line of text");
+    put(" \n", 2, 0600);
+    assert_no_text("one line of text");
+    put("", 0, 0600);
+    assert_no_text("one line of text");
+}
+
 static int set_up(void **state)
 {
     (void)state;
@@ -156,6 +191,7 @@ int main(void)
         cmocka_unit_test(test_pair),
         cmocka_unit_test(test_other_text_is_refused),
         cmocka_unit_test(test_a_file_of_others_is_refused),
+        cmocka_unit_test(test_a_text_is_read_without_the_white_space_after_it),
         cmocka_unit_test(test_what_is_no_file),
     };
 

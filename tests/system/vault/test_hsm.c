@@ -3,7 +3,9 @@
  * token and out of it, every wrong start, and a token that goes away and comes back. */
 #include "system/vault/hsm.h"
 
+#include "system/core/helper.h"
 #include "system/core/log.h"
+#include "system/vault/hsm_wire.h"
 #include "system/vault/vault.h"
 #include "tests/system/vault/token.h"
 
@@ -15,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -320,6 +323,51 @@ static void test_another_key_under_the_label_is_not_taken(void **state)
     hsm_stop(hsm);
 }
 
+/* A helper that answers a request twice: first as if to the one before. */
+static int be_late(void)
+{
+    static const char ids[] = "{\"ids\":[\"0102030405060708\"]}";
+    uint8_t b[HSM_PACKET_MAX];
+    ssize_t n = recv(HELPER_FD, b, sizeof b, 0);
+
+    if (n <= 0 || send(HELPER_FD, ids, strlen(ids), 0) < 0)
+        return 1;
+    while (recv(HELPER_FD, b, sizeof b, 0) > 0) {
+        uint8_t late[HSM_ANSWER_HEAD + WRAPPING_WRAPPED] = {0}, now[sizeof late];
+
+        memset(now, 7, sizeof now);
+        memcpy(now, b, HSM_NUMBER);
+        now[HSM_NUMBER] = VAULT_OK;
+        if (send(HELPER_FD, late, sizeof late, 0) < 0 || send(HELPER_FD, now, sizeof now, 0) < 0)
+            return 1;
+    }
+    return 0;
+}
+
+static void test_an_answer_that_comes_late_is_nobodys(void **state)
+{
+    const struct pkcs11_params params = params_of("one", NULL);
+    uint8_t out[WRAPPING_WRAPPED], sevens[WRAPPING_WRAPPED];
+    const uint8_t plain[WRAPPING_PLAIN] = {1};
+    struct wrapping *wrapping;
+    struct hsm *hsm;
+
+    (void)state;
+    setenv("LATE", "yes", 1);
+    hsm = start(&params);
+    unsetenv("LATE");
+    wrapping = hsm_wrapping(hsm, 0);
+    memset(sevens, 7, sizeof sevens);
+    for (int i = 0; i < 3; i++) {
+        memset(out, 0, sizeof out);
+        assert_int_equal(
+            wrapping->kind->wrap(wrapping, out, plain, &(struct wrapping_ad){plain, 1}), VAULT_OK);
+        assert_memory_equal(out, sevens, sizeof out);
+    }
+    wrapping_free(wrapping);
+    hsm_stop(hsm);
+}
+
 struct user {
     pthread_t thread;
     const struct vault *vault;
@@ -373,11 +421,12 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_a_token_that_went_away_answers_so_until_it_is_back),
         cmocka_unit_test(test_a_pin_that_changed_meanwhile_is_tried_once_and_ends_the_helper),
         cmocka_unit_test(test_another_key_under_the_label_is_not_taken),
+        cmocka_unit_test(test_an_answer_that_comes_late_is_nobodys),
         cmocka_unit_test(test_threads_share_the_session),
     };
 
     if (argc > 2 && strcmp(argv[2], "--vault") == 0)
-        return hsm_main();
+        return getenv("LATE") ? be_late() : hsm_main();
     (void)signal(SIGPIPE, SIG_IGN);
     log_setup("test", LOG_ERROR);
     return cmocka_run_group_tests(tests, set_up, tear_down);
