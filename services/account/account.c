@@ -9,6 +9,7 @@
 #include "services/account/service.h"
 #include "system/core/buffer.h"
 #include "system/core/clock.h"
+#include "system/core/ids.h"
 #include "system/core/key_file.h"
 #include "system/core/log.h"
 #include "system/core/secret.h"
@@ -16,14 +17,16 @@
 #include "system/service/dial.h"
 #include "system/service/library.h"
 
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum {
     ROWS_CACHED = 4096,
-    /* pending accounts are looked at so often, and only if they are older than a request can be */
-    RECONCILE_MS = 5000,
+    /* rows are held on to so often; at each fifth time those that nobody holds are taken up */
+    TICK_MS = 1000,
+    RECONCILE_TICKS = 5, /* alone: only those that are older than a request can be */
     RECONCILE_PAGE = 100
 };
 
@@ -70,26 +73,37 @@ static void pending_found(void *arg, enum db_result result)
     struct reconcile *op = ((struct store_list *)arg)->owner;
     struct account_service *s = op->s;
     int64_t old_ms = clock_unix_ms() - (int64_t)(s->keygen_wait_s + 15) * 1000;
+    bool takes_all = !s->is_alone || !s->has_resumed;
 
     for (size_t i = 0; result == DB_OK && i < op->list.accounts_n && i < op->list.limit; i++)
-        if (op->list.accounts[i].created_ms < old_ms || !s->has_resumed)
+        if (takes_all || op->list.accounts[i].created_ms < old_ms)
             create_resume(s, &op->list.accounts[i]);
-    s->has_resumed = true;
+    s->has_resumed = s->has_resumed || result == DB_OK;
     free(op->list.accounts);
     free(op);
 }
 
-static void reconcile(uv_timer_t *timer)
+static void reconcile(struct account_service *s)
 {
-    struct account_service *s = timer->data;
     struct reconcile *op;
 
     if (s->resuming > 0)
         return; /* the same accounts, still under way */
     op = mem_new(1, sizeof *op);
-    *op = (struct reconcile){.s = s,
-                             .list = {.owner = op, .limit = RECONCILE_PAGE, .pending_only = true}};
+    *op = (struct reconcile){
+        .s = s,
+        .list = {
+            .owner = op, .limit = RECONCILE_PAGE, .pending_only = true, .with_held = s->is_alone}};
     db_submit(s->db, DB_READ, store_list, pending_found, &op->list);
+}
+
+static void tick(uv_timer_t *timer)
+{
+    struct account_service *s = timer->data;
+
+    create_hold_on(s);
+    if (s->ticks++ % RECONCILE_TICKS == 0)
+        reconcile(s);
 }
 
 static void db_lost(void *arg, const char *error)
@@ -101,10 +115,19 @@ static void db_lost(void *arg, const char *error)
 static struct db *open_db(const struct service_host *host, char error[RPC_TEXT_MAX])
 {
     const struct db_names names = {.file = "account", .schema = "account"};
-    const struct db_params params = {
-        .migrations = store_migrations, .is_alone = true, .lost = db_lost};
+    const struct db_params params = {.migrations = store_migrations,
+                                     .is_alone = !db_configured_is_server(host->config),
+                                     .lost = db_lost};
 
     return db_configured_open(host->loop, host->config, &names, &params, error);
+}
+
+static void name_replica(struct account_service *s)
+{
+    uint8_t random[(REPLICA_MAX - 1) / 2];
+
+    randombytes_buf(random, sizeof random);
+    hex_encode(s->replica, random, sizeof random);
 }
 
 static void *start(const struct service_host *host, char error[RPC_TEXT_MAX])
@@ -114,6 +137,8 @@ static void *start(const struct service_host *host, char error[RPC_TEXT_MAX])
 
     s->host = host;
     s->ctx = library_ctx();
+    s->is_alone = !db_configured_is_server(config);
+    name_replica(s);
     if (!load_initiator(s, config_text(config, "INITIATOR_KEY_FILE"), error))
         return NULL;
     s->db = open_db(host, error);
@@ -133,7 +158,7 @@ static void *start(const struct service_host *host, char error[RPC_TEXT_MAX])
     rpc_server_add(host->server, account_methods, account_routes, s);
     uv_timer_init(host->loop, &s->reconcile);
     s->reconcile.data = s;
-    uv_timer_start(&s->reconcile, reconcile, 0, RECONCILE_MS);
+    uv_timer_start(&s->reconcile, tick, 0, TICK_MS);
     return s;
 }
 

@@ -6,6 +6,11 @@
  * accounts, certificates, audit log (store.h). What it says of an address rests on the certificate
  * that all parties signed and that it verified itself.
  *
+ * There may be several replicas at one database server. What they share is in the database: an
+ * account that is being made is held by one of them, and taken up by another when that one is gone
+ * (store_hold); its end is written once, whoever comes first. A row read a moment ago may be as old
+ * as lookup.c says.
+ *
  * One loop, one thread. A request in progress is an operation on the heap that ends exactly
  * once. */
 #ifndef ACCOUNT_ACCOUNT_H
@@ -24,6 +29,7 @@
 #include "coordinator.pb-c.h"
 
 struct await;
+struct create;
 struct look;
 
 struct account_service {
@@ -50,6 +56,14 @@ struct account_service {
     bool is_ending;
     /* pending accounts that no request of this process is waiting for */
     uv_timer_t reconcile;
+    /* no other process can have a hand in this database */
+    bool is_alone;
+    /* this process's name among the replicas */
+    char replica[REPLICA_MAX];
+    /* accounts under way whose rows this process holds, renewed every second */
+    struct create *held;
+    bool is_renewing;
+    unsigned ticks;
     /* what a restart left behind has been taken up; so many pending accounts are under way */
     bool has_resumed;
     size_t resuming;

@@ -14,6 +14,9 @@ struct create {
     bool is_keygen_form;
     /* a pending account that nobody waited for */
     bool is_resumed;
+    /* the row is held by this process, on behalf of this operation: in s->held */
+    bool holds;
+    struct create *held_next, **held_back;
     struct request_create req;
     char *idempotency_key;
     char caller[PARTY_ID_MAX];
@@ -34,12 +37,15 @@ struct create {
     struct store_intent asked;
     struct store_finish finish;
     struct store_forget forget;
+    struct store_hold hold;
     struct rpc_status refusal;
 };
 
 /* |call| NULL: nobody waits. */
 struct create *create_new(struct account_service *s, struct rpc_call *call);
 void create_free(struct create *op);
+/* From here on its row is held on to. */
+void create_held(struct create *op);
 /* Refuse the caller and end the operation. */
 void create_end(struct create *op, struct rpc_status status);
 /* The account as it is, for the caller, if he still waits. */

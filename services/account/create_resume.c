@@ -7,6 +7,7 @@
 #include "services/account/lookup.h"
 #include "system/core/buffer.h"
 #include "system/core/clock.h"
+#include "system/core/log.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -85,11 +86,21 @@ static void reply_or_wait(struct create *op)
     }
 }
 
+/* Another replica's request may be on its way to the coordinator, whoever sent it. */
+static bool may_still_begin(const struct create *op)
+{
+    int64_t age_ms = clock_unix_ms() - op->account.created_ms;
+
+    return !op->s->is_alone && age_ms < (int64_t)(op->s->keygen_wait_s + 15) * 1000;
+}
+
 /* No session yet. A caller waits for the request that is making it; without one, there is none: the
  * process that would have made it is gone. */
 static void not_found(struct create *op)
 {
-    if (!op->call) {
+    if (!op->call && may_still_begin(op)) {
+        create_free(op);
+    } else if (!op->call) {
         create_fail(op, "never_started", "the service stopped before the keygen began");
     } else if (!has_time(op)) {
         create_reply(op);
@@ -189,6 +200,21 @@ void create_again(struct create *op)
     db_submit(op->s->db, DB_READ, store_get, read_again, get);
 }
 
+/* Another replica was faster, or its caller's request is still under way there. */
+static void held(void *arg, enum db_result result)
+{
+    struct create *op = ((struct store_hold *)arg)->owner;
+
+    if (result != DB_OK) {
+        create_free(op);
+        return;
+    }
+    log_event(LOG_INFO, "a pending account is taken up", LOG_S("account", op->account.account_id),
+              LOG_S("session", op->account.session_id), LOG_S("trace", op->account.trace_id));
+    create_held(op);
+    create_again(op);
+}
+
 void create_resume(struct account_service *s, const struct account *account)
 {
     struct create *op = create_new(s, NULL);
@@ -196,5 +222,7 @@ void create_resume(struct account_service *s, const struct account *account)
     op->account = *account;
     op->is_resumed = true;
     s->resuming++;
-    create_again(op);
+    op->hold = (struct store_hold){
+        .owner = op, .account = &op->account, .replica = s->replica, .any = s->is_alone};
+    db_submit(s->db, DB_DURABLE, store_hold, held, &op->hold);
 }

@@ -30,6 +30,9 @@ const char *const store_migrations[] = {
     "CREATE INDEX accounts_by_time ON accounts (created_ms, account_id);"
     "DROP INDEX accounts_by_user;"
     "CREATE INDEX accounts_by_user_and_time ON accounts (user_id, created_ms, account_id);",
+    /* 3 */
+    "ALTER TABLE accounts ADD COLUMN holder TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE accounts ADD COLUMN held_until_ms BIGINT NOT NULL DEFAULT 0;",
     NULL,
 };
 
@@ -163,7 +166,9 @@ static enum db_result find_known(struct db_tx *tx, struct known *known)
                     &key, 1, take_known, known);
 }
 
-static enum db_result insert_row(struct db_tx *tx, const struct store_insert *job)
+/* |inserted| 0: another replica has just used the key. */
+static enum db_result insert_row(struct db_tx *tx, const struct store_insert *job,
+                                 int64_t *inserted)
 {
     const struct account *account = &job->account;
     const char *key = job->idempotency_key[0] ? job->idempotency_key : NULL;
@@ -177,13 +182,17 @@ static enum db_result insert_row(struct db_tx *tx, const struct store_insert *jo
                                    db_int(account->has_user_share),
                                    db_int(account->created_ms),
                                    db_text(key),
-                                   db_blob(job->request_hash, 32)};
+                                   db_blob(job->request_hash, 32),
+                                   db_text(job->replica),
+                                   db_int(HOLD_MS)};
 
     return db_exec(tx,
                    "INSERT INTO accounts (account_id, user_id, session_id, trace_id, status, t, n,"
-                   " has_user_share, created_ms, idempotency_key, request_hash)"
-                   " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
-                   row, COUNT(row), NULL);
+                   " has_user_share, created_ms, idempotency_key, request_hash, holder,"
+                   " held_until_ms)"
+                   " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, now_ms() + $13)"
+                   " ON CONFLICT (idempotency_key) DO NOTHING",
+                   row, COUNT(row), inserted);
 }
 
 enum db_result store_insert(struct db_tx *tx, void *arg)
@@ -191,15 +200,53 @@ enum db_result store_insert(struct db_tx *tx, void *arg)
     struct store_insert *job = arg;
     struct known known = {.job = job};
     enum db_result r = find_known(tx, &known);
+    int64_t inserted = 0;
 
-    if (r != DB_OK)
+    if (r == DB_OK && !known.found) {
+        r = insert_row(tx, job, &inserted);
+        if (r == DB_OK && inserted == 0)
+            r = find_known(tx, &known);
+    }
+    if (r != DB_OK || inserted > 0)
         return r;
-    if (!known.found)
-        return insert_row(tx, job);
+    if (!known.found) /* and has taken it back at once */
+        return DB_FAILED;
     if (!known.same)
         return DB_REFUSED;
     job->existed = true;
     return read_parties(tx, &job->account);
+}
+
+enum db_result store_hold(struct db_tx *tx, void *arg)
+{
+    const struct store_hold *job = arg;
+    const struct db_value row[] = {db_text(job->account->account_id), db_text(job->replica),
+                                   db_int(HOLD_MS), db_int(job->any)};
+    int64_t changed = 0;
+    enum db_result r = db_exec(tx,
+                               "UPDATE accounts SET holder = $2, held_until_ms = now_ms() + $3"
+                               " WHERE account_id = $1 AND status = 'pending'"
+                               " AND (held_until_ms <= now_ms() OR $4 = 1)",
+                               row, COUNT(row), &changed);
+
+    return r == DB_OK && changed == 0 ? DB_REFUSED : r;
+}
+
+enum db_result store_renew(struct db_tx *tx, void *arg)
+{
+    const struct store_renew *job = arg;
+    enum db_result r = DB_OK;
+
+    for (size_t i = 0; r == DB_OK && i < job->n; i++) {
+        const struct db_value row[] = {db_text(job->ids[i]), db_text(job->replica),
+                                       db_int(HOLD_MS)};
+
+        r = db_exec(tx,
+                    "UPDATE accounts SET held_until_ms = now_ms() + $3"
+                    " WHERE account_id = $1 AND holder = $2 AND status = 'pending'",
+                    row, COUNT(row), NULL);
+    }
+    return r;
 }
 
 enum db_result store_intent(struct db_tx *tx, void *arg)
@@ -342,12 +389,14 @@ static enum db_result query_list(struct db_tx *tx, struct store_list *job)
 {
     const struct db_value params[] = {db_text(job->after), db_int((int64_t)job->limit + 1),
                                       db_text(job->user_id)};
+    const struct db_value pending[] = {params[0], params[1], db_int(job->with_held)};
 
     if (job->pending_only)
         return db_query(tx,
                         "SELECT " COLUMNS " FROM accounts WHERE status = 'pending'"
+                        " AND (held_until_ms <= now_ms() OR $3 = 1)"
                         " AND account_id > $1 ORDER BY account_id LIMIT $2",
-                        params, 2, take_listed, job);
+                        pending, 3, take_listed, job);
     if (!job->user_id[0])
         return db_query(tx, "SELECT " COLUMNS " FROM accounts WHERE" BEFORE NEWEST_FIRST, params, 2,
                         take_listed, job);

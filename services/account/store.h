@@ -62,6 +62,13 @@ extern const char *const store_migrations[];
 /* Works and their arguments: |owner| is the submitter's, everything else as marked. Text is
  * borrowed until the work is done. */
 
+enum {
+    REPLICA_MAX = 33,
+    /* A pending account is held by the replica that sees to it, so long by the database's clock
+     * after each renewal. Whoever holds it may end it; who does not only waits */
+    HOLD_MS = 5000
+};
+
 /* Insert a pending account under an idempotency key. DB_OK with |existed|: the key was used for the
  * same request, |account| is that one. DB_REFUSED: it was used for another request. */
 struct store_insert {
@@ -69,11 +76,31 @@ struct store_insert {
     /* in, out */
     struct account account;
     const char *idempotency_key; /* "" for none */
+    /* who holds it */
+    const char *replica;
     uint8_t request_hash[32];
     /* out */
     bool existed;
 };
 db_work store_insert;
+
+/* Take hold of a pending account that nobody holds any more; DB_REFUSED: somebody does, or it is
+ * not pending. |any|: whoever holds it, for there is no other replica. */
+struct store_hold {
+    void *owner;
+    const struct account *account;
+    const char *replica;
+    bool any;
+};
+db_work store_hold;
+/* Hold on to these. */
+struct store_renew {
+    const char *replica;
+    size_t n;
+    /* heap */
+    char (*ids)[ID_TEXT_MAX];
+};
+db_work store_renew;
 
 /* What a pending account asks for and of whom: durable before anybody else hears of it, because the
  * certificate is checked against it at the end. */
@@ -132,6 +159,8 @@ struct store_list {
     char after[ID_TEXT_MAX];
     size_t limit;
     bool pending_only;
+    /* of these: those that nobody holds, or all */
+    bool with_held;
     /* out: heap, the caller's; one more than |limit| if there is a next page */
     struct account *accounts;
     size_t accounts_n;

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <pthread.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -60,6 +61,8 @@ static struct account pending(const char *user)
 
 static enum db_result insert(struct place *p, struct store_insert *job)
 {
+    if (!job->replica)
+        job->replica = "one";
     return db_run(p->db, DB_DURABLE, store_insert, job);
 }
 
@@ -230,6 +233,135 @@ static void test_signing_parties_are_kept(void **state)
     store_get_free(&read);
 }
 
+static enum db_result hold(struct place *p, const struct account *account, const char *replica,
+                           bool any)
+{
+    struct store_hold job = {.account = account, .replica = replica, .any = any};
+
+    return db_run(p->db, DB_DURABLE, store_hold, &job);
+}
+
+static enum db_result let_time_pass(struct db_tx *tx, void *arg)
+{
+    const struct db_value ms = db_int(*(const int64_t *)arg);
+
+    return db_exec(tx, "UPDATE accounts SET held_until_ms = held_until_ms - $1", &ms, 1, NULL);
+}
+
+static void wait_ms(struct place *p, int64_t ms)
+{
+    assert_int_equal(db_run(p->db, DB_DURABLE, let_time_pass, &ms), DB_OK);
+}
+
+static size_t unheld(struct place *p, bool with_held)
+{
+    struct store_list list = {.limit = 9, .pending_only = true, .with_held = with_held};
+
+    assert_int_equal(db_run(p->db, DB_READ, store_list, &list), DB_OK);
+    free(list.accounts);
+    return list.accounts_n;
+}
+
+static void test_a_pending_account_is_held_by_one(void **state)
+{
+    struct place *p = *state;
+    struct account a = add(p, "alice");
+    char(*ids)[ID_TEXT_MAX] = &a.account_id;
+    struct store_renew by_one = {.replica = "one", .n = 1, .ids = ids},
+                       by_two = {.replica = "two", .n = 1, .ids = ids};
+
+    assert_int_equal(unheld(p, false), 0);
+    assert_int_equal(unheld(p, true), 1);
+    assert_int_equal(hold(p, &a, "two", false), DB_REFUSED);
+    wait_ms(p, HOLD_MS);
+    assert_int_equal(unheld(p, false), 1);
+    /* late, but nobody has taken it */
+    assert_int_equal(db_run(p->db, DB_DURABLE, store_renew, &by_one), DB_OK);
+    assert_int_equal(hold(p, &a, "two", false), DB_REFUSED);
+    wait_ms(p, HOLD_MS);
+    assert_int_equal(hold(p, &a, "two", false), DB_OK);
+    assert_int_equal(hold(p, &a, "three", false), DB_REFUSED);
+    wait_ms(p, HOLD_MS);
+    assert_int_equal(db_run(p->db, DB_DURABLE, store_renew, &by_one), DB_OK);
+    assert_int_equal(unheld(p, false), 1);
+    assert_int_equal(db_run(p->db, DB_DURABLE, store_renew, &by_two), DB_OK);
+    assert_int_equal(unheld(p, false), 0);
+    assert_int_equal(hold(p, &a, "three", true), DB_OK);
+}
+
+static void test_what_is_finished_is_nobodys_to_hold(void **state)
+{
+    struct place *p = *state;
+    struct account a = add(p, "alice");
+    struct store_finish finish = {.account = &a, .caller = "test"};
+
+    a.status = ACCOUNT_FAILED;
+    assert_int_equal(db_run(p->db, DB_DURABLE, store_finish, &finish), DB_OK);
+    wait_ms(p, HOLD_MS);
+    assert_int_equal(hold(p, &a, "two", false), DB_REFUSED);
+    assert_int_equal(hold(p, &a, "two", true), DB_REFUSED);
+    assert_int_equal(unheld(p, true), 0);
+}
+
+struct rival {
+    struct db *db;
+    pthread_t thread;
+    struct store_insert *first, *second;
+    enum db_result result;
+};
+
+static void *insert_as_rival(void *arg)
+{
+    struct rival *rival = arg;
+
+    rival->result = db_run(rival->db, DB_DURABLE, store_insert, rival->second);
+    return NULL;
+}
+
+static bool take_number(const struct db_row *row, void *arg)
+{
+    *(int64_t *)arg = db_get_int(row, 0);
+    return false;
+}
+
+/* Inside the transaction of the first: until the second stands before the same key. */
+static enum db_result insert_before_rival(struct db_tx *tx, void *arg)
+{
+    struct rival *rival = arg;
+    enum db_result result = store_insert(tx, rival->first);
+    int64_t waiting = 0;
+
+    pthread_create(&rival->thread, NULL, insert_as_rival, rival);
+    while (result == DB_OK && waiting == 0)
+        result = db_query(tx, "SELECT count(*) FROM pg_locks WHERE NOT granted", NULL, 0,
+                          take_number, &waiting);
+    return result;
+}
+
+static void test_a_key_used_at_two_replicas_at_once_makes_one_account(void **state)
+{
+    struct place *p = *state;
+    struct db_params params = db_place_params(&p->where, store_migrations);
+    struct store_insert first = {
+        .account = pending("bob"), .idempotency_key = "k", .replica = "one"};
+    struct store_insert second = {
+        .account = pending("bob"), .idempotency_key = "k", .replica = "two"};
+    struct rival rival = {.first = &first, .second = &second};
+    char error[DB_ERROR_MAX];
+
+    if (!db_place_is_server()) /* a file has one process */
+        skip();
+    rival.db = db_open(NULL, &params, error);
+    assert_non_null(rival.db);
+    assert_int_equal(db_run(p->db, DB_DURABLE, insert_before_rival, &rival), DB_OK);
+    pthread_join(rival.thread, NULL);
+    assert_int_equal(rival.result, DB_OK);
+    assert_false(first.existed);
+    assert_true(second.existed);
+    assert_string_equal(second.account.account_id, first.account.account_id);
+    db_close(rival.db);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -244,6 +376,12 @@ int main(void)
                                         close_place),
         cmocka_unit_test_setup_teardown(test_a_page_of_one_user, open_place, close_place),
         cmocka_unit_test_setup_teardown(test_signing_parties_are_kept, open_place, close_place),
+        cmocka_unit_test_setup_teardown(test_a_pending_account_is_held_by_one, open_place,
+                                        close_place),
+        cmocka_unit_test_setup_teardown(test_what_is_finished_is_nobodys_to_hold, open_place,
+                                        close_place),
+        cmocka_unit_test_setup_teardown(test_a_key_used_at_two_replicas_at_once_makes_one_account,
+                                        open_place, close_place),
     };
 
     return sodium_init() < 0 ? 1 : cmocka_run_group_tests(tests, NULL, NULL);

@@ -166,7 +166,8 @@ static void add_account(struct world *w)
                                               .n = 3,
                                               .created_ms = 1,
                                               .parties_n = SCRIPT_PARTIES},
-                                  .idempotency_key = ""};
+                                  .idempotency_key = "",
+                                  .replica = "test"};
     struct account *account = &insert.account;
     struct store_intent intent = {.account = account};
     struct store_finish finish = {.account = account, .caller = "test"};

@@ -173,20 +173,29 @@ static void expect_body(const char *part)
         fail_msg("no %s in %s", part, answer.body);
 }
 
-static char *bearer(enum token_kind kind, const char *secret, int64_t expires_in)
+static char *bearer_of(const char *subject, enum token_kind kind, const char *secret,
+                       int64_t expires_in)
 {
     static char header[TOKEN_TEXT_MAX + 32];
     struct token_key *key = token_key_new(secret);
-    struct token token = {
-        .kind = kind, .subject = "somebody", .expires = clock_unix_ms() / 1000 + expires_in};
+    struct token token = {.kind = kind, .expires = clock_unix_ms() / 1000 + expires_in};
     char text[TOKEN_TEXT_MAX];
 
+    snprintf(token.subject, sizeof token.subject, "%s", subject);
+    if (kind == TOKEN_JOIN || kind == TOKEN_SESSION)
+        snprintf(token.session_id, sizeof token.session_id, "%s",
+                 "8a6f2f6c-9a53-4d8c-8f0c-0d8a6f2f6c9a");
     if (kind == TOKEN_PARTY)
         strcpy(token.role, "persistent");
     token_make(text, key, &token);
     token_key_free(key);
     snprintf(header, sizeof header, "Authorization: Bearer %s\r\n", text);
     return header;
+}
+
+static char *bearer(enum token_kind kind, const char *secret, int64_t expires_in)
+{
+    return bearer_of("somebody", kind, secret, expires_in);
 }
 
 static void test_open_methods_need_nothing(void **state)
@@ -346,6 +355,109 @@ static void test_faults_of_the_configuration_are_named(void **state)
     expect_fault("TRUSTED_PROXIES", "proxy", "TRUSTED_PROXIES");
 }
 
+/* Relays: replicas of the service "one" pass calls on to each other. */
+
+static int set_up_relay(void **state)
+{
+    (void)state;
+    start("2");
+    access_let_relay(place.access, "one");
+    return 0;
+}
+
+#define RELAY(access, caller, address)                                                             \
+    "X-Relay-Access: " access "\r\nX-Relay-Caller: " caller "\r\nX-Relay-Address: " address "\r\n"
+
+static int ask_relayed(const char *path, const char *token, const char *relay)
+{
+    char headers[TOKEN_TEXT_MAX + 512];
+
+    snprintf(headers, sizeof headers, "%s%s", token, relay);
+    return ask(path, headers);
+}
+
+static char *one(void)
+{
+    return bearer_of("one", TOKEN_SERVICE, SECRET, 60);
+}
+
+static void test_a_relay_says_who_the_caller_is(void **state)
+{
+    (void)state;
+    assert_int_equal(ask_relayed("/party", one(), RELAY("party", "party-7", "192.0.2.7")), 200);
+    expect_body("\"party_id\":\"party-7\"");
+    expect_body("192.0.2.7");
+    assert_int_equal(ask_relayed("/service", one(), RELAY("service", "account", "::1")), 200);
+    expect_body("\"party_id\":\"account\"");
+    assert_int_equal(ask_relayed("/open", one(), RELAY("open", "", "192.0.2.8")), 200);
+    expect_body("192.0.2.8");
+    /* the first replica has counted it already, and has looked where it came from */
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(ask_relayed("/key", one(), RELAY("key", "api-key", "192.0.2.7")), 200);
+}
+
+static void test_attack_forged_relay(void **state)
+{
+    static const char relay[] = RELAY("party", "party-7", "192.0.2.7");
+    static const char *const lone[] = {"X-Relay-Access: party\r\n", "X-Relay-Caller: party-7\r\n",
+                                       "X-Relay-Address: 127.0.0.1\r\n"};
+
+    (void)state;
+    assert_int_equal(ask_relayed("/party", "", relay), 401);
+    assert_int_equal(ask_relayed("/party", KEY, relay), 401);
+    assert_int_equal(ask_relayed("/key", KEY, RELAY("key", "api-key", "127.0.0.1")), 401);
+    assert_int_equal(ask_relayed("/open", "", RELAY("open", "", "192.0.2.8")), 401);
+    assert_int_equal(ask_relayed("/party", bearer_of("two", TOKEN_SERVICE, SECRET, 60), relay),
+                     401);
+    assert_int_equal(ask_relayed("/party", bearer_of("one", TOKEN_PARTY, SECRET, 60), relay), 401);
+    assert_int_equal(ask_relayed("/party", bearer_of("one", TOKEN_JOIN, SECRET, 60), relay), 401);
+    assert_int_equal(ask_relayed("/party", bearer_of("one", TOKEN_SESSION, SECRET, 60), relay),
+                     401);
+    assert_int_equal(
+        ask_relayed("/party",
+                    bearer_of("one", TOKEN_SERVICE, "another-secret-of-32-characters-or-more", 60),
+                    relay),
+        401);
+    assert_int_equal(ask_relayed("/party", bearer_of("one", TOKEN_SERVICE, SECRET, -120), relay),
+                     401);
+    /* a party's own good token, and a word more */
+    for (size_t i = 0; i < sizeof lone / sizeof lone[0]; i++)
+        assert_int_equal(
+            ask_relayed("/party", bearer_of("party-1", TOKEN_PARTY, SECRET, 60), lone[i]), 401);
+}
+
+static void test_attack_relay_says_what_no_caller_could_be(void **state)
+{
+    static const char *const bad[] = {
+        RELAY("service", "account", "192.0.2.7"), /* the method is for parties */
+        RELAY("open", "", "192.0.2.7"),
+        RELAY("key", "api-key", "192.0.2.7"),
+        RELAY("", "party-7", "192.0.2.7"),
+        RELAY("PARTY", "party-7", "192.0.2.7"),
+        RELAY("party", "", "192.0.2.7"),
+        RELAY("party", "party-7", ""),
+        RELAY("party", "party-7", "nowhere"),
+        RELAY("party", "party-7", "192.0.2.7") "X-Relay-Access: party\r\n",
+        "X-Relay-Access: party\r\n",
+        "X-Relay-Access: party\r\nX-Relay-Caller: party-7\r\n",
+        "X-Relay-Access: party\r\nX-Relay-Address: 192.0.2.7\r\n",
+        "X-Relay-Caller: party-7\r\nX-Relay-Address: 192.0.2.7\r\n",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        if (ask_relayed("/party", one(), bad[i]) != 403)
+            fail_msg("%d for %s", answer.status, bad[i]);
+    assert_int_equal(ask_relayed("/nobody", one(), RELAY("party", "party-7", "192.0.2.7")), 403);
+}
+
+static void test_attack_relay_where_there_is_none(void **state)
+{
+    (void)state;
+    assert_int_equal(ask_relayed("/party", one(), RELAY("party", "party-7", "192.0.2.7")), 401);
+    assert_int_equal(ask_relayed("/open", one(), RELAY("open", "", "192.0.2.8")), 401);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -363,6 +475,12 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_rate_of_a_key_and_address_is_limited, set_up_limited,
                                         tear_down),
         cmocka_unit_test(test_faults_of_the_configuration_are_named),
+        cmocka_unit_test_setup_teardown(test_a_relay_says_who_the_caller_is, set_up_relay,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_attack_forged_relay, set_up_relay, tear_down),
+        cmocka_unit_test_setup_teardown(test_attack_relay_says_what_no_caller_could_be,
+                                        set_up_relay, tear_down),
+        TEST(test_attack_relay_where_there_is_none),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
