@@ -163,18 +163,17 @@ static bool own_address(char out[LEASE_ADDRESS_MAX], const struct config *config
 /* The gate is there before anybody who leads can be heard of. */
 static bool join_replicas(struct coordinator *c, char error[RPC_TEXT_MAX])
 {
+    struct leadership_params params = {.loop = c->host->loop,
+                                       .db = c->db,
+                                       .takes = takes,
+                                       .is_sure = is_sure,
+                                       .follows = follows,
+                                       .arg = c};
     char address[LEASE_ADDRESS_MAX];
-    const struct leadership_params params = {.loop = c->host->loop,
-                                             .db = c->db,
-                                             .address = c->address,
-                                             .takes = takes,
-                                             .is_sure = is_sure,
-                                             .follows = follows,
-                                             .arg = c};
 
     if (!own_address(address, c->host->config, error))
         return false;
-    c->address = text_copy(address);
+    params.address = c->address = text_copy(address);
     c->leadership = leadership_new(&params);
     if (c->leadership && (!leadership_leads(c->leadership) || lead_now(c))) {
         c->gate = gate_new(c);
