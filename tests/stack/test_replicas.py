@@ -134,7 +134,8 @@ class Replicas(TestCase):
     def setUp(self):
         self.seconds = []
         second = self.second("session-coordinator")
-        self.second("account-service", COORDINATOR_ADDR=second.address)
+        first = "127.0.0.1:" + self.stack.env("session-coordinator")["GRPC_PORT"]
+        self.second("account-service", COORDINATOR_ADDR=f"{second.address},{first}")
         self.account = self.stack.create()["account_id"]
         self.urls = [self.stack.service_url(name) for name in ACCOUNTS]
 
