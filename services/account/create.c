@@ -19,6 +19,7 @@
 #include "system/core/buffer.h"
 #include "system/core/clock.h"
 #include "system/core/log.h"
+#include "system/core/utf8.h"
 #include "system/rpc/message.h"
 
 #include <stddef.h>
@@ -219,6 +220,7 @@ void create_fail(struct create *op, const char *code, const char *text)
     op->account.status = ACCOUNT_FAILED;
     snprintf(op->account.error_code, sizeof op->account.error_code, "%s", code);
     snprintf(op->account.error, sizeof op->account.error, "%s", text);
+    utf8_mend(op->account.error);
     finish(op);
 }
 

@@ -8,6 +8,7 @@
 #include "services/coordinator/view.h"
 #include "system/core/clock.h"
 #include "system/core/log.h"
+#include "system/core/utf8.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -206,6 +207,8 @@ static void note_reason(struct record *r, const char *code, const char *reason)
         r->reason_code[i] = (char)tolower((unsigned char)code[i]);
     r->reason_code[i] = '\0';
     snprintf(r->reason, sizeof r->reason, "%s", reason);
+    utf8_mend(r->reason_code);
+    utf8_mend(r->reason);
 }
 
 static void fail(struct flow *flow)

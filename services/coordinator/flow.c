@@ -12,6 +12,7 @@
 #include "system/core/buffer.h"
 #include "system/core/clock.h"
 #include "system/core/log.h"
+#include "system/core/utf8.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,6 +48,7 @@ void flow_set_error(struct record *r, const char *code, const char *text)
 {
     snprintf(r->row.error_code, sizeof r->row.error_code, "%s", code);
     snprintf(r->row.error, sizeof r->row.error, "%s", text);
+    utf8_mend(r->row.error);
 }
 
 /* Beginnings and ends are told; what is between them is for whoever looks closer. */
@@ -82,6 +84,12 @@ static void note_event(struct flow *flow, const struct store_event *event)
     }
 }
 
+static void set_detail(struct store_event *event, const char *text)
+{
+    snprintf(event->detail, sizeof event->detail, "%s", text);
+    utf8_mend(event->detail);
+}
+
 void flow_say(struct flow *flow, const struct session_out *out, const char *detail)
 {
     for (size_t i = 0; i < out->events_n; i++) {
@@ -94,7 +102,7 @@ void flow_say(struct flow *flow, const struct session_out *out, const char *deta
                                       .at_ms = clock_unix_ms()};
         snprintf(event->party_id, sizeof event->party_id, "%s", record_party(flow->r, from->seat));
         if (detail && from->type != EVENT_JOINED && from->type != EVENT_PARTY_COMPLETED)
-            snprintf(event->detail, sizeof event->detail, "%s", detail);
+            set_detail(event, detail);
         note_event(flow, event);
         log_one(flow->r, event);
     }

@@ -14,6 +14,7 @@
 #include "system/core/buffer.h"
 #include "system/core/clock.h"
 #include "system/core/log.h"
+#include "system/core/utf8.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -97,6 +98,8 @@ static void take_failure(struct report *report)
 
     snprintf(row->code, sizeof row->code, "%s", f->code[0] ? f->code : "FAILED");
     snprintf(row->text, sizeof row->text, "%s", f->text);
+    utf8_mend(row->code);
+    utf8_mend(row->text);
     row->culprit = (uint16_t)(f->culprit <= QRT_INDEX_MAX ? f->culprit : 0);
     row->retry = f->retry;
     if (f->evidence.len <= EVIDENCE_MAX)

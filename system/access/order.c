@@ -4,6 +4,7 @@
 
 #include "system/access/signed.h"
 #include "system/core/ids.h"
+#include "system/core/utf8.h"
 
 #include <string.h>
 
@@ -14,7 +15,8 @@ static bool order_is_in_form(const Mpc__Session__V1__OrderBody *body)
     uint8_t id[16];
 
     return (strcmp(body->action, "freeze") == 0 || strcmp(body->action, "unfreeze") == 0) &&
-           (!body->account_id[0] || id_parse(id, body->account_id));
+           (!body->account_id[0] || id_parse(id, body->account_id)) &&
+           utf8_prefix(body->reason, strlen(body->reason)) == strlen(body->reason);
 }
 
 Mpc__Session__V1__OrderBody *order_verify(const Mpc__Session__V1__Order *order,

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "system/rpc/client_call.h"
 
+#include "system/core/utf8.h"
 #include "system/rpc/grpc_wire.h"
+#include "system/rpc/message.h"
 
 #include <nghttp2/nghttp2.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -120,8 +123,9 @@ void pending_header(struct rpc_pending *call, const char *name, const char *valu
             number >= 0 && number <= RPC_UNAUTHENTICATED ? (enum rpc_code)number : RPC_UNKNOWN;
     } else if (strcmp(name, "grpc-message") == 0) {
         grpc_percent_decode(call->status.text, sizeof call->status.text, value, len);
+        utf8_mend(call->status.text);
     } else if (strcmp(name, "x-session-id") == 0) {
-        if (len < sizeof call->status.session_id)
+        if (len < sizeof call->status.session_id && utf8_prefix(value, len) == len)
             memcpy(call->status.session_id, value, len);
     } else if (strcmp(name, "x-http-status") == 0) {
         number = number_of(value, len, 3);
@@ -152,17 +156,26 @@ static enum pending_took give(struct rpc_pending *call, ProtobufCMessage *messag
     return PENDING_GONE;
 }
 
+static enum pending_took bad_answer(struct rpc_pending *call, const struct rpc_status *status)
+{
+    char text[RPC_TEXT_MAX];
+
+    snprintf(text, sizeof text, "the answer cannot be decoded: %.200s", status->text);
+    return fault(call, RPC_INTERNAL, text);
+}
+
 static enum pending_took take_frame(struct rpc_pending *call, const struct grpc_frame *frame)
 {
+    struct rpc_status status;
     ProtobufCMessage *message;
 
     if (frame->flags != 0)
         return fault(call, RPC_INTERNAL, "the answer is compressed, which was not asked for");
     if (call->each == NULL && call->messages_n > 0)
         return fault(call, RPC_INTERNAL, "more than one answer");
-    message = protobuf_c_message_unpack(call->response, NULL, frame->len, frame->b);
+    message = message_of_bytes(call->response, frame->b, frame->len, &status);
     if (message == NULL)
-        return fault(call, RPC_INTERNAL, "the answer cannot be decoded");
+        return bad_answer(call, &status);
     call->messages_n++;
     if (call->each != NULL)
         return give(call, message);

@@ -5,6 +5,7 @@
 #include "system/rpc/answer.h"
 #include "system/rpc/forms.h"
 #include "system/rpc/grpc_wire.h"
+#include "system/rpc/message.h"
 
 #include <openssl/evp.h>
 #include <stdio.h>
@@ -155,8 +156,8 @@ static void take_web(struct rpc_call *call, const uint8_t *b, size_t len)
 
 static void complete(struct rpc_call *call)
 {
-    const ProtobufCMessageDescriptor *descriptor = call->offer->method->request;
     struct grpc_frame frame;
+    struct rpc_status status;
     ProtobufCMessage *request;
     size_t at = 0;
 
@@ -165,12 +166,11 @@ static void complete(struct rpc_call *call)
         rpc_call_fail(call, rpc_error(RPC_INVALID, "bad_frame", "one whole message is expected"));
         return;
     }
-    request = protobuf_c_message_unpack(descriptor, NULL, frame.len, frame.b);
+    request = message_of_bytes(call->offer->method->request, frame.b, frame.len, &status);
     if (request)
         rpc_call_run(call, request);
     else
-        rpc_call_fail(call, rpc_error(RPC_INVALID, "bad_message", "the message is not a valid %s",
-                                      descriptor->name));
+        rpc_call_fail(call, status);
 }
 
 static void send_head(struct rpc_call *call, const char *type)

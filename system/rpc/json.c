@@ -5,6 +5,7 @@
 #include "system/rpc/json.h"
 
 #include "system/core/buffer.h"
+#include "system/core/utf8.h"
 #include "system/rpc/json_field.h"
 
 #include <math.h>
@@ -25,14 +26,14 @@ static json_t *made(json_t *json)
 static json_t *of_text(const char *text)
 {
     size_t len = text != NULL ? strlen(text) : 0;
-    size_t good = text != NULL ? json_utf8_prefix(text, len) : 0;
+    size_t good = text != NULL ? utf8_prefix(text, len) : 0;
     struct buffer fixed = {0};
     json_t *json;
 
     if (good == len)
         return made(json_stringn_nocheck(text != NULL ? text : "", len));
     for (size_t at = 0; at < len; at += good) {
-        good = json_utf8_prefix(text + at, len - at);
+        good = utf8_prefix(text + at, len - at);
         buffer_add(&fixed, text + at, good);
         if (at + good == len)
             break;
@@ -208,7 +209,7 @@ static void tell_fault(struct rpc_status *status, const json_error_t *error)
 {
     char text[JSON_ERROR_TEXT_LENGTH + 1] = {0};
 
-    memcpy(text, error->text, json_utf8_prefix(error->text, strnlen(error->text, 100)));
+    memcpy(text, error->text, utf8_prefix(error->text, strnlen(error->text, 100)));
     for (char *c = text; *c != 0; c++)
         if ((unsigned char)*c < ' ')
             *c = '?';

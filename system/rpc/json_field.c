@@ -1,44 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Fields in memory, places in sentences, UTF-8. */
+/* Fields in memory, places in sentences. */
 #include "system/rpc/json_field.h"
 
+#include "system/core/utf8.h"
+
 #include <stdarg.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-
-/* Bytes of the character at |b|, 0 if it is none: RFC 3629, shortest form, no surrogates. */
-static size_t character_len(const uint8_t *b, size_t len)
-{
-    size_t n = b[0] < 0x80 ? 1 : b[0] < 0xc2 ? 0 : b[0] < 0xe0 ? 2 : b[0] < 0xf0 ? 3 : 4;
-
-    if (b[0] == 0 || n == 0 || n > len || b[0] > 0xf4)
-        return 0;
-    for (size_t i = 1; i < n; i++)
-        if ((b[i] & 0xc0) != 0x80)
-            return 0;
-    if ((b[0] == 0xe0 && b[1] < 0xa0) || (b[0] == 0xed && b[1] > 0x9f) ||
-        (b[0] == 0xf0 && b[1] < 0x90) || (b[0] == 0xf4 && b[1] > 0x8f))
-        return 0;
-    return n;
-}
-
-size_t json_utf8_prefix(const char *text, size_t len)
-{
-    const uint8_t *b = (const uint8_t *)text;
-    size_t at = 0, n;
-
-    while (at < len && (n = character_len(b + at, len - at)) != 0)
-        at += n;
-    return at;
-}
 
 /* Add to a text that never overflows and stays UTF-8. */
 static void put(char out[JSON_PLACE_MAX], const char *text)
 {
     size_t at = strlen(out), room = JSON_PLACE_MAX - 1 - at, len = strnlen(text, 64);
 
-    len = json_utf8_prefix(text, len < room ? len : room);
+    len = utf8_prefix(text, len < room ? len : room);
     for (size_t i = 0; i < len; i++)
         out[at + i] = (unsigned char)text[i] < ' ' || text[i] == 0x7f ? '?' : text[i];
     out[at + len] = 0;

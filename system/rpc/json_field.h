@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What writing and reading JSON have in common: how protobuf-c lays out a field, and the place in
- * a document that a sentence names. Internal to json*.c. */
+ * a document that a sentence names. Internal to json*.c and message.c. */
 #ifndef SYSTEM_RPC_JSON_FIELD_H
 #define SYSTEM_RPC_JSON_FIELD_H
 
@@ -31,8 +31,5 @@ size_t json_field_size(const ProtobufCFieldDescriptor *field);
 /* The entry of a map: repeated messages `XEntry` of key and value. */
 bool json_field_is_map(const ProtobufCFieldDescriptor *field);
 bool json_field_is_oneof(const ProtobufCFieldDescriptor *field);
-
-/* The longest prefix of |text| that is UTF-8 without a zero byte. */
-size_t json_utf8_prefix(const char *text, size_t len);
 
 #endif

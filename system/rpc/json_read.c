@@ -3,6 +3,7 @@
  * sentence that names the member. A message that is half read when a fault is found is freed whole;
  * every state in between is one that protobuf_c_message_free_unpacked understands. */
 #include "system/core/buffer.h"
+#include "system/core/utf8.h"
 #include "system/rpc/json.h"
 #include "system/rpc/json_field.h"
 
@@ -159,7 +160,7 @@ static bool read_text(const struct member *m, void *slot, const json_t *json,
         return json_refuse(status, &m->place, "must be text");
     if (memchr(text, 0, len) != NULL)
         return json_refuse(status, &m->place, "holds a zero byte");
-    if (json_utf8_prefix(text, len) != len)
+    if (utf8_prefix(text, len) != len)
         return json_refuse(status, &m->place, "is not valid UTF-8");
     *(char **)slot = text_copy(text);
     return true;

@@ -2,21 +2,12 @@
 /* See status.h. */
 #include "system/rpc/status.h"
 
+#include "system/core/utf8.h"
+
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
-
-/* The end of a sentence that was cut must not be half a character. */
-static void cut_utf8(char *text, size_t len)
-{
-    size_t at = len;
-
-    while (at > 0 && ((unsigned char)text[at - 1] & 0xc0) == 0x80)
-        at--;
-    if (at > 0 && (unsigned char)text[at - 1] >= 0xc0)
-        text[at - 1] = 0;
-}
 
 struct rpc_status rpc_error(enum rpc_code code, const char *name, const char *format, ...)
 {
@@ -28,7 +19,7 @@ struct rpc_status rpc_error(enum rpc_code code, const char *name, const char *fo
     len = vsnprintf(status.text, sizeof status.text, format, args);
     va_end(args);
     if (len >= (int)sizeof status.text)
-        cut_utf8(status.text, sizeof status.text - 1);
+        utf8_mend(status.text);
     return status;
 }
 

@@ -4,6 +4,7 @@
 #include "fuzz.h"
 
 #include "shapes.pb-c.h"
+#include "system/core/utf8.h"
 #include "system/rpc/client_call.h"
 
 #include <string.h>
@@ -12,9 +13,25 @@ struct seen {
     unsigned messages;
 };
 
+static bool is_text(const char *text)
+{
+    return utf8_prefix(text, strlen(text)) == strlen(text);
+}
+
+static void check(const ProtobufCMessage *message)
+{
+    const Test__Shapes__Shapes *m = (const void *)message;
+
+    fuzz_need(m && is_text(m->text));
+    for (size_t i = 0; i < m->n_texts; i++)
+        fuzz_need(is_text(m->texts[i]));
+    for (size_t i = 0; i < m->n_inners; i++)
+        fuzz_need(is_text(m->inners[i]->name));
+}
+
 static void on_each(void *arg, const ProtobufCMessage *message)
 {
-    fuzz_need(message);
+    check(message);
     ((struct seen *)arg)->messages++;
 }
 
@@ -75,6 +92,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     fuzz_need(call->status.code == RPC_OK || call->status.name);
     fuzz_need(call->status.code != RPC_OK || is_stream || call->message);
     fuzz_need(is_stream || !seen.messages);
+    fuzz_need(is_text(call->status.text) && is_text(call->status.session_id));
+    if (call->message)
+        check(call->message);
     pending_free(call);
     return 0;
 }

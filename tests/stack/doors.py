@@ -77,10 +77,14 @@ WRONG = {"string": [7, 1.5, True, [], {}], "bytes": [7, True, {}, [], "!!"],
          "map": [7, "x", []]}
 
 
+TEXTS = {}  # of each message: the numbers of its strings
+
+
 def read_protos(directory):
     """({service: [(method, request)]}, {message: {field: kind}}) of the .proto files, as they are
     written."""
     services, messages = {}, {}
+    TEXTS.clear()
     for name in FILES.values():
         with open(os.path.join(directory, name + ".proto"), encoding="utf-8") as f:
             text = re.sub("//.*", "", f.read())
@@ -90,6 +94,8 @@ def read_protos(directory):
                           re.findall(r"rpc (\w+)\((\w+)\)", body)]
         for message, fields in re.findall(r"^message (\w+) \{(.*?)^\}", text.replace("{}", "{\n}"),
                                           re.S | re.M):
+            TEXTS[f"{package}.{message}"] = {name: int(n) for name, n in re.findall(
+                r"string (\w+) = (\d+);", fields)}
             found = re.findall(r"(repeated )?([\w.]+|map<.*?>) (\w+) = \d+;", fields)
             messages[f"{package}.{message}"] = {
                 field: "repeated" if many else "map" if kind.startswith("map") else

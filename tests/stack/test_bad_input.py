@@ -16,7 +16,7 @@ import unittest
 import uuid
 
 from doors import (ACCOUNT, APIS, COORDINATOR, FILES, MESSAGES, OPEN, OTHER_ID, PARTY_ONLY, PROXY,
-                   REQUESTS, ROUTER, ROUTES, SERVICES, SHARES, STRANGER, WRONG, Door, Doors,
+                   REQUESTS, ROUTER, ROUTES, SERVICES, SHARES, STRANGER, TEXTS, WRONG, Door, Doors,
                    field, head, status_of, wire)
 from support import HASH, LIMIT, Answer
 
@@ -289,15 +289,32 @@ class BadInput(Doors):
                                                 f"Content-Length: {len(hidden)}") + hidden)
         self.assertEqual((text.count(b"HTTP/1.1 "), status_of(text)), (1, 400))
 
+    def proof(self, process, method):
+        """Metadata that admits to a method."""
+        if process != ROUTER and not method.endswith("ListInvitations"):
+            return {"x_api_key": self.stack.key}
+        is_coordinators = re.search("Publish|Watch", method)
+        return {"authorization": "Bearer " + (
+            self.service_token() if is_coordinators else self.party_token())}
+
+    def test_attack_text_that_is_none_in_every_field_of_every_method(self):
+        """No database takes it; one that is asked to would fail the service."""
+        for process, name in FILES.items():
+            for method, request in SERVICES[name]:
+                for text, number in TEXTS[request].items():
+                    for value, word in ((b"\xff", "is not valid UTF-8"),
+                                        (b"caf\xc3", "is not valid UTF-8"),
+                                        (b"a\0b", "must not hold a zero byte")):
+                        with self.subTest(method=method, field=text, value=value):
+                            got = self.web(process, method, wire.message(field(number, value)),
+                                           **self.proof(process, method))
+                            self.assertEqual(got, (3, f"{text} {word}"))
+
     def test_grpc_frames_that_are_none(self):
         key = {"x_api_key": self.stack.key}
         for process, name in FILES.items():
             for method, _ in SERVICES[name]:
-                mine = key
-                if process == ROUTER or method.endswith("ListInvitations"):
-                    is_coordinators = re.search("Publish|Watch", method)
-                    mine = {"authorization": "Bearer " + (
-                        self.service_token() if is_coordinators else self.party_token())}
+                mine = self.proof(process, method)
                 for body, status, word in (
                         (b"", 3, "whole"), (b"\0", 3, "whole"), (b"\0\0\0\0\5abc", 3, "whole"),
                         (wire.message(b"") * 2, 3, "whole"), (b"\1" + wire.message(b"x")[1:], 12,

@@ -4,6 +4,7 @@
 #include "scene.h"
 
 #include "system/core/clock.h"
+#include "system/core/utf8.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -232,6 +233,41 @@ static void test_reports_of_no_part_and_no_attempt_are_refused(void **state)
     harness_free(h);
 }
 
+static bool is_text(const char *text)
+{
+    return text[0] && utf8_prefix(text, strlen(text)) == strlen(text);
+}
+
+/* What a party says is cut to its room: never inside a character, which no database takes and no
+ * receiver of ours. */
+static void test_what_a_party_says_is_cut_between_characters(void **state)
+{
+    static const char code[] = "x\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9"
+                               "\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9"
+                               "\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9"
+                               "\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9";
+    struct harness *h = harness_new(NULL);
+    char id[ID_TEXT_MAX], token[2048];
+    const char *who;
+    Mpc__Coordinator__V1__GetSessionStatusResponse *r;
+
+    (void)state;
+    scene_begin(h, id, &(struct sign_request){.message = 1});
+    for (uint32_t attempt = 0; attempt < 2; attempt++) {
+        who = harness_published(h, "session_created", id, attempt)->to[0];
+        scene_join(h, id, who, attempt, KEY_A, token);
+        assert_int_equal(scene_report_failure(h, id, who, token, attempt, code, false).code,
+                         RPC_OK);
+    }
+    assert_true(is_text(harness_published(h, "session_created", id, 1)->event->detail));
+    r = scene_status(h, id, 0);
+    assert_string_equal(r->session->status, "failed");
+    assert_true(is_text(r->session->error_code));
+    assert_true(is_text(r->session->error));
+    mpc__coordinator__v1__get_session_status_response__free_unpacked(r, NULL);
+    harness_free(h);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -240,6 +276,7 @@ int main(void)
         cmocka_unit_test(test_a_signature_that_comes_first_is_not_cancelled),
         cmocka_unit_test(test_a_signature_after_the_cancelling_is_noted_only),
         cmocka_unit_test(test_reports_of_no_part_and_no_attempt_are_refused),
+        cmocka_unit_test(test_what_a_party_says_is_cut_between_characters),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

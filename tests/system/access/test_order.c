@@ -29,6 +29,8 @@ static int set_up(void **state)
     return 0;
 }
 
+static char reason[8];
+
 /* An order with |action| about |account|, signed; the caller frees order->body.data. */
 static void make_order(Mpc__Session__V1__Order *order, uint8_t signature[64], const char *action,
                        const char *account)
@@ -37,6 +39,7 @@ static void make_order(Mpc__Session__V1__Order *order, uint8_t signature[64], co
 
     body.action = (char *)(uintptr_t)action;
     body.account_id = (char *)(uintptr_t)account;
+    body.reason = reason;
     body.serial = 7;
     mpc__session__v1__order__init(order);
     order->body.len = mpc__session__v1__order_body__get_packed_size(&body);
@@ -70,6 +73,11 @@ static void test_orders_are_verified_and_in_form(void **state)
     assert_false(order_is_good("melt", ""));
     assert_false(order_is_good("freeze", "everything"));
     assert_null(order_verify(NULL, ca));
+    strcpy(reason, "z\xc3\xa9");
+    assert_true(order_is_good("freeze", ""));
+    strcpy(reason, "z\xc3");
+    assert_false(order_is_good("freeze", ""));
+    reason[0] = '\0';
 }
 
 static void test_changed_order_is_refused(void **state)

@@ -7,6 +7,7 @@
 #include "shapes.pb-c.h"
 #include "stub_server.h"
 #include "system/core/ids.h"
+#include "system/core/utf8.h"
 #include "system/rpc/client_link.h"
 #include "system/rpc/grpc_wire.h"
 
@@ -199,6 +200,18 @@ static void compressed(struct stub_call *call)
     stub_answer(call, "200", "application/grpc", "\1\0\0\0\1a", 6, fine);
 }
 
+/* The first field of the tests' Inner is a string. */
+static void no_text(struct stub_call *call)
+{
+    stub_answer(call, "200", "application/grpc", "\0\0\0\0\4\x0a\2a\xff", 9, fine);
+}
+/* Half a character at the end. */
+static void refuse_in_no_text(struct stub_call *call)
+{
+    static const char *const trailers[] = {"grpc-status", "9", "grpc-message", "caf%C3", NULL};
+
+    stub_refuse(call, trailers);
+}
 static void no_protobuf(struct stub_call *call)
 {
     stub_answer(call, "200", "application/grpc", "\0\0\0\0\2\xff\xff", 7, fine);
@@ -256,6 +269,8 @@ static const struct {
     {"/t.T/CutMessage", cut_message},
     {"/t.T/Compressed", compressed},
     {"/t.T/NoProtobuf", no_protobuf},
+    {"/t.T/NoText", no_text},
+    {"/t.T/RefuseInNoText", refuse_in_no_text},
     {"/t.T/TooLong", too_long},
     {"/t.T/Reset", reset},
     {"/t.T/CalmDown", calm_down},
@@ -453,6 +468,8 @@ static void test_every_bad_answer_is_a_clear_status(void **state)
         {"t.T/CutMessage", RPC_INTERNAL, "internal", "ends inside a message"},
         {"t.T/Compressed", RPC_INTERNAL, "internal", "compressed"},
         {"t.T/NoProtobuf", RPC_INTERNAL, "internal", "cannot be decoded"},
+        {"t.T/NoText", RPC_INTERNAL, "internal", "cannot be decoded: name is not valid UTF-8"},
+        {"t.T/RefuseInNoText", RPC_STATE, "wrong_state", "caf"},
         {"t.T/TooLong", RPC_EXHAUSTED, "exhausted", "longer than 16 MiB"},
         {"t.T/Three", RPC_INTERNAL, "internal", "more than one answer"},
         {"t.T/Reset", RPC_INTERNAL, "internal", "INTERNAL_ERROR"},
@@ -467,7 +484,8 @@ static void test_every_bad_answer_is_a_clear_status(void **state)
         start(*state, &fate, rows[i].path, 0, 5000);
         wait_done(*state, &fate);
         if (fate.status.code != rows[i].code || strcmp(fate.status.name, rows[i].name) != 0 ||
-            strstr(fate.status.text, rows[i].text) == NULL || fate.had_message)
+            strstr(fate.status.text, rows[i].text) == NULL || fate.had_message ||
+            utf8_prefix(fate.status.text, strlen(fate.status.text)) != strlen(fate.status.text))
             fail_msg("%s: %d %s: %s", rows[i].path, fate.status.code, fate.status.name,
                      fate.status.text);
         assert_int_equal(fate.done, 1);

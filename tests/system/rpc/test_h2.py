@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """HTTP/2 from outside: frames that no decent client sends, floods, flow control, farewell; and curl
 over TLS, where it is installed."""
+import base64
 import json
 import random
 import shutil
@@ -53,6 +54,22 @@ class Http2(wire.ServerCase):
             h2.send(DATA, END_STREAM if i == len(text) - 1 else 0, 1, text[i:i + 1])
         frames = self.answered(h2, 1)
         self.assertIn(b"\x12\x03abc", b"".join(f[3] for f in frames if f[0] == DATA))
+
+    def test_attack_text_that_is_none_is_refused_by_name(self):
+        for text, fault in ((b"\xff", b"text is not valid UTF-8"), (b"a\xc3", b"text is not valid UTF-8"),
+                            (b"a\0b", b"text must not hold a zero byte")):
+            body = b"\x12" + bytes([len(text)]) + text
+            h2 = self.connect()
+            h2.request(1, SAY, body)
+            kind, flags, _, payload = self.answered(h2, 1)[0]
+            self.assertEqual((kind, flags & END_STREAM), (HEADERS, END_STREAM))
+            for kind in ("", "-text"):
+                web = message(body) if not kind else base64.b64encode(message(body))
+                answer = self.server.get(SAY, "POST", web, {
+                    "Content-Type": "application/grpc-web" + kind})
+                got = answer[2] if not kind else base64.b64decode(answer[2])
+                self.assertIn(b"grpc-status:3", got)
+                self.assertIn(fault, got)
 
     def test_bad_messages(self):
         bodies = [b"", b"\0\0", b"\0\0\0\0\5ab", message(b"a") + message(b"b"), b"\1\0\0\0\1a",
