@@ -110,6 +110,16 @@ static void not_found(struct create *op)
     }
 }
 
+/* The session has been made since the row was read, and the intent was stored before it. Without
+ * the intent nobody can tell whether the key is the one that was asked for. */
+static void read_late(struct create *op)
+{
+    if (has_time(op))
+        look_later(op);
+    else
+        create_end(op, rpc_error(RPC_UNAVAILABLE, "not_stored", "the keygen begins: ask again"));
+}
+
 static void found(void *arg, const struct rpc_status *status, const ProtobufCMessage *response)
 {
     struct create *op = arg;
@@ -119,6 +129,8 @@ static void found(void *arg, const struct rpc_status *status, const ProtobufCMes
         create_end(op, *status); /* a restart's accounts are looked at again in the next round */
     } else if (r->n_sessions == 0) {
         not_found(op);
+    } else if (op->intent.len == 0) {
+        read_late(op);
     } else {
         snprintf(op->account.session_id, sizeof op->account.session_id, "%s",
                  r->sessions[0]->session_id);

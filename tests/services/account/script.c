@@ -335,6 +335,13 @@ void script_release(struct script *s)
         answer(s, take(s, i));
 }
 
+void script_release_at(struct script *s, enum door door)
+{
+    for (size_t i = s->held_n; i-- > 0;)
+        if (s->held[i].door == door)
+            answer(s, take(s, i));
+}
+
 void script_refuse(struct script *s, enum rpc_code code)
 {
     while (s->held_n) {

@@ -90,6 +90,8 @@ void script_start(struct script *s);
 void script_next(struct script *s, enum door door, struct step step);
 /* Kept calls are answered now, long polls of sessions that have ended as well. */
 void script_release(struct script *s);
+/* Of one door alone. */
+void script_release_at(struct script *s, enum door door);
 /* Or refused, with the name "scripted". */
 void script_refuse(struct script *s, enum rpc_code code);
 /* Kept calls whose caller has gone. */

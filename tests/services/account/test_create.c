@@ -473,6 +473,32 @@ static void test_a_repeat_waits_for_the_first(void **state)
     assert_int_equal(w->script.sessions_n, 1);
 }
 
+/* The repeat read the row before the intent was stored, and asks for the session after it was made:
+ * without the intent it cannot tell the right key from a wrong one. */
+static void test_a_repeat_that_read_too_early_reads_again(void **state)
+{
+    const struct step done_and_held = {.act = ACT_DO_AND_HOLD};
+    struct world *w = *state;
+    struct answer first, second;
+
+    script_next(&w->script, DOOR_SELECT, hold);
+    script_next(&w->script, DOOR_LIST, hold);
+    script_next(&w->script, DOOR_CREATE, done_and_held);
+    world_create_begin(w, &first, "key", 20);
+    world_until_called(w, DOOR_SELECT, 1);
+    world_create_begin(w, &second, "key", 20);
+    world_until_called(w, DOOR_LIST, 1);
+    script_release_at(&w->script, DOOR_SELECT);
+    world_until_called(w, DOOR_CREATE, 1);
+    script_release_at(&w->script, DOOR_LIST);
+    world_await(w, &second);
+    expect_active(w, &second);
+    script_release_at(&w->script, DOOR_CREATE);
+    world_await(w, &first);
+    expect_active(w, &first);
+    assert_int_equal(w->script.sessions_n, 1);
+}
+
 static void test_a_repeat_hears_that_the_first_gave_up(void **state)
 {
     struct world *w = *state;
@@ -558,6 +584,7 @@ int main(void)
         TEST(test_a_hint_to_no_account_is_left),
         TEST(test_another_request_under_the_same_key_is_a_conflict),
         TEST(test_a_repeat_waits_for_the_first),
+        TEST(test_a_repeat_that_read_too_early_reads_again),
         TEST(test_a_repeat_hears_that_the_first_gave_up),
         TEST(test_a_repeat_ends_with_the_service),
         TEST(test_a_keygen_session_is_answered_at_once),
