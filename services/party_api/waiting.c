@@ -142,21 +142,21 @@ void api_fail_unheard(struct api *api, struct waiting *waiting)
 /* No invitation has come: it may not be there, not for this party, or not yet. */
 static void look_it_up(struct api *api, struct waiting *waiting)
 {
-    if (waiting->step == WAITING_FOR_TURN)
-        return;
     waiting->step = WAITING_FOR_WORD;
     waiting->look_until_ms = clock_unix_ms() + LOOK_MS;
     front_find(api->front, waiting->session_id, 0);
 }
 
-/* The call is finished or in another step. */
-static void look_again(struct api *api, struct waiting *waiting)
+/* True: the call is finished or in another step. False: it goes on waiting for its turn. */
+static bool look_again(struct api *api, struct waiting *waiting)
 {
     struct front_view view;
 
     if (!front_look(api->front, waiting->session_id, &view)) {
+        if (waiting->step == WAITING_FOR_TURN)
+            return false;
         look_it_up(api, waiting);
-        return;
+        return true;
     }
     waiting->step = WAITING_FOR_JOIN;
     if (view.has_ended)
@@ -165,6 +165,7 @@ static void look_again(struct api *api, struct waiting *waiting)
         generate_begin(api, waiting, &view, "");
     else
         api_ask(api, waiting, "");
+    return true;
 }
 
 static bool awaits_invitation(const struct waiting *waiting)
@@ -172,18 +173,15 @@ static bool awaits_invitation(const struct waiting *waiting)
     return waiting->step == WAITING_FOR_INVITATION || waiting->step == WAITING_FOR_TURN;
 }
 
-/* From the start each time: one call's way may end others. */
+/* From the start after each change: one call's way may end others. */
 void api_polled(struct api *api)
 {
     struct waiting *waiting = api->waiting;
 
     while (waiting) {
-        if (awaits_invitation(waiting)) {
-            look_again(api, waiting);
-            waiting = api->waiting;
-        } else {
-            waiting = waiting->next;
-        }
+        bool has_changed = awaits_invitation(waiting) && look_again(api, waiting);
+
+        waiting = has_changed ? api->waiting : waiting->next;
     }
 }
 

@@ -100,6 +100,27 @@ static void test_a_session_that_waits_its_turn_is_waited_for(void **state)
     world_settle(w);
 }
 
+/* A poll that brings nothing for it, but for another: the loop must go on. */
+static void test_polls_go_by_who_waits_its_turn(void **state)
+{
+    struct answer first, second;
+    unsigned polls;
+
+    (void)state;
+    begin_in_queue(&first);
+    polls = w->poll.came;
+    generate(&second, SESSION_TWO, "", KEY);
+    poll_invited(w, SESSION_TWO, 0, TOKEN);
+    until_keeper_got(OPEN, 1);
+    make_key(SESSION_TWO);
+    finish(&second);
+    assert_true(w->poll.came > polls);
+    assert_string_equal(second.text, "c2VhbGVk");
+    assert_false(first.is_done);
+    api->waiting->until_ms = 0;
+    assert_refused(&first, 504, "goes on");
+}
+
 static void test_a_session_that_ends_before_its_turn_is_told(void **state)
 {
     struct answer answer;
@@ -213,6 +234,7 @@ int main(void)
         TEST(test_signing_before_the_invitation_asks_for_it),
         TEST(test_without_an_answer_nobody_is_told_that_there_is_no_session),
         TEST(test_a_session_that_waits_its_turn_is_waited_for),
+        TEST(test_polls_go_by_who_waits_its_turn),
         TEST(test_a_session_that_ends_before_its_turn_is_told),
         TEST(test_waiting_its_turn_outlives_the_coordinator),
         TEST(test_a_session_that_is_over_is_told),
