@@ -208,7 +208,17 @@ class Stack:
                                                 timeout=LIMIT)) as db:
             return db.execute(sql, values).fetchall()
 
-    def sessions(self, sql="1", *values):
+    def change(self, process, sql):
+        """Run a statement in a process's database, which does not run now. The changed rows."""
+        env = self.env(process)
+        if env.get("POSTGRES_HOST"):
+            return int(psql(env, sql).split()[-1])
+        path = env["DATA_DIR"]
+        name, = (f for f in os.listdir(path) if f.endswith(".db"))
+        with contextlib.closing(sqlite3.connect(os.path.join(path, name))) as db, db:
+            return db.execute(sql).rowcount
+
+    def sessions(self, sql="1 = 1", *values):
         return self.rows("session-coordinator", "coordinator.db",
                          "SELECT session_id, type, status, error FROM sessions WHERE " + sql,
                          *values)
@@ -284,18 +294,28 @@ def change_env(directory, name, **values):
         f.writelines(f"{k}={v}\n" for k, v in env.items())
 
 
+def psql(env, sql, *options):
+    """As a process's own role, in its schema."""
+    done = subprocess.run(
+        ["psql", "-X", "-A", "-t", *options, "-v", "ON_ERROR_STOP=1", "-h", env["POSTGRES_HOST"],
+         "-p", env["POSTGRES_PORT"], "-U", env["POSTGRES_USER"], "-d", env["POSTGRES_DB"], "-c",
+         f"SET search_path = {env['POSTGRES_SCHEMA']}", "-c", sql],
+        env=dict(os.environ, PGPASSWORD=env["POSTGRES_PASSWORD"], PGSSLMODE="disable"),
+        check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
 def rows_at_server(env, sql, values):
-    """The same by psql, as the process's own role; values of any kind come by way of JSON."""
+    """Values of any kind come by way of JSON, bytes as hex behind \\x."""
     for value in values:
         sql = sql.replace("?", "'" + str(value).replace("'", "''") + "'", 1)
-    done = subprocess.run(
-        ["psql", "-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", "-h", env["POSTGRES_HOST"], "-p",
-         env["POSTGRES_PORT"], "-U", env["POSTGRES_USER"], "-d", env["POSTGRES_DB"], "-c",
-         f"SET search_path = {env['POSTGRES_SCHEMA']}", "-c",
-         f"SELECT coalesce(json_agg(row_to_json(t)), '[]') FROM ({sql}) t"],
-        env=dict(os.environ, PGPASSWORD=env["POSTGRES_PASSWORD"], PGSSLMODE="disable"), check=True,
-        capture_output=True, text=True)
-    return [tuple(row.values()) for row in json.loads(done.stdout)]
+    text = psql(env, f"SELECT coalesce(json_agg(row_to_json(t)), '[]') FROM ({sql}) t", "-q")
+
+    def plain(value):
+        is_hex = isinstance(value, str) and re.fullmatch(r"\\x(?:[0-9a-f]{2})*", value)
+        return bytes.fromhex(value[2:]) if is_hex else value
+    return [tuple(map(plain, row.values())) for row in json.loads(text)]
 
 
 def use_postgres(directory, url, password):

@@ -168,7 +168,7 @@ class Intents(TestCase):
                            "participants": [{"party_id": p} for p in pair]}))
             for answer in answers:
                 self.assertError(answer, 422, "obeys only the caller whose intent made it")
-            for session, *_ in self.stack.sessions("status = 'failed' ORDER BY rowid DESC")[:3]:
+            for session, *_ in self.stack.sessions("status = 'failed' ORDER BY created_ms DESC")[:3]:
                 until(lambda session=session: len(self.refusals(session)) >= 1)
                 self.assertEqual(set(self.refusals(session).values()), {"INITIATOR"})
         self.assertSigned(self.sign(self.caller, self.intent()))
