@@ -244,6 +244,8 @@ CHECKS = [
           tests=[CLUSTER_T]),
     check("routers", "the newer registration counts",
           (R + "registry.c", "if (party && !is_newer(party, e))", "if (0)"), tests=[CLUSTER_T]),
+    check("routers", "a router that is gone claims no party",
+          (R + "registry.c", "if (party->is_home_lost) return true;", ""), tests=[CLUSTER_T]),
     check("routers", "a party that is elsewhere calls there",
           (R + "router.c", "if (party && is_here(party)) return party;",
            "if (party) return party;"), error="not_registered", tests=[CLUSTER_T]),

@@ -87,6 +87,7 @@ static void fill(struct party *party, const Mpc__Router__V1__RegisterPartyReques
     snprintf(party->role, sizeof party->role, "%s", request->role);
     snprintf(party->version, sizeof party->version, "%s", request->version);
     party->capacity = request->capacity;
+    party->is_home_lost = false;
     party->proof_ms = request->time_ms;
     memcpy(party->boot_id, request->boot_id.data, sizeof party->boot_id);
     memcpy(party->nonce, request->nonce.data, sizeof party->nonce);
@@ -160,6 +161,8 @@ static bool is_newer(const struct party *party, const struct elsewhere *e)
 
     if (strcmp(holder, e->home) == 0)
         return e->number > party->said;
+    if (party->is_home_lost)
+        return true;
     if (e->said->claim != party->claim)
         return e->said->claim > party->claim;
     return strcmp(e->home, holder) > 0;
@@ -218,7 +221,10 @@ static bool lose_party(void *value, void *arg)
     struct party *party = value;
     const struct loss *loss = arg;
 
-    if (!party->live || strcmp(party->home, loss->home) != 0)
+    if (strcmp(party->home, loss->home) != 0)
+        return true;
+    party->is_home_lost = true;
+    if (!party->live)
         return true;
     set_live(loss->registry, party, false);
     tell(loss->registry, party);

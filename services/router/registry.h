@@ -38,6 +38,8 @@ struct party {
     uint8_t nonce[16], proof[64];
     /* the process that it is registered at, in hex; "": here */
     char home[ROUTER_INSTANCE_MAX];
+    /* that is gone: any other counts more, also one that never heard of the number */
+    bool is_home_lost;
     uint64_t claim;
     /* of its home's word: the frame's number */
     uint64_t said;

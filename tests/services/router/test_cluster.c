@@ -437,6 +437,11 @@ static bool party_one_is_gone(void)
     return party && !party->live;
 }
 
+static bool party_one_is_at_two(void)
+{
+    return knows(0, 1, 2);
+}
+
 static void test_a_silent_router_is_gone_and_all_is_sent_again(void **state)
 {
     (void)state;
@@ -453,6 +458,30 @@ static void test_a_silent_router_is_gone_and_all_is_sent_again(void **state)
     net.wires[1].is_still = false;
     assert_int_equal(peer_heartbeat(w, 1, 0), RPC_OK);
     settle(1, 1);
+    finish();
+}
+
+/* The router that it comes to has never heard of it, as one that has just been started. */
+static void test_a_party_of_a_router_that_is_gone_is_taken_from_any_other(void **state)
+{
+    (void)state;
+    start("1048576", "600");
+    go_to(1, 1);
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(peer_register(w, 1), RPC_OK);
+    settle(1, 1);
+    net.wires[1].is_still = true;
+    until(party_one_is_gone);
+    registry_party(others[1].router->registry, w->peers[1].id)->claim = 0;
+    go_to(1, 2);
+    until(party_one_is_at_two);
+    /* the one that stood still goes on, and knows a higher number: the party tries again */
+    net.wires[1].is_still = false;
+    until(all_are_there);
+    while (!knows(1, 1, 2))
+        if (peer_heartbeat(w, 1, 0) == RPC_STATE)
+            assert_int_equal(peer_register(w, 1), RPC_OK);
+    settle(1, 2);
     finish();
 }
 
@@ -679,6 +708,7 @@ int main(void)
         cmocka_unit_test(test_of_two_at_once_one_remains),
         cmocka_unit_test(test_any_order_and_twice_changes_nothing),
         cmocka_unit_test(test_a_silent_router_is_gone_and_all_is_sent_again),
+        cmocka_unit_test(test_a_party_of_a_router_that_is_gone_is_taken_from_any_other),
         cmocka_unit_test(test_a_router_that_stops_says_so),
         cmocka_unit_test(test_an_address_that_is_gone_is_a_router_that_is_gone),
         cmocka_unit_test(test_after_a_loss_of_the_broker_all_is_sent_again),
