@@ -118,7 +118,8 @@ const struct config_row config_rows[] = {
 
     { "COORDINATOR_ADDR", CONFIG_ACCOUNT | FRONTS, CONFIG_FORM_TARGETS, 0,
       "mpc-session-coordinator:50051", 0, 0, NULL,
-      "gRPC addresses of session coordinators: the first that answers is used until it fails.", NULL },
+      "gRPC addresses of session coordinators: the first that answers is used until it fails.",
+      NULL },
     { "ROUTER_ADDR", CONFIG_ACCOUNT | CONFIG_COORDINATOR | FRONTS, CONFIG_FORM_TARGETS, 0,
       "mpc-message-router:50051", 0, 0, NULL,
       "gRPC addresses of message routers: the first that answers is used until it fails.", NULL },
