@@ -53,7 +53,7 @@ static bool publish(struct broker *broker, const char *to, const uint8_t *b, siz
     struct wire *wire = (struct wire *)broker;
     struct parcel parcel = {.from = wire, .b = (uint8_t *)(uintptr_t)b, .len = len};
 
-    if (!wire->is_up)
+    if (!wire->is_up || wire->net->is_over)
         return false;
     snprintf(parcel.to, sizeof parcel.to, "%s", to ? to : "");
     wire->net->direct_bytes += to ? len : 0;
@@ -154,6 +154,7 @@ void net_start(struct net *net, uv_loop_t *loop)
 
 void net_stop(struct net *net)
 {
+    net->is_over = true;
     net_forget(&net->list);
     uv_close((uv_handle_t *)&net->pump, NULL);
 }

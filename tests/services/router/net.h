@@ -33,7 +33,7 @@ struct net {
     uv_timer_t pump;
     struct wire wires[NET_WIRES_MAX];
     struct parcel *list;
-    bool holds, any_order, doubles;
+    bool holds, any_order, doubles, is_over;
     unsigned random;
     /* in frames that were for one router alone */
     size_t direct_bytes;
