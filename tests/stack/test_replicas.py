@@ -171,11 +171,12 @@ class Replicas(TestCase):
         return self.stack.pid(name)
 
     def make_leader(self, name):
-        """By asking the others to go."""
+        """By asking the other to go, which may be back soon enough to lead once more."""
         while self.leader() != name:
             other = self.leader()
-            os.kill(self.pid_of(other), signal.SIGTERM)
-            until(lambda: self.leads(name))
+            old = self.pid_of(other)
+            os.kill(old, signal.SIGTERM)
+            until(lambda: self.pid_of(self.leader()) != old)
             self.back(other)
 
     def back(self, name):
