@@ -154,6 +154,7 @@ static void attempt_begin(struct flow *flow, uint8_t seats[QRT_PARTIES_MAX], boo
     (void)session_attempt(&r->state, &out, seats, deadline, is_said);
     flow_say(flow, &out, r->reason);
     note_attempt(flow);
+    r->resume_ms = 0;
     take_place(c, r);
     give_parties(c, r);
     metric_add(c->attempts, 1);
@@ -229,15 +230,29 @@ static void fail(struct flow *flow)
     flow_say(flow, &out, r->row.error);
 }
 
-/* Without a quorum the place is given back: others may have theirs. */
-static void wait_for_quorum(struct coordinator *c, struct record *r)
+/* Without a quorum, and in a pause, the place is given back: others may have theirs. */
+static void wait_for_quorum(struct coordinator *c, struct record *r, const char *what)
 {
     leave_place(c, r);
     record_queue(c, r, true);
     r->is_blocked = true;
-    count(c);
-    log_event(LOG_WARN, "a session waits for parties", LOG_S("session", r->row.session_id),
-              LOG_S("trace", r->row.trace_id), LOG_S("reason", r->reason));
+    log_event(LOG_WARN, what, LOG_S("session", r->row.session_id), LOG_S("trace", r->row.trace_id),
+              LOG_S("reason", r->reason));
+    dispatch_pump(c, false);
+}
+
+/* With |seats|, at once or after a pause. */
+static void go_on(struct flow *flow, uint8_t seats[QRT_PARTIES_MAX])
+{
+    struct record *r = flow->r;
+    int64_t now = clock_unix_ms(), pause = session_pause_ms(&r->state, seats, now);
+
+    if (pause == 0) {
+        attempt_begin(flow, seats, false);
+        return;
+    }
+    r->resume_ms = now + pause;
+    wait_for_quorum(flow->c, r, "a session waits before it asks the same parties again");
 }
 
 void dispatch_attempt_over(struct flow *flow, const char *code, const char *reason)
@@ -254,10 +269,9 @@ void dispatch_attempt_over(struct flow *flow, const char *code, const char *reas
     if (!session_wants_attempt(&r->state)) {
         fail(flow);
     } else if (quorum_choose(seats, c, r)) {
-        attempt_begin(flow, seats, false);
+        go_on(flow, seats);
     } else if (quorum_may_come(c, r, clock_unix_ms())) {
-        wait_for_quorum(c, r);
-        dispatch_pump(c, false);
+        wait_for_quorum(c, r, "a session waits for parties");
     } else {
         fail(flow);
     }
@@ -272,13 +286,21 @@ void dispatch_released(struct coordinator *c, struct record *r)
     dispatch_pump(c, false);
 }
 
-/* Begin a session that waited. False: no quorum. */
+/* A quorum that needs no pause may have come meanwhile. */
+static bool is_pausing(const struct record *r, const uint8_t seats[QRT_PARTIES_MAX])
+{
+    int64_t now = clock_unix_ms();
+
+    return now < r->resume_ms && session_pause_ms(&r->state, seats, now) > 0;
+}
+
+/* Begin a session that waited. False: no quorum, or not yet. */
 static bool begin_queued(struct coordinator *c, struct record *r)
 {
     uint8_t seats[QRT_PARTIES_MAX];
     struct flow *flow;
 
-    if (r->is_new || !quorum_choose(seats, c, r)) {
+    if (r->is_new || !quorum_choose(seats, c, r) || is_pausing(r, seats)) {
         r->is_blocked = !r->is_new;
         return false;
     }
@@ -302,6 +324,23 @@ void dispatch_pump(struct coordinator *c, bool blocked)
         }
     }
     count(c);
+}
+
+void dispatch_resume(struct coordinator *c, int64_t now_ms)
+{
+    bool any = false;
+
+    for (int class = 0; class < CLASSES; class ++) {
+        for (struct record *r = c->queue[class].first; r; r = r->queue_next) {
+            if (r->resume_ms == 0 || now_ms < r->resume_ms)
+                continue;
+            r->resume_ms = 0;
+            r->is_blocked = false;
+            any = true;
+        }
+    }
+    if (any)
+        dispatch_pump(c, false);
 }
 
 /* The party's part in one session is lost. */

@@ -3,7 +3,8 @@
  *
  * At most running_max sessions of a class run; the others stand in a queue, first come first
  * served. A session without a quorum of live parties stands there as well, blocked: it lets others
- * pass until parties appear. Places are free only while all that wait are blocked. Presigning has
+ * pass until parties appear, or until its pause
+ * before asking the same ones again is over. Places are free only while all that wait are blocked. Presigning has
  * places while no signature waits and few run. */
 #ifndef COORDINATOR_DISPATCH_H
 #define COORDINATOR_DISPATCH_H
@@ -31,6 +32,8 @@ void dispatch_attempt_over(struct flow *flow, const char *code, const char *reas
 void dispatch_released(struct coordinator *c, struct record *r);
 /* Begin what can begin; with |blocked|, also look at those that had no quorum. */
 void dispatch_pump(struct coordinator *c, bool blocked);
+/* Pauses that are over at |now_ms|. */
+void dispatch_resume(struct coordinator *c, int64_t now_ms);
 /* pool_new's: a party went away. */
 void dispatch_lost(void *arg, const char *party_id);
 /* Of what callers asked for. */

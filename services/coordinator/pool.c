@@ -9,9 +9,18 @@
 #include "system/core/log.h"
 #include "system/core/map.h"
 
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* About a party and a key. */
+struct hint {
+    /* no hint: until_ms is 0 */
+    uint8_t tag[16];
+    int64_t until_ms;
+    bool has_no_share;
+};
 
 struct pool {
     uint8_t ca[32];
@@ -24,6 +33,9 @@ struct pool {
     uint64_t turns;
     /* the last whole list came then; 0: none yet */
     int64_t listed_ms;
+    /* by their tags; |has_hints|: there was one */
+    bool has_hints;
+    struct hint hints[POOL_HINTS];
 };
 
 struct pool *pool_new(const uint8_t ca[32], void (*lost)(void *arg, const char *party_id),
@@ -217,6 +229,78 @@ bool pool_may_return(const struct pool *pool, const char *party_id, int64_t now_
     if (pool->listed_ms == 0 || now_ms - pool->listed_ms < POOL_GRACE_MS)
         return true;
     return party && now_ms - party->seen_ms < POOL_RECENT_MS;
+}
+
+/* The party as the process that it is: a share may come back with another one. */
+static void tag_of(uint8_t tag[16], const struct pool_party *party, const struct qrt_intent *intent)
+{
+    crypto_generichash_state state;
+
+    crypto_generichash_init(&state, NULL, 0, 16);
+    crypto_generichash_update(&state, (const uint8_t *)party->id, strlen(party->id) + 1);
+    crypto_generichash_update(&state, party->boot_id, sizeof party->boot_id);
+    crypto_generichash_update(&state, intent->account, sizeof intent->account);
+    crypto_generichash_update(&state, intent->keyid, sizeof intent->keyid);
+    crypto_generichash_final(&state, tag, 16);
+}
+
+static size_t place_of(const uint8_t tag[16])
+{
+    return ((size_t)tag[0] << 8 | tag[1]) % POOL_HINTS;
+}
+
+void pool_note_excuse(struct pool *pool, const char *party_id, const struct qrt_intent *intent,
+                      enum excuse excuse, int64_t now_ms)
+{
+    struct pool_party *party = pool_find(pool, party_id);
+    struct hint hint = {.until_ms = now_ms + POOL_ACCOUNT_HINT_MS};
+
+    if (!party || excuse == EXCUSE_NONE)
+        return;
+    if (excuse == EXCUSE_PARTY) {
+        party->avoid_until_ms = now_ms + POOL_PARTY_HINT_MS;
+        return;
+    }
+    if (excuse == EXCUSE_SHARE) {
+        hint.until_ms = INT64_MAX;
+        hint.has_no_share = true;
+    }
+    tag_of(hint.tag, party, intent);
+    pool->hints[place_of(hint.tag)] = hint;
+    pool->has_hints = true;
+}
+
+void pool_note_service(struct pool *pool, const char *party_id, const struct qrt_intent *intent)
+{
+    struct pool_party *party = pool_find(pool, party_id);
+    uint8_t tag[16];
+    struct hint *hint;
+
+    if (!party)
+        return;
+    party->avoid_until_ms = 0;
+    if (!pool->has_hints)
+        return;
+    tag_of(tag, party, intent);
+    hint = &pool->hints[place_of(tag)];
+    if (memcmp(hint->tag, tag, sizeof tag) == 0)
+        hint->until_ms = 0;
+}
+
+enum pool_hint pool_hint(const struct pool *pool, const struct pool_party *party,
+                         const struct qrt_intent *intent, int64_t now_ms)
+{
+    enum pool_hint general = now_ms < party->avoid_until_ms ? POOL_NOT_NOW : POOL_NOTHING;
+    const struct hint *hint;
+    uint8_t tag[16];
+
+    if (!pool->has_hints)
+        return general;
+    tag_of(tag, party, intent);
+    hint = &pool->hints[place_of(tag)];
+    if (memcmp(hint->tag, tag, sizeof tag) != 0 || now_ms >= hint->until_ms)
+        return general;
+    return hint->has_no_share ? POOL_HAS_NO_SHARE : POOL_NOT_NOW;
 }
 
 uint32_t pool_load(const struct pool_party *party)

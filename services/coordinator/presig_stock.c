@@ -39,6 +39,8 @@ static enum presig_state look(const struct presig_signer *signer, void *arg)
         return clock_unix_ms() - party->seen_ms < GONE_MS ? PRESIG_AWAY : PRESIG_GONE;
     if (!seeker->r)
         return PRESIG_FITS;
+    if (pool_hint(seeker->c->pool, party, &seeker->r->intent, clock_unix_ms()) != POOL_NOTHING)
+        return PRESIG_AWAY;
     return quorum_may_ask(seeker->c, seeker->r, record_seat(seeker->r, signer->party_id))
                ? PRESIG_FITS
                : PRESIG_AWAY;

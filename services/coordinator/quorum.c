@@ -6,6 +6,7 @@
 #include "services/coordinator/choose.h"
 #include "services/coordinator/record.h"
 #include "system/core/buffer.h"
+#include "system/core/clock.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -51,15 +52,31 @@ bool quorum_may_ask(const struct coordinator *c, const struct record *r, uint8_t
            is_wanted(c, r, seat);
 }
 
-/* What its earlier attempts say of a seat, then what presence says: a router that has just started
- * has not heard of the party yet. */
-static unsigned suspicion(const struct record *r, uint8_t seat, const struct pool_party *party)
+enum {
+    RANK_FINE,
+    /* said "not now" to others shortly ago, or has not been heard of since the router started */
+    RANK_HINT,
+    RANK_DOUBTED,
+    RANK_HAS_NO_SHARE,
+    /* was in the way of this session; those of later attempts rank behind */
+    RANK_TROUBLE
+};
+
+/* What its earlier attempts say of a seat, then what others know of its party. */
+static unsigned suspicion(const struct coordinator *c, const struct record *r, uint8_t seat,
+                          const struct pool_party *party)
 {
-    if (r->state.seats[seat] & SEAT_SUSPECT)
-        return 3;
+    uint32_t trouble = session_trouble(&r->state, seat);
+    enum pool_hint hint;
+
+    if (trouble > 0)
+        return RANK_TROUBLE + trouble;
+    hint = pool_hint(c->pool, party, &r->intent, clock_unix_ms());
+    if (hint == POOL_HAS_NO_SHARE)
+        return RANK_HAS_NO_SHARE;
     if (r->state.seats[seat] & SEAT_DOUBTED)
-        return 2;
-    return party->doubt_until_ms ? 1 : 0;
+        return RANK_DOUBTED;
+    return hint == POOL_NOT_NOW || party->doubt_until_ms ? RANK_HINT : RANK_FINE;
 }
 
 bool quorum_choose(uint8_t seats[QRT_PARTIES_MAX], const struct coordinator *c,
@@ -73,7 +90,7 @@ bool quorum_choose(uint8_t seats[QRT_PARTIES_MAX], const struct coordinator *c,
         if (!quorum_may_ask(c, r, i))
             continue;
         candidates[i] = (struct candidate){.is_able = true,
-                                           .suspicion = suspicion(r, i, party),
+                                           .suspicion = suspicion(c, r, i, party),
                                            .load = pool_load(party),
                                            .capacity = party->capacity,
                                            .turn = party->turn,

@@ -76,7 +76,13 @@ static void recall_report(struct record *r, const struct store_report *report)
     if (seat == SEAT_NONE)
         return;
     if (report->code[0])
-        session_recall(&r->state, seat, culprit, report->retry);
+        session_recall(&r->state,
+                       &(struct session_failure){
+                           .attempt = report->attempt,
+                           .seat = seat,
+                           .culprit = culprit,
+                           .retry = report->retry,
+                           .excuse = excuse_of(report->code, report->retry, report->culprit != 0)});
     else if (report->has_result && report->attempt + 1 == r->state.attempts_n) {
         r->state.has_result = true;
         memcpy(r->state.result, report->result, sizeof r->state.result);

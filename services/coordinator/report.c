@@ -93,7 +93,8 @@ static void take_failure(struct report *report)
                                       .seat = report->seat,
                                       .culprit = record_seat_of_index(report->r, f->culprit),
                                       .waited = waited_for(report->r, f),
-                                      .retry = f->retry};
+                                      .retry = f->retry,
+                                      .excuse = excuse_of(f->code, f->retry, f->culprit != 0)};
     char reason[ERROR_TEXT_MAX];
 
     snprintf(row->code, sizeof row->code, "%s", f->code[0] ? f->code : "FAILED");
@@ -107,6 +108,9 @@ static void take_failure(struct report *report)
     snprintf(reason, sizeof reason, "%.64s: %s: %.140s", record_party(report->r, report->seat),
              row->code, row->text);
     (void)session_failed(&report->r->state, &report->out, &failure);
+    if (report->r->state.type != SESSION_PRESIGN) /* of that a party may do none at all */
+        pool_note_excuse(report->c->pool, record_party(report->r, report->seat), &report->r->intent,
+                         failure.excuse, clock_unix_ms());
     over(report, row->code, reason);
     commit(report);
 }
@@ -158,6 +162,7 @@ static void take_signature(struct report *report)
             r->row.has_signature = true;
         }
         flow_say(report->flow, &report->out, NULL);
+        pool_note_service(report->c->pool, record_party(r, report->seat), &r->intent);
         if (detail && report->flow->change->events_n > 0)
             snprintf(report->flow->change->events[0].detail, ERROR_TEXT_MAX, "%s", detail);
     }

@@ -130,10 +130,19 @@ bool session_wants_attempt(const struct session *s)
     return !session_is_final(s) && !s->is_open && s->attempts_n < s->attempts_max;
 }
 
+static bool has_unwilling(const struct session *s, const uint8_t *seats, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (s->seats[seats[i]] & SEAT_UNWILLING)
+            return true;
+    return false;
+}
+
 static void begin_attempt(struct session *s, const uint8_t *seats, size_t n)
 {
+    s->again_n += has_unwilling(s, seats, n);
     for (size_t i = 0; i < s->seats_n; i++)
-        s->seats[i] &= (uint8_t) ~(SEAT_IN | SEAT_JOINED | SEAT_MARKED | SEAT_DONE);
+        s->seats[i] &= (uint16_t) ~(SEAT_IN | SEAT_JOINED | SEAT_MARKED | SEAT_DONE);
     for (size_t i = 0; i < n; i++)
         s->seats[seats[i]] |= SEAT_IN | SEAT_EVER;
     s->attempts_n++;
@@ -191,6 +200,8 @@ static bool complete_seat(struct session *s, struct session_out *out, uint8_t se
         s->seats[seat] |= SEAT_DONE;
         s->completed_n++;
     }
+    if (seat < s->seats_n)
+        s->seats[seat] &= (uint16_t)~SEAT_UNWILLING;
     say(out, EVENT_PARTY_COMPLETED, attempt, seat);
     return true;
 }
@@ -232,14 +243,42 @@ bool session_made(struct session *s, struct session_out *out, uint8_t seat, uint
     return true;
 }
 
-void session_recall(struct session *s, uint8_t seat, uint8_t culprit, bool retry)
+/* In the way of an attempt: |bit| says how. */
+static void mark(struct session *s, uint8_t seat, uint16_t bit, uint32_t attempt)
 {
-    if (!retry)
-        s->seats[seat] |= SEAT_REFUSED;
+    s->seats[seat] |= bit;
+    if (s->trouble[seat] <= attempt)
+        s->trouble[seat] = attempt + 1;
+}
+
+/* A party may err once about what it has: a second time is a refusal. */
+static void take_excuse(struct session *s, const struct session_failure *failure)
+{
+    uint16_t *seat = &s->seats[failure->seat];
+
+    if (!failure->retry || (failure->excuse == EXCUSE_SHARE && (*seat & SEAT_UNWILLING)))
+        *seat |= SEAT_REFUSED;
+    if (failure->retry && failure->excuse != EXCUSE_NONE)
+        mark(s, failure->seat, SEAT_UNWILLING, failure->attempt);
+}
+
+static void take_advice(struct session *s, const struct session_failure *failure)
+{
+    uint8_t seat = failure->seat, culprit = failure->culprit;
+
+    take_excuse(s, failure);
     if (culprit < s->seats_n && culprit != seat) {
         s->bad_pairs[seat] |= UINT64_C(1) << culprit;
         s->bad_pairs[culprit] |= UINT64_C(1) << seat;
     }
+}
+
+void session_recall(struct session *s, const struct session_failure *failure)
+{
+    take_advice(s, failure);
+    if (failure->attempt == present(s) && is_in(s, failure->seat) &&
+        s->attempts_n < s->attempts_max)
+        s->is_open = false;
 }
 
 bool session_failed(struct session *s, struct session_out *out,
@@ -250,11 +289,11 @@ bool session_failed(struct session *s, struct session_out *out,
         !(s->seats[failure->seat] & SEAT_EVER) || failure->attempt >= s->attempts_n)
         return false;
     /* advice counts also if it comes late; who speaks is there */
-    s->seats[failure->seat] &= (uint8_t)~SEAT_DOUBTED;
+    s->seats[failure->seat] &= (uint16_t)~SEAT_DOUBTED;
     for (uint8_t i = 0; i < s->seats_n; i++)
         if (i != failure->seat && (failure->waited >> i & 1))
-            s->seats[i] |= SEAT_SUSPECT;
-    session_recall(s, failure->seat, failure->culprit, failure->retry);
+            mark(s, i, SEAT_SUSPECT, failure->attempt);
+    take_advice(s, failure);
     if (!s->is_open || failure->attempt != present(s) || !is_in(s, failure->seat))
         return false;
     return stop_attempt(s, out);
@@ -265,7 +304,7 @@ bool session_lost(struct session *s, struct session_out *out, uint8_t seat)
     *out = (struct session_out){0};
     if (!s->is_open || !is_in(s, seat) || (s->seats[seat] & SEAT_DONE))
         return false;
-    s->seats[seat] |= SEAT_SUSPECT;
+    mark(s, seat, SEAT_SUSPECT, present(s));
     return stop_attempt(s, out);
 }
 
@@ -282,7 +321,7 @@ static void suspect(struct session *s)
         if (!is_in(s, i) || (s->seats[i] & SEAT_DONE))
             continue;
         if (!(s->seats[i] & SEAT_JOINED))
-            s->seats[i] |= SEAT_SUSPECT;
+            mark(s, i, SEAT_SUSPECT, present(s));
         else if (all_joined(s))
             s->seats[i] |= SEAT_DOUBTED;
     }
@@ -316,6 +355,22 @@ bool session_cancel(struct session *s, struct session_out *out)
 {
     *out = (struct session_out){0};
     return !session_is_final(s) && end(s, out, SESSION_CANCELLED, EVENT_CANCELLED);
+}
+
+uint32_t session_trouble(const struct session *s, uint8_t seat)
+{
+    return s->seats[seat] & (SEAT_SUSPECT | SEAT_UNWILLING) ? s->trouble[seat] : 0;
+}
+
+int64_t session_pause_ms(const struct session *s, const uint8_t *seats, int64_t now_ms)
+{
+    int64_t left_ms = s->deadline_ms - now_ms, share_ms, pause_ms;
+
+    if (left_ms <= 0 || s->attempts_n >= s->attempts_max || !has_unwilling(s, seats, s->needed))
+        return 0;
+    share_ms = left_ms / ((int64_t)s->attempts_max - s->attempts_n + 1);
+    pause_ms = (int64_t)SESSION_PAUSE_MS << (s->again_n < 20 ? s->again_n : 20);
+    return pause_ms < share_ms ? pause_ms : share_ms;
 }
 
 int64_t session_next_ms(const struct session *s)

@@ -10,7 +10,9 @@
  *   - attempts ascend; each is started at most once;
  *   - session_replay of the events gives the same session, but for what is only advice (whom to
  *     avoid) and the attempt's deadline;
- *   - at its deadline a session ends, whatever it waits for.
+ *   - at its deadline a session ends, whatever it waits for;
+ *   - who said "not now" is asked again when nobody else can do, and after a pause that grows, so
+ *     that the attempts last for as long as the session may.
  *
  * Status follows the present attempt: waiting, until its parties have joined; ready; running. A
  * party begins with the protocol when it joins, so ready and running follow each other at once. A
@@ -19,6 +21,7 @@
 #define COORDINATOR_SESSION_H
 
 #include "quorate/types.h"
+#include "services/coordinator/excuse.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -84,13 +87,17 @@ enum seat_bits {
     /* named: gone, did not join, or a party that reported had waited for it in vain. Asked last */
     SEAT_SUSPECT = 64,
     /* of an attempt that nobody could explain. Asked before those that were named */
-    SEAT_DOUBTED = 128
+    SEAT_DOUBTED = 128,
+    /* its last word was "not now". Asked last, and after a pause */
+    SEAT_UNWILLING = 256
 };
 
 enum {
     /* How long the reports of an attempt's end may be on their way. The parties know whom they
      * waited for; the coordinator, once all have joined, does not. */
-    SESSION_REPORT_MS = 500
+    SESSION_REPORT_MS = 500,
+    /* the first pause; each later one is twice as long */
+    SESSION_PAUSE_MS = 100
 };
 
 struct session {
@@ -98,11 +105,15 @@ struct session {
     enum session_status status;
     /* seats of the request; those that take part in an attempt */
     uint8_t seats_n, needed;
-    uint8_t seats[QRT_PARTIES_MAX];
+    uint16_t seats[QRT_PARTIES_MAX];
+    /* SEAT_SUSPECT, SEAT_UNWILLING: how many attempts had begun when it was in the way last */
+    uint32_t trouble[QRT_PARTIES_MAX];
     /* pairs that cannot work together, a bit each */
     uint64_t bad_pairs[QRT_PARTIES_MAX];
     /* attempts begun; the present one is |attempts_n| - 1 */
     uint32_t attempts_n, attempts_max;
+    /* of them: with a party whose last word was "not now" */
+    uint32_t again_n;
     /* the present attempt is under way */
     bool is_open;
     int64_t deadline_ms, attempt_deadline_ms;
@@ -139,6 +150,8 @@ struct session_failure {
     uint64_t waited;
     /* may be asked again */
     bool retry;
+    /* what it says of itself */
+    enum excuse excuse;
 };
 
 void session_init(struct session *s, enum session_type type, size_t seats_n, size_t needed,
@@ -172,6 +185,13 @@ bool session_timer(struct session *s, struct session_out *out, int64_t now_ms);
 bool session_fail(struct session *s, struct session_out *out);
 bool session_cancel(struct session *s, struct session_out *out);
 
+/* How much speaks against asking the party: 0 if it was never in the way, otherwise the more the
+ * shorter ago that was. They take turns so, if nobody else is left. */
+uint32_t session_trouble(const struct session *s, uint8_t seat);
+/* How long to wait before the next attempt, with |seats|. 0 unless one of them said "not now". The
+ * attempts that are left fit before the deadline. */
+int64_t session_pause_ms(const struct session *s, const uint8_t *seats, int64_t now_ms);
+
 /* No attempt is under way, the session has not ended, and one more is allowed. */
 bool session_wants_attempt(const struct session *s);
 bool session_is_final(const struct session *s);
@@ -183,7 +203,8 @@ int64_t session_next_ms(const struct session *s);
 void session_replay(struct session *s, const struct session_event *event, const uint8_t *in,
                     size_t in_n);
 
-/* The advice in a failure that was reported before: who refused, who does not get along. */
-void session_recall(struct session *s, uint8_t seat, uint8_t culprit, bool retry);
+/* A failure that was reported before: its advice (who refused, who does not get along), and that the
+ * attempt is over if it is the present one. */
+void session_recall(struct session *s, const struct session_failure *failure);
 
 #endif

@@ -39,9 +39,9 @@ static void expire(struct flow *flow, const struct session_out *out)
     char text[ERROR_TEXT_MAX * 2], why[ERROR_TEXT_MAX];
 
     snprintf(why, sizeof why, "%s", r->reason);
-    if (r->is_blocked)
+    if (r->is_blocked && r->resume_ms == 0)
         dispatch_explain(why, flow->c, r);
-    else if (r->is_queued)
+    else if (r->is_queued && !r->reason[0])
         snprintf(why, sizeof why, "it was still waiting for its turn");
     else if (!why[0])
         explain_timeout(why, sizeof why, r);
@@ -115,6 +115,7 @@ static void tick(uv_timer_t *timer)
     pool_expire(c->pool, now);
     metric_set(c->parties_live, (int64_t)pool_live_n(c->pool));
     look_at_all(c, now);
+    dispatch_resume(c, now);
     watch_expire(c, now);
     record_expire(c, now);
     presig_stock_expire(c, now);

@@ -65,6 +65,24 @@ static void test_suspects_and_full_ones_come_last(void **state)
     assert_true(choose_quorum(out, c, 3, 3));
 }
 
+/* Whoever says no at once has nothing to do. */
+static void test_the_more_suspect_comes_later_however_idle(void **state)
+{
+    struct candidate c[3] = {able(0), able(10), able(3)};
+    uint8_t out[3];
+
+    (void)state;
+    c[0].suspicion = 6;
+    c[1].suspicion = 5;
+    assert_true(choose_quorum(out, c, 3, 2));
+    assert_int_equal(out[0], 1);
+    assert_int_equal(out[1], 2);
+    c[1].suspicion = 7;
+    assert_true(choose_quorum(out, c, 3, 2));
+    assert_int_equal(out[0], 0);
+    assert_int_equal(out[1], 2);
+}
+
 static void test_who_is_not_able_is_never_chosen(void **state)
 {
     struct candidate c[3] = {able(0), able(0), able(0)};
@@ -120,6 +138,7 @@ int main(void)
         cmocka_unit_test(test_load_is_relative_to_capacity),
         cmocka_unit_test(test_equal_loads_take_turns),
         cmocka_unit_test(test_suspects_and_full_ones_come_last),
+        cmocka_unit_test(test_the_more_suspect_comes_later_however_idle),
         cmocka_unit_test(test_who_is_not_able_is_never_chosen),
         cmocka_unit_test(test_bad_pairs_are_kept_apart),
         cmocka_unit_test(test_as_many_as_there_can_be),

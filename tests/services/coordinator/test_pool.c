@@ -67,10 +67,119 @@ static void test_a_party_without_its_certificate_is_left_out(void **state)
     pool_free(pool);
 }
 
+enum { NOW = 1000 };
+
+static enum pool_hint hint(struct pool *pool, const char *party_id, uint8_t account, int64_t now_ms)
+{
+    struct qrt_intent intent = {.account = {account}, .keyid = {account}};
+
+    return pool_hint(pool, pool_find(pool, party_id), &intent, now_ms);
+}
+
+static void excuse(struct pool *pool, const char *party_id, uint8_t account, enum excuse excuse)
+{
+    struct qrt_intent intent = {.account = {account}, .keyid = {account}};
+
+    pool_note_excuse(pool, party_id, &intent, excuse, NOW);
+}
+
+static void serve(struct pool *pool, const char *party_id, uint8_t account)
+{
+    struct qrt_intent intent = {.account = {account}, .keyid = {account}};
+
+    pool_note_service(pool, party_id, &intent);
+}
+
+static struct pool *two_parties(void)
+{
+    struct pool *pool = pool_new(ca, lost, NULL);
+
+    present(pool, "party-1", "party-1", ca_secret);
+    present(pool, "party-2", "party-2", ca_secret);
+    return pool;
+}
+
+static void test_an_excuse_holds_for_its_account_and_a_while(void **state)
+{
+    struct pool *pool = two_parties();
+
+    (void)state;
+    assert_int_equal(hint(pool, "party-1", 1, NOW), POOL_NOTHING);
+    excuse(pool, "party-1", 1, EXCUSE_REQUEST);
+    assert_int_equal(hint(pool, "party-1", 1, NOW), POOL_NOT_NOW);
+    assert_int_equal(hint(pool, "party-1", 2, NOW), POOL_NOTHING);
+    assert_int_equal(hint(pool, "party-2", 1, NOW), POOL_NOTHING);
+    assert_int_equal(hint(pool, "party-1", 1, NOW + POOL_ACCOUNT_HINT_MS - 1), POOL_NOT_NOW);
+    assert_int_equal(hint(pool, "party-1", 1, NOW + POOL_ACCOUNT_HINT_MS), POOL_NOTHING);
+    pool_free(pool);
+}
+
+static void test_a_party_s_excuse_holds_for_all_accounts_and_a_while(void **state)
+{
+    struct pool *pool = two_parties();
+
+    (void)state;
+    excuse(pool, "party-1", 1, EXCUSE_PARTY);
+    assert_int_equal(hint(pool, "party-1", 2, NOW), POOL_NOT_NOW);
+    assert_int_equal(hint(pool, "party-2", 1, NOW), POOL_NOTHING);
+    assert_int_equal(hint(pool, "party-1", 2, NOW + POOL_PARTY_HINT_MS), POOL_NOTHING);
+    serve(pool, "party-1", 3);
+    assert_int_equal(hint(pool, "party-1", 2, NOW), POOL_NOTHING);
+    excuse(pool, "party-1", 1, EXCUSE_NONE);
+    excuse(pool, "nobody", 1, EXCUSE_PARTY);
+    serve(pool, "nobody", 1);
+    assert_int_equal(hint(pool, "party-1", 1, NOW), POOL_NOTHING);
+    pool_free(pool);
+}
+
+/* Until it does sign, or is another process, which may have the share again. */
+static void test_who_has_no_share_has_none_as_long_as_it_lives(void **state)
+{
+    struct pool *pool = two_parties();
+
+    (void)state;
+    excuse(pool, "party-1", 1, EXCUSE_SHARE);
+    excuse(pool, "party-1", 2, EXCUSE_SHARE);
+    assert_int_equal(hint(pool, "party-1", 1, INT64_MAX - 1), POOL_HAS_NO_SHARE);
+    assert_int_equal(hint(pool, "party-1", 3, NOW), POOL_NOTHING);
+    assert_int_equal(hint(pool, "party-2", 1, NOW), POOL_NOTHING);
+    serve(pool, "party-1", 1);
+    assert_int_equal(hint(pool, "party-1", 1, NOW), POOL_NOTHING);
+    assert_int_equal(hint(pool, "party-1", 2, NOW), POOL_HAS_NO_SHARE);
+    pool_find(pool, "party-1")->boot_id[0] ^= 1;
+    assert_int_equal(hint(pool, "party-1", 2, NOW), POOL_NOTHING);
+    pool_free(pool);
+}
+
+static void test_hints_are_bounded(void **state)
+{
+    struct pool *pool = two_parties();
+    struct qrt_intent intent = {0};
+    size_t kept = 0;
+
+    (void)state;
+    for (uint32_t i = 0; i < 4 * POOL_HINTS; i++) {
+        memcpy(intent.keyid, &i, sizeof i);
+        pool_note_excuse(pool, "party-1", &intent, EXCUSE_SHARE, NOW);
+        assert_int_equal(pool_hint(pool, pool_find(pool, "party-1"), &intent, NOW),
+                         POOL_HAS_NO_SHARE);
+    }
+    for (uint32_t i = 0; i < 4 * POOL_HINTS; i++) {
+        memcpy(intent.keyid, &i, sizeof i);
+        kept += pool_hint(pool, pool_find(pool, "party-1"), &intent, NOW) != POOL_NOTHING;
+    }
+    assert_true(kept > POOL_HINTS / 2 && kept <= POOL_HINTS);
+    pool_free(pool);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_party_without_its_certificate_is_left_out),
+        cmocka_unit_test(test_an_excuse_holds_for_its_account_and_a_while),
+        cmocka_unit_test(test_a_party_s_excuse_holds_for_all_accounts_and_a_while),
+        cmocka_unit_test(test_who_has_no_share_has_none_as_long_as_it_lives),
+        cmocka_unit_test(test_hints_are_bounded),
     };
 
     if (sodium_init() < 0)

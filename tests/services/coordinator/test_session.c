@@ -5,19 +5,19 @@
  * the log says, with or without the changes that nobody had waited for.
  *
  * The search walks states, not orders: two orders that lead to the same state go on as one. */
+#include "seen.h"
+
 #include "services/coordinator/choose.h"
 #include "services/coordinator/session.h"
 
 #include <setjmp.h>
-#include <sodium.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
-enum { DEADLINE = 1000, ATTEMPT = 100, FACTS_MAX = 24, SEATS_MAX = 3, STATE_LEN = 96 };
+enum { DEADLINE = 1000, ATTEMPT = 100, FACTS_MAX = 24, SEATS_MAX = 3, STATE_LEN = 128 };
 
 enum kind {
     JOIN,
@@ -29,6 +29,8 @@ enum kind {
     /* at the attempt's deadline; when its reports have had their time */
     ATTEMPT_TIMER,
     REPORT_TIMER,
+    /* the pause is over; also: the queue comes to a session that a start found between attempts */
+    RESUME,
     CANCEL,
     CRASH,
     LOSSY_CRASH
@@ -37,7 +39,8 @@ enum kind {
 struct fact {
     enum kind kind;
     uint8_t seat;
-    /* of the report; for MADE also which result in |flag| */
+    /* of the report; for MADE also which result in |flag|; for FAILED: 0 it refused, 1 it may be
+     * asked again, more: and its excuse is |flag| - 1 */
     uint32_t attempt;
     uint8_t flag;
     /* how often it may come */
@@ -60,6 +63,8 @@ struct told {
     uint32_t started, created;
     uint8_t finals, last_final;
     uint32_t last_attempt;
+    /* failures, a bit each by their place in the list of facts, that it has */
+    uint32_t failures;
 };
 
 struct node {
@@ -69,36 +74,14 @@ struct node {
     uint8_t left[FACTS_MAX];
     /* seats, a bit each, that a report has named by now */
     uint8_t named;
-};
-
-/* Hashes of states that were seen: 128 bits, so that no two of some millions are equal. */
-struct seen {
-    size_t n, cap;
-    uint64_t (*keys)[2];
+    /* seats whose last word was "not now" */
+    uint8_t unwilling;
+    /* between two attempts: for a pause, or since a start */
+    bool is_pausing;
 };
 
 static const struct model *model;
 static struct seen seen;
-
-static size_t slot_of(const struct seen *set, const uint64_t key[2])
-{
-    for (size_t i = (size_t)key[0] & (set->cap - 1);; i = (i + 1) & (set->cap - 1))
-        if (!(set->keys[i][0] | set->keys[i][1]) || memcmp(set->keys[i], key, 16) == 0)
-            return i;
-}
-
-static void seen_grow(void)
-{
-    struct seen bigger = {.n = seen.n, .cap = seen.cap ? seen.cap * 2 : 1 << 12};
-
-    bigger.keys = calloc(bigger.cap, sizeof *bigger.keys);
-    assert_non_null(bigger.keys);
-    for (size_t i = 0; i < seen.cap; i++)
-        if (seen.keys[i][0] | seen.keys[i][1])
-            memcpy(bigger.keys[slot_of(&bigger, seen.keys[i])], seen.keys[i], 16);
-    free(seen.keys);
-    seen = bigger;
-}
 
 static uint8_t *put_session(uint8_t *at, const struct session *s)
 {
@@ -107,8 +90,11 @@ static uint8_t *put_session(uint8_t *at, const struct session *s)
     *at++ = (uint8_t)s->attempts_n;
     *at++ = s->joined_n;
     *at++ = s->completed_n;
+    *at++ = (uint8_t)s->again_n;
     for (size_t i = 0; i < SEATS_MAX; i++) {
-        *at++ = s->seats[i];
+        *at++ = (uint8_t)s->seats[i];
+        *at++ = (uint8_t)(s->seats[i] >> 8);
+        *at++ = (uint8_t)s->trouble[i];
         *at++ = (uint8_t)s->bad_pairs[i];
     }
     return at;
@@ -120,31 +106,23 @@ static uint8_t *put_told(uint8_t *at, const struct told *t)
     *at++ = (uint8_t)t->started;
     *at++ = (uint8_t)t->created;
     *at++ = t->finals;
-    return at;
+    memcpy(at, &t->failures, 4);
+    return at + 4;
 }
 
 /* True if the state is new. */
 static bool visit(const struct node *node)
 {
-    static const uint8_t hash_key[crypto_shorthash_siphashx24_KEYBYTES];
     uint8_t state[STATE_LEN] = {0}, *at = state;
-    uint64_t key[2], *slot;
 
     at = put_session(at, &node->s);
     at = put_told(at, &node->log);
     at = put_told(at, &node->disk);
     *at++ = node->named;
+    *at++ = (uint8_t)(node->unwilling << 1 | node->is_pausing);
     memcpy(at, node->left, FACTS_MAX);
     assert_true(at + FACTS_MAX <= state + STATE_LEN);
-    crypto_shorthash_siphashx24((uint8_t *)key, state, sizeof state, hash_key);
-    if (seen.n * 2 >= seen.cap)
-        seen_grow();
-    slot = seen.keys[slot_of(&seen, key)];
-    if (slot[0] | slot[1])
-        return false;
-    memcpy(slot, key, sizeof key);
-    seen.n++;
-    return true;
+    return seen_add(&seen, state, sizeof state);
 }
 
 static bool is_final_event(enum session_event_type type)
@@ -184,15 +162,22 @@ static void check_projection(const struct session *s, const struct told *log)
     assert_int_equal(log->finals, session_is_final(s) ? 1 : 0);
 }
 
+static unsigned suspicion(const struct session *s, uint8_t seat)
+{
+    uint32_t trouble = session_trouble(s, seat);
+
+    if (trouble > 0)
+        return trouble + 1;
+    return s->seats[seat] & SEAT_DOUBTED ? 1 : 0;
+}
+
 static bool choose(uint8_t *seats, const struct session *s)
 {
     struct candidate candidates[SEATS_MAX] = {0};
 
     for (size_t i = 0; i < s->seats_n; i++)
         candidates[i] = (struct candidate){.is_able = !(s->seats[i] & SEAT_REFUSED),
-                                           .suspicion = s->seats[i] & SEAT_SUSPECT   ? 2
-                                                        : s->seats[i] & SEAT_DOUBTED ? 1
-                                                                                     : 0,
+                                           .suspicion = suspicion(s, (uint8_t)i),
                                            .capacity = 1,
                                            .turn = i,
                                            .bad_pairs = s->bad_pairs[i]};
@@ -213,25 +198,79 @@ static void log_all(struct node *node, const struct session_out *out, const uint
         node->disk = node->log;
 }
 
-/* As the service does after an attempt: another one, or the end. */
+static void fail_session(struct node *node)
+{
+    struct session_out next = {0};
+
+    assert_true(session_fail(&node->s, &next));
+    log_all(node, &next, NULL, 0);
+}
+
+static void begin_next(struct node *node, const uint8_t *seats)
+{
+    struct session_out next = {0};
+
+    assert_true(session_attempt(&node->s, &next, seats, ATTEMPT, false));
+    log_all(node, &next, seats, node->s.needed);
+}
+
+/* A pause is for those alone without whom there is no quorum. */
+static bool is_forced(const struct session *s)
+{
+    size_t willing = 0;
+
+    for (size_t i = 0; i < s->seats_n; i++)
+        willing += (s->seats[i] & (SEAT_SUSPECT | SEAT_REFUSED | SEAT_UNWILLING)) == 0;
+    return willing < s->needed;
+}
+
+/* As the service does after an attempt: another one, at once or after a pause, or the end. */
 static void after(struct node *node, const struct session_out *out)
 {
     uint8_t seats[QRT_PARTIES_MAX];
-    struct session_out next = {0};
+    int64_t pause;
 
     if (!out->attempt_over)
         return;
     assert_false(node->s.is_open);
     assert_false(session_is_final(&node->s));
-    if (session_wants_attempt(&node->s) && choose(seats, &node->s)) {
-        assert_true(session_attempt(&node->s, &next, seats, ATTEMPT, false));
-        log_all(node, &next, seats, node->s.needed);
+    if (!session_wants_attempt(&node->s) || !choose(seats, &node->s)) {
+        fail_session(node);
+        return;
+    }
+    pause = session_pause_ms(&node->s, seats, ATTEMPT);
+    assert_true(pause >= 0 && ATTEMPT + pause < DEADLINE);
+    if (pause > 0) {
+        assert_true(is_forced(&node->s));
+        node->is_pausing = true;
     } else {
-        assert_true(session_fail(&node->s, &next));
-        log_all(node, &next, NULL, 0);
+        begin_next(node, seats);
     }
 }
 
+static void resume(struct node *node)
+{
+    uint8_t seats[QRT_PARTIES_MAX];
+
+    if (!node->is_pausing || session_is_final(&node->s))
+        return;
+    node->is_pausing = false;
+    assert_true(session_wants_attempt(&node->s));
+    if (choose(seats, &node->s))
+        begin_next(node, seats);
+}
+
+static struct session_failure failure_of(const struct fact *fact)
+{
+    return (struct session_failure){.attempt = fact->attempt,
+                                    .seat = fact->seat,
+                                    .culprit = SEAT_NONE,
+                                    .waited = fact->waited,
+                                    .retry = fact->flag > 0,
+                                    .excuse = (enum excuse)(fact->flag > 1 ? fact->flag - 1 : 0)};
+}
+
+/* The reports that were written are read again. */
 static void crash(struct node *node, const struct told *log)
 {
     int64_t attempt_deadline = node->s.attempt_deadline_ms;
@@ -239,12 +278,36 @@ static void crash(struct node *node, const struct told *log)
     node->log = node->disk = *log;
     node->s = node->log.s;
     node->s.attempt_deadline_ms = attempt_deadline;
+    node->named = node->unwilling = 0;
+    for (size_t i = 0; i < model->facts_n; i++) {
+        const struct session_failure failure = failure_of(&model->facts[i]);
+
+        if (!(node->log.failures >> i & 1))
+            continue;
+        session_recall(&node->s, &failure);
+        if (failure.excuse)
+            node->unwilling |= (uint8_t)(1 << failure.seat);
+    }
+    node->is_pausing = !session_is_final(&node->s) && !node->s.is_open;
+}
+
+/* As the test expects it to be taken. */
+static void note_failure(struct node *node, const struct fact *fact)
+{
+    const struct session *s = &node->s;
+
+    if (session_is_final(s) || fact->attempt >= s->attempts_n ||
+        !(s->seats[fact->seat] & SEAT_EVER))
+        return;
+    node->named |= fact->waited;
+    if (fact->flag > 1)
+        node->unwilling |= (uint8_t)(1 << fact->seat);
+    node->log.failures |= 1U << (fact - model->facts);
 }
 
 static void apply(struct node *node, const struct fact *fact)
 {
-    const struct session_failure failure = {fact->attempt, fact->seat, SEAT_NONE, fact->waited,
-                                            fact->flag};
+    const struct session_failure failure = failure_of(fact);
     uint8_t result[32] = {fact->flag};
     struct session_out out = {0};
     struct session *s = &node->s;
@@ -263,9 +326,7 @@ static void apply(struct node *node, const struct fact *fact)
         session_made(s, &out, fact->seat, fact->attempt, result);
         break;
     case FAILED:
-        if (!session_is_final(s) && fact->attempt < s->attempts_n &&
-            s->seats[fact->seat] & SEAT_EVER)
-            node->named |= fact->waited;
+        note_failure(node, fact);
         session_failed(s, &out, &failure);
         break;
     case LOST:
@@ -277,6 +338,9 @@ static void apply(struct node *node, const struct fact *fact)
     case REPORT_TIMER:
         session_timer(s, &out, ATTEMPT + SESSION_REPORT_MS);
         break;
+    case RESUME:
+        resume(node);
+        return;
     case CANCEL:
         session_cancel(s, &out);
         break;
@@ -311,6 +375,7 @@ static void check_step(const struct node *before, const struct node *after_it,
 {
     check_projection(&after_it->s, &after_it->log);
     assert_true(after_it->s.attempts_n <= model->attempts);
+    assert_true(session_is_final(&after_it->s) || after_it->s.is_open || after_it->is_pausing);
     assert_true(after_it->s.joined_n <= model->needed);
     if (session_is_final(&before->s))
         assert_int_equal(after_it->s.status, before->s.status);
@@ -318,12 +383,12 @@ static void check_step(const struct node *before, const struct node *after_it,
         assert_true(after_it->s.attempts_n >= before->s.attempts_n);
 }
 
-static size_t suspects(const struct session *s)
+static size_t in_the_way(const struct session *s)
 {
     size_t n = 0;
 
     for (size_t i = 0; i < s->seats_n; i++)
-        n += (s->seats[i] & SEAT_SUSPECT) != 0;
+        n += (s->seats[i] & (SEAT_SUSPECT | SEAT_UNWILLING)) != 0;
     return n;
 }
 
@@ -336,11 +401,24 @@ static void check_blame(const struct node *before, const struct node *after_it,
 
     if (fact->kind == ATTEMPT_TIMER && before->s.joined_n == before->s.needed)
         assert_int_equal(s->attempts_n, before->s.attempts_n);
-    if (s->attempts_n == before->s.attempts_n || s->seats_n - suspects(s) < s->needed)
+    if (s->attempts_n == before->s.attempts_n || s->seats_n - in_the_way(s) < s->needed)
         return;
     for (size_t i = 0; i < s->seats_n; i++)
         if (after_it->named >> i & 1)
             assert_false(s->seats[i] & SEAT_IN);
+}
+
+/* Nobody who said "not now" is asked while others can do, and nobody at once. */
+static void check_excuses(const struct node *before, const struct node *after_it,
+                          const struct fact *fact)
+{
+    const struct session *s = &after_it->s;
+
+    if (s->attempts_n <= before->s.attempts_n)
+        return;
+    for (size_t i = 0; i < s->seats_n; i++)
+        if ((s->seats[i] & SEAT_IN) && (after_it->unwilling >> i & 1))
+            assert_true(fact->kind == RESUME && is_forced(s));
 }
 
 static size_t reached[SESSION_STATUSES];
@@ -361,6 +439,7 @@ static void walk(const struct node *node)
         apply(&next, &model->facts[i]);
         check_step(node, &next, &model->facts[i]);
         check_blame(node, &next, &model->facts[i]);
+        check_excuses(node, &next, &model->facts[i]);
         walk(&next);
     }
 }
@@ -387,8 +466,7 @@ static void run(const struct model *m)
         node.left[i] = m->facts[i].times;
     walk(&node);
     print_message("%zu states\n", seen.n);
-    free(seen.keys);
-    seen = (struct seen){0};
+    seen_free(&seen);
 }
 
 static void test_signing_in_all_interleavings(void **state)
@@ -468,12 +546,65 @@ static void test_a_silent_party_in_all_interleavings(void **state)
     assert_true(reached[SESSION_COMPLETED] && reached[SESSION_FAILED]);
 }
 
+/* Seat 0 says "not now" whenever it is asked, the others would do. */
+static void test_a_party_that_says_not_now_in_all_interleavings(void **state)
+{
+    static const struct model m = {.type = SESSION_SIGN,
+                                   .seats_n = 3,
+                                   .needed = 2,
+                                   .attempts = 4,
+                                   .facts_n = 12,
+                                   .facts = {{JOIN, 1, 0, 0, 1, 0},
+                                             {FAILED, 0, 0, 1 + EXCUSE_REQUEST, 1, 0},
+                                             {FAILED, 0, 1, 1 + EXCUSE_SHARE, 1, 0},
+                                             {FAILED, 0, 2, 1 + EXCUSE_SHARE, 1, 0},
+                                             {FAILED, 1, 0, 1, 1, 1 << 0},
+                                             {FAILED, 2, 1, 1 + EXCUSE_PARTY, 1, 0},
+                                             {LOST, 1, 0, 0, 1, 0},
+                                             {SIGNED, 1, 1, 0, 1, 0},
+                                             {RESUME, 0, 0, 0, 3, 0},
+                                             {CANCEL, 0, 0, 0, 1, 0},
+                                             {CRASH, 0, 0, 0, 1, 0},
+                                             {LOSSY_CRASH, 0, 0, 0, 1, 0}}};
+
+    (void)state;
+    run(&m);
+    assert_true(reached[SESSION_COMPLETED] && reached[SESSION_FAILED] &&
+                reached[SESSION_CANCELLED]);
+}
+
+/* All are needed, and two of them want time. */
+static void test_parties_that_all_are_needed_for_in_all_interleavings(void **state)
+{
+    static const struct model m = {.type = SESSION_SIGN,
+                                   .seats_n = 3,
+                                   .needed = 3,
+                                   .attempts = 4,
+                                   .facts_n = 10,
+                                   .facts = {{JOIN, 1, 0, 0, 1, 0},
+                                             {FAILED, 0, 0, 1 + EXCUSE_REQUEST, 1, 0},
+                                             {FAILED, 0, 1, 1 + EXCUSE_REQUEST, 1, 0},
+                                             {FAILED, 2, 1, 1 + EXCUSE_REQUEST, 1, 0},
+                                             {FAILED, 0, 2, 1 + EXCUSE_PARTY, 1, 0},
+                                             {FAILED, 2, 3, 1 + EXCUSE_REQUEST, 1, 0},
+                                             {SIGNED, 1, 2, 0, 1, 0},
+                                             {RESUME, 0, 0, 0, 4, 0},
+                                             {CRASH, 0, 0, 0, 2, 0},
+                                             {LOSSY_CRASH, 0, 0, 0, 1, 0}}};
+
+    (void)state;
+    run(&m);
+    assert_true(reached[SESSION_COMPLETED] && reached[SESSION_FAILED]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_signing_in_all_interleavings),
         cmocka_unit_test(test_keygen_in_all_interleavings),
         cmocka_unit_test(test_a_silent_party_in_all_interleavings),
+        cmocka_unit_test(test_a_party_that_says_not_now_in_all_interleavings),
+        cmocka_unit_test(test_parties_that_all_are_needed_for_in_all_interleavings),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

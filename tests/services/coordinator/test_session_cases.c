@@ -16,7 +16,7 @@ static void test_a_valid_signature_completes_whatever_attempt_it_is_of(void **st
     struct session s;
     struct session_out out;
     const uint8_t first[] = {0, 1}, second[] = {1, 2};
-    const struct session_failure failure = {0, 1, SEAT_NONE, 0, true};
+    const struct session_failure failure = {0, 1, SEAT_NONE, 0, true, EXCUSE_NONE};
 
     (void)state;
     session_init(&s, SESSION_SIGN, 3, 2, 4, DEADLINE);
@@ -73,7 +73,7 @@ static void test_a_stranger_changes_nothing(void **state)
     struct session s, before;
     struct session_out out;
     const uint8_t seats[] = {0, 1};
-    const struct session_failure failure = {0, 2, 0, 0, false};
+    const struct session_failure failure = {0, 2, 0, 0, false, EXCUSE_NONE};
     const uint8_t result[32] = {0};
 
     (void)state;
@@ -114,7 +114,7 @@ static void test_silent_parties_are_suspect_and_joined_ones_are_not(void **state
 
 static void test_an_attempt_that_all_joined_waits_for_its_reports(void **state)
 {
-    const struct session_failure failure = {0, 0, SEAT_NONE, 3, true};
+    const struct session_failure failure = {0, 0, SEAT_NONE, 3, true, EXCUSE_NONE};
     const uint8_t seats[] = {0, 1};
     struct session s;
     struct session_out out;
@@ -136,7 +136,7 @@ static void test_an_attempt_that_all_joined_waits_for_its_reports(void **state)
 
 static void test_a_late_report_turns_doubt_into_a_name(void **state)
 {
-    const struct session_failure failure = {0, 0, SEAT_NONE, 2, true};
+    const struct session_failure failure = {0, 0, SEAT_NONE, 2, true, EXCUSE_NONE};
     const uint8_t seats[] = {0, 1}, next[] = {1, 2};
     struct session s;
     struct session_out out;
@@ -167,6 +167,151 @@ static void test_names(void **state)
     assert_int_equal(session_type_of("signing"), SESSION_TYPES);
 }
 
+static void begin(struct session *s, size_t needed, const uint8_t *seats)
+{
+    struct session_out out;
+
+    session_init(s, SESSION_SIGN, 3, needed, 4, DEADLINE);
+    session_attempt(s, &out, seats, ATTEMPT, true);
+}
+
+static bool excuse(struct session *s, uint8_t seat, uint32_t attempt, enum excuse excuse)
+{
+    const struct session_failure failure = {attempt, seat, SEAT_NONE, 0, true, excuse};
+    struct session_out out;
+
+    return session_failed(s, &out, &failure);
+}
+
+static void test_who_was_in_the_way_last_is_asked_last(void **state)
+{
+    const uint8_t first[] = {0, 1}, second[] = {1, 2};
+    struct session s;
+    struct session_out out;
+
+    (void)state;
+    begin(&s, 2, first);
+    assert_int_equal(session_trouble(&s, 0), 0);
+    assert_true(excuse(&s, 0, 0, EXCUSE_REQUEST));
+    assert_int_equal(session_trouble(&s, 0), 1);
+    assert_int_equal(session_pause_ms(&s, second, 0), 0);
+    session_attempt(&s, &out, second, ATTEMPT, false);
+    session_lost(&s, &out, 2);
+    assert_int_equal(session_trouble(&s, 2), 2);
+    /* a late word about an attempt before does not make it older */
+    assert_false(excuse(&s, 2, 0, EXCUSE_REQUEST));
+    assert_int_equal(session_trouble(&s, 2), 0 + 2);
+    assert_int_equal(session_trouble(&s, 1), 0);
+}
+
+static void test_who_blames_others_is_not_in_the_way(void **state)
+{
+    const uint8_t seats[] = {0, 1};
+    struct session s;
+
+    (void)state;
+    begin(&s, 2, seats);
+    assert_true(excuse(&s, 0, 0, EXCUSE_NONE));
+    assert_int_equal(session_trouble(&s, 0), 0);
+    assert_int_equal(session_pause_ms(&s, seats, 0), 0);
+}
+
+static void test_pauses_grow_and_fit_before_the_deadline(void **state)
+{
+    const uint8_t seats[] = {0, 1};
+    struct session s;
+    struct session_out out;
+    int64_t now = 0, before = 0, far = 60000;
+
+    (void)state;
+    session_init(&s, SESSION_SIGN, 2, 2, 16, far);
+    session_attempt(&s, &out, seats, ATTEMPT, true);
+    for (uint32_t i = 0; i < 15; i++) {
+        int64_t pause;
+
+        assert_true(excuse(&s, 0, i, EXCUSE_REQUEST));
+        pause = session_pause_ms(&s, seats, now);
+        assert_true(pause >= before || pause * (16 - i) <= far - now);
+        if (i < 5)
+            assert_int_equal(pause, SESSION_PAUSE_MS << i);
+        before = pause;
+        now += pause;
+        session_attempt(&s, &out, seats, now + ATTEMPT, false);
+    }
+    assert_true(now < far && now > far / 2);
+    assert_true(excuse(&s, 0, 15, EXCUSE_REQUEST));
+    assert_int_equal(session_pause_ms(&s, seats, now), 0);
+}
+
+static void test_a_pause_of_a_short_session_is_short(void **state)
+{
+    const uint8_t seats[] = {0, 1};
+    struct session s;
+
+    (void)state;
+    begin(&s, 2, seats);
+    assert_true(excuse(&s, 0, 0, EXCUSE_REQUEST));
+    assert_int_equal(session_pause_ms(&s, seats, DEADLINE - 8), 2);
+    assert_int_equal(session_pause_ms(&s, seats, DEADLINE), 0);
+    assert_int_equal(session_pause_ms(&s, seats, DEADLINE + 1), 0);
+}
+
+static void test_who_has_no_share_is_asked_twice_at_most(void **state)
+{
+    const uint8_t seats[] = {0, 1};
+    struct session s;
+    struct session_out out;
+
+    (void)state;
+    begin(&s, 2, seats);
+    assert_true(excuse(&s, 0, 0, EXCUSE_SHARE));
+    assert_false(s.seats[0] & SEAT_REFUSED);
+    session_attempt(&s, &out, seats, ATTEMPT, false);
+    assert_true(excuse(&s, 0, 1, EXCUSE_SHARE));
+    assert_true(s.seats[0] & SEAT_REFUSED);
+}
+
+static void test_who_did_its_part_is_willing_again(void **state)
+{
+    const uint8_t seats[] = {0, 1}, one[32] = {1};
+    struct session s;
+    struct session_out out;
+
+    (void)state;
+    session_init(&s, SESSION_KEYGEN, 2, 2, 4, DEADLINE);
+    session_attempt(&s, &out, seats, ATTEMPT, true);
+    assert_true(excuse(&s, 0, 0, EXCUSE_PARTY));
+    assert_true(session_pause_ms(&s, seats, 0) > 0);
+    session_attempt(&s, &out, seats, ATTEMPT, false);
+    assert_true(session_made(&s, &out, 0, 1, one));
+    assert_int_equal(session_trouble(&s, 0), 0);
+    assert_int_equal(session_pause_ms(&s, seats, 0), 0);
+}
+
+/* At a start: the report is on record, the attempt after it is not. */
+static void test_a_failure_on_record_ends_its_attempt(void **state)
+{
+    const struct session_failure now = {1, 0, SEAT_NONE, 0, true, EXCUSE_REQUEST},
+                                 before = {0, 0, SEAT_NONE, 0, true, EXCUSE_REQUEST},
+                                 of_another = {1, 2, SEAT_NONE, 0, true, EXCUSE_REQUEST};
+    const uint8_t seats[] = {0, 1};
+    struct session s;
+    struct session_out out;
+
+    (void)state;
+    begin(&s, 2, seats);
+    session_recall(&s, &before);
+    assert_false(s.is_open);
+    assert_int_equal(session_trouble(&s, 0), 1);
+    session_attempt(&s, &out, seats, ATTEMPT, false);
+    session_recall(&s, &before);
+    session_recall(&s, &of_another);
+    assert_true(s.is_open);
+    session_recall(&s, &now);
+    assert_false(s.is_open);
+    assert_true(session_wants_attempt(&s));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -177,6 +322,13 @@ int main(void)
         cmocka_unit_test(test_silent_parties_are_suspect_and_joined_ones_are_not),
         cmocka_unit_test(test_an_attempt_that_all_joined_waits_for_its_reports),
         cmocka_unit_test(test_a_late_report_turns_doubt_into_a_name),
+        cmocka_unit_test(test_who_was_in_the_way_last_is_asked_last),
+        cmocka_unit_test(test_who_blames_others_is_not_in_the_way),
+        cmocka_unit_test(test_pauses_grow_and_fit_before_the_deadline),
+        cmocka_unit_test(test_a_pause_of_a_short_session_is_short),
+        cmocka_unit_test(test_who_has_no_share_is_asked_twice_at_most),
+        cmocka_unit_test(test_who_did_its_part_is_willing_again),
+        cmocka_unit_test(test_a_failure_on_record_ends_its_attempt),
         cmocka_unit_test(test_names),
     };
 
