@@ -90,17 +90,6 @@ void delegate_public_key(const struct delegate *d, uint8_t out[32])
     memcpy(out, d->public_key, 32);
 }
 
-/* A point of small order would make the sealed box readable to anybody: the trial multiplication
- * refuses it. */
-static bool is_sound(const uint8_t key[32])
-{
-    uint8_t one[32] = {1}, out[32];
-    bool ok = crypto_scalarmult(out, one, key) == 0;
-
-    sodium_memzero(out, sizeof out);
-    return ok;
-}
-
 bool delegate_recipient(const struct delegate *d, const Mpc__Session__V1__Setup *setup,
                         const ProtobufCBinaryData *offered, uint8_t out[32],
                         struct refusal *refusal)
@@ -119,7 +108,7 @@ bool delegate_recipient(const struct delegate *d, const Mpc__Session__V1__Setup 
         return refuse(refusal, "NO_USER_KEY",
                       "neither the request nor USER_SHARE_PUBLIC_KEY names a key for the user's "
                       "share");
-    if (key->len != 32 || !is_sound(key->data))
+    if (key->len != 32 || !user_key_is_sound(key->data))
         return refuse(refusal, "USER_KEY", "the user's public key is no X25519 key");
     memcpy(out, key->data, 32);
     return true;

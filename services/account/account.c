@@ -145,6 +145,7 @@ static void *start(const struct service_host *host, char error[RPC_TEXT_MAX])
     if (!s->db)
         return NULL;
     memcpy(s->ca_key, config_key(config, "CA_KEY", sizeof s->ca_key), sizeof s->ca_key);
+    s->has_default_user_key = config_key(config, "USER_SHARE_PUBLIC_KEY", 32) != NULL;
     s->in_flight_max = (size_t)config_int(config, "MAX_IN_FLIGHT");
     s->keygen_wait_s = (unsigned)config_int(config, "KEYGEN_WAIT_S");
     s->sign_wait_s = (unsigned)config_int(config, "SIGN_WAIT_S");

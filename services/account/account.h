@@ -49,6 +49,8 @@ struct account_service {
     /* NULL: no presignatures */
     struct hot *hot;
     unsigned keygen_wait_s, sign_wait_s;
+    /* USER_SHARE_PUBLIC_KEY is set: the delegate has it, too */
+    bool has_default_user_key;
     /* waits for sessions (await.h), and for sessions to begin (create_resume.c); none begins once
      * the service is ending */
     struct await *awaits;

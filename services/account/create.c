@@ -580,6 +580,19 @@ static bool take_own_intent(struct create *op, const Mpc__Account__V1__CreateAcc
     return false;
 }
 
+/* Without a key the delegate waits until somebody calls /shares/generate for the session: nobody
+ * can who waits here. */
+static bool says_whose_share(const struct account_service *s, const struct request_create *req,
+                             struct rpc_status *status)
+{
+    if (!req->delegate || req->has_user_key || s->has_default_user_key || req->wait_s == 0)
+        return true;
+    *status = rpc_error(RPC_INVALID, "user_public_key_missing",
+                        "user_share delegate needs user_public_key (X25519, 64 hex digits); or "
+                        "create with ?wait=0 and name it at POST /api/v1/shares/generate");
+    return false;
+}
+
 void create_account(struct rpc_call *call, const ProtobufCMessage *request, void *service)
 {
     struct account_service *s = service;
@@ -588,7 +601,8 @@ void create_account(struct rpc_call *call, const ProtobufCMessage *request, void
     struct rpc_status status;
     struct create *op;
 
-    if (!request_create(&req, in, s->keygen_wait_s, &status)) {
+    if (!request_create(&req, in, s->keygen_wait_s, &status) ||
+        !says_whose_share(s, &req, &status)) {
         rpc_fail(call, status);
         return;
     }

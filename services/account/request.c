@@ -3,6 +3,7 @@
 #include "services/account/request.h"
 
 #include "quorate/derive.h"
+#include "system/access/user_key.h"
 #include "system/core/buffer.h"
 
 #include <ctype.h>
@@ -108,7 +109,10 @@ static bool take_delegate(struct request_create *out, const char *user_share, co
     if (!out->delegate)
         return REFUSE(status, "user_public_key is for user_share delegate only");
     out->has_user_key = hex_decode(out->user_key, sizeof out->user_key, key);
-    return out->has_user_key || REFUSE(status, "user_public_key must be 64 hex digits (X25519)");
+    if (!out->has_user_key)
+        return REFUSE(status, "user_public_key must be 64 hex digits (X25519)");
+    return user_key_is_sound(out->user_key) ||
+           REFUSE(status, "user_public_key is no X25519 key: a point of small order");
 }
 
 /* The same key signs intent and user's key: without the one, the other has nothing to go with. */

@@ -39,3 +39,12 @@ bool user_key_verify(ProtobufCBinaryData signature, ProtobufCBinaryData intent,
     put_user_key(&message, intent.data, intent.len, user_key.data);
     return signed_check(signature.data, &message, initiator);
 }
+
+/* The trial multiplication refuses it. */
+bool user_key_is_sound(const uint8_t user_key[32])
+{
+    const uint8_t one[32] = {1};
+    uint8_t out[32];
+
+    return crypto_scalarmult(out, one, user_key) == 0;
+}

@@ -17,4 +17,7 @@ void user_key_sign(uint8_t signature[64], const uint8_t *intent, size_t intent_l
 bool user_key_verify(ProtobufCBinaryData signature, ProtobufCBinaryData intent,
                      ProtobufCBinaryData user_key, const uint8_t initiator[32]);
 
+/* False for a point of small order: what is sealed to it, everybody can open. */
+bool user_key_is_sound(const uint8_t user_key[32]);
+
 #endif

@@ -215,9 +215,11 @@ const struct config_row config_rows[] = {
       "The same by HTTP POST.", NULL },
     { "POLICY_TIMEOUT_MS", CONFIG_KEEPER, CONFIG_FORM_INT, 0, "2000", 10, MINUTE_MS, NULL,
       "No answer by then means RETRY.", NULL },
-    { "USER_SHARE_PUBLIC_KEY", CONFIG_PARTY_API | CONFIG_KEEPER, CONFIG_FORM_KEY, 0, NULL, 32, 0,
-      NULL,
-      "X25519 key (hex) that delegate shares are sealed to when the request names none.", NULL },
+    { "USER_SHARE_PUBLIC_KEY", CONFIG_PARTY_API | CONFIG_KEEPER | CONFIG_ACCOUNT, CONFIG_FORM_KEY, 0,
+      NULL, 32, 0, NULL,
+      "X25519 key (hex) that delegate shares are sealed to when the request names none; "
+      "account-service only needs to know that there is one.",
+      NULL },
 };
 /* clang-format on */
 

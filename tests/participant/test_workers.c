@@ -132,6 +132,33 @@ static void test_lesson_1_9_priorities_are_set_before_the_sandbox(void **state)
     workers_free(workers);
 }
 
+/* Of a process that was started with a nice value of its own, or has the highest. */
+static void test_lesson_1_9_background_work_yields_in_a_nice_process(void **state)
+{
+    static const int own[] = {10, 17}, background[] = {15, 19};
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        struct workers *workers;
+        struct task tasks[WORK_KINDS] = {0};
+        int nice_of[WORK_KINDS];
+
+        if (setpriority(PRIO_PROCESS, 0, own[i]) != 0)
+            skip(); /* it is nicer already */
+        done_n = 0;
+        workers = workers_new(1);
+        for (int kind = 0; kind < WORK_KINDS; kind++) {
+            tasks[kind] = (struct task){.work = note_priority, .arg = &nice_of[kind]};
+            workers_submit(workers, (enum work_kind)kind, &tasks[kind]);
+        }
+        wait_for(&done_n, WORK_KINDS);
+        assert_int_equal(nice_of[WORK_SIGN], own[i]);
+        assert_int_equal(nice_of[WORK_KEYGEN], background[i]);
+        assert_int_equal(nice_of[WORK_PRESIGN], background[i]);
+        workers_free(workers);
+    }
+}
+
 static void test_key_generation_goes_before_presigning_in_order(void **state)
 {
     static int names[] = {3, 4, 1, 2};
@@ -173,6 +200,7 @@ int main(void)
         cmocka_unit_test_setup(test_lesson_1_9_priorities_are_set_before_the_sandbox, reset),
         cmocka_unit_test_setup(test_key_generation_goes_before_presigning_in_order, reset),
         cmocka_unit_test_setup(test_nothing_starts_after_the_stop, reset),
+        cmocka_unit_test_setup(test_lesson_1_9_background_work_yields_in_a_nice_process, reset),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -82,6 +82,27 @@ static void test_an_account_is_made(void **state)
     assert_string_equal(audit, "account_create active");
 }
 
+/* Nobody could name the key to the delegate while the caller waits. */
+static void test_who_waits_for_a_users_share_names_its_key(void **state)
+{
+    struct world *w = *state;
+    Mpc__Account__V1__CreateAccountRequest request = world_create_request(NULL, 20);
+    struct answer answer;
+
+    request.user_share = "delegate";
+    world_begin(w, &answer, "CreateAccount", &request.base, &mpc__account__v1__account__descriptor);
+    world_await(w, &answer);
+    answer_expect(&answer, 400, "user_public_key_missing");
+    assert_int_equal(world_accounts(w), 0);
+    assert_int_equal(w->script.calls[DOOR_SELECT], 0);
+    answer_free(&answer);
+    request.wait = 0;
+    world_begin(w, &answer, "CreateAccount", &request.base, &mpc__account__v1__account__descriptor);
+    world_await(w, &answer);
+    assert_non_null(answer.message);
+    answer_free(&answer);
+}
+
 /* Absent. */
 
 static void test_without_coordinator_there_is_no_account(void **state)
@@ -562,6 +583,7 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(test_an_account_is_made),
+        TEST(test_who_waits_for_a_users_share_names_its_key),
         TEST(test_without_coordinator_there_is_no_account),
         TEST(test_a_coordinator_that_dies_while_it_chooses_leaves_no_account),
         TEST(test_a_refused_keygen_leaves_no_account),

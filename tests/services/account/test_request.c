@@ -156,6 +156,8 @@ static void test_a_user_key_goes_with_a_delegate_only(void **state)
     in.intent = "";
     in.user_public_key = "11";
     assert_refused(&in, "user_public_key");
+    in.user_public_key = "0000000000000000000000000000000000000000000000000000000000000000";
+    assert_refused(&in, "user_public_key");
     in.user_share = "maybe";
     assert_refused(&in, "user_share");
 }

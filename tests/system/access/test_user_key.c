@@ -57,6 +57,26 @@ static void test_users_key_binds_intent_and_key(void **state)
     }
 }
 
+static void test_points_of_small_order_are_no_keys(void **state)
+{
+    static const char *const small[] = {
+        "0000000000000000000000000000000000000000000000000000000000000000",
+        "0100000000000000000000000000000000000000000000000000000000000000",
+        "e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800",
+        "5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157",
+        "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+        "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f"};
+    uint8_t key[32], secret[32];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof small / sizeof small[0]; i++) {
+        assert_int_equal(sodium_hex2bin(key, 32, small[i], 64, NULL, NULL, NULL), 0);
+        assert_false(user_key_is_sound(key));
+    }
+    crypto_box_keypair(key, secret);
+    assert_true(user_key_is_sound(key));
+}
+
 static void test_users_key_of_another_length_is_refused(void **state)
 {
     uint8_t signature[64];
@@ -90,6 +110,7 @@ static void test_users_key_has_the_bytes_of_the_document(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_points_of_small_order_are_no_keys),
         cmocka_unit_test(test_users_key_binds_intent_and_key),
         cmocka_unit_test(test_users_key_of_another_length_is_refused),
         cmocka_unit_test(test_users_key_has_the_bytes_of_the_document),
