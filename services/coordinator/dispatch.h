@@ -3,9 +3,9 @@
  *
  * At most running_max sessions of a class run; the others stand in a queue, first come first
  * served. A session without a quorum of live parties stands there as well, blocked: it lets others
- * pass until parties appear, or until its pause
- * before asking the same ones again is over. Places are free only while all that wait are blocked. Presigning has
- * places while no signature waits and few run. */
+ * pass until parties appear, or until its pause before asking the same ones again is over. Places
+ * are free only while all that wait are blocked. Presigning has places while no signature waits and
+ * few run. */
 #ifndef COORDINATOR_DISPATCH_H
 #define COORDINATOR_DISPATCH_H
 

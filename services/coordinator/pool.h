@@ -5,8 +5,8 @@
  * The router may forget everything when it restarts. A party that a fresh list lacks therefore
  * counts as alive for POOL_GRACE_MS more: its heartbeat will find the router again.
  *
- * What parties said when they could not is kept as a hint for other sessions, in memory and bounded:
- * one that is lost costs an attempt, one that is out of date only the order of asking. */
+ * What parties said when they could not is kept as a hint for other sessions, in memory and
+ * bounded: one that is lost costs an attempt, one that is out of date only the order of asking. */
 #ifndef COORDINATOR_POOL_H
 #define COORDINATOR_POOL_H
 

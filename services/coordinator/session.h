@@ -203,8 +203,8 @@ int64_t session_next_ms(const struct session *s);
 void session_replay(struct session *s, const struct session_event *event, const uint8_t *in,
                     size_t in_n);
 
-/* A failure that was reported before: its advice (who refused, who does not get along), and that the
- * attempt is over if it is the present one. */
+/* A failure that was reported before: its advice (who refused, who does not get along), and that
+ * the attempt is over if it is the present one. */
 void session_recall(struct session *s, const struct session_failure *failure);
 
 #endif

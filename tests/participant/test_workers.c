@@ -133,7 +133,7 @@ static void test_lesson_1_9_priorities_are_set_before_the_sandbox(void **state)
 }
 
 /* Of a process that was started with a nice value of its own, or has the highest. */
-static void test_lesson_1_9_background_work_yields_in_a_nice_process(void **state)
+static void test_background_work_yields_in_a_nice_process_too(void **state)
 {
     static const int own[] = {10, 17}, background[] = {15, 19};
 
@@ -200,7 +200,7 @@ int main(void)
         cmocka_unit_test_setup(test_lesson_1_9_priorities_are_set_before_the_sandbox, reset),
         cmocka_unit_test_setup(test_key_generation_goes_before_presigning_in_order, reset),
         cmocka_unit_test_setup(test_nothing_starts_after_the_stop, reset),
-        cmocka_unit_test_setup(test_lesson_1_9_background_work_yields_in_a_nice_process, reset),
+        cmocka_unit_test_setup(test_background_work_yields_in_a_nice_process_too, reset),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
