@@ -71,7 +71,7 @@ struct record {
     bool is_running, has_parties;
     /* stands in the queue; |is_blocked|: there was no quorum when it was looked at last */
     bool is_queued, is_blocked;
-    /* blocked until then by a pause before it asks a party again that said "not now"; 0: no pause */
+    /* blocked until then: a pause before it asks a party again that said "not now"; 0: no pause */
     int64_t resume_ms;
     struct watcher *watchers;
     /* list of open sessions, or of ended ones */
