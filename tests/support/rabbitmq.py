@@ -190,6 +190,7 @@ def obey(server, path):
 
 
 def main():
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started is ended, too
     try:
         server = Server()
     except FileNotFoundError as e:
