@@ -53,6 +53,9 @@ struct db_driver {
     /* |params|->url after the scheme says where. NULL with one line */
     struct db_conn *(*open)(const struct db_params *params, bool writes, char error[DB_ERROR_MAX]);
     void (*close)(struct db_conn *conn);
+    /* Between transactions, every second without work: see whether the server is there, and find it
+     * again. False: it was given up. NULL: there is no server */
+    bool (*rest)(struct db_conn *conn);
     /* From any thread: wait no longer for a server that is gone. NULL: there is no server */
     void (*hurry)(struct db_conn *conn);
     /* Inside a transaction that writes: from here to its end nobody else migrates. NULL: |begin|

@@ -18,7 +18,7 @@
 
 /* One try to connect; the oldest server whose every statement here was tried. */
 enum { CONNECT_MS = 10000, OLDEST = 140000, STEP_MS = 2000, CAP_MS = 20000, TRIES = 10 };
-enum { SILENT_MS = 60000 };
+enum { SILENT_MS = 60000, READS_MAX = 8 };
 
 enum found { LINK_UP, LINK_LATER, LINK_WRONG };
 
@@ -55,8 +55,8 @@ static PGconn *begin(const struct pg_link *link)
                                  "passfile",
                                  NULL};
     const char *const values[] = {
-        link->where, link->password, "quorate",    link->name, "UTF8",      "10", "5",
-        "3",         "15000",        "read-write", "disable",  "/dev/null", NULL};
+        link->where, link->password, "quorate",    link->name, "UTF8",      "2", "2",
+        "3",         "8000",         "read-write", "disable",  "/dev/null", NULL};
 
     return PQconnectStartParams(words, values, 1);
 }
@@ -295,6 +295,17 @@ bool pg_link_again(struct pg_link *link, char error[DB_ERROR_MAX])
 {
     log_line(LOG_WARN, "the connection to the database is lost");
     return find_at_last(link, false, error);
+}
+
+/* A server that ends says so first, and closes then. */
+bool pg_link_is_up(struct pg_link *link)
+{
+    struct pollfd fd = {.fd = PQsocket(link->c), .events = POLLIN};
+
+    for (unsigned i = 0; i < READS_MAX && poll(&fd, 1, 0) > 0; i++)
+        if (!PQconsumeInput(link->c))
+            return false;
+    return PQstatus(link->c) == CONNECTION_OK;
 }
 
 void pg_link_hurry(struct pg_link *link)

@@ -36,6 +36,9 @@ bool pg_link_open(struct pg_link *link, const struct db_params *params, bool wri
                   char error[DB_ERROR_MAX]);
 /* After a loss. False: the tries are used up, or link_hurry was called. */
 bool pg_link_again(struct pg_link *link, char error[DB_ERROR_MAX]);
+/* False: the server, or the way to it, was seen to end since. Costs no round trip: the kernel's
+ * keepalive asks a silent server, and gives it up after 8 s. */
+bool pg_link_is_up(struct pg_link *link);
 /* From any thread. */
 void pg_link_hurry(struct pg_link *link);
 void pg_link_close(struct pg_link *link);

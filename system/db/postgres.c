@@ -86,6 +86,13 @@ static bool find_again(struct postgres *p)
     return true;
 }
 
+static bool rest(struct db_conn *conn)
+{
+    struct postgres *p = of(conn);
+
+    return conn->is_lost || pg_link_is_up(&p->link) || find_again(p);
+}
+
 /* The list begins again: its last run was taken back, or is lost. */
 static bool start_over(struct postgres *p, enum pg_outcome why)
 {
@@ -438,6 +445,7 @@ const struct db_driver db_postgres = {
     .has_pool = true,
     .open = open_conn,
     .close = close_conn,
+    .rest = rest,
     .hurry = hurry,
     .lock = lock,
     .begin = begin,

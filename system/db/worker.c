@@ -33,6 +33,7 @@ struct lane {
     /* guarded by the worker's lock; batches that ended */
     bool is_busy;
     uint64_t rounds;
+    uint64_t rested_us;
 };
 
 struct db_worker {
@@ -275,18 +276,39 @@ static bool lazies_are_due(const struct db_worker *w, uint64_t now)
                                now - w->writes.first->since_us >= DB_LAZY_US);
 }
 
-/* Nothing to do now: until somebody submits, or the oldest lazy work is due. */
+/* A look at an idle server, at most every second: nobody else would see that it is gone. */
+static bool may_rest(const struct lane *lane, uint64_t now)
+{
+    return lane->conn->driver->rest && now - lane->rested_us >= DB_REST_US;
+}
+
+/* With the lock held, which is given away meanwhile. */
+static void rest(struct lane *lane)
+{
+    pthread_mutex_unlock(&lane->w->lock);
+    if (!lane->conn->driver->rest(lane->conn))
+        note_fault(lane, "the database is gone", 0);
+    pthread_mutex_lock(&lane->w->lock);
+    lane->rested_us = clock_steady_us();
+}
+
+/* Nothing to do now: until somebody submits, the oldest lazy work is due, or the server is to be
+ * looked at. */
 static void wait_for_work(const struct lane *lane, uint64_t now)
 {
     struct db_worker *w = lane->w;
-    uint64_t until;
+    bool has_lazy = w->writes.n > 0 && lane->writes, rests = lane->conn->driver->rest != NULL;
+    uint64_t until = UINT64_MAX;
     struct timespec at;
 
-    if (w->writes.n == 0 || !lane->writes) {
+    if (!has_lazy && !rests) {
         pthread_cond_wait(&w->wake, &w->lock);
         return;
     }
-    until = w->writes.first->since_us + DB_LAZY_US;
+    if (has_lazy)
+        until = w->writes.first->since_us + DB_LAZY_US;
+    if (rests && lane->rested_us + DB_REST_US < until)
+        until = lane->rested_us + DB_REST_US;
     if (until <= now)
         return;
     clock_gettime(CLOCK_MONOTONIC, &at);
@@ -326,7 +348,10 @@ static bool next_batches(struct lane *lane, struct jobs *reads, struct jobs *wri
         if (reads->n > 0 || writes->n > 0 || w->is_ending)
             break;
         pthread_cond_broadcast(&w->done);
-        wait_for_work(lane, now);
+        if (may_rest(lane, now))
+            rest(lane);
+        else
+            wait_for_work(lane, now);
     }
     set_busy(lane, reads->n > 0 || writes->n > 0);
     metric_set(w->queue_metric, (int64_t)(w->reads.n + w->writes.n));

@@ -8,7 +8,13 @@
 
 #include "system/db/driver.h"
 
-enum { DB_QUEUE_MAX = 65536, DB_BATCH_MAX = 256, DB_LAZY_US = 200000, DB_CONNECTIONS_MAX = 64 };
+enum {
+    DB_QUEUE_MAX = 65536,
+    DB_BATCH_MAX = 256,
+    DB_LAZY_US = 200000,
+    DB_REST_US = 1000000,
+    DB_CONNECTIONS_MAX = 64
+};
 
 struct db_worker;
 

@@ -2,8 +2,11 @@
 """A system that keeps its rows in PostgreSQL: each program under its own role, the server killed
 under load, and what an operator can get wrong."""
 import os
+import pwd
+import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 import unittest
 
@@ -160,12 +163,23 @@ class Postgres(TestCase):
         self.assertEqual(self.server.sql("SELECT count(*) FROM information_schema.tables"
                                          " WHERE table_schema = 'newer'"), "2")
 
+    def ready(self):
+        """{service: whether it is}."""
+        return {name: self.stack.call("GET", "/ready", key=False,
+                                      url=self.stack.service_url(name)).status == 200
+                for name in ("account-service", "session-coordinator")}
+
+    def test_idle_services_see_that_the_server_is_gone(self):
+        until(lambda: all(self.ready().values()))
+        self.server.stop()
+        until(lambda: not any(self.ready().values()))
+        self.server.start()
+        until(lambda: all(self.ready().values()))
+
     def test_a_request_waits_for_the_server_and_ends_well(self):
         """Nobody is told of the pause but those who ask whether the service is ready."""
         def is_ready():
-            return all(self.stack.call("GET", "/ready", key=False,
-                                       url=self.stack.service_url(name)).status == 200
-                       for name in ("account-service", "session-coordinator"))
+            return all(self.ready().values())
 
         until(is_ready)
         self.server.stop()
@@ -174,6 +188,97 @@ class Postgres(TestCase):
         self.server.start()
         self.assertEqual(waiting.get().status, 200)
         until(is_ready)
+
+
+def openssl(*words):
+    subprocess.run(["openssl", *words], check=True, capture_output=True)
+
+
+def authority(directory, name):
+    """A CA's certificate and key."""
+    crt, key = (os.path.join(directory, f"{name}.{kind}") for kind in ("crt", "key"))
+    openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+            "-days", "2", "-subj", f"/CN={name}", "-keyout", key, "-out", crt)
+    return crt, key
+
+
+def certify(directory, ca, san):
+    """The server's certificate and key, which its owner alone may read."""
+    crt, key, csr, more = (os.path.join(directory, "server." + kind)
+                           for kind in ("crt", "key", "csr", "ext"))
+    openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj",
+            "/CN=server", "-keyout", key, "-out", csr)
+    with open(more, "w", encoding="ascii") as f:
+        f.write(f"subjectAltName={san}\n")
+    openssl("x509", "-req", "-in", csr, "-CA", ca[0], "-CAkey", ca[1], "-CAcreateserial", "-days",
+            "2", "-extfile", more, "-out", crt)
+    os.chmod(key, 0o600)
+    if os.geteuid() == 0:
+        who = pwd.getpwnam("nobody")
+        for path in (crt, key):
+            os.chown(path, who.pw_uid, who.pw_gid)
+    return crt, key
+
+
+@unittest.skipUnless(programs(), "no PostgreSQL server is installed")
+class Encrypted(TestCase):
+    """The way to the server: a certificate of the operator's CA, checked with the server's name."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.dir = tempfile.mkdtemp(prefix="quorate-postgres-tls-")
+        os.chmod(cls.dir, 0o755)
+        cls.ca = authority(cls.dir, "ca")
+        cls.other = authority(cls.dir, "other")
+        crt, key = certify(cls.dir, cls.ca, "IP:127.0.0.1")
+        cls.server = Server(["ssl=on", f"ssl_cert_file={crt}", f"ssl_key_file={key}"])
+        support.POSTGRES = cls.server.url()
+        os.environ["DB_TEST_PASSWORD"] = cls.server.password
+
+        def edit(directory):
+            for name in (n[:-4] for n in os.listdir(directory) if n.endswith(".env")):
+                if "POSTGRES_HOST" in support.read_env(os.path.join(directory, name + ".env")):
+                    change_env(directory, name, POSTGRES_TLS="verify-full",
+                               POSTGRES_TLS_CA=cls.ca[0])
+        cls.stack = Stack(edit)
+
+    @classmethod
+    def tearDownClass(cls):
+        try:
+            cls.stack.close()
+        finally:
+            cls.server.remove()
+            shutil.rmtree(cls.dir)
+
+    def test_every_session_is_encrypted(self):
+        account = self.stack.create()["account_id"]
+        self.assertTrue(signature_is_valid(self.stack.sign(account).body))
+        found = self.server.sql("SELECT ssl, version, count(*) FROM pg_stat_ssl JOIN"
+                                " pg_stat_activity USING (pid) WHERE application_name LIKE"
+                                " 'quorate %' GROUP BY 1, 2").splitlines()
+        self.assertEqual([line.rsplit("|", 1)[0] for line in found], ["t|TLSv1.3"])
+        self.assertGreaterEqual(int(found[0].rsplit("|", 1)[1]), 5)
+
+    def test_attack_a_server_of_another_authority_or_another_name(self):
+        for changes, line in (
+                ({"POSTGRES_TLS_CA": self.other[0]}, "certificate verify failed"),
+                ({"POSTGRES_TLS": "verify-ca", "POSTGRES_TLS_CA": self.other[0]},
+                 "certificate verify failed"),
+                ({"POSTGRES_HOST": "localhost"}, "does not match host name")):
+            with self.subTest(line):
+                code, log = service(self.stack, "account-service", **changes)
+                self.assertEqual(code, 1, log)
+                errors = [x for x in log.splitlines() if " error " in x]
+                self.assertEqual(len(errors), 1, log)
+                self.assertIn(line, errors[0])
+                self.assertIn("see POSTGRES_TLS and POSTGRES_TLS_CA", errors[0])
+
+    def test_without_the_name_the_authority_suffices_where_that_is_asked_for(self):
+        """What fails then is the port, which is in use: the server was believed."""
+        code, log = service(self.stack, "account-service", POSTGRES_HOST="localhost",
+                            POSTGRES_TLS="verify-ca")
+        self.assertEqual(code, 1, log)
+        self.assertIn("database kind=postgres host=localhost", log)
 
 
 if __name__ == "__main__":

@@ -134,6 +134,53 @@ static void test_what_is_for_one_process_has_one(void **state)
     db_close(db);
 }
 
+/* Of programs like this one: [0] how many, [1] since when, in microseconds of the server's clock. */
+static enum db_result end_sessions(struct db_tx *tx, void *arg)
+{
+    int64_t *out = arg;
+    enum db_result r =
+        db_query(tx, "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint", NULL, 0,
+                 take_int, &out[1]);
+
+    if (r != DB_OK)
+        return r;
+    return db_query(tx,
+                    "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+                    " WHERE application_name LIKE 'quorate %' AND pid <> pg_backend_pid()",
+                    NULL, 0, take_int, &out[0]);
+}
+
+static enum db_result count_since(struct db_tx *tx, void *arg)
+{
+    int64_t *out = arg;
+    const struct db_value since = db_int(out[1]);
+
+    return db_query(tx,
+                    "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'quorate %'"
+                    " AND extract(epoch FROM backend_start) * 1000000 > $1",
+                    &since, 1, take_int, &out[0]);
+}
+
+/* Nobody submits anything to |idle|: it finds its server again all the same, and would have told
+ * meanwhile that it is gone. */
+static void test_a_loss_is_seen_without_work(void **state)
+{
+    const struct db_params params = db_place_params(&f, many);
+    struct db *idle = db_open(NULL, &params, error), *other = db_open(NULL, &params, error);
+    int64_t sessions[2] = {0, 0};
+
+    (void)state;
+    assert_non_null(idle);
+    assert_non_null(other);
+    assert_int_equal(db_run(other, DB_DURABLE, end_sessions, sessions), DB_OK);
+    assert_int_equal(sessions[0], 3); /* both of |idle|, and the other one of |other| */
+    do
+        assert_int_equal(db_run(other, DB_DURABLE, count_since, sessions), DB_OK);
+    while (sessions[0] < 3);
+    db_close(idle);
+    db_close(other);
+}
+
 /* Two threads that wait for each other. */
 struct gate {
     pthread_barrier_t both;
@@ -339,6 +386,7 @@ int main(void)
         TEST(test_many_processes_migrate_at_once),
         TEST(test_types_mean_what_they_mean_in_sqlite),
         TEST(test_what_is_for_one_process_has_one),
+        TEST(test_a_loss_is_seen_without_work),
         TEST(test_reads_run_beside_a_write),
         TEST(test_a_read_without_a_write_is_told_before_it),
         TEST(test_a_deadlock_is_nobodys_failure),
