@@ -18,6 +18,7 @@ const struct command commands[] = {
     {"session", command_session, "show a session, its events, or cancel it"},
     {"parties", command_parties, "show the parties of the pool"},
     {"status", command_status, "is the system ready?"},
+    {"health", command_health, "does one service live, and can it serve?"},
     {"freeze", command_freeze, "order the parties to sign nothing, for an account or anybody"},
     {"unfreeze", command_unfreeze, "end a freeze"},
     {"db", command_db, "make a role and a schema in a PostgreSQL database"},

@@ -363,8 +363,8 @@ class Inspect(TestCase):
             self.assertNotIn(secret.hex(), text)
 
 
-COMMANDS = ["up", "demo", "account", "sign", "session", "parties", "status", "freeze", "unfreeze",
-            "db", "pki", "verify", "address", "inspect", "help", "version"]
+COMMANDS = ["up", "demo", "account", "sign", "session", "parties", "status", "health", "freeze",
+            "unfreeze", "db", "pki", "verify", "address", "inspect", "help", "version"]
 ACTIONS = {"account": ["create", "list", "show", "verify"], "session": ["show", "events", "cancel"],
            "pki": ["init", "issue", "renew", "revoke", "show"]}
 

@@ -1,0 +1,169 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Run the whole system: in containers where an engine answers, as processes of this machine where
+# none does. docs/operations.md says what each command does; ./deploy.sh help lists them.
+#
+# The configuration is .env (.env.example says what may stand there); a variable of the environment
+# wins. Where things are: BUILD (build/), DEPLOY_DIR (quorate-data/), DEPLOY_INFRA_DIR
+# (quorate-data-infra/), DEPLOY_ENV_FILE (.env). DEPLOY_MODE is native or containers; without it
+# the engine decides. This file finds out what is meant and where; deploy/*.sh do it.
+set -euo pipefail
+umask 077
+root=$(cd "$(dirname "$0")" && pwd)
+
+absolute() {
+    case $1 in
+    /*) printf '%s\n' "$1" ;;
+    *) printf '%s/%s\n' "$root" "$1" ;;
+    esac
+}
+
+build=$(absolute "${BUILD:-build}")
+dir=$(absolute "${DEPLOY_DIR:-quorate-data}")
+infra_dir=$(absolute "${DEPLOY_INFRA_DIR:-quorate-data-infra}")
+env_file=$(absolute "${DEPLOY_ENV_FILE:-.env}")
+quorate=$build/cli/quorate
+services=$build/services
+
+say() { printf 'deploy.sh: %s\n' "$*" >&2; }
+
+die() {
+    say "$*"
+    exit 1
+}
+
+usage() {
+    cat <<'END'
+usage: ./deploy.sh COMMAND
+
+  up                     start everything: infrastructure, then the services
+  down                   stop everything; what is stored stays
+  restart                down, then up
+  logs [SVC]             follow the logs, of one service or of all
+  logs-tail [SVC]        their last 100 lines
+  status                 what runs
+  health                 ask every service; exit code 1 unless all are healthy and ready
+  build                  build programs, and images where containers are used
+  build-no-cache         the same from nothing
+  infra up|down          PostgreSQL, Redis and RabbitMQ alone
+  mpc up|down|restart    the services alone
+  shell [SVC]            a shell where that service has its files
+  test-api               create an account, sign, and check both, through the API
+  clean [--yes]          stop everything and delete all that is stored, keys included
+  help                   this page
+
+Services: account-service, session-coordinator, message-router, server-party-api, party-1, party-2,
+party-3, postgres, redis, rabbitmq. Configuration: .env; docs/operations.md says more.
+END
+}
+
+find_mode() {
+    case ${DEPLOY_MODE:-} in
+    native | containers) printf '%s\n' "$DEPLOY_MODE" ;;
+    '') printf 'native\n' ;;
+    *) die "DEPLOY_MODE must be native or containers, not $DEPLOY_MODE" ;;
+    esac
+}
+
+# wrong: the usage is told, exit code 2.
+wrong() {
+    say "$*; ./deploy.sh help lists the commands"
+    exit 2
+}
+
+# the_one NAME ARGUMENT...: there is at most one.
+at_most_one() {
+    [ $# -le 2 ] || wrong "$1 takes one service at most"
+}
+
+do_up() {
+    infra_up
+    mpc_up
+}
+
+do_down() {
+    mpc_down
+    infra_down
+}
+
+do_part() {
+    local part=$1 wish=${2:-}
+    case $part-$wish in
+    infra-up | mpc-up | mpc-restart) check_settings ;;
+    esac
+    case $part-$wish in
+    infra-up) infra_up ;;
+    infra-down) infra_down ;;
+    mpc-up) mpc_up ;;
+    mpc-down) mpc_down ;;
+    mpc-restart)
+        mpc_down
+        mpc_up
+        ;;
+    infra-*) wrong "infra takes up or down" ;;
+    *) wrong "mpc takes up, down or restart" ;;
+    esac
+}
+
+do_clean() {
+    local answer=
+    case ${1:-} in
+    --yes) answer=yes ;;
+    '')
+        say "this deletes every key and share in $dir, and the databases: type yes to go on"
+        read -r answer || true
+        ;;
+    *) wrong "clean takes --yes or nothing" ;;
+    esac
+    [ "$answer" = yes ] || die "nothing was deleted"
+    do_down
+    delete_all
+    say "deleted: $dir and $infra_dir"
+}
+
+main() {
+    local command=${1:-help} mode
+    [ $# -eq 0 ] || shift
+    case $command in
+    up | down | restart | status | health | build | build-no-cache | test-api)
+        [ $# -eq 0 ] || wrong "$command takes nothing more"
+        ;;
+    logs | logs-tail | shell) at_most_one "$command" "$@" ;;
+    infra | mpc) at_most_one "$command" "$@" ;;
+    clean) ;;
+    help | -h | --help)
+        usage
+        return
+        ;;
+    *) wrong "there is no command $command" ;;
+    esac
+    mode=$(find_mode)
+    . "$root/deploy/settings.sh"
+    . "$root/deploy/check.sh"
+    # shellcheck source=deploy/native.sh
+    . "$root/deploy/$mode.sh"
+    case $command in
+    up)
+        check_settings
+        do_up
+        ;;
+    down) do_down ;;
+    restart)
+        check_settings
+        do_down
+        do_up
+        ;;
+    infra | mpc) do_part "$command" "$@" ;;
+    logs) show_logs follow "${1:-}" ;;
+    logs-tail) show_logs last "${1:-}" ;;
+    status) show_status ;;
+    health) show_health ;;
+    build) build_all ;;
+    build-no-cache) build_anew ;;
+    shell) open_shell "${1:-account-service}" ;;
+    test-api) test_api ;;
+    clean) do_clean "$@" ;;
+    esac
+}
+
+main "$@"

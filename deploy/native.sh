@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash disable=SC2154  # deploy.sh sets what is used here
+# The services as processes of this machine: `quorate up` makes their keys and files in $dir, starts
+# them and starts again what dies. All listen on 127.0.0.1; a proxy or tunnel of the operator's
+# brings the API to others. PostgreSQL, Redis and RabbitMQ: deploy/servers.sh.
+. "$root/deploy/servers.sh"
+
+# What .env cannot say for all processes at once: addresses, ports, files, roles.
+own="LISTEN_HOST HTTP_PORT GRPC_PORT DATA_DIR TLS TLS_CERT TLS_KEY GRPC_TLS_CERT GRPC_TLS_KEY
+GRPC_TLS_CA GRPC_TLS_CRL COORDINATOR_ADDR ROUTER_ADDR ADVERTISE_ADDR INITIATOR_KEY_FILE
+IDENTITY_KEY_FILE CERTIFICATE_FILE CA_KEY INITIATOR_KEYS POSTGRES_HOST POSTGRES_PORT POSTGRES_DB
+POSTGRES_USER POSTGRES_PASSWORD POSTGRES_SCHEMA POSTGRES_TLS REDIS_HOST REDIS_PORT RABBITMQ_HOST
+RABBITMQ_PORT RABBITMQ_TLS"
+own=$(printf '%s' "$own" | tr '\n' ' ')
+
+members() {
+    local f
+    for f in "$dir"/*.env; do
+        [ ! -e "$f" ] || basename "$f" .env
+    done
+}
+
+program_of() {
+    case $1 in
+    party-*) echo server-party ;;
+    *) echo "$1" ;;
+    esac
+}
+
+# value NAME VARIABLE: of a process's own file.
+value() { sed -n "s/^$2=//p" "$dir/$1.env" | tail -n 1; }
+
+# A role and a schema of its own, made by the database's owner; lines for the process's file.
+database_of() {
+    local name=$1 role schema words=$dir/database plain=
+    case $name in
+    account-service) role=mpc_account schema=account ;;
+    session-coordinator) role=mpc_coordinator schema=coordinator ;;
+    *) role=mpc_$(printf '%s' "$name" | tr - _) schema=$role ;;
+    esac
+    make_secret "$words/$name"
+    setting POSTGRES_PASSWORD >"$words/owner"
+    [ "$(postgres_tls)" != off ] || plain=--plain
+    "$quorate" db init --host "$(postgres_host)" --port "$(postgres_port)" --database \
+        "$(setting POSTGRES_DB mpc_system)" --owner "$(setting POSTGRES_USER mpc_user)" \
+        --owner-password-file "$words/owner" --role "$role" --password-file "$words/$name" \
+        --schema "$schema" ${plain:---ca "$(setting POSTGRES_TLS_CA)"} >/dev/null ||
+        die "the database's owner cannot make the role $role"
+    printf 'POSTGRES_HOST=%s\nPOSTGRES_PORT=%s\nPOSTGRES_DB=%s\n' "$(postgres_host)" \
+        "$(postgres_port)" "$(setting POSTGRES_DB mpc_system)"
+    printf 'POSTGRES_USER=%s\nPOSTGRES_SCHEMA=%s\nPOSTGRES_TLS=%s\n' "$role" "$schema" "$(postgres_tls)"
+    printf 'POSTGRES_PASSWORD=%s\n' "$(cat "$words/$name")"
+}
+
+# The file of a process: as `quorate up` made it, then .env, then where the servers are.
+write_env() {
+    local name=$1 program reads not=$own
+    [ -n "$(redis_host)" ] || not="$not REDIS_PASSWORD REDIS_PREFIX"
+    [ -n "$(rabbitmq_host)" ] || not="$not RABBITMQ_USER RABBITMQ_PASSWORD RABBITMQ_VHOST"
+    program=$(program_of "$name")
+    reads=$(variables "$program")
+    [ -e "$dir/made/$name.env" ] || cp "$dir/$name.env" "$dir/made/$name.env"
+    cp "$dir/made/$name.env" "$dir/$name.env.new"
+    {
+        lines_for "$program" "$not"
+        if [ -n "$(postgres_host)" ] && grep -qx DATA_DIR <<<"$reads"; then
+            database_of "$name"
+        fi
+        if [ -n "$(redis_host)" ] && grep -qx REDIS_HOST <<<"$reads"; then
+            printf 'REDIS_HOST=%s\nREDIS_PORT=%s\n' "$(redis_host)" "$(redis_port)"
+        fi
+        if [ -n "$(rabbitmq_host)" ] && [ "$name" = message-router ]; then
+            printf 'RABBITMQ_HOST=%s\nRABBITMQ_PORT=%s\nRABBITMQ_TLS=%s\n' "$(rabbitmq_host)" \
+                "$(rabbitmq_port)" "$(rabbitmq_tls)"
+        fi
+    } >"$dir/lines"
+    merge "$dir/$name.env.new" <"$dir/lines"
+    rm -f "$dir/lines"
+    mv "$dir/$name.env.new" "$dir/$name.env"
+}
+
+# is_running FILE WORD: the process in that file lives and is what WORD says.
+is_running() {
+    local pid
+    pid=$(cat "$1" 2>/dev/null) && [ -n "$pid" ] &&
+        tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | grep -q -- "$2"
+}
+
+# is_alive FILE: the same of a process that was started just now.
+is_alive() { kill -0 "$(cat "$1")" 2>/dev/null; }
+
+# wait_gone FILE WORD SECONDS
+wait_gone() {
+    local i
+    for ((i = 0; i < $3 * 10; i++)); do
+        is_running "$1" "$2" || return 0
+        sleep 0.1
+    done
+    return 1
+}
+
+mpc_up() {
+    local name words=()
+    if is_running "$dir/up.pid" "up --dir"; then
+        say "the services run already"
+        return
+    fi
+    [ "$(setting TLS on)" = off ] || [ -e "$dir/up.json" ] || words+=(--tls)
+    [ "${DEPLOY_PORTS:-}" != free ] || words+=(--free-ports)
+    "$quorate" up --prepare --dir "$dir" "${words[@]}" || exit 1
+    mkdir -p "$dir/made" "$dir/database"
+    for name in $(members); do
+        write_env "$name"
+    done
+    rm -f "$dir/ready.json"
+    setsid nohup "$quorate" up --dir "$dir" --services "$services" --json >"$dir/ready.json" \
+        2>>"$dir/log/up.log" </dev/null &
+    echo $! >"$dir/up.pid"
+    until [ -s "$dir/ready.json" ]; do
+        is_alive "$dir/up.pid" || die "$(tail -n 1 "$dir/log/up.log")"
+        sleep 0.2
+    done
+    say "the services are ready; the API is at $(url_of account-service)"
+}
+
+mpc_down() {
+    is_running "$dir/up.pid" "up --dir" || return 0
+    kill "$(cat "$dir/up.pid")"
+    wait_gone "$dir/up.pid" "up --dir" 120 || die "quorate up (process $(cat "$dir/up.pid")) does not end"
+    rm -f "$dir/up.pid"
+    say "the services are stopped"
+}
+
+infra_up() { servers_up; }
+infra_down() { servers_down; }
+
+delete_all() { rm -rf "$dir" "$infra_dir"; }
+
+url_of() {
+    local scheme=http
+    [ "$(value "$1" TLS)" = off ] || scheme=https
+    printf '%s://127.0.0.1:%s\n' "$scheme" "$(value "$1" HTTP_PORT)"
+}
+
+ask() {
+    if [ "$(value "$1" TLS)" = off ]; then
+        "$quorate" health "$(url_of "$1")"
+    else
+        "$quorate" health "$(url_of "$1")" --ca "$dir/tls/ca.crt"
+    fi
+}
+
+show_health() {
+    local name code=0 said
+    servers_health || code=1
+    [ -n "$(members)" ] || die "the system was never started: ./deploy.sh up"
+    for name in $(members); do
+        if said=$(ask "$name" 2>&1); then
+            printf '%-20s healthy\n' "$name"
+        else
+            printf '%-20s not healthy: %s\n' "$name" "$(tr '\n' ' ' <<<"$said")"
+            code=1
+        fi
+    done
+    return $code
+}
+
+show_status() {
+    local name state=stopped
+    servers_status
+    ! is_running "$dir/up.pid" "up --dir" || state="run by process $(cat "$dir/up.pid")"
+    for name in $(members); do
+        printf '%-20s %-28s %s\n' "$name" "$state" "$(url_of "$name")"
+    done
+    [ -n "$(members)" ] || printf 'services             never started\n'
+}
+
+show_logs() {
+    local files=() f
+    for f in "$dir"/log/*.log "$infra_dir"/*/log; do
+        case $f in
+        */"${2:-*}".log | */"${2:-*}"/log) ;;
+        *) [ -z "$2" ] || continue ;;
+        esac
+        [ ! -f "$f" ] || files+=("$f")
+    done
+    [ ${#files[@]} -gt 0 ] || die "there is no log${2:+ of $2}"
+    case $1 in
+    follow) exec tail -n +1 -F -- "${files[@]}" ;;
+    *) exec tail -n 100 -- "${files[@]}" ;;
+    esac
+}
+
+open_shell() {
+    [ -d "$dir/$1" ] || die "there is no service $1 in $dir"
+    cd "$dir/$1" || exit 1
+    PATH=$(dirname "$quorate"):$PATH exec "${SHELL:-/bin/sh}"
+}
+
+build_all() { "$root/scripts/build.sh"; }
+
+build_anew() {
+    rm -rf "$build"
+    build_all
+}

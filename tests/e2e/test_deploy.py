@@ -1,0 +1,337 @@
+# SPDX-License-Identifier: Apache-2.0
+"""deploy.sh with processes of this machine: what an operator types, with the PostgreSQL, Redis and
+RabbitMQ of the system's packages. test_deploy_images.py is the same with containers."""
+import contextlib
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import tempfile
+import unittest
+
+QUORATE = os.environ["QUORATE"]
+BUILD = os.path.dirname(os.path.dirname(QUORATE))
+SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+LIMIT = 300
+SERVICES = ["account-service", "message-router", "party-1", "party-2", "party-3",
+            "server-party-api", "session-coordinator"]
+SERVERS = ["postgres", "redis", "rabbitmq"]
+HASH = "5c" * 32
+
+
+def free_ports(n):
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(n)]
+        for s in sockets:
+            s.bind(("127.0.0.1", 0))
+        return [s.getsockname()[1] for s in sockets]
+
+
+def three_ports():
+    """RabbitMQ takes the two after its own as well."""
+    while True:
+        port = free_ports(1)[0]
+        with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
+            for i in range(3):
+                stack.enter_context(socket.socket()).bind(("127.0.0.1", port + i))
+            return port
+
+
+class Place:
+    """Directories and an .env of a system's own."""
+
+    def __init__(self):
+        self.top = tempfile.mkdtemp(prefix="quorate-deploy-")
+        os.chmod(self.top, 0o711)  # the servers' user passes through
+        self.data = os.path.join(self.top, "data")
+        self.infra = os.path.join(self.top, "infra")
+        self.env_file = os.path.join(self.top, ".env")
+        postgres, redis = free_ports(2)
+        self.settings = {
+            "JWT_SECRET_KEY": os.urandom(20).hex(), "MPC_API_KEY": os.urandom(16).hex(),
+            "ALLOWED_IPS": "127.0.0.1,::1", "CRYPTO_MASTER_KEY": os.urandom(32).hex(),
+            "POSTGRES_PASSWORD": os.urandom(12).hex(), "RABBITMQ_PASSWORD": os.urandom(12).hex(),
+            "REDIS_PASSWORD": os.urandom(12).hex(), "POSTGRES_PORT": postgres,
+            "REDIS_PORT": redis, "RABBITMQ_PORT": three_ports(), "SIGN_WAIT_S": 60}
+        self.write()
+        self.ran = set()
+
+    def write(self, **changes):
+        with open(self.env_file, "w", encoding="utf-8") as f:
+            f.writelines(f"{k}={v}\n" for k, v in {**self.settings, **changes}.items()
+                         if v is not None)
+
+    def environment(self):
+        keep = {k: v for k, v in os.environ.items() if k in ("PATH", "HOME", "LANG", "ASAN_OPTIONS",
+                                                             "UBSAN_OPTIONS")}
+        return {**keep, "BUILD": BUILD, "DEPLOY_MODE": "native", "DEPLOY_DIR": self.data,
+                "DEPLOY_INFRA_DIR": self.infra, "DEPLOY_ENV_FILE": self.env_file,
+                "DEPLOY_PORTS": "free", "SHELL": "/bin/sh"}
+
+    def run(self, *words, text=""):
+        """(exit code, stdout, stderr); files, since what is started lives on."""
+        self.ran.add(words[0] if words[0] not in ("infra", "mpc") else " ".join(words[:2]))
+        with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+            done = subprocess.run([os.path.join(SOURCE, "deploy.sh"), *words], input=text,
+                                  text=True, stdout=out, stderr=err, env=self.environment(),
+                                  timeout=LIMIT, check=False)
+            out.seek(0)
+            err.seek(0)
+            return done.returncode, out.read(), err.read()
+
+    def processes(self):
+        """Of everything that was started here."""
+        found = []
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            with contextlib.suppress(OSError):
+                with open(f"/proc/{pid}/cmdline", "rb") as f:
+                    if self.top.encode() in f.read():
+                        found.append(int(pid))
+        return found
+
+    def remove(self):
+        self.run("clean", "--yes")
+        for name in os.listdir(self.top):  # what clean left because it failed
+            for f in ("up", *SERVERS, "epmd"):
+                with contextlib.suppress(OSError, ValueError):
+                    with open(os.path.join(self.top, name, f + ".pid"), encoding="ascii") as pid:
+                        os.kill(int(pid.read()), 9)
+        shutil.rmtree(self.top, ignore_errors=True)
+
+
+def installed():
+    return all(map(shutil.which, ("redis-server", "epmd", "setpriv"))) and \
+        os.path.isdir("/usr/lib/postgresql") and \
+        os.path.exists("/usr/lib/rabbitmq/bin/rabbitmq-server")
+
+
+class Refusals(unittest.TestCase):
+    """One line, exit code 1, nothing changed."""
+
+    def setUp(self):
+        self.place = Place()
+        self.addCleanup(self.place.remove)
+
+    def refused(self, *parts, command=("up",)):
+        code, out, err = self.place.run(*command)
+        self.assertEqual((code, out, err.count("\n")), (1, "", 1), err)
+        for part in parts:
+            self.assertIn(part, err)
+        self.assertEqual(os.listdir(self.place.top), [".env"])
+
+    def test_unknown_variable(self):
+        self.place.write(POSTGRES_PASWORD="x")
+        self.refused(self.place.env_file, "POSTGRES_PASWORD is not a variable", "POSTGRES_PASSWORD?")
+
+    def test_placeholder_in_production(self):
+        self.place.write(MPC_API_KEY="change-me")
+        self.refused("MPC_API_KEY", "placeholder")
+        self.place.write(POSTGRES_PASSWORD="change-me")
+        self.refused("POSTGRES_PASSWORD", "placeholder", command=("infra", "up"))
+
+    def test_missing_and_malformed(self):
+        self.place.write(CRYPTO_MASTER_KEY="12")
+        self.refused("CRYPTO_MASTER_KEY", "64 hex digits")
+        self.place.write(POSTGRES_PASSWORD=None)
+        self.refused("POSTGRES_PASSWORD")
+        self.place.write(JWT_SECRET_KEY=None)
+        self.refused("JWT_SECRET_KEY", command=("mpc", "up"))
+
+    def test_no_env_file(self):
+        os.remove(self.place.env_file)
+        code, _, err = self.place.run("up")
+        self.assertEqual(code, 1)
+        self.assertIn("copy .env.example", err)
+        self.assertEqual(os.listdir(self.place.top), [])
+
+    def test_usage(self):
+        for words in (["fly"], ["infra"], ["infra", "sideways"], ["mpc", "build"], ["up", "now"],
+                      ["logs", "a", "b"], ["clean", "--no"]):
+            code, out, err = self.place.run(*words)
+            self.assertEqual((code, out, err.count("\n")), (2, "", 1), words)
+
+
+@unittest.skipUnless(installed(), "PostgreSQL, Redis and RabbitMQ are not all installed")
+class Native(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.place = Place()
+        cls.addClassCleanup(cls.place.remove)
+
+    def done(self, *words, text=""):
+        code, out, err = self.place.run(*words, text=text)
+        self.assertEqual(code, 0, f"{words}: {out}{err}")
+        return out
+
+    def signs(self, account):
+        p = subprocess.run([QUORATE, "sign", "--account", account, "--message-hash", HASH, "--dir",
+                            self.place.data, "--json"], capture_output=True, text=True,
+                           timeout=LIMIT, check=False)
+        self.assertEqual(p.returncode, 0, p.stderr)
+
+    def made_account(self):
+        out = self.done("test-api")
+        return re.search(r"account (\S+)\n\Z", out).group(1)
+
+    def test_the_life_of_a_system(self):
+        self.done("infra", "up")
+        self.assertRegex(self.done("status"), r"postgres +process")
+        self.done("up")
+        health = self.done("health")
+        for name in SERVERS + SERVICES:
+            self.assertRegex(health, rf"(?m)^{name} +healthy$")
+        status = self.done("status")
+        for name in SERVERS:
+            self.assertRegex(status, rf"(?m)^{name} +process \d+$")
+        for name in SERVICES:
+            self.assertRegex(status, rf"(?m)^{name} +run by process \d+ +https://127")
+        account = self.made_account()
+        self.the_servers_are_used()
+        self.logs_are_shown()
+        self.assertEqual(self.done("shell", "party-1", text="pwd; command -v quorate\n").split(),
+                         [os.path.join(self.place.data, "party-1"), QUORATE])
+        self.done("mpc", "restart")
+        self.signs(account)
+        self.done("mpc", "down")
+        code, out, _ = self.place.run("health")
+        self.assertEqual(code, 1)
+        self.assertRegex(out, r"(?m)^postgres +healthy$")
+        self.assertRegex(out, r"(?m)^party-1 +not healthy: .*does not answer")
+        self.done("mpc", "up")
+        self.signs(account)
+        self.done("restart")
+        self.signs(account)
+        self.done("down")
+        self.assertEqual(self.place.processes(), [])
+        self.wrong_password()
+        self.done("up")
+        self.signs(account)
+        self.done("mpc", "down")
+        self.done("infra", "down")
+        self.cleaned()
+        self.every_command_of_the_page()
+
+    def the_servers_are_used(self):
+        """By all that could keep rows in a file instead."""
+        for name in SERVICES:
+            env = self.env_of(name)
+            if "DATA_DIR" not in env:
+                continue
+            self.assertEqual(env["POSTGRES_PORT"], str(self.place.settings["POSTGRES_PORT"]))
+            self.assertEqual([f for f in os.listdir(env["DATA_DIR"]) if f.endswith(".db")], [])
+        self.assertEqual(self.env_of("message-router")["RABBITMQ_HOST"], "127.0.0.1")
+        self.assertEqual(self.env_of("account-service")["REDIS_HOST"], "127.0.0.1")
+        self.assertNotIn("CRYPTO_MASTER_KEY", self.env_of("account-service"))
+        self.assertEqual(self.env_of("party-2")["CRYPTO_MASTER_KEY"],
+                         self.place.settings["CRYPTO_MASTER_KEY"])
+
+    def env_of(self, name):
+        with open(os.path.join(self.place.data, name + ".env"), encoding="utf-8") as f:
+            return dict(line.rstrip("\n").split("=", 1) for line in f if not line.startswith("#"))
+
+    def logs_are_shown(self):
+        self.assertIn("database system is ready", self.done("logs-tail", "postgres"))
+        self.assertIn("party-1", self.done("logs-tail", "party-1"))
+        every = self.done("logs-tail")
+        for name in ("party-3.log", "redis/log", "rabbitmq/log"):
+            self.assertIn(name, every)
+        self.place.ran.add("logs")
+        follower = subprocess.Popen([os.path.join(SOURCE, "deploy.sh"), "logs", "party-2"],
+                                    env=self.place.environment(), stdout=subprocess.PIPE, text=True)
+        try:
+            self.assertIn("server-party", follower.stdout.readline())
+            self.assertIsNone(follower.poll())
+        finally:
+            follower.kill()
+            follower.wait()
+            follower.stdout.close()
+        self.assertEqual(self.place.run("logs-tail", "nobody")[0], 1)
+
+    def wrong_password(self):
+        self.place.write(POSTGRES_PASSWORD="another")
+        code, _, err = self.place.run("up")
+        self.assertEqual(code, 1)
+        self.assertIn("POSTGRES_PASSWORD is not the one", err)
+        self.place.write()
+
+    def cleaned(self):
+        code, _, err = self.place.run("clean", text="no\n")
+        self.assertEqual(code, 1)
+        self.assertIn("nothing was deleted", err)
+        self.assertTrue(os.path.exists(os.path.join(self.place.data, "keys")))
+        self.done("clean", text="yes\n")
+        self.assertEqual(os.listdir(self.place.top), [".env"])
+        self.assertEqual(self.place.processes(), [])
+
+    def every_command_of_the_page(self):
+        """Those that build are run in the long suite."""
+        help_page = self.done("help")
+        with open(os.path.join(SOURCE, "docs", "operations.md"), encoding="utf-8") as f:
+            named = set(re.findall(r"\./deploy\.sh ((?:infra |mpc )?[a-z-]+)", f.read()))
+        self.assertLessEqual(named, self.place.ran | {"build", "build-no-cache"})
+        self.assertLessEqual(self.place.ran - named, {"help"})
+        for command in named:
+            self.assertIn("  " + command.split()[0], help_page)
+
+
+class Health(unittest.TestCase):
+    """`quorate health` of what is no service, or not there."""
+
+    def health(self, *words):
+        p = subprocess.run([QUORATE, "health", *words], capture_output=True, text=True,
+                           timeout=LIMIT, check=False)
+        return p.returncode, p.stdout, p.stderr
+
+    def test_nobody_there(self):
+        code, out, err = self.health(f"http://127.0.0.1:{free_ports(1)[0]}")
+        self.assertEqual((code, out), (1, ""))
+        self.assertIn("does not answer", err)
+
+    def test_usage(self):
+        for words in ([], ["127.0.0.1:80"], ["http://"], ["ftp://a"], ["http://a/path"],
+                      ["http://a?b"], ["http://u@a"], ["http://a", "http://b"]):
+            self.assertEqual(self.health(*words)[0], 2, words)
+
+    def answers(self, replies):
+        """Serve these bodies by path, with their status, and ask."""
+        import http.server
+        import threading
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                status, body = replies[self.path]
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *args):
+                pass
+
+        with http.server.HTTPServer(("127.0.0.1", 0), Handler) as server:
+            thread = threading.Thread(target=server.serve_forever)
+            thread.start()
+            try:
+                return self.health(f"http://127.0.0.1:{server.server_port}", "--json")
+            finally:
+                server.shutdown()
+                thread.join()
+
+    def test_each_state(self):
+        body = b'{"service":"account","status":"healthy"}'
+        code, out, _ = self.answers({"/health": (200, body), "/ready": (200, b"{}")})
+        self.assertEqual((code, json.loads(out)),
+                         (0, {"service": "account", "status": "healthy", "ready": True}))
+        code, out, _ = self.answers({"/health": (200, body), "/ready": (503, b"{}")})
+        self.assertEqual((code, json.loads(out)["ready"]), (1, False))
+        code, out, _ = self.answers({"/health": (503, body), "/ready": (200, b"{}")})
+        self.assertEqual((code, json.loads(out)["status"]), (1, "unhealthy"))
+        code, _, err = self.answers({"/health": (200, b"<html>"), "/ready": (200, b"{}")})
+        self.assertEqual(code, 1)
+        self.assertIn("no service of this system", err)
+
+
+if __name__ == "__main__":
+    unittest.main()
