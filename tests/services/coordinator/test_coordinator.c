@@ -341,23 +341,24 @@ static void test_who_was_waited_for_is_asked_last(void **state)
     (void)state;
     scene_begin(h, id, &plain);
     quorum_of(h, id, 0, first);
-    scene_join(h, id, first[0], 0, KEY_A, token);
-    index = (uint32_t)(first[1][strlen("party-")] - '0');
+    scene_join(h, id, first[1], 0, KEY_A, token);
+    /* whose turn would be next */
+    index = (uint32_t)(first[0][strlen("party-")] - '0');
     outcome.code = "SILENT";
     outcome.text = "waited in vain";
     outcome.waiting_for = &index;
     outcome.n_waiting_for = 1;
     outcome.retry = true;
     q.session_id = id;
-    q.party_id = (char *)(uintptr_t)first[0];
+    q.party_id = (char *)(uintptr_t)first[1];
     q.session_token = token;
     q.outcome_case = MPC__COORDINATOR__V1__REPORT_COMPLETION_REQUEST__OUTCOME_FAILURE;
     q.failure = &outcome;
     r = harness_call(h, "ReportCompletion", &q.base, RESPONSE(report_completion), &status);
     mpc__coordinator__v1__report_completion_response__free_unpacked(r, NULL);
     quorum_of(h, id, 1, second);
-    assert_string_not_equal(second[0], first[1]);
-    assert_string_not_equal(second[1], first[1]);
+    assert_string_not_equal(second[0], first[0]);
+    assert_string_not_equal(second[1], first[0]);
     harness_free(h);
 }
 

@@ -127,6 +127,23 @@ static void test_only_the_processes_that_made_it(void **state)
     harness_free(h);
 }
 
+static void test_none_of_a_party_that_says_not_now(void **state)
+{
+    struct harness *h = harness_new(NULL);
+    char id[ID_TEXT_MAX], who[2][16];
+
+    (void)state;
+    presign(h, 1, who);
+    pool_find(h->c->pool, who[1])->avoid_until_ms = INT64_MAX;
+    scene_begin(h, id, &plain);
+    assert_int_equal(used(h, id, 0, NULL), 0);
+    assert_int_equal(ready(h, id), 1);
+    pool_find(h->c->pool, who[1])->avoid_until_ms = 0;
+    scene_begin(h, id, &plain);
+    assert_int_equal(used(h, id, 0, who), 1);
+    harness_free(h);
+}
+
 static void test_only_those_that_the_request_names(void **state)
 {
     struct harness *h = harness_new(NULL);
@@ -229,6 +246,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_signature_uses_one_and_the_next_attempt_none),
         cmocka_unit_test(test_only_the_processes_that_made_it),
+        cmocka_unit_test(test_none_of_a_party_that_says_not_now),
         cmocka_unit_test(test_only_those_that_the_request_names),
         cmocka_unit_test(test_a_restart_says_the_same_again),
         cmocka_unit_test(test_lesson_1_9_presigning_waits_for_signatures),
