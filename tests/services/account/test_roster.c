@@ -134,6 +134,7 @@ static void test_a_delegate_is_there_exactly_if_asked_for(void **state)
     Mpc__Account__V1__CreateAccountRequest q = world_create_request(NULL, 20);
 
     q.user_share = "delegate";
+    q.user_public_key = "0900000000000000000000000000000000000000000000000000000000000000";
     expect_unfit(w, &q);
     assert_string_equal(w->script.selected->user_share, "delegate");
     world_certify(w, 1, "party-2", "delegate", 1, false);
@@ -141,6 +142,7 @@ static void test_a_delegate_is_there_exactly_if_asked_for(void **state)
     expect_unfit(w, &q);
     world_certify(w, 2, "party-3", "persistent", 2, false);
     q.user_share = "none";
+    q.user_public_key = "";
     expect_unfit(w, &q);
 }
 
