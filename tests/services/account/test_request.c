@@ -259,7 +259,7 @@ static void test_a_malformed_account_of_a_session_is_said_in_the_contracts_words
     in.account_id = ID;
     assert_true(request_sign_session(&out, &in, 30, &status));
     free(out.message);
-    in.message_hash = HASH + 2;
+    in.message_hash = &HASH[2];
     assert_false(request_sign_session(&out, &in, 30, &status));
     assert_string_equal(status.text, "message_hash must be 64 hex digits");
     free(out.message);

@@ -45,10 +45,10 @@ static inline void rivals_wait(struct rivals *r, int64_t ms)
 
 static inline enum db_result rivals_make_clock(struct db_tx *tx, void *arg)
 {
-    static const char *const words[] = {
-        "CREATE TABLE clock (ms BIGINT NOT NULL)", "INSERT INTO clock VALUES (1000)",
-        "CREATE OR REPLACE FUNCTION now_ms() RETURNS BIGINT LANGUAGE sql VOLATILE AS"
-        " 'SELECT ms FROM clock'"};
+    static const char now[] = "CREATE OR REPLACE FUNCTION now_ms() RETURNS BIGINT LANGUAGE sql"
+                              " VOLATILE AS 'SELECT ms FROM clock'";
+    static const char *const words[] = {"CREATE TABLE clock (ms BIGINT NOT NULL)",
+                                        "INSERT INTO clock VALUES (1000)", now};
     enum db_result result = DB_OK;
 
     (void)arg;
