@@ -10,6 +10,8 @@
 
 enum {
     READERS = ACCESS_API_KEY | ACCESS_SERVICE | ACCESS_PARTY,
+    /* the HTTP calls of parties */
+    PARTIES = ACCESS_PARTY | ACCESS_PARTY_HTTP,
     /* the proof is in the message */
     PROVEN = ACCESS_OPEN,
     SHORT = 8192,
@@ -25,7 +27,7 @@ const struct rpc_method router_methods[] = {
      .response = &mpc__session__v1__session_event__descriptor, .is_stream = true,
      .handle = router_subscribe_session_events, .access = ACCESS_PARTY, .request_max = SHORT},
     {SERVICE "RouteMessage", IN(route_message), OUT(route_message_response),
-     .handle = router_route_message, .access = ACCESS_PARTY, .request_max = ROUTE_MAX},
+     .handle = router_route_message, .access = PARTIES, .request_max = ROUTE_MAX},
     {SERVICE "SubscribeMessages", IN(subscribe_messages), OUT(message_batch), .is_stream = true,
      .handle = router_subscribe_messages, .access = ACCESS_PARTY, .request_max = SHORT},
     {SERVICE "AcknowledgeMessages", IN(acknowledge_messages), OUT(acknowledge_messages_response),
@@ -34,7 +36,7 @@ const struct rpc_method router_methods[] = {
      OUT(get_registered_parties_response), .handle = router_get_registered_parties,
      .access = READERS, .request_max = SHORT},
     {SERVICE "PendingMessages", IN(pending_messages), OUT(message_batch),
-     .handle = router_pending_messages, .access = ACCESS_PARTY, .request_max = SHORT},
+     .handle = router_pending_messages, .access = PARTIES, .request_max = SHORT},
     {SERVICE "PublishSessionEvent", IN(publish_session_event), OUT(publish_session_event_response),
      .handle = router_publish_session_event, .access = ACCESS_SERVICE},
     {SERVICE "WatchPresence", IN(watch_presence), OUT(presence_batch), .is_stream = true,

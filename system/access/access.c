@@ -5,7 +5,11 @@
  *
  * Failures are counted per address (IPv6: per /64) and told to the log, the first FAILURES of a
  * minute; after them the address is told to wait. A token that is ours but out of time is no try
- * to get in and is not counted. */
+ * to get in and is not counted.
+ *
+ * Under TLS a token alone lets nobody in: a service's counts with a certificate of ours that names
+ * no party, a party's with one that names no other party. Listeners that ask for no certificate
+ * are for API keys. */
 #include "system/access/access.h"
 
 #include "system/access/address.h"
@@ -36,6 +40,8 @@ struct access {
     struct token_key *tokens;
     /* whose replicas may say who a caller is; NULL: nobody */
     const char *relay;
+    /* TLS=on: tokens need certificates */
+    bool has_tls;
     struct cache *cache;
     struct metric *bad_keys, *bad_addresses, *bad_tokens, *bad_registrations;
 };
@@ -81,6 +87,7 @@ static bool load_addresses(struct address_list *list, const struct config *confi
 static bool load(struct access *access, const struct config *config, enum config_program program,
                  char error[RPC_TEXT_MAX])
 {
+    access->has_tls = reads(program, "TLS") && strcmp(config_text(config, "TLS"), "off") != 0;
     if (reads(program, "JWT_SECRET_KEY"))
         access->tokens = token_key_new(config_text(config, "JWT_SECRET_KEY"));
     if (!reads(program, "MPC_API_KEY"))
@@ -280,12 +287,34 @@ static const char *bearer(const struct rpc_call *call)
     return text + 7 + strspn(text + 7, " ");
 }
 
+/* Nobody whose certificate is a party's, or who has none, is a service. */
+static bool may_be_service(const struct access *access, const struct rpc_call *call)
+{
+    return !access->has_tls || (rpc_peer_is_certified(call) && !rpc_peer_party(call)[0]);
+}
+
 /* A party's token is no good in another party's hands. */
-static bool is_peers(const struct rpc_call *call, const struct token *token, enum token_kind kind)
+static bool may_be_party(const struct access *access, const struct rpc_call *call,
+                         const char *party_id)
 {
     const char *named = rpc_peer_party(call);
 
-    return kind != TOKEN_PARTY || !named[0] || strcmp(named, token->subject) == 0;
+    if (access->has_tls && !rpc_peer_is_certified(call))
+        return (rpc_call_method(call)->access & ACCESS_PARTY_HTTP) != 0;
+    return !named[0] || strcmp(named, party_id) == 0;
+}
+
+static bool is_peers(const struct access *access, const struct rpc_call *call,
+                     const struct token *token)
+{
+    return token->kind == TOKEN_SERVICE ? may_be_service(access, call)
+                                        : may_be_party(access, call, token->subject);
+}
+
+static struct rpc_status not_with_this_certificate(void)
+{
+    return rpc_error(RPC_UNAUTHENTICATED, "unauthorized",
+                     "the token does not go with the peer's TLS certificate, or with none");
 }
 
 /* Of the kinds that the method takes, the first that the token is. */
@@ -306,8 +335,8 @@ static struct rpc_status read_token(const struct access *access, struct rpc_call
         if (!(bits & kinds[i].bit))
             continue;
         one = token_read(&token, access->tokens, kinds[i].kind, text);
-        if (one.code == RPC_OK && !is_peers(call, &token, kinds[i].kind))
-            one = unauthorized();
+        if (one.code == RPC_OK && !is_peers(access, call, &token))
+            one = not_with_this_certificate();
         if (one.code == RPC_OK) {
             rpc_set_caller(call, token.subject);
             rpc_set_access(call, kinds[i].bit);
@@ -379,7 +408,8 @@ static unsigned relayed_bit(const struct rpc_call *call)
     return 0;
 }
 
-static struct rpc_status read_relay(const struct access *access, const char *text)
+static struct rpc_status read_relay(const struct access *access, const struct rpc_call *call,
+                                    const char *text)
 {
     struct rpc_status status = unauthorized();
     struct token token;
@@ -389,6 +419,8 @@ static struct rpc_status read_relay(const struct access *access, const char *tex
     status = token_read(&token, access->tokens, TOKEN_SERVICE, text);
     if (status.code == RPC_OK && strcmp(token.subject, access->relay) != 0)
         return unauthorized();
+    if (status.code == RPC_OK && !may_be_service(access, call))
+        return not_with_this_certificate();
     return status;
 }
 
@@ -396,7 +428,7 @@ static struct rpc_status read_relay(const struct access *access, const char *tex
  * guard already: keys and limits are not looked at again. */
 static struct rpc_status check_relay(struct access *access, struct rpc_call *call, const char *text)
 {
-    struct rpc_status status = read_relay(access, text);
+    struct rpc_status status = read_relay(access, call, text);
     const char *caller = rpc_header(call, RELAY_CALLER);
     const char *address = rpc_header(call, RELAY_ADDRESS);
     unsigned bit = relayed_bit(call);

@@ -16,10 +16,14 @@ enum {
     ACCESS_OPEN = 1,
     /* X-API-Key (constant-time comparison) from an address inside ALLOWED_IPS */
     ACCESS_API_KEY = 2,
-    /* authorization: Bearer, kind service */
+    /* authorization: Bearer, kind service; with TLS=on only from a peer whose certificate names no
+     * party */
     ACCESS_SERVICE = 4,
-    /* authorization: Bearer, kind party; rpc_caller is the party's id */
-    ACCESS_PARTY = 8
+    /* authorization: Bearer, kind party; rpc_caller is the party's id. With TLS=on only from a peer
+     * with a certificate, which names no other party */
+    ACCESS_PARTY = 8,
+    /* with ACCESS_PARTY: also from a peer without certificate (docs/api.md) */
+    ACCESS_PARTY_HTTP = 16
 };
 
 struct access;

@@ -10,6 +10,7 @@ import subprocess
 import threading
 import time
 import unittest
+import uuid
 
 from authority import Authority, is_let_in, open_door, serial_at
 from doors import field, jwt
@@ -172,6 +173,51 @@ class UnderTls(TestCase):
             status, body = curl(self.stack, "GET", url, "--cacert", self.ca, "--cert", certificate,
                                 "--key", key, "-H", "Authorization: Bearer " + token, key=False)
             self.assertEqual(status, wanted, body)
+
+    def as_service(self, port, certificate, *options):
+        """PublishSessionEvent, gRPC, with a good token of the coordinator; its message is empty."""
+        now = int(time.time())
+        token = jwt(self.stack.env("message-router")["JWT_SECRET_KEY"], typ="service",
+                    sub="session-coordinator", jti=os.urandom(16).hex(), iat=now, exp=now + 60)
+        path = os.path.join(self.stack.dir, "empty")
+        with open(path, "wb") as f:
+            f.write(bytes(5))
+        shown = ["--cert", certificate[0], "--key", certificate[1]] if certificate else []
+        p = subprocess.run(["curl", "-sS", "-i", "--http2", "-m", str(LIMIT), "--cacert", self.ca,
+                            *shown, "-H", "Content-Type: application/grpc", "-H", "TE: trailers",
+                            "-H", "Authorization: Bearer " + token, *options, "--data-binary",
+                            "@" + path, f"https://127.0.0.1:{self.port('message-router', port)}/"
+                            "mpc.router.v1.MessageRouter/PublishSessionEvent"],
+                           capture_output=True, text=True, timeout=LIMIT, check=False)
+        self.assertEqual(p.returncode, 0, p.stderr)
+        return int(re.search(r"grpc-status: (\d+)", p.stdout).group(1))
+
+    def test_a_services_token_needs_a_services_certificate(self):
+        unauthenticated = 16
+        self.assertEqual(self.as_service("HTTP_PORT", None), unauthenticated)
+        # HTTP_PORT asks for no certificate, so it is as if there were none
+        self.assertEqual(self.as_service("HTTP_PORT", self.pair("session-coordinator")),
+                         unauthenticated)
+        self.assertEqual(self.as_service("GRPC_PORT", self.pair("party-1")), unauthenticated)
+        relay = ["-H", "x-relay-access: service", "-H", "x-relay-caller: account-service", "-H",
+                 "x-relay-address: 127.0.0.1"]
+        self.assertEqual(self.as_service("GRPC_PORT", self.pair("party-1"), *relay),
+                         unauthenticated)
+        self.assertNotEqual(self.as_service("GRPC_PORT", self.pair("session-coordinator")),
+                            unauthenticated)
+
+    def test_a_partys_token_on_http_opens_its_routes_alone(self):
+        now = int(time.time())
+        token = jwt(self.stack.env("message-router")["JWT_SECRET_KEY"], typ="party", sub="party-1",
+                    role="persistent", jti=os.urandom(16).hex(), iat=now, exp=now + 60)
+        for name, path, wanted in (
+                ("message-router", "/api/v1/messages/pending?party_id=party-1", 200),
+                ("message-router", "/api/v1/parties", 401),
+                ("session-coordinator", "/api/v1/sessions/" + str(uuid.uuid4()), 401)):
+            url = f"https://127.0.0.1:{self.port(name, 'HTTP_PORT')}{path}"
+            status, body = curl(self.stack, "GET", url, "--cacert", self.ca, "-H",
+                                "Authorization: Bearer " + token, key=False)
+            self.assertEqual(status, wanted, (path, body))
 
     # --- files that change ---
 

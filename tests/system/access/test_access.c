@@ -63,6 +63,7 @@ static const struct rpc_method methods[] = {
     METHOD("Party", ACCESS_PARTY),
     METHOD("Any", ACCESS_API_KEY | ACCESS_SERVICE | ACCESS_PARTY),
     METHOD("Nobody", 0),
+    METHOD("PartyHttp", ACCESS_PARTY | ACCESS_PARTY_HTTP),
     {.path = NULL},
 };
 
@@ -73,12 +74,17 @@ static const struct rpc_route routes[] = {
     {"GET", "/party", "test.Access/Party", 200},
     {"GET", "/any", "test.Access/Any", 200},
     {"GET", "/nobody", "test.Access/Nobody", 200},
+    {"GET", "/party-http", "test.Access/PartyHttp", 200},
     {.verb = NULL},
 };
+
+/* For the guard alone: TLS files are the listener's business. */
+static const char *tls = "off";
 
 static void set_variables(const char *per_minute)
 {
     setenv("ENVIRONMENT", "production", 1);
+    setenv("TLS", tls, 1);
     setenv("JWT_SECRET_KEY", SECRET, 1);
     setenv("MPC_API_KEY", "first-key,second-key", 1);
     setenv("ALLOWED_IPS", "127.0.0.0/28,10.0.0.0/8", 1);
@@ -141,6 +147,7 @@ static int set_up_limited(void **state)
 static int tear_down(void **state)
 {
     (void)state;
+    tls = "off";
     uv_async_send(&place.stop);
     pthread_join(place.thread, NULL);
     rpc_server_free(place.server);
@@ -458,6 +465,43 @@ static void test_attack_relay_where_there_is_none(void **state)
     assert_int_equal(ask_relayed("/open", one(), RELAY("open", "", "192.0.2.8")), 401);
 }
 
+/* Where TLS is on. The peer here has no certificate; what one may do with which is in
+ * tests/stack/test_tls.py. */
+
+static int set_up_tls(void **state)
+{
+    (void)state;
+    tls = "on";
+    start("0");
+    access_let_relay(place.access, "one");
+    return 0;
+}
+
+static void test_attack_token_without_a_certificate(void **state)
+{
+    (void)state;
+    assert_int_equal(ask("/service", bearer(TOKEN_SERVICE, SECRET, 60)), 401);
+    expect_body("\"error\":\"unauthorized\"");
+    assert_int_equal(ask("/any", bearer(TOKEN_SERVICE, SECRET, 60)), 401);
+    assert_int_equal(ask("/party", bearer(TOKEN_PARTY, SECRET, 60)), 401);
+    assert_int_equal(ask("/any", bearer(TOKEN_PARTY, SECRET, 60)), 401);
+    assert_int_equal(ask("/party-http", bearer(TOKEN_SERVICE, SECRET, 60)), 401);
+    /* the few that are for parties without one, and keys */
+    assert_int_equal(ask("/party-http", bearer(TOKEN_PARTY, SECRET, 60)), 200);
+    assert_int_equal(ask("/key", KEY), 200);
+    assert_int_equal(ask("/open", NULL), 200);
+}
+
+static void test_attack_relay_without_a_certificate(void **state)
+{
+    (void)state;
+    assert_int_equal(ask_relayed("/party", one(), RELAY("party", "party-7", "192.0.2.7")), 401);
+    assert_int_equal(ask_relayed("/party-http", one(), RELAY("party", "party-7", "192.0.2.7")),
+                     401);
+    assert_int_equal(ask_relayed("/key", one(), RELAY("key", "api-key", "192.0.2.7")), 401);
+    assert_int_equal(ask_relayed("/open", one(), RELAY("open", "", "192.0.2.8")), 401);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -481,6 +525,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_attack_relay_says_what_no_caller_could_be,
                                         set_up_relay, tear_down),
         TEST(test_attack_relay_where_there_is_none),
+        cmocka_unit_test_setup_teardown(test_attack_token_without_a_certificate, set_up_tls,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_attack_relay_without_a_certificate, set_up_tls,
+                                        tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
