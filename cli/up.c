@@ -21,6 +21,8 @@ struct up_options {
     bool free_ports, tls, json, quiet, prepare;
 };
 
+enum { PORT_TRIES = 5 };
+
 static const char help[] =
     "Start coordinator, router, parties and account service on this machine, wait until they are\n"
     "ready, print URL and API key, start again what dies, and stop all on Ctrl-C. The first start\n"
@@ -33,6 +35,7 @@ static bool read_wish(struct up_wish *wish, const struct up_options *o)
 {
     *wish = (struct up_wish){.dir = o->dir ? o->dir : "quorate-data"};
     wish->tls = o->tls;
+    wish->prepare = o->prepare;
     wish->has_port_base = o->free_ports || o->port_base;
     wish->port_base = o->free_ports ? UP_PORTS_FREE : UP_PORTS_DEFAULT;
     if (o->free_ports && o->port_base) {
@@ -55,15 +58,21 @@ static bool read_wish(struct up_wish *wish, const struct up_options *o)
     return true;
 }
 
+static void lock_path(char path[PATH_MAX], const char *dir)
+{
+    snprintf(path, PATH_MAX, "%s/lock", dir);
+}
+
 /* Held until the process ends. The directory is made here if it is missing. */
-static bool lock_dir(const char *dir, struct trouble *trouble)
+static bool lock_dir(const char *dir, bool *is_new, struct trouble *trouble)
 {
     char path[PATH_MAX];
     int fd;
 
-    if (mkdir(dir, 0700) != 0 && errno != EEXIST)
+    *is_new = mkdir(dir, 0700) == 0;
+    if (!*is_new && errno != EEXIST)
         return trouble_set(trouble, "cannot make the directory %s: %s", dir, strerror(errno));
-    snprintf(path, sizeof path, "%s/lock", dir);
+    lock_path(path, dir);
     fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0)
         return trouble_set(trouble, "cannot use the directory %s: %s", dir, strerror(errno));
@@ -75,48 +84,126 @@ static bool lock_dir(const char *dir, struct trouble *trouble)
     return true;
 }
 
+/* A directory that was made for nothing. */
+static void unmake_dir(const char *dir)
+{
+    char path[PATH_MAX];
+
+    lock_path(path, dir);
+    unlink(path);
+    rmdir(dir);
+}
+
+static bool make_plan(struct up_system *system, const struct up_wish *wish, struct trouble *trouble)
+{
+    bool is_new;
+
+    if (!lock_dir(wish->dir, &is_new, trouble))
+        return false;
+    if (up_plan(system, wish, trouble))
+        return true;
+    if (is_new)
+        unmake_dir(wish->dir);
+    return false;
+}
+
 struct announcement {
-    const struct up_system *system;
+    struct up_system *system;
     const struct up_access *access;
+    const struct up_crew *crew;
     bool json, quiet;
 };
 
-static bool announce(void *arg)
+/* From here on a database that is missing is lost. */
+static bool note_runs(const struct announcement *a)
+{
+    struct trouble trouble;
+    bool is_news = false;
+
+    for (size_t i = 0; i < a->system->n; i++) {
+        struct up_member *m = &a->system->members[i];
+
+        is_news = is_news || (!m->has_run && up_crew_is_ready(a->crew, i));
+        m->has_run = m->has_run || up_crew_is_ready(a->crew, i);
+    }
+    if (!is_news || up_plan_write(a->system, &trouble))
+        return true;
+    say("%s", trouble.text);
+    return false;
+}
+
+static bool announce(void *arg, size_t ready_n)
 {
     const struct announcement *a = arg;
-    json_t *report = json_object();
+    json_t *report;
     bool ok;
 
+    if (!note_runs(a))
+        return false;
+    report = json_object();
     report_add(report, "url", json_string(a->access->url));
     report_add(report, "api_key", json_string(a->access->api_key));
     report_add(report, "dir", json_string(a->system->dir));
     ok = report_print(report, a->json);
-    if (!a->quiet)
-        say("%zu processes are ready; Ctrl-C stops them", a->system->n);
+    if (ready_n < a->system->n)
+        say("%zu of %zu processes are ready; Ctrl-C stops them", ready_n, a->system->n);
+    else if (!a->quiet)
+        say("%zu processes are ready; Ctrl-C stops them", ready_n);
+    return ok;
+}
+
+/* With --free-ports those that are taken give way to others. */
+static bool take_ports(struct up_system *system, const struct up_options *o,
+                       struct trouble *trouble)
+{
+    const struct up_system before = *system;
+
+    if (up_ports_are_free(system, trouble))
+        return true;
+    return o->free_ports && up_ports_choose(system, trouble) &&
+           up_ports_move(&before, system, trouble);
+}
+
+/* |again|: a port was taken under our hands, before anything was ready. */
+static bool run_once(struct up_system *system, const struct up_options *o, bool *again,
+                     struct trouble *trouble)
+{
+    char services[PATH_MAX];
+    struct up_access access;
+    const struct up_start start = {system, services, o->log_level, o->free_ports};
+    struct announcement announcement = {system, &access, NULL, o->json, o->quiet};
+    struct up_crew *crew;
+    bool ok;
+
+    *again = false;
+    if (!up_services(services, o->services, trouble) || !take_ports(system, o, trouble) ||
+        !up_identities(system, trouble) || !up_access(&access, system, trouble))
+        return false;
+    crew = up_crew_new(&start);
+    announcement.crew = crew;
+    ok = up_crew_run(crew, announce, &announcement, trouble);
+    say_progress_end();
+    *again = !ok && o->free_ports && up_crew_lost_port(crew);
+    if (!ok && !*again)
+        say("%s", trouble->text);
+    up_crew_stop(crew);
+    up_crew_free(crew);
+    up_access_free(&access);
+    trouble->text[0] = '\0';
     return ok;
 }
 
 static int run(struct up_system *system, const struct up_options *o)
 {
     struct trouble trouble;
-    char services[PATH_MAX];
-    struct up_access access;
-    const struct up_start start = {system, services, o->log_level};
-    struct announcement announcement = {system, &access, o->json, o->quiet};
-    struct up_crew *crew;
-    bool ok;
+    bool again = true, ok = false;
 
-    if (!up_services(services, o->services, &trouble) || !up_ports_are_free(system, &trouble) ||
-        !up_identities(system, &trouble) || !up_access(&access, system, &trouble))
-        return refuse("%s", trouble.text);
-    crew = up_crew_new(&start);
-    ok = up_crew_run(crew, announce, &announcement, &trouble);
-    say_progress_end();
-    if (!ok)
+    for (int i = 0; again && i < PORT_TRIES; i++)
+        ok = run_once(system, o, &again, &trouble);
+    if (!ok && trouble.text[0])
         say("%s", trouble.text);
-    up_crew_stop(crew);
-    up_crew_free(crew);
-    up_access_free(&access);
+    else if (again)
+        say("other programs take every port that is chosen: use --port-base N");
     return ok ? EXIT_DONE : EXIT_REFUSED;
 }
 
@@ -149,8 +236,7 @@ int command_up(char **argv)
         return EXIT_USAGE;
     umask(077);
     signals_catch();
-    if (!lock_dir(wish.dir, &trouble) || !up_plan(&system, &wish, &trouble) ||
-        !up_files(&system, &trouble))
+    if (!make_plan(&system, &wish, &trouble) || !up_files(&system, &trouble))
         return refuse("%s", trouble.text);
     return o.prepare ? EXIT_DONE : run(&system, &o);
 }

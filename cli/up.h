@@ -48,6 +48,8 @@ struct up_member {
     /* "party-1"; also of its files */
     char name[UP_NAME_MAX];
     int http, grpc;
+    /* it was ready once: its database is there */
+    bool has_run;
 };
 
 struct up_system {
@@ -63,15 +65,36 @@ struct up_system {
 struct up_wish {
     const char *dir;
     long parties, port_base;
-    bool has_port_base, tls;
+    bool has_port_base, tls, prepare;
 };
 
-/* up_plan.c: read the plan, or make it; add parties that were asked for. The directory is there. */
+/* up_plan.c: read the plan, or make it; add parties, or change ports, as was asked for. The
+ * directory is there. Nothing is written if something of an earlier start is lost, or if a port of
+ * a new plan is taken. */
 bool up_plan(struct up_system *system, const struct up_wish *wish, struct trouble *trouble);
+bool up_plan_write(const struct up_system *system, struct trouble *trouble);
 /* NULL if there is none. */
 const struct up_member *up_find(const struct up_system *system, enum up_kind kind);
 /* DIR/a/b; |b| NULL: DIR/a. */
 void up_path(char out[PATH_MAX], const struct up_system *system, const char *a, const char *b);
+
+/* up_check.c: nothing that an earlier start made is lost. */
+bool up_check_lost(const struct up_system *system, struct trouble *trouble);
+/* A directory without a plan has no keys either. */
+bool up_check_unused(const struct up_system *system, struct trouble *trouble);
+/* The directory and client.json are their owner's alone; key and env files are looked at when they
+ * are read. */
+bool up_check_private(const struct up_system *system, struct trouble *trouble);
+
+/* up_ports.c */
+bool up_port_is_free(int port);
+/* Every port is free, waiting some seconds for the processes of an earlier run to end. */
+bool up_ports_are_free(const struct up_system *system, struct trouble *trouble);
+/* Other ports for those that are taken or 0. */
+bool up_ports_choose(struct up_system *system, struct trouble *trouble);
+/* Env files that say the ports of |from| say those of |to|; the plan is |to|. */
+bool up_ports_move(const struct up_system *from, const struct up_system *to,
+                   struct trouble *trouble);
 
 /* up_files.c: make what is missing. Afterwards ports are those of the env files. */
 bool up_files(struct up_system *system, struct trouble *trouble);
@@ -120,17 +143,21 @@ struct up_start {
     const char *services;
     /* NULL: what the env files say */
     const char *log_level;
+    /* other ports may be chosen as long as nothing was announced */
+    bool may_move;
 };
 
 /* The directory of the executables: |wish|, or beside this program. */
 bool up_services(char out[PATH_MAX], const char *wish, struct trouble *trouble);
-/* Every port is free, waiting some seconds for the processes of an earlier run to end. */
-bool up_ports_are_free(const struct up_system *system, struct trouble *trouble);
 struct up_crew *up_crew_new(const struct up_start *start);
-/* Run until a signal: start, ask /ready, call |announce| once all are, start again what dies. False
- * if a process does not come up, or |announce| returned false: |trouble| is set. */
-bool up_crew_run(struct up_crew *crew, bool (*announce)(void *arg), void *arg,
-                 struct trouble *trouble);
+/* Called once, as soon as |ready_n| processes are ready and the others are known to be down. */
+typedef bool up_announce(void *arg, size_t ready_n);
+/* Run until a signal: start, ask /ready, call |announce|, start again what dies. False if a process
+ * that the others need does not come up, or |announce| returned false: |trouble| is set. */
+bool up_crew_run(struct up_crew *crew, up_announce *announce, void *arg, struct trouble *trouble);
+bool up_crew_is_ready(const struct up_crew *crew, size_t i);
+/* That is why it failed: a port of a process was taken before it began to listen. */
+bool up_crew_lost_port(const struct up_crew *crew);
 /* SIGTERM to all, SIGKILL to what is left after 15 s. */
 void up_crew_stop(struct up_crew *crew);
 void up_crew_free(struct up_crew *crew);
@@ -138,8 +165,11 @@ void up_crew_free(struct up_crew *crew);
 /* up_log.c: the log of a process. */
 /* Open for appending; set aside to .1 if it is over 16 MB. -1 with errno on failure. */
 int up_log_open(const char *path);
-/* The last line that is not empty, cut to |cap|; "" if there is none. */
-void up_log_last_line(char *out, size_t cap, const char *path);
+/* Where the next line of the log will begin. */
+off_t up_log_end(const char *path);
+/* What the first error line from |from| on says: the cause of those after it. Without one the last
+ * line, cut to |cap|. */
+void up_log_error(char *out, size_t cap, const char *path, off_t from);
 
 /* up_ready.c: does /ready of a process answer 200? */
 struct up_asker;

@@ -214,26 +214,32 @@ static bool read_ports(const struct up_system *system, struct up_member *m, stru
     return ok || trouble_set(trouble, "%s must set HTTP_PORT and GRPC_PORT, 1 to 65535", path);
 }
 
+/* The env file comes last: where it stands everything else of the member stood. */
+static bool make_new(const struct up_system *system, const struct up_member *m,
+                     const struct keys *keys, const struct up_party *party, struct trouble *trouble)
+{
+    char path[PATH_MAX], name[UP_NAME_MAX + 8];
+
+    snprintf(name, sizeof name, "%s.env", m->name);
+    up_path(path, system, name, NULL);
+    return file_exists(path) || ((!(m->kind & PARTIES) || up_identity(party, keys->ca, trouble)) &&
+                                 make_env(system, m, keys, path, trouble));
+}
+
 static bool make_member(const struct up_system *system, struct up_member *m,
                         const struct keys *keys, struct trouble *trouble)
 {
-    char dir[PATH_MAX], path[PATH_MAX], name[UP_NAME_MAX + 8];
+    char dir[PATH_MAX];
     const struct up_party party = {dir, m->kind == UP_PARTY_API ? delegate_id : m->name,
                                    m->kind == UP_PARTY_API ? "delegate" : "persistent"};
 
     up_path(dir, system, m->name, NULL);
     if (!make_dir(system, m->name, trouble))
         return false;
-    if (m->kind & PARTIES && !up_identity(&party, keys->ca, trouble))
-        return false;
     if (system->has_tls &&
         !up_tls_member(system, m, m->kind & PARTIES ? party.party_id : NULL, trouble))
         return false;
-    snprintf(name, sizeof name, "%s.env", m->name);
-    up_path(path, system, name, NULL);
-    if (!file_exists(path) && !make_env(system, m, keys, path, trouble))
-        return false;
-    return read_ports(system, m, trouble);
+    return make_new(system, m, keys, &party, trouble) && read_ports(system, m, trouble);
 }
 
 bool up_files(struct up_system *system, struct trouble *trouble)

@@ -5,13 +5,16 @@
 
 #include "up.h"
 
+#include "system/core/buffer.h"
+
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { LOG_MAX = 16 << 20, TAIL = 4096 };
+enum { LOG_MAX = 16 << 20, PART = 1 << 20 };
 
 int up_log_open(const char *path)
 {
@@ -24,30 +27,51 @@ int up_log_open(const char *path)
     return open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
 }
 
-/* The last bytes of the file. */
-static size_t read_tail(char tail[TAIL], const char *path)
+off_t up_log_end(const char *path)
 {
-    FILE *f = fopen(path, "r");
-    size_t n;
+    struct stat st;
 
-    if (!f)
-        return 0;
-    if (fseek(f, -TAIL, SEEK_END) != 0)
-        rewind(f);
-    n = fread(tail, 1, TAIL, f);
-    fclose(f);
-    return n;
+    return stat(path, &st) == 0 && st.st_size <= LOG_MAX ? st.st_size : 0;
 }
 
-void up_log_last_line(char *out, size_t cap, const char *path)
+/* At most PART bytes of the file from |from| on, without the line that is cut; a zero byte ends
+ * them. */
+static void read_part(char part[PART + 1], const char *path, off_t from)
 {
-    char tail[TAIL];
-    size_t end = read_tail(tail, path), begin;
+    FILE *f = fopen(path, "r");
+    size_t n = 0;
 
-    while (end > 0 && strchr("\r\n", tail[end - 1]))
-        end--;
-    begin = end;
-    while (begin > 0 && tail[begin - 1] != '\n')
-        begin--;
-    snprintf(out, cap, "%.*s", (int)(end - begin), tail + begin);
+    if (f && fseeko(f, from, SEEK_SET) == 0)
+        n = fread(part, 1, PART, f);
+    if (f)
+        fclose(f);
+    part[n] = '\0';
+    if (n == PART && strrchr(part, '\n'))
+        *strrchr(part, '\n') = '\0';
+}
+
+/* What an error line of log.h says: time, "error", service, sentence. NULL: it is none. */
+static const char *sentence_of(const char *line)
+{
+    const char *level = strchr(line, ' '), *service;
+
+    if (!level || strncmp(level, " error ", 7) != 0)
+        return NULL;
+    service = strchr(level + 7, ' ');
+    return service ? service + 1 : NULL;
+}
+
+void up_log_error(char *out, size_t cap, const char *path, off_t from)
+{
+    char *part = mem_new(1, PART + 1), *rest = NULL;
+    const char *last = NULL, *sentence = NULL;
+
+    read_part(part, path, from);
+    for (char *line = strtok_r(part, "\r\n", &rest); line && !sentence;
+         line = strtok_r(NULL, "\r\n", &rest)) {
+        sentence = sentence_of(line);
+        last = line;
+    }
+    snprintf(out, cap, "%s", sentence ? sentence : last ? last : "it says nothing");
+    free(part);
 }

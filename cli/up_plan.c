@@ -8,15 +8,11 @@
 #include "file.h"
 #include "report.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <jansson.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 enum { PLAN_MAX = 65536, PARTIES_DEFAULT = 3 };
 
@@ -57,62 +53,42 @@ static long parties_n(const struct up_system *system)
     return (long)system->n - FIXED_N;
 }
 
-/* A port that nobody has; |fd| keeps it until all are found. */
-static int take_free_port(int *fd)
+/* The ports of the member |at|: |base| says from where on. UP_PORTS_FREE: none yet. */
+static void set_ports(struct up_system *system, size_t at)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET};
-    socklen_t len = sizeof address;
+    const int base = (int)system->port_base, i = (int)at - FIXED_N + 1;
+    struct up_member *m = &system->members[at];
 
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    *fd = socket(AF_INET, SOCK_STREAM, 0);
-    if (*fd < 0 || bind(*fd, (struct sockaddr *)&address, len) != 0 ||
-        getsockname(*fd, (struct sockaddr *)&address, &len) != 0)
-        return 0;
-    return ntohs(address.sin_port);
-}
-
-/* For the members from |first| on. */
-static bool take_free_ports(struct up_system *system, size_t first, struct trouble *trouble)
-{
-    int fds[2 * UP_MEMBERS_MAX];
-    size_t n = 0;
-    bool ok = true;
-
-    for (size_t i = first; i < system->n; i++) {
-        system->members[i].http = take_free_port(&fds[n++]);
-        system->members[i].grpc = take_free_port(&fds[n++]);
-        ok = ok && system->members[i].http && system->members[i].grpc;
+    m->http = m->grpc = 0;
+    if (system->port_base == UP_PORTS_FREE)
+        return;
+    if (at < FIXED_N) {
+        m->http = base > 0 ? base + fixed[at].place_http : fixed[at].http;
+        m->grpc = base > 0 ? base + fixed[at].place_grpc : fixed[at].grpc;
+        return;
     }
-    if (!ok)
-        trouble_set(trouble, "the system gives no free port: %s", strerror(errno));
-    while (n > 0)
-        close(fds[--n]);
-    return ok;
+    m->http = base > 0 ? base + PARTY_PLACE + 2 * i : PARTY_HTTP + i;
+    m->grpc = base > 0 ? base + PARTY_PLACE + 2 * i + 1 : PARTY_GRPC + i;
 }
 
 static void add_fixed(struct up_system *system)
 {
-    const long base = system->port_base;
-
     for (size_t i = 0; i < FIXED_N; i++) {
         struct up_member *m = &system->members[system->n++];
 
         m->kind = fixed[i].kind;
         strcpy(m->name, fixed[i].name);
-        m->http = base > 0 ? (int)base + fixed[i].place_http : fixed[i].http;
-        m->grpc = base > 0 ? (int)base + fixed[i].place_grpc : fixed[i].grpc;
+        set_ports(system, i);
     }
 }
 
 static void add_party(struct up_system *system)
 {
-    int i = (int)parties_n(system) + 1, base = (int)system->port_base;
     struct up_member *m = &system->members[system->n++];
 
     m->kind = UP_PARTY;
-    snprintf(m->name, sizeof m->name, "party-%d", i);
-    m->http = base > 0 ? base + PARTY_PLACE + 2 * i : PARTY_HTTP + i;
-    m->grpc = base > 0 ? base + PARTY_PLACE + 2 * i + 1 : PARTY_GRPC + i;
+    snprintf(m->name, sizeof m->name, "party-%ld", parties_n(system));
+    set_ports(system, system->n - 1);
 }
 
 static json_t *plan_json(const struct up_system *system)
@@ -120,9 +96,10 @@ static json_t *plan_json(const struct up_system *system)
     json_t *members = json_array(), *plan = json_object();
 
     for (size_t i = 0; i < system->n; i++)
-        json_array_append_new(members, json_pack("{s:s,s:i,s:i}", "name", system->members[i].name,
-                                                 "http_port", system->members[i].http, "grpc_port",
-                                                 system->members[i].grpc));
+        json_array_append_new(
+            members, json_pack("{s:s,s:i,s:i,s:b}", "name", system->members[i].name, "http_port",
+                               system->members[i].http, "grpc_port", system->members[i].grpc,
+                               "has_run", system->members[i].has_run));
     report_add(plan, "dir", json_string(system->dir));
     report_add(plan, "port_base", json_integer(system->port_base));
     report_add(plan, "tls", json_boolean(system->has_tls));
@@ -130,16 +107,18 @@ static json_t *plan_json(const struct up_system *system)
     return plan;
 }
 
-static bool write_plan(const struct up_system *system, const char *path, struct trouble *trouble)
+bool up_plan_write(const struct up_system *system, struct trouble *trouble)
 {
+    char path[PATH_MAX];
     json_t *plan = plan_json(system);
     char *text = json_dumps(plan, JSON_INDENT(2));
     bool ok;
 
     json_decref(plan);
+    up_path(path, system, "up.json", NULL);
     if (!text)
         return trouble_set(trouble, "cannot write %s: the directory's name is no UTF-8", path);
-    ok = file_replace(path, (const uint8_t *)text, strlen(text), trouble);
+    ok = file_update(path, (const uint8_t *)text, strlen(text), trouble);
     free(text);
     return ok;
 }
@@ -159,6 +138,7 @@ static bool take_member(struct up_system *system, const json_t *json)
     }
     m->http = (int)json_integer_value(json_object_get(json, "http_port"));
     m->grpc = (int)json_integer_value(json_object_get(json, "grpc_port"));
+    m->has_run = json_is_true(json_object_get(json, "has_run"));
     return m->http > 0 && m->http < 65536 && m->grpc > 0 && m->grpc < 65536;
 }
 
@@ -209,12 +189,6 @@ static bool read_plan(struct up_system *system, const char *path, struct trouble
 static bool check_wish(const struct up_system *system, const struct up_wish *wish,
                        struct trouble *trouble)
 {
-    if (wish->has_port_base && wish->port_base != system->port_base &&
-        wish->port_base != UP_PORTS_FREE)
-        return trouble_set(trouble,
-                           "%s has its ports already: leave out --port-base, or change the ports "
-                           "in its env files",
-                           system->dir);
     if (wish->tls && !system->has_tls)
         return trouble_set(trouble,
                            "%s was made without TLS, and its env files say so: leave out --tls, or "
@@ -244,21 +218,45 @@ static bool find_dir(struct up_system *system, const char *dir, struct trouble *
     return true;
 }
 
+/* Ports from |base| on; those that an owner changed in an env file stay. */
+static bool change_base(struct up_system *system, long base, struct trouble *trouble)
+{
+    const struct up_system before = *system;
+
+    system->port_base = base;
+    for (size_t i = 0; i < system->n; i++)
+        set_ports(system, i);
+    return up_ports_move(&before, system, trouble);
+}
+
+/* The plan of an earlier start, if nothing of it is lost. */
+static bool take_earlier(struct up_system *system, const struct up_wish *wish, const char *path,
+                         struct trouble *trouble)
+{
+    return read_plan(system, path, trouble) && check_wish(system, wish, trouble) &&
+           up_check_lost(system, trouble) &&
+           (!wish->has_port_base || wish->port_base == UP_PORTS_FREE ||
+            wish->port_base == system->port_base || change_base(system, wish->port_base, trouble));
+}
+
 bool up_plan(struct up_system *system, const struct up_wish *wish, struct trouble *trouble)
 {
     char path[PATH_MAX];
-    long want = wish->parties ? wish->parties : PARTIES_DEFAULT;
+    long want = wish->parties;
     size_t first;
 
     *system = (struct up_system){.port_base = wish->has_port_base ? wish->port_base : 0,
                                  .has_tls = wish->tls};
-    if (!find_dir(system, wish->dir, trouble))
+    if (!find_dir(system, wish->dir, trouble) || !up_check_private(system, trouble))
         return false;
     up_path(path, system, "up.json", NULL);
     if (file_exists(path)) {
-        if (!read_plan(system, path, trouble) || !check_wish(system, wish, trouble))
+        if (!take_earlier(system, wish, path, trouble))
             return false;
-        want = wish->parties;
+    } else {
+        if (!up_check_unused(system, trouble))
+            return false;
+        want = wish->parties ? wish->parties : PARTIES_DEFAULT;
     }
     first = system->n;
     if (first == 0)
@@ -267,7 +265,9 @@ bool up_plan(struct up_system *system, const struct up_wish *wish, struct troubl
         add_party(system);
     if (system->n == first)
         return true;
-    if (system->port_base == UP_PORTS_FREE && !take_free_ports(system, first, trouble))
+    if (system->port_base == UP_PORTS_FREE && !up_ports_choose(system, trouble))
         return false;
-    return write_plan(system, path, trouble);
+    if (first == 0 && !wish->prepare && !up_ports_are_free(system, trouble))
+        return false;
+    return up_plan_write(system, trouble);
 }

@@ -4,7 +4,9 @@
  * a pipe that every wait looks at; nothing is guessed from time.
  *
  * A child that dies is started again after a wait that grows from 0.1 s to 5 s; a life of 10 s
- * resets it. One that dies five times before it was ever ready ends everything. */
+ * resets it. One that dies five times in a row is down: that is told once, and its waits grow to
+ * 60 s. Account service, coordinator and router are needed: one of them that was never ready ends
+ * everything. A party is not: the others sign without it. */
 #define _GNU_SOURCE /* pipe2 */
 
 #include "up.h"
@@ -30,14 +32,14 @@
 enum {
     WAIT_FIRST_MS = 100,
     WAIT_MAX_MS = 5000,
+    WAIT_DOWN_MS = 60000,
     LIFE_MS = 10000,
     DEATHS_MAX = 5,
     READY_LIMIT_MS = 120000,
     ASK_FIRST_MS = 10,
     ASK_MAX_MS = 250,
     STOP_MS = 15000,
-    PORTS_MS = 5000,
-    PORTS_STEP_MS = 20
+    LINE_MAX_SHOWN = 400
 };
 
 struct child {
@@ -46,8 +48,11 @@ struct child {
     /* 0: not running */
     pid_t pid;
     int64_t started_ms, restart_ms;
+    /* where this life begins in the log */
+    off_t log_from;
     int wait_ms, deaths;
-    bool is_ready, was_ready;
+    /* |is_down|: told that it does not run */
+    bool is_needed, is_ready, was_ready, is_down;
 };
 
 struct up_crew {
@@ -57,7 +62,7 @@ struct up_crew {
     struct up_asker *asker;
     int64_t began_ms, ask_at_ms;
     int ask_ms;
-    bool announced;
+    bool announced, lost_port;
 };
 
 /* The pipe that SIGCHLD writes into: a handler can reach nothing else. */
@@ -77,6 +82,8 @@ static void watch_children(void)
     struct sigaction action = {.sa_handler = on_child, .sa_flags = SA_RESTART | SA_NOCLDSTOP};
     int fds[2];
 
+    if (pipe_read >= 0)
+        return;
     if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) != 0)
         exit(refuse("cannot make a pipe: %s", strerror(errno)));
     pipe_read = fds[0];
@@ -143,38 +150,6 @@ bool up_services(char out[PATH_MAX], const char *wish, struct trouble *trouble)
                        self, beside[0], self, beside[1]);
 }
 
-static bool port_is_free(int port)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), yes = 1;
-    bool is_free;
-
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
-    is_free = bind(fd, (struct sockaddr *)&address, sizeof address) == 0;
-    close(fd);
-    return is_free;
-}
-
-bool up_ports_are_free(const struct up_system *system, struct trouble *trouble)
-{
-    int64_t until = clock_steady_ms() + PORTS_MS;
-
-    for (size_t i = 0; i < system->n; i++) {
-        const struct up_member *m = &system->members[i];
-
-        while (!port_is_free(m->http) || !port_is_free(m->grpc)) {
-            if (clock_steady_ms() >= until || signals_came())
-                return trouble_set(trouble,
-                                   "port %d, which %s needs, is in use by another program: end it, "
-                                   "or start a new directory with --port-base N or --free-ports",
-                                   port_is_free(m->http) ? m->grpc : m->http, m->name);
-            signals_poll(NULL, 0, PORTS_STEP_MS);
-        }
-    }
-    return true;
-}
-
 struct up_crew *up_crew_new(const struct up_start *start)
 {
     struct up_crew *crew = mem_new(1, sizeof *crew);
@@ -187,6 +162,7 @@ struct up_crew *up_crew_new(const struct up_start *start)
 
         c->member = &start->system->members[i];
         c->wait_ms = WAIT_FIRST_MS;
+        c->is_needed = (c->member->kind & (UP_ACCOUNT | UP_COORDINATOR | UP_ROUTER)) != 0;
         snprintf(c->program, sizeof c->program, "%s/%s", start->services,
                  program_of(c->member->kind));
         snprintf(name, sizeof name, "%s.env", c->member->name);
@@ -258,6 +234,7 @@ static bool start(struct up_crew *crew, struct child *c, struct trouble *trouble
 
     c->started_ms = clock_steady_ms();
     c->is_ready = false;
+    c->log_from = up_log_end(c->log);
     crew->ask_ms = ASK_FIRST_MS;
     crew->ask_at_ms = c->started_ms + crew->ask_ms;
     c->pid = signals_fork();
@@ -279,32 +256,95 @@ static void how_text(char *out, size_t cap, int status)
 
 static bool give_up(const struct child *c, struct trouble *trouble)
 {
-    char line[600];
+    char line[LINE_MAX_SHOWN];
 
-    up_log_last_line(line, sizeof line, c->log);
-    return trouble_set(trouble, "%s ended %d times before it was ready; the end of %s: %s",
-                       c->member->name, DEATHS_MAX, c->log, line[0] ? line : "(empty)");
+    up_log_error(line, sizeof line, c->log, c->log_from);
+    return trouble_set(trouble, "%s %s: %s (its log: %s)", c->member->name,
+                       c->pid ? "is not ready after 120 s" : "cannot start", line, c->log);
+}
+
+/* Who is missing, and what that means: an account of t-of-n needs t of its n parties. */
+static void tell_parties(const struct up_crew *crew)
+{
+    size_t n = 0, live = 0;
+
+    for (size_t i = 0; i < crew->n; i++) {
+        const struct child *c = &crew->children[i];
+
+        n += c->member->kind == UP_PARTY;
+        live += c->member->kind == UP_PARTY && !c->is_down;
+    }
+    if (live < 2)
+        say("%zu of %zu parties can run: no account can sign, each needs 2 parties or more", live,
+            n);
+    else
+        say("%zu of %zu parties can run: accounts that need more than %zu to sign cannot", live, n,
+            live);
+}
+
+static void tell_down(const struct up_crew *crew, struct child *c, const char *how)
+{
+    char line[LINE_MAX_SHOWN];
+
+    c->is_down = true;
+    up_log_error(line, sizeof line, c->log, c->log_from);
+    say("%s %s: %s (its log: %s); it is tried again, with growing waits", c->member->name, how,
+        line, c->log);
+    if (c->member->kind == UP_PARTY)
+        tell_parties(crew);
+}
+
+static void note_ready(struct child *c)
+{
+    c->is_ready = c->was_ready = true;
+    if (!c->is_down)
+        return;
+    c->is_down = false;
+    c->deaths = 0;
+    c->wait_ms = WAIT_FIRST_MS;
+    say("%s runs now", c->member->name);
+}
+
+static void plan_restart(struct child *c, int64_t now)
+{
+    const int max = c->is_down ? WAIT_DOWN_MS : WAIT_MAX_MS;
+
+    c->restart_ms = now + c->wait_ms;
+    c->wait_ms = 2 * c->wait_ms < max ? 2 * c->wait_ms : max;
+}
+
+/* Another program took one between the choice and the start; then others can be chosen. */
+static bool lost_port(const struct up_crew *crew, const struct child *c)
+{
+    return crew->start->may_move && !crew->announced &&
+           !(up_port_is_free(c->member->http) && up_port_is_free(c->member->grpc));
 }
 
 /* A child that is gone. */
-static bool bury(struct child *c, int status, struct trouble *trouble)
+static bool bury(struct up_crew *crew, struct child *c, int status, struct trouble *trouble)
 {
     int64_t now = clock_steady_ms();
     char how[64];
 
     c->pid = 0;
     c->is_ready = false;
-    if (now - c->started_ms >= LIFE_MS) {
+    if (now - c->started_ms >= LIFE_MS && !c->is_down) {
         c->wait_ms = WAIT_FIRST_MS;
         c->deaths = 0;
     }
-    if (!c->was_ready && ++c->deaths >= DEATHS_MAX)
+    if (lost_port(crew, c)) {
+        crew->lost_port = true;
         return give_up(c, trouble);
+    }
+    if (++c->deaths == DEATHS_MAX && c->is_needed && !c->was_ready)
+        return give_up(c, trouble);
+    if (c->deaths == DEATHS_MAX && !c->is_down)
+        tell_down(crew, c, "is not running");
     how_text(how, sizeof how, status);
-    say("%s %s; it is started again in %.1f s (its log: %s)", c->member->name, how,
-        (double)c->wait_ms / 1000, c->log);
-    c->restart_ms = now + c->wait_ms;
-    c->wait_ms = 2 * c->wait_ms < WAIT_MAX_MS ? 2 * c->wait_ms : WAIT_MAX_MS;
+    if (!c->is_down)
+        say("%s %s; it is started again in %.1f s (its log: %s)", c->member->name, how,
+            (double)c->wait_ms / 1000, c->log);
+    plan_restart(c, now);
     return true;
 }
 
@@ -318,7 +358,8 @@ static bool reap(struct up_crew *crew, struct trouble *trouble)
     for (size_t i = 0; i < crew->n; i++) {
         struct child *c = &crew->children[i];
 
-        if (c->pid && waitpid(c->pid, &status, WNOHANG) == c->pid && !bury(c, status, trouble))
+        if (c->pid && waitpid(c->pid, &status, WNOHANG) == c->pid &&
+            !bury(crew, c, status, trouble))
             return false;
     }
     return true;
@@ -344,10 +385,11 @@ static size_t ready_n(const struct up_crew *crew)
     return n;
 }
 
-static const struct child *first_waited_for(const struct up_crew *crew)
+/* Those that are down are not waited for. */
+static struct child *first_waited_for(struct up_crew *crew)
 {
     for (size_t i = 0; i < crew->n; i++) {
-        if (!crew->children[i].is_ready)
+        if (!crew->children[i].is_ready && !crew->children[i].is_down)
             return &crew->children[i];
     }
     return NULL;
@@ -363,18 +405,17 @@ static void ask(struct up_crew *crew)
         struct child *c = &crew->children[i];
 
         if (c->pid && !c->is_ready && up_ask_ready(crew->asker, c->member->http))
-            c->is_ready = c->was_ready = true;
+            note_ready(c);
     }
     crew->ask_ms = 2 * crew->ask_ms < ASK_MAX_MS ? 2 * crew->ask_ms : ASK_MAX_MS;
     crew->ask_at_ms = clock_steady_ms() + crew->ask_ms;
 }
 
-/* True unless the first start takes too long. */
-static bool progress(const struct up_crew *crew, struct trouble *trouble)
+/* False if a needed process takes too long at the first start. */
+static bool progress(struct up_crew *crew, struct trouble *trouble)
 {
-    const struct child *c = first_waited_for(crew);
+    struct child *c = first_waited_for(crew);
     int64_t passed = clock_steady_ms() - crew->began_ms;
-    char line[600];
 
     if (crew->announced || !c)
         return true;
@@ -382,9 +423,10 @@ static bool progress(const struct up_crew *crew, struct trouble *trouble)
                  c->member->name, (int)(passed / 1000));
     if (passed < READY_LIMIT_MS)
         return true;
-    up_log_last_line(line, sizeof line, c->log);
-    return trouble_set(trouble, "%s was not ready in %d s; the end of %s: %s", c->member->name,
-                       READY_LIMIT_MS / 1000, c->log, line[0] ? line : "(empty)");
+    if (c->is_needed)
+        return give_up(c, trouble);
+    tell_down(crew, c, "is not ready after 120 s");
+    return true;
 }
 
 /* Until something has to be done; -1: until something happens. */
@@ -404,8 +446,19 @@ static int wait_ms(const struct up_crew *crew)
     return until > now ? (int)(until - now) : 0;
 }
 
-bool up_crew_run(struct up_crew *crew, bool (*announce)(void *arg), void *arg,
-                 struct trouble *trouble)
+/* Once all are ready that can be. */
+static bool announce_once(struct up_crew *crew, up_announce *announce, void *arg,
+                          struct trouble *trouble)
+{
+    if (crew->announced || first_waited_for(crew))
+        return true;
+    say_progress_end();
+    crew->announced = true;
+    return announce(arg, ready_n(crew)) ||
+           trouble_set(trouble, "what was asked for could not be written");
+}
+
+bool up_crew_run(struct up_crew *crew, up_announce *announce, void *arg, struct trouble *trouble)
 {
     crew->began_ms = clock_steady_ms();
     while (!signals_came()) {
@@ -414,17 +467,21 @@ bool up_crew_run(struct up_crew *crew, bool (*announce)(void *arg), void *arg,
         if (!reap(crew, trouble) || !start_due(crew, trouble))
             return false;
         ask(crew);
-        if (!progress(crew, trouble))
+        if (!progress(crew, trouble) || !announce_once(crew, announce, arg, trouble))
             return false;
-        if (!crew->announced && ready_n(crew) == crew->n) {
-            say_progress_end();
-            crew->announced = true;
-            if (!announce(arg))
-                return trouble_set(trouble, "what was asked for could not be written");
-        }
         signals_poll(&p, 1, wait_ms(crew));
     }
     return true;
+}
+
+bool up_crew_is_ready(const struct up_crew *crew, size_t i)
+{
+    return crew->children[i].is_ready;
+}
+
+bool up_crew_lost_port(const struct up_crew *crew)
+{
+    return crew->lost_port;
 }
 
 static void signal_all(const struct up_crew *crew, int signal)

@@ -23,6 +23,8 @@ struct config_file {
     /* by row of the table; NULL: not set */
     const char **values;
     size_t *lines;
+    /* others can read it */
+    bool is_open;
 };
 
 static bool fault(char error[CONFIG_ERROR_MAX], const char *path, const char *why)
@@ -31,8 +33,19 @@ static bool fault(char error[CONFIG_ERROR_MAX], const char *path, const char *wh
     return false;
 }
 
-static bool read_text(char **text, int fd, const char *path, char error[CONFIG_ERROR_MAX])
+/* By others than those it is for. Where its owner is another user, as with secrets that the system
+ * hands to a container or a unit, its group is how we may read it. */
+static bool can_be_read(const struct stat *st)
 {
+    const mode_t others = st->st_uid == geteuid() ? 077 : 07;
+
+    return S_ISREG(st->st_mode) && (st->st_mode & others) != 0;
+}
+
+static bool read_text(struct config_file *file, int fd, const char *path,
+                      char error[CONFIG_ERROR_MAX])
+{
+    char **text = &file->text;
     struct stat st;
     size_t len = 0;
     ssize_t n = 1;
@@ -41,6 +54,7 @@ static bool read_text(char **text, int fd, const char *path, char error[CONFIG_E
         return fault(error, path, strerror(errno));
     if (S_ISDIR(st.st_mode))
         return fault(error, path, "it is a directory");
+    file->is_open = can_be_read(&st);
     *text = secret_new(FILE_MAX + 1);
     while (n > 0 && len <= FILE_MAX) {
         n = read(fd, *text + len, FILE_MAX + 1 - len);
@@ -184,6 +198,20 @@ static bool take_lines(struct config_file *file, const char *path, char error[CO
     return true;
 }
 
+/* A file for everybody may be read as long as no secret is in it. */
+static bool keeps_secrets(const struct config_file *file, const char *path,
+                          char error[CONFIG_ERROR_MAX])
+{
+    for (size_t i = 0; file->is_open && i < config_rows_n; i++) {
+        if (!(config_rows[i].flags & CONFIG_SECRET) || !file->values[i] || !file->values[i][0])
+            continue;
+        snprintf(error, CONFIG_ERROR_MAX, "%s has secrets and can be read by others: chmod 600 it",
+                 path);
+        return false;
+    }
+    return true;
+}
+
 struct config_file *config_file_read(const char *path, char error[CONFIG_ERROR_MAX])
 {
     struct config_file *file = mem_new(1, sizeof *file);
@@ -192,10 +220,10 @@ struct config_file *config_file_read(const char *path, char error[CONFIG_ERROR_M
 
     file->values = mem_new(config_rows_n, sizeof *file->values);
     file->lines = mem_new(config_rows_n, sizeof *file->lines);
-    ok = fd >= 0 ? read_text(&file->text, fd, path, error) : fault(error, path, strerror(errno));
+    ok = fd >= 0 ? read_text(file, fd, path, error) : fault(error, path, strerror(errno));
     if (fd >= 0)
         close(fd);
-    if (ok && take_lines(file, path, error))
+    if (ok && take_lines(file, path, error) && keeps_secrets(file, path, error))
         return file;
     config_file_free(file);
     return NULL;

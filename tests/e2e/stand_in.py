@@ -1,14 +1,45 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Stands in for a service under `quorate up`: reads its env file, serves /ready, ends on SIGTERM.
+"""Stands in for a service under `quorate up`: reads its env file, makes its database, serves /ready,
+ends on SIGTERM.
 
-NAME.fault beside the env file says what is wrong with it: "die" ends at once with a line on stderr,
-"unready" answers /ready with 503 and notes each question in NAME.asked, "deaf" ignores SIGTERM.
+NAME.fault beside the env file says what is wrong with it: "die" ends at once and logs why, "unready"
+answers /ready with 503 and notes each question in NAME.asked, "deaf" ignores SIGTERM, "robbed" finds
+its port taken by another program, whose pid is in NAME.robber.
 """
 import http.server
 import os
 import signal
+import socket
+import subprocess
 import sys
+
+DATABASES = {"account-service": "account.db", "session-coordinator": "coordinator.db",
+             "server-party": "party.db", "server-party-api": "party.db"}
+DEATH = """2026-01-01T00:00:00.000Z info keeper database kind=sqlite
+2026-01-01T00:00:00.000Z error keeper the stand-in was told to die
+2026-01-01T00:00:00.000Z error server-party the keeper has ended
+2026-01-01T00:00:00.000Z info server-party stopped
+"""
+
+
+def make_database(env):
+    name = DATABASES.get(os.path.basename(sys.argv[0])[len("quorate-"):])
+    if name:
+        with open(os.path.join(env["DATA_DIR"], name), "ab"):
+            pass
+
+
+def be_robbed(path, port):
+    """Somebody else listens on |port|, and says so by its pid."""
+    os.unlink(path + ".fault")
+    with socket.socket() as s:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        s.bind(("127.0.0.1", port))
+        s.listen()
+        robber = subprocess.Popen(["sleep", "600"], pass_fds=[s.fileno()], start_new_session=True)
+    with open(path + ".robber", "w", encoding="ascii") as f:
+        f.write(str(robber.pid))
 
 
 def main():
@@ -41,7 +72,12 @@ def main():
     print("started with log level", os.environ.get("LOG_LEVEL", "of the file"), file=sys.stderr,
           flush=True)
     if fault() == "die":
-        sys.exit("the stand-in was told to die")
+        sys.stderr.write(DEATH)
+        sys.exit(1)
+    if fault() == "robbed":
+        be_robbed(path[:-len(".env")], int(env["HTTP_PORT"]))
+        sys.exit(1)
+    make_database(env)
     if fault() == "deaf":
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     else:

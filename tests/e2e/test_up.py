@@ -333,6 +333,7 @@ class Up(unittest.TestCase):
         self.prepare("--parties", "4")
         self.prepare()
         self.assertEqual(self.env("party-4")["HTTP_PORT"], "8094")
+        self.assertEqual(self.env("party-4")["CA_KEY"], self.env("party-1")["CA_KEY"])
         self.assertFalse(os.path.exists(self.path("party-5.env")))
         self.assertIn("none can be left out", self.refused("--parties", "3"))
         after = self.contents()
@@ -348,8 +349,120 @@ class Up(unittest.TestCase):
         self.assertEqual(len(ports), 20)
         self.assertLessEqual(max(ports), 23020)
         self.assertEqual(self.env("account-service")["HTTP_PORT"], "23000")
+        before = self.contents()
         self.prepare("--port-base", "23000")
-        self.assertIn("has its ports already", self.refused("--port-base", "24000"))
+        self.assertEqual(self.contents(), before)
+        # others, as long as nothing else stands there
+        self.prepare("--port-base", "24000")
+        moved = {name: self.env(name) for name in [*NAMES, "party-6"]}
+        self.assertEqual(moved["account-service"]["HTTP_PORT"], "24000")
+        self.assertEqual(moved["party-6"]["GRPC_PORT"], "24019")
+        for env in moved.values():
+            for variable, of in (("COORDINATOR_ADDR", "session-coordinator"),
+                                 ("ROUTER_ADDR", "message-router")):
+                if variable in env:
+                    self.assertEqual(env[variable], "127.0.0.1:" + moved[of]["GRPC_PORT"])
+        self.prepare("--port-base", "23000")
+        self.assertEqual(self.contents(), before)
+
+    def test_taken_port_leaves_nothing_behind(self):
+        with socket.socket() as s:
+            with contextlib.suppress(OSError):  # another program's will do
+                s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                s.bind(("127.0.0.1", 4000))
+                s.listen()
+            said = self.refused()
+            self.assertRegex(said, "port [0-9]+, which [a-z0-9-]+ needs, is in use by another "
+                                   "program: end it, or give --port-base N or --free-ports")
+            self.assertFalse(os.path.exists(self.dir))
+            p, _ = self.up()
+            self.stop(p)
+
+    def test_free_ports_are_chosen_again(self):
+        self.prepare("--free-ports")
+        first = {name: self.env(name) for name in NAMES}
+        with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as f:
+            self.assertLess(int(first["party-2"]["GRPC_PORT"]), max(int(f.read().split()[0]), 12001))
+        # one is taken before the start, one between the choice and the start
+        with socket.socket() as s:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            s.bind(("127.0.0.1", int(first["message-router"]["GRPC_PORT"])))
+            s.listen()
+            self.fault("party-2", "robbed")
+            p, _ = self.up()
+            with open(self.path("party-2.robber"), encoding="ascii") as f:
+                os.kill(int(f.read()), signal.SIGKILL)
+            last = {name: self.env(name) for name in NAMES}
+            self.stop(p)
+        self.assertNotEqual(last["message-router"]["GRPC_PORT"],
+                            first["message-router"]["GRPC_PORT"])
+        self.assertNotEqual(last["party-2"]["HTTP_PORT"], first["party-2"]["HTTP_PORT"])
+        self.assertEqual(last["party-2"]["GRPC_PORT"], first["party-2"]["GRPC_PORT"])
+        for name in NAMES:
+            if "ROUTER_ADDR" in last[name]:
+                self.assertEqual(last[name]["ROUTER_ADDR"],
+                                 "127.0.0.1:" + last["message-router"]["GRPC_PORT"])
+
+    # --- what is lost ---
+
+    def is_missed(self, *names):
+        """Refused as long as it is away, and nothing is made in its place."""
+        path = self.path(*names)
+        away = os.path.join(self.root, "away")
+        os.rename(path, away)
+        before = self.contents()
+        said = self.refused()
+        self.assertTrue(said.startswith(f"quorate: {path} is missing; it held "), said)
+        self.assertIn(f"restore it from a backup, or remove all of {self.dir} to begin anew", said)
+        self.assertEqual(said.count("\n"), 1)
+        self.assertEqual(self.contents(), before)
+        self.assertFalse(os.path.exists(path))
+        os.rename(away, path)
+
+    def test_what_is_lost_is_not_made_again(self):
+        p, _ = self.up()
+        self.stop(p)
+        for name in ("ca", "operator", "initiator", "jwt", "api"):
+            self.is_missed("keys", name + ".key")
+        for name in NAMES:
+            self.is_missed(name + ".env")
+        for name in ("party-1", "party-3", "server-party-api"):
+            self.is_missed(name, "identity.key")
+            self.is_missed(name, "party.cert")
+            self.is_missed(name, "party.db")
+        self.is_missed("account-service", "account.db")
+        self.is_missed("session-coordinator", "coordinator.db")
+        self.is_missed("up.json")
+        p, _ = self.up()
+        self.stop(p)
+
+    def test_lost_directories(self):
+        self.prepare("--free-ports")
+        for name in ("account-service", "session-coordinator"):
+            self.is_missed(name)
+        os.rename(self.path("party-1"), self.path("gone"))
+        self.assertIn(self.path("party-1") + "/identity.key is missing", self.refused())
+        os.rename(self.path("gone"), self.path("party-1"))
+        os.rename(self.path("keys"), self.path("gone"))
+        self.assertIn(self.path("keys") + "/ca.key is missing", self.refused())
+        self.assertFalse(os.path.exists(self.path("keys")))
+
+    def test_files_of_a_directory_for_others_are_refused(self):
+        self.prepare()
+        p = self.path("party-1.env")
+        os.chmod(p, 0o640)
+        self.assertIn(f"{p} has secrets and can be read by others: chmod 600 it", self.refused())
+        os.chmod(p, 0o600)
+        os.chmod(self.dir, 0o755)
+        self.assertIn(f"{self.dir} can be used by others: chmod 700 it", self.refused())
+        os.chmod(self.dir, 0o700)
+        with open(self.path("client.json"), "w", encoding="ascii") as f:
+            f.write("{}")
+        os.chmod(self.path("client.json"), 0o604)
+        self.assertIn(f"{self.path('client.json')} can be used by others: chmod 600 it",
+                      self.refused())
+        os.chmod(self.path("client.json"), 0o600)
+        self.prepare()
 
     def test_damaged_files(self):
         self.prepare("--free-ports")
@@ -473,18 +586,48 @@ class Up(unittest.TestCase):
         self.assertEqual(p.stdout.read(), "")
         self.assertFalse(any(map(is_alive, pids)))
 
-    def test_process_that_never_comes_up(self):
+    def test_needed_process_that_never_comes_up(self):
+        self.prepare("--free-ports")
+        for name in ("account-service", "session-coordinator", "message-router"):
+            self.fault(name, "die")
+            p = self.start()
+            self.assertEqual(p.wait(LIMIT), 1)
+            said = p.stderr.read().splitlines()
+            self.assertEqual(said[-1], f"quorate: {name} cannot start: the stand-in was told to die"
+                                       f" (its log: {self.path('log', name + '.log')})")
+            self.assertEqual(p.stdout.read(), "")
+            self.assertEqual(children(p.pid), [])
+            with open(self.path("log", name + ".log"), encoding="utf-8") as f:
+                self.assertEqual(f.read().count("told to die"), 5)
+            os.unlink(self.path(name + ".fault"))
+
+    def test_party_that_never_comes_up(self):
         self.prepare("--free-ports")
         self.fault("party-1", "die")
-        p = self.start()
-        self.assertEqual(p.wait(LIMIT), 1)
-        said = p.stderr.read()
-        self.assertIn("party-1 ended 5 times before it was ready", said)
-        self.assertIn("the stand-in was told to die", said)
-        self.assertEqual(p.stdout.read(), "")
-        self.assertEqual(children(p.pid), [])
-        with open(self.path("log", "party-1.log"), encoding="utf-8") as f:
-            self.assertEqual(f.read().count("told to die"), 5)
+        p, _ = self.up()
+        said = ""
+        while "Ctrl-C" not in said:
+            said += p.stderr.readline()
+        self.assertIn("quorate: party-1 is not running: the stand-in was told to die (its log: "
+                      f"{self.path('log', 'party-1.log')}); it is tried again, with growing waits\n"
+                      "quorate: 2 of 3 parties can run: accounts that need more than 2 to sign "
+                      "cannot\n", said)
+        self.assertIn("quorate: 6 of 7 processes are ready; Ctrl-C stops them\n", said)
+        # another one: nobody can sign
+        self.fault("party-2", "die")
+        os.kill(self.pids(p)["party-2"], signal.SIGKILL)
+        said = ""
+        while "no account" not in said:
+            said += p.stderr.readline()
+        self.assertIn("party-2 is not running: the stand-in was told to die", said)
+        self.assertIn("1 of 3 parties can run: no account can sign, each needs 2 parties or more",
+                      said)
+        os.unlink(self.path("party-1.fault"))
+        os.unlink(self.path("party-2.fault"))
+        self.assertEqual({p.stderr.readline(), p.stderr.readline()},
+                         {f"quorate: {name} runs now\n" for name in ("party-1", "party-2")})
+        self.assertEqual(sorted(self.pids(p)), NAMES)
+        self.assertEqual(self.stop(p), "")
 
     def test_not_ready_yet(self):
         self.prepare("--free-ports")

@@ -33,6 +33,7 @@ POSTGRES = os.environ.get("DB_TEST_URL")
 LONG = "STACK_LONG" in os.environ  # the tests of the suite "long", too
 LIMIT = int(os.environ.get("STACK_LIMIT", "300"))  # seconds: nothing may hang, however loaded the machine is
 HASH = "11" * 32
+os.umask(0o077)  # env files that tests write have secrets
 
 sys.path.append(os.path.join(SOURCE, "tests", "interop"))
 from npm import MODULES, install_npm  # noqa: E402,F401: also for the tests that import this

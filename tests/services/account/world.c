@@ -217,6 +217,7 @@ static void write_file(const struct world *w, const char *name, const char *text
     snprintf(path, sizeof path, "%s/%s", w->dir, name);
     file = fopen(path, "w");
     assert_non_null(file);
+    assert_int_equal(fchmod(fileno(file), 0600), 0);
     assert_true(fputs(text, file) >= 0);
     assert_int_equal(fclose(file), 0);
     assert_int_equal(chmod(path, 0600), 0);
@@ -303,6 +304,7 @@ static void copy_file(const char *to, const char *from)
         return;
     out = fopen(to, "w");
     assert_non_null(out);
+    assert_int_equal(fchmod(fileno(out), 0600), 0);
     while ((n = fread(b, 1, sizeof b, in)) > 0)
         assert_int_equal(fwrite(b, 1, n, out), n);
     fclose(in);

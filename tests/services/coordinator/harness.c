@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { WATCHDOG_MS = 30000 };
@@ -163,6 +164,7 @@ static void load_config(struct harness *h, const char *variables)
     hex_encode(operator, h->operator_pk, 32);
     file = fopen(path, "w");
     assert_non_null(file);
+    assert_int_equal(fchmod(fileno(file), 0600), 0);
     fprintf(file,
             "ENVIRONMENT=development\nDATA_DIR=%s\nLISTEN_HOST=127.0.0.1\nTLS=off\n"
             "JWT_SECRET_KEY=0123456789abcdef0123456789abcdef\nMPC_API_KEY=test-key\n"

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -26,6 +27,7 @@ static void write_env(const char *name, const char *text)
     FILE *f = fopen(name, "w");
 
     assert_non_null(f);
+    assert_int_equal(fchmod(fileno(f), 0600), 0);
     fputs(text, f);
     assert_int_equal(fclose(f), 0);
 }

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -128,11 +129,55 @@ static void test_unreadable(void **state)
     assert_string_equal(error, "cannot read /tmp: it is a directory");
 }
 
+static void expect_mode(const char *text, mode_t mode, bool ok)
+{
+    char line[CONFIG_ERROR_MAX];
+    struct config_file *file;
+
+    config_file_free(read_text(text));
+    error[0] = 0;
+    assert_int_equal(chmod(path, mode), 0);
+    file = config_file_read(path, error);
+    assert_int_equal(file != NULL, ok);
+    config_file_free(file);
+    snprintf(line, sizeof line, "%s has secrets and can be read by others: chmod 600 it", path);
+    assert_string_equal(error, ok ? "" : line);
+    assert_int_equal(chmod(path, 0600), 0);
+}
+
+static void test_secrets_are_for_their_owner(void **state)
+{
+    const char *secret = "JWT_SECRET_KEY=0123456789abcdef0123456789abcdef\n";
+
+    (void)state;
+    expect_mode(secret, 0600, true);
+    expect_mode(secret, 0400, true);
+    expect_mode(secret, 0640, false);
+    expect_mode(secret, 0604, false);
+    expect_mode(secret, 0620, false);
+    expect_mode("HTTP_PORT=1\nJWT_SECRET_KEY=\n", 0644, true);
+    /* Another user's, as a mounted secret is: for our group, for nobody else. */
+    if (geteuid() != 0)
+        return;
+    config_file_free(read_text(secret));
+    assert_int_equal(chown(path, 12345, getegid()), 0);
+    assert_int_equal(chmod(path, 0440), 0);
+    config_file_free(config_file_read(path, error));
+    assert_string_equal(error, "");
+    assert_int_equal(chmod(path, 0444), 0);
+    assert_null(config_file_read(path, error));
+    assert_int_equal(chown(path, geteuid(), getegid()), 0);
+    assert_int_equal(chmod(path, 0600), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_reads),      cmocka_unit_test(test_unknown_names),
-        cmocka_unit_test(test_malformed),  cmocka_unit_test(test_attack_value_is_not_shown),
+        cmocka_unit_test(test_secrets_are_for_their_owner),
+        cmocka_unit_test(test_reads),
+        cmocka_unit_test(test_unknown_names),
+        cmocka_unit_test(test_malformed),
+        cmocka_unit_test(test_attack_value_is_not_shown),
         cmocka_unit_test(test_unreadable),
     };
     int code, fd = mkstemp(path);

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define SERVER "POSTGRES_HOST=127.0.0.1\nPOSTGRES_PASSWORD=p\n"
@@ -47,6 +48,7 @@ static struct config *configure(const char *lines)
 
     snprintf(path, sizeof path, "%s/env", dir);
     file = fopen(path, "w");
+    (void)fchmod(fileno(file), 0600);
     fprintf(file,
             "ENVIRONMENT=development\nDATA_DIR=%s\nMPC_API_KEY=key\nALLOWED_IPS=127.0.0.1\n"
             "JWT_SECRET_KEY=0123456789012345678901234567890123456789\nCA_KEY=%064d\n%s",
