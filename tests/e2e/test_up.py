@@ -112,6 +112,15 @@ class Up(unittest.TestCase):
         self.assertEqual(p.wait(LIMIT), 0)
         return p.stderr.read()
 
+    def said_until(self, p, text):
+        """Lines on stderr up to the one with |text|."""
+        said = ""
+        while text not in said:
+            line = p.stderr.readline()
+            self.assertTrue(line, said)
+            said += line
+        return said
+
     def refused(self, *options, code=1):
         r = subprocess.run(self.command(*options), stdin=subprocess.DEVNULL, capture_output=True,
                            text=True, timeout=LIMIT, check=False)
@@ -605,9 +614,7 @@ class Up(unittest.TestCase):
         self.prepare("--free-ports")
         self.fault("party-1", "die")
         p, _ = self.up()
-        said = ""
-        while "Ctrl-C" not in said:
-            said += p.stderr.readline()
+        said = self.said_until(p, "Ctrl-C")
         self.assertIn("quorate: party-1 is not running: the stand-in was told to die (its log: "
                       f"{self.path('log', 'party-1.log')}); it is tried again, with growing waits\n"
                       "quorate: 2 of 3 parties can run: accounts that need more than 2 to sign "
@@ -616,9 +623,7 @@ class Up(unittest.TestCase):
         # another one: nobody can sign
         self.fault("party-2", "die")
         os.kill(self.pids(p)["party-2"], signal.SIGKILL)
-        said = ""
-        while "no account" not in said:
-            said += p.stderr.readline()
+        said = self.said_until(p, "no account")
         self.assertIn("party-2 is not running: the stand-in was told to die", said)
         self.assertIn("1 of 3 parties can run: no account can sign, each needs 2 parties or more",
                       said)
