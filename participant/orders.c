@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The last order about each subject, in memory as in the store. Account ids are compared as
- * bytes of the UUID's lower-case text. One thread takes and saves orders; any may ask. */
+ * bytes of the UUID's lower-case text. One thread takes and saves orders; any may ask.
+ *
+ * Of what the database says only the operator's signature counts. A row without one holds as a
+ * freeze if it is one, until he ends it by a higher serial; it stands in the way of no order. */
 #include "participant/orders.h"
 
 #include "system/access/order.h"
 #include "system/core/buffer.h"
 #include "system/core/ids.h"
+#include "system/core/log.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -17,6 +21,12 @@ struct entry {
     char subject[ID_TEXT_MAX];
     uint64_t serial;
     bool is_frozen, is_stored;
+    /* a freeze that nobody can prove, of serial |held| */
+    bool is_held;
+    uint64_t held;
+    /* as it was signed, while it is not stored */
+    uint8_t *body, signature[64];
+    size_t body_len;
 };
 
 struct orders {
@@ -36,30 +46,117 @@ static struct entry *find(const struct orders *orders, const char *subject)
     return entry;
 }
 
-static void apply(struct orders *orders, const struct entry *order)
+/* The entry of |subject|, made if there is none. Under the lock. */
+static struct entry *entry_of(struct orders *orders, const char *subject)
+{
+    struct entry *entry = find(orders, subject);
+
+    if (!entry) {
+        entry = mem_new(1, sizeof *entry);
+        snprintf(entry->subject, sizeof entry->subject, "%s", subject);
+        entry->is_stored = true;
+        entry->next = orders->first;
+        orders->first = entry;
+    }
+    return entry;
+}
+
+static void forget_signed(struct entry *entry)
+{
+    free(entry->body);
+    entry->body = NULL;
+}
+
+/* An order that is the operator's. */
+static void apply(struct orders *orders, const struct store_order *order, bool is_stored)
 {
     struct entry *entry;
 
     pthread_mutex_lock(&orders->lock);
-    entry = find(orders, order->subject);
-    if (!entry) {
-        entry = mem_new(1, sizeof *entry);
-        memcpy(entry->subject, order->subject, sizeof entry->subject);
-        entry->next = orders->first;
-        orders->first = entry;
-    }
+    entry = entry_of(orders, order->subject);
     entry->serial = order->serial;
     entry->is_frozen = order->is_frozen;
-    entry->is_stored = order->is_stored;
+    entry->is_held = entry->is_held && entry->held >= order->serial;
+    entry->is_stored = is_stored;
+    forget_signed(entry);
+    if (!is_stored) {
+        entry->body = mem_copy(order->body, order->body_len);
+        entry->body_len = order->body_len;
+        memcpy(entry->signature, order->signature, sizeof entry->signature);
+    }
     pthread_mutex_unlock(&orders->lock);
 }
 
-static void apply_stored(void *arg, const char *subject, uint64_t serial, bool frozen)
+/* The subject in one form. */
+static bool subject_of(char out[ID_TEXT_MAX], const char *account_id)
 {
-    struct entry order = {.serial = serial, .is_frozen = frozen, .is_stored = true};
+    uint8_t id[16];
 
-    snprintf(order.subject, sizeof order.subject, "%s", subject);
-    apply(arg, &order);
+    out[0] = '\0';
+    if (!account_id[0])
+        return true;
+    if (!id_parse(id, account_id))
+        return false;
+    id_text(out, id);
+    return true;
+}
+
+/* At the start */
+
+static void hold(struct orders *orders, const struct store_order *row)
+{
+    struct entry *entry;
+    char subject[ID_TEXT_MAX];
+
+    if (!row->is_frozen || !subject_of(subject, row->subject))
+        return;
+    pthread_mutex_lock(&orders->lock);
+    entry = entry_of(orders, subject);
+    entry->held = row->serial;
+    entry->is_held = row->serial > entry->serial;
+    pthread_mutex_unlock(&orders->lock);
+    if (entry->is_held)
+        log_event(LOG_WARN,
+                  "a freeze in the database is not signed with OPERATOR_KEY: it holds until the"
+                  " operator ends it",
+                  LOG_S("account", subject), LOG_I("serial", (int64_t)row->serial));
+}
+
+static void apply_higher(struct orders *orders, const struct store_order *order)
+{
+    const struct entry *known = find(orders, order->subject);
+
+    if (!known || order->serial > known->serial)
+        apply(orders, order, true);
+}
+
+/* What is signed counts, whatever else the row says. */
+static void apply_stored(void *arg, const struct store_order *row)
+{
+    struct orders *orders = arg;
+    Mpc__Session__V1__Order order = MPC__SESSION__V1__ORDER__INIT;
+    Mpc__Session__V1__OrderBody *body = NULL;
+    struct store_order told;
+    char subject[ID_TEXT_MAX];
+
+    if (row->is_own) {
+        apply_higher(orders, row);
+        return;
+    }
+    order.body = (ProtobufCBinaryData){row->body_len, (uint8_t *)row->body};
+    order.signature = (ProtobufCBinaryData){64, (uint8_t *)row->signature};
+    if (row->signature && orders->has_key)
+        body = order_verify(&order, orders->key);
+    if (!body) {
+        hold(orders, row);
+        return;
+    }
+    if (subject_of(subject, body->account_id)) {
+        told = (struct store_order){.subject = subject, .serial = body->serial};
+        told.is_frozen = strcmp(body->action, "freeze") == 0;
+        apply_higher(orders, &told);
+    }
+    mpc__session__v1__order_body__free_unpacked(body, NULL);
 }
 
 struct orders *orders_new(struct store *store, const uint8_t operator_key[32])
@@ -85,57 +182,65 @@ void orders_free(struct orders *orders)
         struct entry *entry = orders->first;
 
         orders->first = entry->next;
+        forget_signed(entry);
         free(entry);
     }
     pthread_mutex_destroy(&orders->lock);
     free(orders);
 }
 
-/* The subject in one form. */
-static bool subject_of(char out[ID_TEXT_MAX], const char *account_id)
+static bool is_old(const struct orders *orders, const struct store_order *order)
 {
-    uint8_t id[16];
+    const struct entry *known = find(orders, order->subject);
 
-    out[0] = '\0';
-    if (!account_id[0])
-        return true;
-    if (!id_parse(id, account_id))
-        return false;
-    id_text(out, id);
-    return true;
+    return known && (known->serial >= order->serial ||
+                     (!order->is_frozen && known->is_held && known->held >= order->serial));
 }
 
 static enum orders_answer obey(struct orders *orders, const Mpc__Session__V1__OrderBody *body,
-                               char account_id[37])
+                               const Mpc__Session__V1__Order *proof, char account_id[37])
 {
-    struct entry order = {.is_frozen = strcmp(body->action, "freeze") == 0};
-    const struct entry *known;
+    struct store_order order = {.subject = account_id,
+                                .serial = body->serial,
+                                .is_frozen = strcmp(body->action, "freeze") == 0,
+                                .body = proof->body.data,
+                                .body_len = proof->body.len,
+                                .signature = proof->signature.data};
 
     if ((!order.is_frozen && strcmp(body->action, "unfreeze") != 0) || body->serial > INT64_MAX ||
         !subject_of(account_id, body->account_id))
         return ORDERS_INVALID;
-    strcpy(order.subject, account_id);
-    order.serial = body->serial;
-    known = find(orders, account_id);
-    if (known && known->serial >= body->serial)
+    if (is_old(orders, &order))
         return ORDERS_OLD;
-    if (!order.is_frozen &&
-        store_put_order(orders->store, account_id, body->serial, false) == STORE_FAILED)
+    if (!order.is_frozen && store_put_order(orders->store, &order) == STORE_FAILED)
         return ORDERS_FAILED;
-    order.is_stored = !order.is_frozen;
-    apply(orders, &order);
+    apply(orders, &order, !order.is_frozen);
     return order.is_frozen ? ORDERS_FROZEN : ORDERS_THAWED;
 }
 
-/* STORE_NONE: the store has a later one, which was read from it or stored by this process. */
+static bool save(struct orders *orders, const struct entry *entry)
+{
+    const struct store_order order = {.subject = entry->subject,
+                                      .serial = entry->serial,
+                                      .is_frozen = entry->is_frozen,
+                                      .body = entry->body,
+                                      .body_len = entry->body_len,
+                                      .signature = entry->signature};
+
+    return store_put_order(orders->store, &order) != STORE_FAILED;
+}
+
+/* STORE_NONE: the database has a row of a higher serial, whosever it is; the directory has this
+ * order. */
 bool orders_save(struct orders *orders)
 {
     bool all = true;
 
     for (struct entry *entry = orders->first; entry; entry = entry->next) {
         if (!entry->is_stored)
-            entry->is_stored = store_put_order(orders->store, entry->subject, entry->serial,
-                                               entry->is_frozen) != STORE_FAILED;
+            entry->is_stored = save(orders, entry);
+        if (entry->is_stored)
+            forget_signed(entry);
         all = all && entry->is_stored;
     }
     return all;
@@ -149,10 +254,15 @@ enum orders_answer orders_take(struct orders *orders, const Mpc__Session__V1__Or
 
     account_id[0] = '\0';
     if (body) {
-        answer = obey(orders, body, account_id);
+        answer = obey(orders, body, order, account_id);
         mpc__session__v1__order_body__free_unpacked(body, NULL);
     }
     return answer;
+}
+
+static bool holds(const struct entry *entry)
+{
+    return entry && (entry->is_frozen || entry->is_held);
 }
 
 bool orders_is_frozen(struct orders *orders, const char *account_id)
@@ -166,7 +276,7 @@ bool orders_is_frozen(struct orders *orders, const char *account_id)
     pthread_mutex_lock(&orders->lock);
     all = find(orders, "");
     one = find(orders, subject);
-    frozen = (all && all->is_frozen) || (one && one->is_frozen);
+    frozen = holds(all) || holds(one);
     pthread_mutex_unlock(&orders->lock);
     return frozen;
 }

@@ -30,7 +30,10 @@ static const char *const migrations[] = {
     "CREATE TABLE given (session_id TEXT PRIMARY KEY, public_key BLOB NOT NULL,"
     " expires_ms INTEGER NOT NULL, sealed BLOB NOT NULL);",
     "ALTER TABLE shares ADD COLUMN intent_hash BLOB;",
-    "CREATE TABLE loans (session BLOB PRIMARY KEY);", NULL};
+    "CREATE TABLE loans (session BLOB PRIMARY KEY);",
+    "ALTER TABLE orders ADD COLUMN body BLOB;"
+    "ALTER TABLE orders ADD COLUMN signature BLOB;",
+    NULL};
 
 enum store_result store_result_of(enum db_result result)
 {
@@ -61,7 +64,9 @@ static struct store *store_with(struct db *db, const char *directory, char error
     store = mem_new(1, sizeof *store);
     store->db = db;
     store->reserve = reserve_open(directory, error);
-    if (store->reserve) {
+    if (store->reserve)
+        store->ledger = ledger_open(directory, error);
+    if (store->ledger) {
         store_move_burns(store);
         return store;
     }
@@ -97,6 +102,7 @@ void store_close(struct store *store)
         return;
     db_close(store->db);
     reserve_close(store->reserve);
+    ledger_close(store->ledger);
     free(store);
 }
 
@@ -313,65 +319,6 @@ enum store_result store_has_account(struct store *store, const char *account_id,
     struct finding f = {.account_id = account_id, .session_id = but_session_id};
 
     return find(store, find_other, &f);
-}
-
-/* Orders */
-
-struct order {
-    const char *subject;
-    uint64_t serial;
-    bool frozen;
-};
-
-static enum db_result put_order(struct db_tx *tx, void *arg)
-{
-    const struct order *o = arg;
-    struct db_value v[] = {db_text(o->subject), db_int((int64_t)o->serial), db_int(o->frozen)};
-    int64_t changed = 0;
-    enum db_result result =
-        db_exec(tx,
-                "INSERT INTO orders (subject, serial, frozen) VALUES ($1, $2, $3) ON CONFLICT"
-                " (subject) DO UPDATE SET serial = $2, frozen = $3 WHERE orders.serial < $2",
-                v, COUNT(v), &changed);
-
-    if (result != DB_OK)
-        return result;
-    return changed ? DB_OK : DB_REFUSED;
-}
-
-enum store_result store_put_order(struct store *store, const char *subject, uint64_t serial,
-                                  bool frozen)
-{
-    struct order o = {subject, serial, frozen};
-
-    return store_result_of(db_run(store->db, DB_DURABLE, put_order, &o));
-}
-
-struct order_reader {
-    void (*each)(void *arg, const char *subject, uint64_t serial, bool frozen);
-    void *arg;
-};
-
-static bool read_order(const struct db_row *row, void *arg)
-{
-    struct order_reader *r = arg;
-
-    r->each(r->arg, db_get_text(row, 0), (uint64_t)db_get_int(row, 1), db_get_int(row, 2) != 0);
-    return true;
-}
-
-static enum db_result read_orders(struct db_tx *tx, void *arg)
-{
-    return db_query(tx, "SELECT subject, serial, frozen FROM orders", NULL, 0, read_order, arg);
-}
-
-bool store_each_order(struct store *store,
-                      void (*each)(void *arg, const char *subject, uint64_t serial, bool frozen),
-                      void *arg)
-{
-    struct order_reader r = {each, arg};
-
-    return db_run(store->db, DB_READ, read_orders, &r) == DB_OK;
 }
 
 /* What was given to its owner */

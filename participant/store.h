@@ -129,12 +129,22 @@ bool store_reserve_burn(struct store *store, const struct store_burn *burn);
 /* STORE_OK if this pair was burned here. */
 enum store_result store_is_burned(struct store *store, const struct store_burn *burn);
 
-/* An order about |subject| ("" for the whole system). STORE_NONE: a newer one is known. */
-enum store_result store_put_order(struct store *store, const char *subject, uint64_t serial,
-                                  bool frozen);
-/* False: not all could be read. */
-bool store_each_order(struct store *store,
-                      void (*each)(void *arg, const char *subject, uint64_t serial, bool frozen),
+/* An order about |subject|: an account, or "" for the whole system. What it points at is lent. */
+struct store_order {
+    const char *subject;
+    uint64_t serial;
+    bool is_frozen;
+    /* from the party's own directory, where nobody else writes: has no signature */
+    bool is_own;
+    /* as the operator signed it; |signature| NULL: nobody can tell whose it is */
+    const uint8_t *body, *signature;
+    size_t body_len;
+};
+/* Into the directory and the database. STORE_NONE: the database has a newer one. */
+enum store_result store_put_order(struct store *store, const struct store_order *order);
+/* All that the directory has, then one for each subject as the database has it, which is to be
+ * believed for its signature only. False: not all could be read. */
+bool store_each_order(struct store *store, void (*each)(void *arg, const struct store_order *order),
                       void *arg);
 
 enum store_result store_get_sealed(struct store *store, struct store_sealed *out,

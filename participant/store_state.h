@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What store.c (shares, orders, what was given), store_burns.c and store_keys.c share. Nobody else
- * includes it. */
+/* What store.c (shares, what was given), store_burns.c, store_keys.c and store_orders.c share.
+ * Nobody else includes it. */
 #ifndef PARTICIPANT_STORE_STATE_H
 #define PARTICIPANT_STORE_STATE_H
 
+#include "participant/ledger.h"
 #include "participant/reserve.h"
 #include "participant/store.h"
 #include "system/db/db.h"
@@ -11,6 +12,7 @@
 struct store {
     struct db *db;
     struct reserve *reserve;
+    struct ledger *ledger;
 };
 
 enum store_result store_result_of(enum db_result result);

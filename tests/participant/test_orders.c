@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -178,6 +179,95 @@ static void test_a_freeze_that_cannot_be_stored_holds(void **state)
     expect(NULL);
 }
 
+static void again(size_t who)
+{
+    keepers_sync(k, who);
+    keepers_kill(k, who);
+    assert_true(keepers_start(k, who));
+}
+
+static void lose_ledger(size_t who)
+{
+    char path[192];
+
+    keepers_sync(k, who);
+    keepers_kill(k, who);
+    snprintf(path, sizeof path, "%s/ledger", k->seats[who].directory);
+    assert_int_equal(unlink(path), 0);
+    assert_true(keepers_start(k, who));
+}
+
+/* Whoever writes to the database is not the operator. */
+static void test_the_database_ends_no_freeze(void **state)
+{
+    (void)state;
+    order(0, "freeze", "", 20, k->operator_secret);
+    expect("FROZEN");
+    run_sql(0, "UPDATE orders SET frozen = 0, serial = 21");
+    again(0);
+    expect("FROZEN");
+    run_sql(0, "DELETE FROM orders");
+    again(0);
+    expect("FROZEN");
+    run_sql(0, "INSERT INTO orders (subject, serial, frozen) VALUES ('', 9000000000, 0)");
+    again(0);
+    expect("FROZEN");
+    order(0, "unfreeze", "", 21, k->operator_secret);
+    expect(NULL);
+}
+
+/* The row that is there has a serial that no order of the operator reaches. */
+static void test_the_database_bars_no_order(void **state)
+{
+    (void)state;
+    again(0);
+    expect(NULL);
+    order(0, "freeze", "", 22, k->operator_secret);
+    expect("FROZEN");
+    again(0);
+    expect("FROZEN");
+    order(0, "unfreeze", "", 23, k->operator_secret);
+    again(0);
+    expect(NULL);
+    run_sql(0, "DELETE FROM orders");
+}
+
+/* An order that was signed counts for what was signed, without the party's own file as well. */
+static void test_a_signed_row_counts_for_what_was_signed(void **state)
+{
+    (void)state;
+    order(0, "freeze", "", 30, k->operator_secret);
+    keepers_sync(k, 0);
+    run_sql(0, "UPDATE orders SET frozen = 0, serial = 31, subject = 'nobody'");
+    lose_ledger(0);
+    expect("FROZEN");
+    order(0, "unfreeze", "", 31, k->operator_secret);
+    expect(NULL);
+    run_sql(0, "UPDATE orders SET frozen = 1 WHERE subject = ''");
+    again(0);
+    expect(NULL);
+}
+
+/* A row of an earlier version, or a forged one: who ends it is the operator. */
+static void test_a_freeze_that_nobody_signed_holds_until_the_operator_ends_it(void **state)
+{
+    (void)state;
+    run_sql(0, "DELETE FROM orders");
+    run_sql(0, "INSERT INTO orders (subject, serial, frozen) VALUES ('', 50, 1)");
+    again(0);
+    expect("FROZEN");
+    order(0, "unfreeze", "", 50, k->operator_secret);
+    expect("FROZEN");
+    order(0, "freeze", "", 40, k->operator_secret);
+    order(0, "unfreeze", "", 41, k->operator_secret);
+    expect("FROZEN");
+    run_sql(0, "DELETE FROM orders");
+    again(0);
+    expect("FROZEN");
+    order(0, "unfreeze", "", 51, k->operator_secret);
+    expect(NULL);
+}
+
 static void test_a_party_that_cannot_read_its_orders_does_not_start(void **state)
 {
     (void)state;
@@ -196,6 +286,10 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_a_freeze_of_the_system_outlives_a_kill),
         cmocka_unit_test(test_a_freeze_ends_what_runs),
         cmocka_unit_test(test_a_freeze_that_cannot_be_stored_holds),
+        cmocka_unit_test(test_the_database_ends_no_freeze),
+        cmocka_unit_test(test_the_database_bars_no_order),
+        cmocka_unit_test(test_a_signed_row_counts_for_what_was_signed),
+        cmocka_unit_test(test_a_freeze_that_nobody_signed_holds_until_the_operator_ends_it),
         cmocka_unit_test(test_a_party_that_cannot_read_its_orders_does_not_start),
     };
     int result;

@@ -135,25 +135,45 @@ static void test_a_burn_is_row_and_tombstone_or_neither(void **state)
     store_share_free(&unknown);
 }
 
-static void note(void *arg, const char *subject, uint64_t serial, bool frozen)
+static enum store_result put_order(const char *subject, uint64_t serial, bool is_frozen)
 {
-    snprintf(arg, 64, "%s %llu %d", subject, (unsigned long long)serial, frozen);
+    static const uint8_t signature[64] = {1}, body[] = {1, 2, 3};
+    const struct store_order order = {.subject = subject,
+                                      .serial = serial,
+                                      .is_frozen = is_frozen,
+                                      .body = body,
+                                      .body_len = sizeof body,
+                                      .signature = signature};
+
+    return store_put_order(store, &order);
+}
+
+static void note(void *arg, const struct store_order *order)
+{
+    char *seen = arg;
+
+    snprintf(seen + strlen(seen), 256 - strlen(seen), "%s %.8s %llu %d %zu;",
+             order->is_own ? "own" : "row", order->subject, (unsigned long long)order->serial,
+             order->is_frozen, order->body_len);
+    assert_int_equal(order->signature && order->signature[0] == 1, !order->is_own);
 }
 
 static void test_the_higher_order_counts(void **state)
 {
-    char seen[64] = "";
+    static const char frozen[] = "a0000000-0000-4000-8000-000000000001";
+    char seen[256] = "";
 
     (void)state;
-    assert_int_equal(store_put_order(store, "x", 5, true), STORE_OK);
-    assert_int_equal(store_put_order(store, "x", 5, false), STORE_NONE);
-    assert_int_equal(store_put_order(store, "x", 4, false), STORE_NONE);
+    assert_int_equal(put_order(frozen, 5, true), STORE_OK);
+    assert_int_equal(put_order(frozen, 4, false), STORE_NONE);
     reopen();
-    store_each_order(store, note, seen);
-    assert_string_equal(seen, "x 5 1");
-    assert_int_equal(store_put_order(store, "x", 6, false), STORE_OK);
-    store_each_order(store, note, seen);
-    assert_string_equal(seen, "x 6 0");
+    assert_true(store_each_order(store, note, seen));
+    assert_string_equal(seen, "own a0000000 5 1 0;own a0000000 4 0 0;row a0000000 5 1 3;");
+    assert_int_equal(put_order(frozen, 6, false), STORE_OK);
+    seen[0] = '\0';
+    assert_true(store_each_order(store, note, seen));
+    assert_non_null(strstr(seen, "own a0000000 6 0 0;row a0000000 6 0 3;"));
+    assert_int_equal(put_order("x", 7, true), STORE_FAILED);
 }
 
 static void test_a_loan_is_new_once(void **state)
