@@ -4,25 +4,32 @@
  * throw it to and fro. It is sent back, and waits where it came in. */
 #include "services/coordinator/gate.h"
 
+#include "services/coordinator/budget.h"
 #include "services/coordinator/leadership.h"
+#include "services/coordinator/party_calls.h"
 #include "services/coordinator/routes.h"
 #include "system/core/buffer.h"
 #include "system/core/log.h"
 #include "system/rpc/relay.h"
 #include "system/service/dial.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { METHODS_MAX = 32, AGAIN_MS = 50 };
+/* CALL_BYTES: of a call, whatever its message */
+enum { METHODS_MAX = 32, AGAIN_MS = 50, CALL_BYTES = 256 };
 
 static const char not_leading[] = "not_leading";
 
-struct waiting {
+/* A call that this replica has not answered: it waits, in the list, or is under way. */
+struct held {
     struct gate *gate;
     struct rpc_call *call;
     const ProtobufCMessage *request;
-    struct waiting *next, *prev;
+    struct held *next, *prev;
+    char caller[BUDGET_CALLER_MAX];
+    size_t bytes;
 };
 
 struct gate {
@@ -31,25 +38,32 @@ struct gate {
     struct rpc_method methods[METHODS_MAX];
     struct rpc_channel *leader;
     bool is_up;
-    struct waiting *first, *last;
+    struct held *first, *last;
     size_t n;
+    struct budget *budget;
     /* what was sent back is not tried in the same turn */
     uv_timer_t again;
 };
 
-static void unlink_it(struct waiting *w)
+static void unlink_it(struct held *h)
 {
-    struct gate *g = w->gate;
+    struct gate *g = h->gate;
 
-    if (w->prev)
-        w->prev->next = w->next;
+    if (h->prev)
+        h->prev->next = h->next;
     else
-        g->first = w->next;
-    if (w->next)
-        w->next->prev = w->prev;
+        g->first = h->next;
+    if (h->next)
+        h->next->prev = h->prev;
     else
-        g->last = w->prev;
+        g->last = h->prev;
     g->n--;
+}
+
+static void let_go(struct held *h)
+{
+    budget_give(h->gate->budget, h->caller, h->bytes);
+    free(h);
 }
 
 static struct rpc_status nobody_leads(const char *name)
@@ -61,32 +75,40 @@ static struct rpc_status nobody_leads(const char *name)
     return status;
 }
 
-static void gone(struct rpc_call *call, void *arg)
+static void refuse(struct held *h, const char *name)
 {
-    struct waiting *w = arg;
+    struct rpc_call *call = h->call;
 
-    unlink_it(w);
-    free(w);
-    rpc_fail(call, nobody_leads("unavailable"));
+    let_go(h);
+    rpc_fail(call, nobody_leads(name));
 }
 
-static void wait_for_leader(struct gate *g, struct rpc_call *call, const ProtobufCMessage *request)
+static void gone(struct rpc_call *call, void *arg)
 {
-    struct waiting *w;
+    struct held *h = arg;
+
+    (void)call;
+    unlink_it(h);
+    refuse(h, "unavailable");
+}
+
+static void wait_for_leader(struct held *h)
+{
+    struct gate *g = h->gate;
 
     if (g->n >= GATE_WAITING_MAX || g->c->is_ending) {
-        rpc_fail(call, nobody_leads("unavailable"));
+        refuse(h, "unavailable");
         return;
     }
-    w = mem_new(1, sizeof *w);
-    *w = (struct waiting){.gate = g, .call = call, .request = request, .prev = g->last};
+    h->next = NULL;
+    h->prev = g->last;
     if (g->last)
-        g->last->next = w;
+        g->last->next = h;
     else
-        g->first = w;
-    g->last = w;
+        g->first = h;
+    g->last = h;
     g->n++;
-    rpc_on_cancel(call, gone, w);
+    rpc_on_cancel(h->call, gone, h);
 }
 
 static void on_again(uv_timer_t *timer)
@@ -98,33 +120,42 @@ static void on_again(uv_timer_t *timer)
 static bool take_back(void *arg, struct rpc_call *call, const ProtobufCMessage *request,
                       const struct rpc_status *status)
 {
-    struct gate *g = arg;
+    struct held *h = arg;
+    struct gate *g = h->gate;
 
+    (void)request;
     /* its channel was ended: by gate_follow, for there is another leader */
     if (status->code == RPC_CANCELLED && !g->leader && !rpc_is_cancelled(call)) {
-        rpc_fail(call, nobody_leads("unavailable"));
+        refuse(h, "unavailable");
         return true;
     }
     if (strcmp(status->name, not_leading) != 0 || rpc_is_cancelled(call))
         return false;
-    wait_for_leader(g, call, request);
+    wait_for_leader(h);
     if (!g->c->is_ending && !uv_is_active((uv_handle_t *)&g->again))
         uv_timer_start(&g->again, on_again, AGAIN_MS, 0);
     return true;
 }
 
-static void relay(struct gate *g, struct rpc_call *call, const ProtobufCMessage *request)
+static void over(void *arg)
 {
+    let_go(arg);
+}
+
+static void relay(struct held *h)
+{
+    struct gate *g = h->gate;
     struct rpc_metadata fields[ACCESS_RELAY_FIELDS];
     struct access_relay_text text;
     const struct rpc_relay to = {.channel = g->leader,
                                  .metadata = fields,
                                  .metadata_n = ACCESS_RELAY_FIELDS,
                                  .take_back = take_back,
-                                 .arg = g};
+                                 .over = over,
+                                 .arg = h};
 
-    access_relay_fields(g->c->host->access, call, &text, fields);
-    rpc_relay(&to, call, request);
+    access_relay_fields(g->c->host->access, h->call, &text, fields);
+    rpc_relay(&to, h->call, h->request);
 }
 
 static void answer(struct gate *g, struct rpc_call *call, const ProtobufCMessage *request)
@@ -139,34 +170,87 @@ static bool answers_here(const struct gate *g)
     return g->c->leads && leadership_is_sure(g->c->leadership);
 }
 
+static bool sends_back(const struct gate *g, const struct rpc_call *call)
+{
+    return access_is_relayed(call) && !leadership_leads(g->c->leadership);
+}
+
+static void pass_or_wait(struct held *h)
+{
+    if (h->gate->is_up && !h->gate->c->leads)
+        relay(h);
+    else
+        wait_for_leader(h);
+}
+
+static struct rpc_status too_much(void)
+{
+    struct rpc_status status =
+        rpc_error(RPC_EXHAUSTED, "too_much_waiting",
+                  "too many calls of this caller, or of all, wait for the leader: try again");
+
+    status.retry_after = 1;
+    return status;
+}
+
+/* Good proof first, then room: nobody without one holds anything. */
+static void hold(struct gate *g, struct rpc_call *call, const ProtobufCMessage *request)
+{
+    struct held *h = mem_new(1, sizeof *h);
+    char party_id[65];
+    struct rpc_status status = party_proof_check(g->c, call, request, party_id);
+
+    *h = (struct held){.gate = g, .call = call, .request = request};
+    h->bytes = protobuf_c_message_get_packed_size(request) + CALL_BYTES;
+    snprintf(h->caller, sizeof h->caller, "%s", party_id[0] ? party_id : rpc_caller(call));
+    if (status.code == RPC_OK && !budget_take(g->budget, h->caller, h->bytes))
+        status = too_much();
+    if (status.code == RPC_OK) {
+        pass_or_wait(h);
+        return;
+    }
+    free(h);
+    rpc_fail(call, status);
+}
+
 static void handle(struct rpc_call *call, const ProtobufCMessage *request, void *service)
 {
     struct gate *g = service;
 
     if (answers_here(g))
         answer(g, call, request);
-    else if (access_is_relayed(call) && !leadership_leads(g->c->leadership))
+    else if (sends_back(g, call))
         rpc_fail(call, nobody_leads(not_leading));
-    else if (g->is_up && !g->c->leads)
-        relay(g, call, request);
     else
-        wait_for_leader(g, call, request);
+        hold(g, call, request);
+}
+
+static void go_on(struct held *h)
+{
+    struct gate *g = h->gate;
+    struct rpc_call *call = h->call;
+    const ProtobufCMessage *request = h->request;
+
+    if (answers_here(g)) {
+        let_go(h);
+        answer(g, call, request);
+    } else if (sends_back(g, call)) {
+        refuse(h, not_leading);
+    } else {
+        pass_or_wait(h);
+    }
 }
 
 void gate_pump(struct gate *g)
 {
-    struct waiting *w = g->first, *next;
+    struct held *h = g->first, *next;
 
     g->first = g->last = NULL;
     g->n = 0;
-    for (; w; w = next) {
-        struct rpc_call *call = w->call;
-        const ProtobufCMessage *request = w->request;
-
-        next = w->next;
-        free(w);
-        rpc_on_cancel(call, NULL, NULL);
-        handle(call, request, g);
+    for (; h; h = next) {
+        next = h->next;
+        rpc_on_cancel(h->call, NULL, NULL);
+        go_on(h);
     }
 }
 
@@ -203,6 +287,7 @@ struct gate *gate_new(struct coordinator *c)
     struct gate *g = mem_new(1, sizeof *g);
 
     g->c = c;
+    g->budget = budget_new(GATE_BYTES_MAX, GATE_CALLER_BYTES_MAX);
     for (size_t i = 0; coordinator_methods[i].path && i + 1 < METHODS_MAX; i++) {
         g->methods[i] = coordinator_methods[i];
         g->methods[i].handle = handle;
@@ -216,7 +301,10 @@ struct gate *gate_new(struct coordinator *c)
 
 static void closed(uv_handle_t *handle)
 {
-    free(handle->data);
+    struct gate *g = handle->data;
+
+    budget_free(g->budget);
+    free(g);
 }
 
 void gate_free(struct gate *g)

@@ -65,6 +65,50 @@ struct rpc_status party_token_check(const struct coordinator *c, struct rpc_call
     return check_token(c, call, &read, token, &wanted);
 }
 
+/* The token that |request| carries, and what for; false: it carries none. */
+static bool carries_proof(const ProtobufCMessage *request, const char **text, struct wanted *wanted)
+{
+    const Mpc__Coordinator__V1__JoinSessionRequest *join = (const void *)request;
+    const Mpc__Coordinator__V1__MarkPartyReadyRequest *ready = (const void *)request;
+    const Mpc__Coordinator__V1__ReportCompletionRequest *report = (const void *)request;
+    const Mpc__Coordinator__V1__SubmitDelegateShareRequest *share = (const void *)request;
+    const ProtobufCMessageDescriptor *type = request->descriptor;
+
+    if (type == &mpc__coordinator__v1__join_session_request__descriptor) {
+        *text = join->join_token;
+        *wanted = (struct wanted){TOKEN_JOIN, join->session_id, join->party_id};
+    } else if (type == &mpc__coordinator__v1__mark_party_ready_request__descriptor) {
+        *text = ready->session_token;
+        *wanted = (struct wanted){TOKEN_SESSION, ready->session_id, ready->party_id};
+    } else if (type == &mpc__coordinator__v1__report_completion_request__descriptor) {
+        *text = report->session_token;
+        *wanted = (struct wanted){TOKEN_SESSION, report->session_id, report->party_id};
+    } else if (type == &mpc__coordinator__v1__submit_delegate_share_request__descriptor) {
+        *text = share->session_token;
+        *wanted = (struct wanted){TOKEN_SESSION, share->session_id, share->party_id};
+    } else {
+        return false;
+    }
+    return true;
+}
+
+struct rpc_status party_proof_check(const struct coordinator *c, struct rpc_call *call,
+                                    const ProtobufCMessage *request, char party_id[65])
+{
+    struct wanted wanted;
+    struct rpc_status status;
+    struct token token;
+    const char *text;
+
+    party_id[0] = '\0';
+    if (!carries_proof(request, &text, &wanted))
+        return rpc_ok();
+    status = check_token(c, call, &token, text, &wanted);
+    if (status.code == RPC_OK)
+        memcpy(party_id, token.subject, sizeof token.subject);
+    return status;
+}
+
 static struct rpc_status ended(const char *session_id, enum session_status status)
 {
     return rpc_error(RPC_STATE, "session_ended", "the session %.40s has ended: %s", session_id,

@@ -15,4 +15,9 @@ struct rpc_status party_token_check(const struct coordinator *c, struct rpc_call
                                     const char *token, const char *session_id,
                                     const char *party_id);
 
+/* The same for any method that carries its proof in |request|, before anything is done with it:
+ * |party_id| gets whose it is; "" with RPC_OK for methods that carry none. */
+struct rpc_status party_proof_check(const struct coordinator *c, struct rpc_call *call,
+                                    const ProtobufCMessage *request, char party_id[65]);
+
 #endif

@@ -14,6 +14,14 @@ struct passage {
     bool has_answered;
 };
 
+/* The passage is over, and the call to be finished. */
+static void leave(struct passage *p)
+{
+    if (p->relay.over)
+        p->relay.over(p->relay.arg);
+    free(p);
+}
+
 static void ended(void *arg, const struct rpc_status *status, const ProtobufCMessage *response)
 {
     struct passage *p = arg;
@@ -27,7 +35,7 @@ static void ended(void *arg, const struct rpc_status *status, const ProtobufCMes
         free(p);
         return;
     }
-    free(p);
+    leave(p);
     if (status->code != RPC_OK)
         rpc_fail(call, *status);
     else if (is_stream)
@@ -58,7 +66,7 @@ static void gone(struct rpc_call *call, void *arg)
     struct passage *p = arg;
 
     rpc_cancel(p->pending);
-    free(p);
+    leave(p);
     rpc_fail(call, rpc_error(RPC_CANCELLED, "cancelled", "the caller has gone"));
 }
 
@@ -85,7 +93,7 @@ void rpc_relay(const struct rpc_relay *relay, struct rpc_call *call,
     p->relay.metadata = NULL;
     p->pending = rpc_start(relay->channel, &r);
     if (!p->pending) { /* inside the channel's end */
-        free(p);
+        leave(p);
         rpc_fail(call, rpc_error(RPC_UNAVAILABLE, "unavailable", "the service is leaving"));
         return;
     }

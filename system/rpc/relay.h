@@ -22,6 +22,8 @@ struct rpc_relay {
     bool (*take_back)(void *arg, struct rpc_call *call, const ProtobufCMessage *request,
                       const struct rpc_status *status);
     void *arg;
+    /* It is over, just before the call is finished; not if it was taken back. May be NULL */
+    void (*over)(void *arg);
 };
 
 /* |call| with its |request|; finished from here, unless it is taken back. */

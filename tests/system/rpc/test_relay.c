@@ -24,6 +24,7 @@ struct world {
     struct rpc_channel *onward, *channel;
     /* what far saw */
     struct rpc_call *held;
+    unsigned over;
     unsigned sent, cancelled;
     char trace[64], who[64];
     int64_t deadline_ms;
@@ -119,11 +120,16 @@ static bool take_back(void *arg, struct rpc_call *call, const ProtobufCMessage *
     return true;
 }
 
+static void count_over(void *arg)
+{
+    ((struct world *)arg)->over++;
+}
+
 static void near_any(struct rpc_call *call, const ProtobufCMessage *request, void *service)
 {
     struct world *w = service;
     const struct rpc_metadata who = {"x-who", "somebody"};
-    const struct rpc_relay to = {w->onward, &who, 1, take_back, w};
+    const struct rpc_relay to = {w->onward, &who, 1, take_back, w, count_over};
 
     rpc_relay(&to, call, request);
 }
@@ -253,6 +259,7 @@ static void test_an_answer_comes_back(void **state)
     RUN_UNTIL(w, w->is_done);
     assert_string_equal(w->text, "again");
     assert_int_equal(w->deadline_ms, -1);
+    assert_int_equal(w->over, 2);
 }
 
 static void test_a_refusal_comes_back_with_all_its_parts(void **state)
@@ -279,6 +286,7 @@ static void test_a_caller_that_goes_is_told_onward(void **state)
     RUN_UNTIL(w, w->cancelled);
     assert_false(w->is_done);
     assert_int_equal(w->cancelled, 1);
+    assert_int_equal(w->over, 1);
 }
 
 static void test_a_deadline_ends_both_calls(void **state)
@@ -310,11 +318,13 @@ static void test_a_call_can_be_taken_back(void **state)
     ask(w, SAY, "fail", 20000);
     RUN_UNTIL(w, w->taken);
     assert_false(w->is_done);
+    assert_int_equal(w->over, 0);
     /* it is whole: sent once more, and this time passed through */
     w->takes = NULL;
     near_any(w->taken, w->taken_request, w);
     RUN_UNTIL(w, w->is_done);
     assert_string_equal(w->status.name, "no_room");
+    assert_int_equal(w->over, 1);
 }
 
 static void test_a_stream_comes_through_in_order(void **state)
