@@ -135,6 +135,8 @@ class Pod:
             os.chmod(path, mode)
             if os.geteuid() == 0:
                 os.chown(path, 0, USER)
+            elif name.endswith(".env"):  # its owner cannot be another user here
+                os.chmod(path, 0o400)
         os.symlink(os.path.basename(moment), os.path.join(base, "..data"))
         for name in {n.split("/")[0] for n in files}:
             os.symlink(os.path.join("..data", name), os.path.join(base, name))
