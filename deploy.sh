@@ -60,7 +60,14 @@ END
 find_mode() {
     case ${DEPLOY_MODE:-} in
     native | containers) printf '%s\n' "$DEPLOY_MODE" ;;
-    '') printf 'native\n' ;;
+    '')
+        if docker info >/dev/null 2>&1 && { docker compose version || docker-compose version; } \
+            >/dev/null 2>&1; then
+            printf 'containers\n'
+        else
+            printf 'native\n'
+        fi
+        ;;
     *) die "DEPLOY_MODE must be native or containers, not $DEPLOY_MODE" ;;
     esac
 }

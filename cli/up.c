@@ -193,6 +193,18 @@ static bool run_once(struct up_system *system, const struct up_options *o, bool 
     return ok;
 }
 
+/* What `account verify` and the other client commands read. */
+static int prepare(const struct up_system *system)
+{
+    struct trouble trouble;
+    struct up_access access;
+
+    if (!up_identities(system, &trouble) || !up_access(&access, system, &trouble))
+        return refuse("%s", trouble.text);
+    up_access_free(&access);
+    return EXIT_DONE;
+}
+
 static int run(struct up_system *system, const struct up_options *o)
 {
     struct trouble trouble;
@@ -238,5 +250,5 @@ int command_up(char **argv)
     signals_catch();
     if (!make_plan(&system, &wish, &trouble) || !up_files(&system, &trouble))
         return refuse("%s", trouble.text);
-    return o.prepare ? EXIT_DONE : run(&system, &o);
+    return o.prepare ? prepare(&system) : run(&system, &o);
 }

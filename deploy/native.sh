@@ -3,41 +3,13 @@
 # The services as processes of this machine: `quorate up` makes their keys and files in $dir, starts
 # them and starts again what dies. All listen on 127.0.0.1; a proxy or tunnel of the operator's
 # brings the API to others. PostgreSQL, Redis and RabbitMQ: deploy/servers.sh.
+. "$root/deploy/members.sh"
 . "$root/deploy/servers.sh"
-
-# What .env cannot say for all processes at once: addresses, ports, files, roles.
-own="LISTEN_HOST HTTP_PORT GRPC_PORT DATA_DIR TLS TLS_CERT TLS_KEY GRPC_TLS_CERT GRPC_TLS_KEY
-GRPC_TLS_CA GRPC_TLS_CRL COORDINATOR_ADDR ROUTER_ADDR ADVERTISE_ADDR INITIATOR_KEY_FILE
-IDENTITY_KEY_FILE CERTIFICATE_FILE CA_KEY INITIATOR_KEYS POSTGRES_HOST POSTGRES_PORT POSTGRES_DB
-POSTGRES_USER POSTGRES_PASSWORD POSTGRES_SCHEMA POSTGRES_TLS REDIS_HOST REDIS_PORT RABBITMQ_HOST
-RABBITMQ_PORT RABBITMQ_TLS"
-own=$(printf '%s' "$own" | tr '\n' ' ')
-
-members() {
-    local f
-    for f in "$dir"/*.env; do
-        [ ! -e "$f" ] || basename "$f" .env
-    done
-}
-
-program_of() {
-    case $1 in
-    party-*) echo server-party ;;
-    *) echo "$1" ;;
-    esac
-}
-
-# value NAME VARIABLE: of a process's own file.
-value() { sed -n "s/^$2=//p" "$dir/$1.env" | tail -n 1; }
 
 # A role and a schema of its own, made by the database's owner; lines for the process's file.
 database_of() {
     local name=$1 role schema words=$dir/database plain=
-    case $name in
-    account-service) role=mpc_account schema=account ;;
-    session-coordinator) role=mpc_coordinator schema=coordinator ;;
-    *) role=mpc_$(printf '%s' "$name" | tr - _) schema=$role ;;
-    esac
+    role=$(role_of "$name") schema=$(schema_of "$name")
     make_secret "$words/$name"
     setting POSTGRES_PASSWORD >"$words/owner"
     [ "$(postgres_tls)" != off ] || plain=--plain
@@ -52,31 +24,14 @@ database_of() {
     printf 'POSTGRES_PASSWORD=%s\n' "$(cat "$words/$name")"
 }
 
-# The file of a process: as `quorate up` made it, then .env, then where the servers are.
-write_env() {
-    local name=$1 program reads not=$own
-    [ -n "$(redis_host)" ] || not="$not REDIS_PASSWORD REDIS_PREFIX"
-    [ -n "$(rabbitmq_host)" ] || not="$not RABBITMQ_USER RABBITMQ_PASSWORD RABBITMQ_VHOST"
-    program=$(program_of "$name")
-    reads=$(variables "$program")
-    [ -e "$dir/made/$name.env" ] || cp "$dir/$name.env" "$dir/made/$name.env"
-    cp "$dir/made/$name.env" "$dir/$name.env.new"
-    {
-        lines_for "$program" "$not"
-        if [ -n "$(postgres_host)" ] && grep -qx DATA_DIR <<<"$reads"; then
-            database_of "$name"
-        fi
-        if [ -n "$(redis_host)" ] && grep -qx REDIS_HOST <<<"$reads"; then
-            printf 'REDIS_HOST=%s\nREDIS_PORT=%s\n' "$(redis_host)" "$(redis_port)"
-        fi
-        if [ -n "$(rabbitmq_host)" ] && [ "$name" = message-router ]; then
-            printf 'RABBITMQ_HOST=%s\nRABBITMQ_PORT=%s\nRABBITMQ_TLS=%s\n' "$(rabbitmq_host)" \
-                "$(rabbitmq_port)" "$(rabbitmq_tls)"
-        fi
-    } >"$dir/lines"
-    merge "$dir/$name.env.new" <"$dir/lines"
-    rm -f "$dir/lines"
-    mv "$dir/$name.env.new" "$dir/$name.env"
+# Where its servers are, for a process's file; its role and schema are made by the database's owner.
+placed() {
+    [ -z "$(postgres_host)" ] || [ "$1" = message-router ] || database_of "$1"
+    [ -z "$(redis_host)" ] || printf '%s\n' "REDIS_HOST=$(redis_host)" "REDIS_PORT=$(redis_port)" \
+        "REDIS_PASSWORD=$(setting REDIS_PASSWORD)"
+    [ -z "$(rabbitmq_host)" ] || printf '%s\n' "RABBITMQ_HOST=$(rabbitmq_host)" \
+        "RABBITMQ_PORT=$(rabbitmq_port)" "RABBITMQ_TLS=$(rabbitmq_tls)" \
+        "RABBITMQ_PASSWORD=$(setting RABBITMQ_PASSWORD)"
 }
 
 # is_running FILE WORD: the process in that file lives and is what WORD says.
@@ -110,7 +65,7 @@ mpc_up() {
     "$quorate" up --prepare --dir "$dir" "${words[@]}" || exit 1
     mkdir -p "$dir/made" "$dir/database"
     for name in $(members); do
-        write_env "$name"
+        write_env "$name" "$dir/$name.env"
     done
     rm -f "$dir/ready.json"
     setsid nohup "$quorate" up --dir "$dir" --services "$services" --json >"$dir/ready.json" \

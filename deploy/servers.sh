@@ -71,7 +71,7 @@ prepare() {
     chmod 711 "$infra_dir"
     [ "$(id -u)" != 0 ] || chown "$server_user" "$infra_dir/$1"
     (cd / && as_user test -w "$infra_dir/$1") ||
-        die "the user $server_user cannot write in $infra_dir/$1: set DEPLOY_INFRA_DIR to another place"
+        die "the user $server_user cannot write in $infra_dir/$1: set another DEPLOY_INFRA_DIR"
 }
 
 # give FILE: written by us, read by the server's user.
@@ -112,7 +112,7 @@ word_of() {
 must_start() {
     ! is_running "$infra_dir/$1.pid" "$(word_of "$1")" || return 1
     ! answers 127.0.0.1 "$2" ||
-        die "port $2 for $1 is in use: set another $(tr '[:lower:]' '[:upper:]' <<<"$1")_PORT in $env_file"
+        die "port $2 for $1 is in use: set another ${1^^}_PORT in $env_file"
     prepare "$1"
 }
 
@@ -193,7 +193,7 @@ rabbitmq_up() {
 
 servers_up() {
     local name
-    for name in postgres redis rabbitmq; do
+    for name in $server_names; do
         if "${name}_here"; then
             "${name}_up"
             say "$name runs on port $("${name}_port")"
@@ -222,7 +222,7 @@ servers_down() {
 
 servers_status() {
     local name state host
-    for name in postgres redis rabbitmq; do
+    for name in $server_names; do
         host=$("${name}_host")
         if [ -z "$host" ]; then
             state="not used"
@@ -239,7 +239,7 @@ servers_status() {
 
 servers_health() {
     local name host code=0
-    for name in postgres redis rabbitmq; do
+    for name in $server_names; do
         host=$("${name}_host")
         [ -n "$host" ] || continue
         if answers "$host" "$("${name}_port")"; then

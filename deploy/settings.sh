@@ -8,7 +8,8 @@ programs="account-service session-coordinator message-router server-party server
 need_programs() {
     local p
     for p in $programs; do
-        [ -x "$services/quorate-$p" ] || die "there is no $services/quorate-$p; ./deploy.sh build makes it"
+        [ -x "$services/quorate-$p" ] ||
+            die "there is no $services/quorate-$p; ./deploy.sh build makes it"
     done
     [ -x "$quorate" ] || die "there is no $quorate; ./deploy.sh build makes it"
 }

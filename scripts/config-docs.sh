@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Make .env.example and docs/configuration.md from the table of variables, or check that they are
-# what the table gives.
+# Make the files .env*.example and docs/configuration.md from the table of variables, or check that
+# they are what the table gives.
 #
 # usage: scripts/config-docs.sh [--check] [PAGES]
 #   PAGES  the built program tests/system/core/config_pages; default: the one in build/
@@ -38,5 +38,7 @@ one() {
     code=1
 }
 one example .env.example
+one example-prod .env.prod.example
+one example-party .env.party.example
 one reference docs/configuration.md
 exit $code

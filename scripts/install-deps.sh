@@ -20,7 +20,7 @@ basic="gcc libc6-dev make pkg-config meson ninja-build python3 libsecp256k1-dev 
     librabbitmq-dev rabbitmq-server libjwt-dev libseccomp-dev libcurl4-openssl-dev curl g++
     libgrpc++-dev protobuf-compiler-grpc protobuf-compiler libprotobuf-dev chromium"
 extra="clang clang-format libclang-rt-14-dev llvm-14 valgrind universal-ctags binutils gcc-multilib
-    dpkg-dev xz-utils git"
+    dpkg-dev xz-utils git docker.io docker-compose debootstrap iptables"
 
 wanted=$basic
 [ "${1:-}" = check-all ] && wanted="$basic $extra"

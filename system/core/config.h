@@ -53,9 +53,12 @@ const char *config_list_item(const struct config *config, const char *name, size
 /* True unless ENVIRONMENT is development. */
 bool config_is_production(const struct config *config);
 
-/* What --help prints for |program|; the text of .env.example; the reference page in Markdown. */
+/* What --help prints for |program|; the texts of .env.example, of .env.prod.example (what has no
+ * default) and of .env.party.example (what a party reads); the reference page in Markdown. */
 void config_print_help(enum config_program program);
 void config_print_example(void);
+void config_print_example_prod(void);
+void config_print_example_party(void);
 void config_print_reference(void);
 
 #endif

@@ -66,22 +66,50 @@ void config_print_help(enum config_program program)
     }
 }
 
-void config_print_example(void)
+/* A variable as it stands in a file of examples. */
+static void print_row(const struct config_row *row, bool is_set)
 {
+    const char *shown = row->placeholder ? row->placeholder : row->fallback;
     char form[CONFIG_FORM_TEXT_MAX], who[128];
 
+    form_text(form, row);
+    programs_text(who, sizeof who, row->programs);
+    printf("\n# %s\n# Form: %s. Read by: %s.\n", row->help, form, who);
+    printf("%s%s=%s\n", is_set ? "" : "#", row->name, shown ? shown : "");
+}
+
+void config_print_example(void)
+{
     printf("# Configuration of Quorate's services. Copy this file to .env and fill it in; every\n"
            "# variable may stand in the environment instead, which wins. Lines that begin with #\n"
            "# show defaults. In production the placeholders below are refused.\n"
            "# This file is made from the services' table of variables: scripts/config-docs.sh.\n");
-    for (size_t i = 0; i < config_rows_n; i++) {
-        const struct config_row *row = &config_rows[i];
-        const char *shown = row->placeholder ? row->placeholder : row->fallback;
+    for (size_t i = 0; i < config_rows_n; i++)
+        print_row(&config_rows[i], config_rows[i].flags & CONFIG_REQUIRED);
+}
 
-        form_text(form, row);
-        programs_text(who, sizeof who, row->programs);
-        printf("\n# %s\n# Form: %s. Read by: %s.\n", row->help, form, who);
-        printf("%s%s=%s\n", row->flags & CONFIG_REQUIRED ? "" : "#", row->name, shown ? shown : "");
+void config_print_example_prod(void)
+{
+    printf(
+        "# What ./deploy.sh needs to be told in production; the rest it makes or finds. Copy\n"
+        "# this file to .env and replace each value: the placeholders are refused. .env.example\n"
+        "# lists everything that may stand there.\n"
+        "# This file is made from the services' table of variables: scripts/config-docs.sh.\n");
+    for (size_t i = 0; i < config_rows_n; i++) {
+        if (config_rows[i].placeholder && !(config_rows[i].flags & CONFIG_EXAMPLE))
+            print_row(&config_rows[i], true);
+    }
+}
+
+void config_print_example_party(void)
+{
+    printf("# Configuration of one party on a host of its own. Copy this file to .env and fill it\n"
+           "# in. Lines that begin with # show defaults. In production the placeholders below are\n"
+           "# refused.\n"
+           "# This file is made from the services' table of variables: scripts/config-docs.sh.\n");
+    for (size_t i = 0; i < config_rows_n; i++) {
+        if (config_rows[i].programs & (CONFIG_PARTY | CONFIG_KEEPER))
+            print_row(&config_rows[i], config_rows[i].flags & CONFIG_REQUIRED);
     }
 }
 

@@ -139,6 +139,15 @@ class Refusals(unittest.TestCase):
         self.place.write(JWT_SECRET_KEY=None)
         self.refused("JWT_SECRET_KEY", command=("mpc", "up"))
 
+    def test_the_production_example_as_it_is(self):
+        shutil.copy(os.path.join(SOURCE, ".env.prod.example"), self.place.env_file)
+        self.refused("placeholder of .env.example")
+        with open(self.place.env_file, encoding="utf-8") as f:
+            names = {line.split("=")[0] for line in f if line[0].isupper()}
+        # filled in, it is all that a system needs
+        self.assertEqual(names, {n for n in self.place.settings
+                                 if not n.endswith("_PORT") and n != "SIGN_WAIT_S"})
+
     def test_no_env_file(self):
         os.remove(self.place.env_file)
         code, _, err = self.place.run("up")

@@ -1,0 +1,257 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash disable=SC2154  # deploy.sh sets what is used here
+# The services as containers. Keys and files are made as for processes, by `quorate up --prepare` in
+# $dir; $dir/container/NAME/secrets is what the container NAME sees of them, NAME/data is its own.
+. "$root/deploy/members.sh"
+. "$root/deploy/image.sh"
+
+mounts=$dir/container
+# Root gives the files to a user that nobody is.
+user=$(id -u):$(id -g)
+[ "$(id -u)" != 0 ] || user=10001:10001
+
+if docker compose version >/dev/null 2>&1; then
+    compose_command=(docker compose)
+else
+    compose_command=(docker-compose)
+fi
+
+# container_of MEMBER
+container_of() {
+    case $1 in
+    party-*) echo "server-$1" ;;
+    *) echo "$1" ;;
+    esac
+}
+
+port_of() { value "$1" HTTP_PORT; }
+
+compose() {
+    local files=(-f "$root/deploy/docker-compose.yml")
+    [ "$(setting ENVIRONMENT production)" != production ] ||
+        files+=(-f "$root/deploy/docker-compose.prod.yml")
+    env QUORATE_DIR="$mounts" QUORATE_USER="$user" QUORATE_IMAGE="$(quorate_image)" \
+        SERVERS_IMAGE="$(servers_image)" TZ="$(setting TZ UTC)" \
+        POSTGRES_USER="$(setting POSTGRES_USER mpc_user)" \
+        POSTGRES_DB="$(setting POSTGRES_DB mpc_system)" \
+        RABBITMQ_USER="$(setting RABBITMQ_USER mpc_user)" \
+        RABBITMQ_VHOST="$(setting RABBITMQ_VHOST /)" ACCOUNT_PORT="$(port_of account-service)" \
+        COORDINATOR_PORT="$(port_of session-coordinator)" ROUTER_PORT="$(port_of message-router)" \
+        PARTY_API_PORT="$(port_of server-party-api)" \
+        "${compose_command[@]}" -p "${COMPOSE_PROJECT_NAME:-quorate}" "${files[@]}" "$@"
+}
+
+# certify NAME HOSTS [OPTION...]: tls.crt and tls.key in its secrets.
+certify() {
+    local place=$mounts/$1/secrets name=$1 hosts=$2
+    shift 2
+    mkdir -p "$place" "$mounts/$name/data"
+    [ -e "$place/tls.crt" ] || "$quorate" pki issue "container-$name" --dir "$dir/tls" \
+        --out "$place" --hosts "$hosts,localhost,127.0.0.1" "$@" >/dev/null || exit 1
+    cp "$dir/tls/ca.crt" "$dir/tls/crl.pem" "$place/"
+}
+
+prepare_server() {
+    certify "$1" "$1"
+    case $1 in
+    postgres) setting POSTGRES_PASSWORD >"$mounts/$1/secrets/password" ;;
+    rabbitmq) setting RABBITMQ_PASSWORD >"$mounts/$1/secrets/password" ;;
+    redis)
+        make_secret "$dir/database/redis"
+        setting REDIS_PASSWORD "$(cat "$dir/database/redis")" >"$mounts/$1/secrets/password"
+        ;;
+    esac
+}
+
+prepare_service() {
+    local place=$mounts/$1/secrets
+    mkdir -p "$place"
+    case $1 in
+    party-* | server-party-api)
+        cp "$dir/$1/identity.key" "$dir/$1/party.cert" "$place/"
+        if [ "$1" = server-party-api ]; then
+            certify "$1" "$1,mpc-$1" --party delegate-1 --role delegate
+        else
+            certify "$1" "server-$1" --party "$1"
+        fi
+        ;;
+    *) certify "$1" "$1,mpc-$1" ;;
+    esac
+    [ "$1" != account-service ] || cp "$dir/keys/initiator.key" "$place/"
+    write_env "$1" "$place/service.env"
+}
+
+# Where a service finds others, its files and its servers, in its container.
+placed() {
+    local port=8080 role schema
+    [ "$1" != account-service ] || port=4000
+    printf '%s\n' LISTEN_HOST=0.0.0.0 "HTTP_PORT=$port" GRPC_PORT=50051 TLS=on DATA_DIR=/data \
+        TLS_CERT=/run/secrets/tls.crt TLS_KEY=/run/secrets/tls.key \
+        GRPC_TLS_CERT=/run/secrets/tls.crt GRPC_TLS_KEY=/run/secrets/tls.key \
+        GRPC_TLS_CA=/run/secrets/ca.crt GRPC_TLS_CRL=/run/secrets/crl.pem \
+        COORDINATOR_ADDR=mpc-session-coordinator:50051 ROUTER_ADDR=mpc-message-router:50051 \
+        ADVERTISE_ADDR=mpc-session-coordinator:50051 \
+        INITIATOR_KEY_FILE=/run/secrets/initiator.key IDENTITY_KEY_FILE=/run/secrets/identity.key \
+        CERTIFICATE_FILE=/run/secrets/party.cert REDIS_HOST=redis REDIS_PORT=6379 \
+        "REDIS_PASSWORD=$(cat "$mounts/redis/secrets/password")" RABBITMQ_HOST=rabbitmq \
+        RABBITMQ_PORT=5671 RABBITMQ_TLS=verify-full RABBITMQ_TLS_CA=/run/secrets/ca.crt \
+        "RABBITMQ_PASSWORD=$(setting RABBITMQ_PASSWORD)"
+    role=$(role_of "$1") schema=$(schema_of "$1")
+    make_secret "$dir/database/$1"
+    printf '%s\n' POSTGRES_HOST=postgres POSTGRES_PORT=5432 POSTGRES_TLS=verify-full \
+        POSTGRES_TLS_CA=/run/secrets/ca.crt "POSTGRES_DB=$(setting POSTGRES_DB mpc_system)" \
+        "POSTGRES_USER=$role" "POSTGRES_SCHEMA=$schema" \
+        "POSTGRES_PASSWORD=$(cat "$dir/database/$1")"
+}
+
+# What the one that makes roles and schemas is given.
+prepare_tools() {
+    local place=$mounts/tools/secrets name
+    mkdir -p "$place"
+    cp "$dir/tls/ca.crt" "$place/"
+    setting POSTGRES_PASSWORD >"$place/owner"
+    echo 'set -e' >"$place/init.sh"
+    for name in $(members); do
+        variables "$(program_of "$name")" | grep -qx DATA_DIR || continue
+        cp "$dir/database/$name" "$place/$name"
+        printf 'quorate db init --host postgres --ca /run/secrets/ca.crt --database %s --owner %s' \
+            "$(setting POSTGRES_DB mpc_system)" "$(setting POSTGRES_USER mpc_user)"
+        printf ' --owner-password-file /run/secrets/owner --role %s --schema %s' \
+            "$(role_of "$name")" "$(schema_of "$name")"
+        printf ' --password-file /run/secrets/%s\n' "$name"
+    done >>"$place/init.sh"
+}
+
+prepare() {
+    local name words=()
+    need_images
+    [ "${DEPLOY_PORTS:-}" != free ] || words+=(--free-ports)
+    "$quorate" up --prepare --tls --dir "$dir" "${words[@]}" || exit 1
+    mkdir -p "$dir/made" "$dir/database" "$mounts"
+    # client.json gets the key that is valid
+    printf 'MPC_API_KEY=%s\n' "$(setting MPC_API_KEY)" | merge "$dir/account-service.env"
+    "$quorate" up --prepare --dir "$dir" || exit 1
+    for name in $server_names; do
+        prepare_server "$name"
+    done
+    for name in $(members); do
+        prepare_service "$name"
+    done
+    prepare_tools
+    # the servers' user is not ours; nobody else gets into $dir
+    for name in $server_names; do
+        chmod -R a+rX "$mounts/$name"
+    done
+    [ "$(id -u)" != 0 ] || chown -R "$user" "$mounts"
+}
+
+need_images() {
+    local image
+    for image in "$(quorate_image)" "$(servers_image)"; do
+        docker image inspect "$image" >/dev/null 2>&1 || docker pull -q "$image" >/dev/null 2>&1 ||
+            die "there is no image $image; ./deploy.sh build makes it"
+    done
+}
+
+# state_of SERVICE: healthy, starting, unhealthy, exited, absent
+state_of() {
+    local id
+    id=$(compose ps -q "$1" 2>/dev/null)
+    [ -n "$id" ] || { echo absent; return; }
+    docker inspect -f '{{if eq .State.Status "running"}}{{.State.Health.Status}}{{else}}{{.State.Status}}{{end}}' "$id"
+}
+
+# await SECONDS SERVICE...: until all are healthy.
+await() {
+    local until=$((SECONDS + $1)) name
+    shift
+    for name in "$@"; do
+        until [ "$(state_of "$name")" = healthy ]; do
+            [ $SECONDS -lt $until ] ||
+                die "$name is $(state_of "$name"):" \
+                    "$(compose logs --no-color --tail 1 "$name" | tail -n 1)"
+            sleep 1
+        done
+    done
+}
+
+service_names() {
+    local name
+    for name in $(members); do
+        container_of "$name"
+    done
+}
+
+infra_up() {
+    prepare
+    # shellcheck disable=SC2086  # several names
+    compose up -d $server_names >&2
+    # shellcheck disable=SC2086
+    await 180 $server_names
+}
+
+mpc_up() {
+    local names
+    prepare
+    [ "$(state_of postgres)" = healthy ] || infra_up
+    compose run --rm --no-deps tools /run/secrets/init.sh >/dev/null ||
+        die "the database's owner cannot make the roles: is POSTGRES_PASSWORD the first one?"
+    mapfile -t names < <(service_names)
+    compose up -d --no-deps "${names[@]}" >&2
+    await 300 "${names[@]}"
+    say "the services are ready; the API is at https://127.0.0.1:$(port_of account-service)"
+}
+
+mpc_down() {
+    local names
+    [ -e "$dir/up.json" ] || return 0
+    mapfile -t names < <(service_names)
+    compose rm -s -f "${names[@]}" >&2
+}
+
+infra_down() {
+    [ -e "$dir/up.json" ] || return 0
+    compose down --remove-orphans >&2
+}
+
+delete_all() {
+    [ ! -e "$dir/up.json" ] || compose down -v --remove-orphans >&2
+    rm -rf "$dir"
+}
+
+show_health() {
+    local name state code=0
+    [ -e "$dir/up.json" ] || die "the system was never started: ./deploy.sh up"
+    for name in $server_names $(members); do
+        state=$(state_of "$(container_of "$name")")
+        [ "$state" = healthy ] || { state="not healthy: $state" && code=1; }
+        printf '%-20s %s\n' "$name" "$state"
+    done
+    return $code
+}
+
+show_status() { compose ps; }
+
+show_logs() {
+    local words=(--follow)
+    [ "$1" = follow ] || words=(--tail 100)
+    # shellcheck disable=SC2046  # nothing or one name
+    compose logs --no-color "${words[@]}" $([ -z "$2" ] || container_of "$2")
+}
+
+open_shell() {
+    local words=()
+    [ -t 0 ] || words+=(-T)
+    compose exec "${words[@]}" "$(container_of "$1")" sh
+}
+
+build_all() {
+    "$root/scripts/build.sh"
+    build_images
+}
+
+build_anew() {
+    rm -rf "$build"
+    "$root/scripts/build.sh"
+    build_images --no-cache
+}

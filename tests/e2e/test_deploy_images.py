@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: Apache-2.0
+"""deploy.sh with containers: a docker daemon of the test's own is started, images are built, the
+system is brought up, an account is made and signs; then all of it is removed, and the machine's
+network is as it was. Needs root, dockerd, docker-compose and debootstrap; skipped without."""
+import os
+import re
+import select
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+from test_deploy import HASH, LIMIT, QUORATE, SERVERS, SERVICES, Place
+
+GATEWAY = "172.30.250.1"
+
+
+def can_run():
+    return os.geteuid() == 0 and all(map(shutil.which, (
+        "dockerd", "docker", "docker-compose", "debootstrap", "iptables-save")))
+
+
+def text_of(*command):
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout
+
+
+def network():
+    """What a daemon leaves behind: interfaces, chains, forwarding."""
+    with open("/proc/sys/net/ipv4/ip_forward", encoding="ascii") as f:
+        forward = f.read()
+    rules = re.sub(r"(?m)^#.*\n|\[\d+:\d+\]", "", text_of("iptables-save"))
+    return sorted(os.listdir("/sys/class/net")), rules, forward
+
+
+def clean_rules():
+    """Only what a daemon made: others may have changed the tables meanwhile."""
+    for table in ("filter", "nat"):
+        lines = text_of("iptables-save", "-t", table).splitlines()
+        made = [line.split() for line in lines if re.search("DOCKER|docker0|br-", line)]
+        for words in made:
+            if words[0] == "-A":
+                subprocess.run(["iptables", "-t", table, "-D", *words[1:]], check=True)
+        for words in made:
+            if words[0].startswith(":DOCKER"):
+                subprocess.run(["iptables", "-t", table, "-X", words[0][1:]], check=True)
+
+
+def forward_policy():
+    """Of packets that go through this machine; a daemon drops them."""
+    found = re.search(r"(?m)^-P FORWARD (\w+)", text_of("iptables", "-S"))
+    return found.group(1) if found else "ACCEPT"
+
+
+class Daemon:
+    def __init__(self):
+        self.dir = tempfile.mkdtemp(prefix="quorate-docker-")
+        self.links, self.rules, self.forward = network()
+        self.policy = forward_policy()
+        self.host = f"unix://{self.dir}/docker.sock"
+        with open(self.dir + "/log", "wb") as log:
+            self.process = subprocess.Popen(
+                ["dockerd", "--data-root", self.dir + "/data", "--exec-root", self.dir + "/exec",
+                 "-H", self.host, "-p", self.dir + "/pid"], stdout=log, stderr=log)
+        while self.docker("info").returncode != 0:
+            if self.process.poll() is not None:
+                raise RuntimeError("dockerd does not start")
+            select.select([], [], [], 0.1)  # between two looks
+
+    def docker(self, *words):
+        return subprocess.run(["docker", "-H", self.host, *words], capture_output=True, text=True,
+                              check=False)
+
+    def remove(self):
+        """And what it leaves in the machine's network."""
+        self.process.terminate()
+        self.process.wait(60)
+        for link in set(os.listdir("/sys/class/net")) - set(self.links):
+            subprocess.run(["ip", "link", "delete", link], check=False, capture_output=True)
+        clean_rules()
+        subprocess.run(["iptables", "-P", "FORWARD", self.policy], check=True)
+        with open("/proc/sys/net/ipv4/ip_forward", "w", encoding="ascii") as f:
+            f.write(self.forward)
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+
+class ContainerPlace(Place):
+    def __init__(self, host):
+        super().__init__()
+        self.host = host
+        self.settings["ALLOWED_IPS"] = "127.0.0.1," + GATEWAY
+        for name in ("POSTGRES_PORT", "REDIS_PORT", "RABBITMQ_PORT"):
+            del self.settings[name]
+        self.write()
+
+    def environment(self):
+        return {**super().environment(), "DEPLOY_MODE": "containers", "DOCKER_HOST": self.host}
+
+
+@unittest.skipUnless(can_run(), "no root, dockerd, docker-compose or debootstrap")
+class Containers(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.daemon = Daemon()
+        cls.place = ContainerPlace(cls.daemon.host)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.place.remove()
+        cls.daemon.remove()
+
+    def done(self, *words, text=""):
+        code, out, err = self.place.run(*words, text=text)
+        self.assertEqual(code, 0, f"{words}: {out}{err}")
+        return out
+
+    def signs(self, account):
+        p = subprocess.run([QUORATE, "sign", "--account", account, "--message-hash", HASH, "--dir",
+                            self.place.data, "--json"], capture_output=True, text=True,
+                           timeout=LIMIT, check=False)
+        self.assertEqual(p.returncode, 0, p.stderr)
+
+    def inspected(self):
+        """[(name, user, read-only root, published container ports)]"""
+        names = self.daemon.docker("ps", "--format", "{{.Names}}").stdout.split()
+        form = ("{{.Name}} {{.Config.User}} {{.HostConfig.ReadonlyRootfs}} "
+                "{{range $p, $b := .HostConfig.PortBindings}}{{$p}} {{end}}")
+        return [line.split() for line in
+                self.daemon.docker("inspect", "-f", form, *names).stdout.splitlines()]
+
+    def test_the_life_of_a_system(self):
+        self.done("build")
+        self.done("up")
+        health = self.done("health")
+        for name in SERVERS + SERVICES:
+            self.assertRegex(health, rf"(?m)^{name} +healthy$")
+        account = re.search(r"account (\S+)\n\Z", self.done("test-api")).group(1)
+        rows = self.inspected()
+        self.assertEqual(len(rows), len(SERVERS + SERVICES))
+        for name, user, readonly, *ports in rows:
+            self.assertEqual((user.split(":")[0] in ("10001", "server"), readonly), (True, "true"))
+            self.assertIn(ports, ([], ["8080/tcp"], ["4000/tcp"]), name)
+        self.assertEqual(sum(bool(r[3:]) for r in rows), 4)
+        self.assertIn("database system is ready", self.done("logs-tail", "postgres"))
+        self.assertIn("/data", self.done("shell", "party-1", text="pwd\n"))
+        self.done("mpc", "restart")
+        self.signs(account)
+        self.done("down")
+        self.assertEqual(self.daemon.docker("ps", "-aq").stdout, "")
+        self.done("up")
+        self.signs(account)
+        self.done("clean", "--yes")
+        self.assertEqual(self.daemon.docker("ps", "-aq").stdout, "")
+        self.assertEqual(self.daemon.docker("volume", "ls", "-q").stdout, "")
+        self.assertFalse(os.path.exists(self.place.data))
+
+
+@unittest.skipUnless(can_run(), "no root, dockerd, docker-compose or debootstrap")
+class Traces(unittest.TestCase):
+    """Run after the other: the machine is as it was."""
+    before = network() if can_run() else None
+    policy = forward_policy() if can_run() else None
+
+    def test_nothing_is_left(self):
+        links, rules, forward = network()
+        self.assertEqual((links, forward), (self.before[0], self.before[2]))
+        self.assertNotRegex(rules, r"DOCKER|docker0|172\.30\.")
+        self.assertEqual(forward_policy(), self.policy)
+
+
+if __name__ == "__main__":
+    if not can_run():
+        print("no root, dockerd, docker-compose or debootstrap")
+        sys.exit(77)
+    unittest.main()
