@@ -81,7 +81,11 @@ class Daemon:
         subprocess.run(["iptables", "-P", "FORWARD", self.policy], check=True)
         with open("/proc/sys/net/ipv4/ip_forward", "w", encoding="ascii") as f:
             f.write(self.forward)
-        shutil.rmtree(self.dir, ignore_errors=True)
+        with open("/proc/self/mounts", encoding="utf-8") as f:
+            mounts = [line.split()[1] for line in f if self.dir in line]
+        for mount in reversed(mounts):
+            subprocess.run(["umount", mount], check=True)
+        shutil.rmtree(self.dir)
 
 
 class ContainerPlace(Place):
