@@ -62,6 +62,7 @@ class Place:
         with open(self.env_file, "w", encoding="utf-8") as f:
             f.writelines(f"{k}={v}\n" for k, v in {**self.settings, **changes}.items()
                          if v is not None)
+        os.chmod(self.env_file, 0o600)
 
     def environment(self):
         keep = {k: v for k, v in os.environ.items() if k in ("PATH", "HOME", "LANG", "ASAN_OPTIONS",
@@ -141,6 +142,7 @@ class Refusals(unittest.TestCase):
 
     def test_the_production_example_as_it_is(self):
         shutil.copy(os.path.join(SOURCE, ".env.prod.example"), self.place.env_file)
+        os.chmod(self.place.env_file, 0o600)
         self.refused("placeholder of .env.example")
         with open(self.place.env_file, encoding="utf-8") as f:
             names = {line.split("=")[0] for line in f if line[0].isupper()}
