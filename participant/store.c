@@ -68,7 +68,11 @@ static struct store *store_with(struct db *db, const char *directory, char error
         store->ledger = ledger_open(directory, error);
     if (store->ledger) {
         store_move_burns(store);
-        return store;
+        if (store_settle_ledger(store))
+            return store;
+        snprintf(error, STORE_ERROR_MAX,
+                 "the burned pairs cannot be read: restore the database and %.120s/ledger",
+                 directory);
     }
     store_close(store);
     return NULL;
@@ -383,25 +387,6 @@ enum store_result store_forget_given(struct store *store, const char *session_id
     struct giving g = {.session_id = session_id};
 
     return store_result_of(db_run(store->db, DB_DURABLE, forget_given, &g));
-}
-
-/* What was lent by its owner */
-
-static enum db_result put_loan(struct db_tx *tx, void *arg)
-{
-    struct db_value v[] = {db_blob(arg, 16)};
-    int64_t changed = 0;
-    enum db_result result = db_exec(
-        tx, "INSERT INTO loans (session) VALUES ($1) ON CONFLICT DO NOTHING", v, 1, &changed);
-
-    if (result != DB_OK)
-        return result;
-    return changed ? DB_OK : DB_REFUSED;
-}
-
-enum store_result store_put_loan(struct store *store, const uint8_t session[16])
-{
-    return store_result_of(db_run(store->db, DB_DURABLE, put_loan, (void *)session));
 }
 
 /* Time */

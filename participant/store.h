@@ -112,7 +112,8 @@ enum store_result store_get_made(struct store *store, struct store_share *out,
 enum store_result store_has_account(struct store *store, const char *account_id,
                                     const char *but_session_id);
 
-/* A burned pair, without secrets: outlives the share. */
+/* A burned pair, without secrets: outlives the share. Burns and loans are in the database and in
+ * the party's own directory, and count if one of them has them. */
 struct store_burn {
     uint8_t kgid[32];
     uint32_t epoch;
@@ -123,8 +124,8 @@ struct store_burn {
 enum store_result store_put_burn(struct store *store, const struct store_share *share,
                                  const struct store_burn *burn);
 /* Where room is kept for it, before store_put_burn, which may wait for a server or fail: durable,
- * and store_is_burned knows it, also after a restart. It stays there until the database has taken
- * it. False: not written. */
+ * and store_is_burned knows it, also after a restart. It stays there until the database and the
+ * ledger have taken it. False: not written. */
 bool store_reserve_burn(struct store *store, const struct store_burn *burn);
 /* STORE_OK if this pair was burned here. */
 enum store_result store_is_burned(struct store *store, const struct store_burn *burn);

@@ -18,6 +18,9 @@ struct store {
 enum store_result store_result_of(enum db_result result);
 /* The reserve's burns into the database, as far as it takes them. */
 void store_move_burns(struct store *store);
+/* At the start: what is burned or lent into both the database and the ledger, as far as they take
+ * it. False: one of them cannot be read. */
+bool store_settle_ledger(struct store *store);
 
 /* Of a row of shares; for store_read_share. */
 #define STORE_SHARE_COLUMNS                                                                        \

@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include <setjmp.h>
+#include <sqlite3.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,6 +31,20 @@ static void reopen(void)
     store = store_open(directory, error);
     if (!store)
         fail_msg("%s", error);
+}
+
+/* Beside the store, as whoever has the database could. */
+static void run_sql(const char *sql)
+{
+    char path[64];
+    sqlite3 *db;
+
+    snprintf(path, sizeof path, "%s/party.db", directory);
+    assert_int_equal(sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
+    sqlite3_busy_timeout(db, 5000);
+    if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK)
+        fail_msg("%s", sqlite3_errmsg(db));
+    sqlite3_close(db);
 }
 
 static struct store_share share_of(uint8_t number, const char *text)
@@ -188,6 +203,43 @@ static void test_a_loan_is_new_once(void **state)
     assert_int_equal(store_put_loan(store, two), STORE_OK);
 }
 
+/* A server that is set back, or undoes what it said was done. */
+static void test_what_the_database_forgets_the_ledger_knows(void **state)
+{
+    const struct store_burn burn = {.kgid = {77}, .epoch = 3, .own = 1, .peer = 2};
+    static const uint8_t loan[16] = {77};
+
+    (void)state;
+    assert_int_equal(store_put_burn(store, NULL, &burn), STORE_OK);
+    assert_int_equal(store_put_loan(store, loan), STORE_OK);
+    run_sql("DELETE FROM tombstones; DELETE FROM loans");
+    assert_int_equal(store_is_burned(store, &burn), STORE_OK);
+    assert_int_equal(store_put_loan(store, loan), STORE_NONE);
+    reopen();
+    assert_int_equal(store_is_burned(store, &burn), STORE_OK);
+    assert_int_equal(store_put_loan(store, loan), STORE_NONE);
+}
+
+/* Both ways: a backup, or what an earlier version left, is in one of them only. */
+static void test_the_database_and_the_ledger_tell_each_other(void **state)
+{
+    const struct store_burn burn = {.kgid = {78}, .epoch = 3, .own = 1, .peer = 2};
+    static const uint8_t loan[16] = {78};
+    char path[128];
+
+    (void)state;
+    assert_int_equal(store_put_burn(store, NULL, &burn), STORE_OK);
+    assert_int_equal(store_put_loan(store, loan), STORE_OK);
+    run_sql("DELETE FROM tombstones");
+    reopen(); /* into the database */
+    snprintf(path, sizeof path, "%s/ledger", directory);
+    assert_int_equal(unlink(path), 0);
+    reopen(); /* into the ledger */
+    run_sql("DELETE FROM tombstones; DELETE FROM loans");
+    assert_int_equal(store_is_burned(store, &burn), STORE_OK);
+    assert_int_equal(store_put_loan(store, loan), STORE_NONE);
+}
+
 static struct store_sealed sealed_of(const char *text, int64_t expires_ms)
 {
     struct store_sealed g = {.expires_ms = expires_ms};
@@ -263,6 +315,8 @@ int main(void)
         cmocka_unit_test(test_a_burn_is_row_and_tombstone_or_neither),
         cmocka_unit_test(test_the_higher_order_counts),
         cmocka_unit_test(test_a_loan_is_new_once),
+        cmocka_unit_test(test_what_the_database_forgets_the_ledger_knows),
+        cmocka_unit_test(test_the_database_and_the_ledger_tell_each_other),
         cmocka_unit_test(test_what_was_given_is_erased_for_good),
         cmocka_unit_test(test_time_erases_what_waited_too_long),
     };
