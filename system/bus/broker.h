@@ -39,7 +39,8 @@ struct broker_events {
     void (*up)(void *arg, const char *address);
     /* not connected any more: what was under way may be lost. |gave_up|: nor will it be again */
     void (*down)(void *arg, bool gave_up, const char *why);
-    /* acknowledged to the broker when this returns */
+    /* acknowledged to the broker when this returns; |len| 0 also for what is longer than
+     * BROKER_FRAME_MAX, which no user of this has sent */
     void (*frame)(void *arg, const uint8_t *b, size_t len);
     /* a frame for |to| did not get there; |is_gone|: there is nobody, otherwise too much waits */
     void (*refused)(void *arg, const char *to, bool is_gone);

@@ -206,29 +206,32 @@ int rabbit_fd(const struct rabbit *rabbit)
     return amqp_get_sockfd(rabbit->c);
 }
 
-/* The rest of a message whose method has come: |len| and, unless NULL, |b| (heap). */
+/* The rest of a message whose method has come: |b| (heap) and |len|. One that is too long for a
+ * frame is read away and has no bytes: whoever can write to the queue ends no connection. */
 static bool read_content(struct rabbit *rabbit, uint8_t **b, size_t *len,
                          char why[BROKER_ERROR_MAX])
 {
     const struct timeval wait = {ANSWER_S, 0};
     struct buffer body = {0};
     amqp_frame_t frame;
-    uint64_t left = 1;
+    uint64_t left;
+    bool is_kept;
     int status = amqp_simple_wait_frame_noblock(rabbit->c, &frame, &wait);
 
     if (status != AMQP_STATUS_OK || frame.frame_type != AMQP_FRAME_HEADER)
         return failed(why, "a message broke off", status);
     left = frame.payload.properties.body_size;
-    if (left > BROKER_FRAME_MAX)
-        return failed(why, "a message is too long", AMQP_STATUS_BAD_AMQP_DATA);
+    is_kept = left <= BROKER_FRAME_MAX;
     while (left > 0) {
+        amqp_maybe_release_buffers(rabbit->c);
         status = amqp_simple_wait_frame_noblock(rabbit->c, &frame, &wait);
         if (status != AMQP_STATUS_OK || frame.frame_type != AMQP_FRAME_BODY ||
             frame.payload.body_fragment.len > left) {
             buffer_free(&body);
             return failed(why, "a message broke off", status);
         }
-        buffer_add(&body, frame.payload.body_fragment.bytes, frame.payload.body_fragment.len);
+        if (is_kept)
+            buffer_add(&body, frame.payload.body_fragment.bytes, frame.payload.body_fragment.len);
         left -= frame.payload.body_fragment.len;
     }
     *b = body.b;

@@ -31,7 +31,7 @@ struct rabbit_event {
      * it if |multiple| */
     uint64_t tag;
     bool multiple;
-    /* RABBIT_FRAME: heap, the receiver's */
+    /* RABBIT_FRAME: heap, the receiver's; of no bytes if the message was longer than a frame */
     uint8_t *b;
     size_t len;
     /* RABBIT_RETURNED */

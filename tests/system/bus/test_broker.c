@@ -238,6 +238,33 @@ static void test_a_reader_that_stands_still_does_not_fill_the_broker(void **stat
     close_end(&a);
 }
 
+/* By somebody with the password, past the bound that broker_publish has. */
+static void test_attack_a_message_longer_than_a_frame(void **state)
+{
+    struct rabbit_params p = params();
+    char address[BROKER_ADDRESS_MAX], why[BROKER_ERROR_MAX];
+    struct rabbit *stranger = rabbit_open(&p, address, why);
+    const size_t len = (size_t)BROKER_FRAME_MAX + 1;
+    struct end a;
+
+    (void)state;
+    assert_non_null(stranger);
+    open_end(&a);
+
+    for (size_t i = 1; i <= 3; i++) {
+        assert_true(rabbit_publish(stranger, a.address, filled(len, 4), len, why));
+        until(&a.frames, i);
+        assert_int_equal(a.last_len, 0);
+    }
+    assert_true(rabbit_publish(stranger, a.address, filled(len - 1, 4), len - 1, why));
+    until(&a.frames, 4);
+    assert_int_equal(a.last_len, len - 1);
+    assert_memory_equal(a.last, filled(len - 1, 4), len - 1);
+    assert_int_equal(a.downs, 0);
+    rabbit_close(stranger);
+    close_end(&a);
+}
+
 static void test_what_was_taken_is_sent_before_the_end(void **state)
 {
     struct end a, b;
@@ -437,6 +464,7 @@ int main(void)
         cmocka_unit_test(test_a_frame_to_nobody_comes_back),
         cmocka_unit_test(test_acknowledged_frames_make_room),
         cmocka_unit_test(test_a_reader_that_stands_still_does_not_fill_the_broker),
+        cmocka_unit_test(test_attack_a_message_longer_than_a_frame),
         cmocka_unit_test(test_what_was_taken_is_sent_before_the_end),
         cmocka_unit_test(test_a_wrong_password_is_told_and_given_up),
         cmocka_unit_test(test_over_tls_the_server_proves_itself),
