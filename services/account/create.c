@@ -22,72 +22,13 @@
 #include "system/core/utf8.h"
 #include "system/rpc/message.h"
 
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-void create_held(struct create *op)
-{
-    struct account_service *s = op->s;
-
-    op->holds = true;
-    op->held_next = s->held;
-    op->held_back = &s->held;
-    if (s->held)
-        s->held->held_back = &op->held_next;
-    s->held = op;
-}
-
-static void let_go(struct create *op)
-{
-    if (!op->holds)
-        return;
-    *op->held_back = op->held_next;
-    if (op->held_next)
-        op->held_next->held_back = op->held_back;
-}
-
-struct renewal {
-    struct account_service *s;
-    struct store_renew renew;
-};
-
-static void renewed(void *arg, enum db_result result)
-{
-    struct renewal *renewal =
-        (struct renewal *)(void *)((char *)arg - offsetof(struct renewal, renew));
-
-    if (result == DB_FAILED)
-        (void)lookup_database_fault(
-            renewal->s); /* others may take it up: the end is written once */
-    renewal->s->is_renewing = false;
-    free(renewal->renew.ids);
-    free(renewal);
-}
-
-void create_hold_on(struct account_service *s)
-{
-    struct renewal *renewal;
-    size_t n = 0;
-
-    for (const struct create *op = s->held; op; op = op->held_next)
-        n++;
-    if (n == 0 || s->is_alone || s->is_renewing)
-        return;
-    renewal = mem_new(1, sizeof *renewal);
-    renewal->s = s;
-    renewal->renew.replica = s->replica;
-    renewal->renew.ids = mem_new(n, sizeof *renewal->renew.ids);
-    for (const struct create *op = s->held; op; op = op->held_next)
-        memcpy(renewal->renew.ids[renewal->renew.n++], op->account.account_id, ID_TEXT_MAX);
-    s->is_renewing = true;
-    db_submit(s->db, DB_LAZY, store_renew, renewed, &renewal->renew);
-}
-
 void create_free(struct create *op)
 {
-    let_go(op);
+    create_let_go(op);
     op->s->in_flight--;
     op->s->resuming -= op->is_resumed;
     metric_set(op->s->waiting, (int64_t)op->s->in_flight);

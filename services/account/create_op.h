@@ -44,8 +44,9 @@ struct create {
 /* |call| NULL: nobody waits. */
 struct create *create_new(struct account_service *s, struct rpc_call *call);
 void create_free(struct create *op);
-/* From here on its row is held on to. */
+/* From here on its row is held on to; no more. */
 void create_held(struct create *op);
+void create_let_go(struct create *op);
 /* Refuse the caller and end the operation. */
 void create_end(struct create *op, struct rpc_status status);
 /* The account as it is, for the caller, if he still waits. */

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A file of NAME=VALUE lines. Blanks around name and value go; a value may stand in '...' or "...";
  * lines that are empty or begin with # are skipped; "export " may come first. Nothing is expanded.
- * The file may hold secrets: it is kept in guarded memory and wiped; and then it must be its owner's
- * alone. If it belongs to another user than ours (a secret that is mounted into a container, a file
- * of root's), its group may read it; it may be a symbolic link, as mounted secrets are. */
+ *
+ * The file may hold secrets: it is kept in guarded memory and wiped; and then it must be its
+ * owner's alone. If it belongs to another user than ours (a secret that is mounted into a
+ * container, a file of root's), its group may read it; it may be a symbolic link, as mounted
+ * secrets are. */
 #ifndef SYSTEM_CORE_CONFIG_FILE_H
 #define SYSTEM_CORE_CONFIG_FILE_H
 

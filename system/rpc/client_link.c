@@ -6,6 +6,7 @@
 #include "system/rpc/client_link.h"
 
 #include "system/core/buffer.h"
+#include "system/rpc/client_head.h"
 #include "system/rpc/grpc_wire.h"
 
 #include <nghttp2/nghttp2.h>
@@ -554,56 +555,18 @@ void link_close(struct rpc_link *link, bool is_orderly)
 
 /* --- calls --- */
 
-static nghttp2_nv pair(const char *name, const char *value, uint8_t flags)
-{
-    return (nghttp2_nv){.name = (uint8_t *)(uintptr_t)name,
-                        .value = (uint8_t *)(uintptr_t)value,
-                        .namelen = strlen(name),
-                        .valuelen = strlen(value),
-                        .flags = (uint8_t)(flags | NGHTTP2_NV_FLAG_NO_COPY_NAME)};
-}
-
-/* The call may be gone before its head is sent. */
-static nghttp2_nv copied_pair(const struct rpc_metadata *metadata)
-{
-    nghttp2_nv nv = pair(metadata->name, metadata->value, 0);
-
-    nv.flags = NGHTTP2_NV_FLAG_NO_INDEX;
-    return nv;
-}
-
 bool link_submit(struct rpc_link *link, struct rpc_pending *call,
                  const struct link_metadata *metadata)
 {
-    enum { SELDOM = NGHTTP2_NV_FLAG_NO_INDEX };
-    char path[PENDING_PATH_MAX + 2], timeout[GRPC_TIMEOUT_MAX];
-    uint64_t now = uv_now(link->is.loop);
-    nghttp2_nv head[12 + RPC_METADATA_MAX] = {
-        pair(":method", "POST", 0),
-        pair(":scheme", link->tls != NULL ? "https" : "http", 0),
-        pair(":path", "", 0),
-        pair(":authority", link->is.target, 0),
-        pair("te", "trailers", 0),
-        pair("content-type", "application/grpc", 0),
-        pair("user-agent", "quorate/" QRT_VERSION, 0),
-        pair("x-request-id", call->trace, SELDOM),
-    };
-    size_t n = 8;
+    const struct client_head_params params = {.is_secure = link->tls != NULL,
+                                              .authority = link->is.target,
+                                              .metadata = metadata,
+                                              .now = uv_now(link->is.loop)};
     const nghttp2_data_provider body = {.read_callback = on_read_source};
+    struct client_head head;
 
-    snprintf(path, sizeof path, "/%s", call->path);
-    head[2] = pair(":path", path, 0);
-    if (call->deadline != 0) {
-        grpc_timeout_text(timeout, call->deadline > now ? call->deadline - now : 1);
-        head[n++] = pair("grpc-timeout", timeout, SELDOM);
-    }
-    if (metadata->authorization != NULL)
-        head[n++] = pair("authorization", metadata->authorization, 0);
-    if (metadata->api_key != NULL)
-        head[n++] = pair("x-api-key", metadata->api_key, 0);
-    for (size_t i = 0; i < call->metadata_n; i++)
-        head[n++] = copied_pair(&call->metadata[i]);
-    call->stream = nghttp2_submit_request(link->session, NULL, head, n, &body, call);
+    client_head_fill(&head, call, &params);
+    call->stream = nghttp2_submit_request(link->session, NULL, head.fields, head.n, &body, call);
     if (call->stream < 0)
         return false;
     call->link = link;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Packets between hsm.c and hsm_helper.c, which alone include this, and their test. First the settings as JSON, and
- * as the answer {"ids": [hex, ...]} or {"error": line}. Then requests and answers of one number.
+/* Packets between hsm.c and hsm_helper.c, which alone include this, and their test. First the
+ * settings as JSON, and as the answer {"ids": [hex, ...]} or {"error": line}. Then requests and
+ * answers of one number.
  *
  *   request = number(8) | 'W' or 'U' | key(1) | data key(32) or wrapped key(60) | associated data
  *   answer  = number(8) | enum vault_result(1) | wrapped key(60), data key(32), or a line of text
