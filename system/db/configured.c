@@ -144,6 +144,21 @@ static bool put_url(struct buffer *url, const struct config *config, const struc
     return true;
 }
 
+/* What only one process may have is nothing that a server may be somebody else for. */
+static bool is_proven(const struct config *config, char error[DB_ERROR_MAX])
+{
+    const char *host = config_text(config, "POSTGRES_HOST");
+
+    if (!db_configured_is_server(config) || is_local(host) ||
+        strcmp(config_text(config, "POSTGRES_TLS"), "require") != 0)
+        return true;
+    snprintf(error, DB_ERROR_MAX,
+             "POSTGRES_TLS=require does not prove that %.64s is the party's server: set "
+             "POSTGRES_TLS=verify-full and POSTGRES_TLS_CA",
+             host);
+    return false;
+}
+
 struct db *db_configured_open(uv_loop_t *loop, const struct config *config,
                               const struct db_names *names, const struct db_params *params,
                               char error[DB_ERROR_MAX])
@@ -152,7 +167,7 @@ struct db *db_configured_open(uv_loop_t *loop, const struct config *config,
     struct buffer url = {0};
     struct db *db = NULL;
 
-    if (!db_configured_check(config, error))
+    if (!db_configured_check(config, error) || (params->is_alone && !is_proven(config, error)))
         return NULL;
     full.password = config_text(config, "POSTGRES_PASSWORD");
     full.retry = (struct retry){.step_ms = (uint32_t)config_int(config, "RETRY_DELAY_MS"),

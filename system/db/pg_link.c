@@ -20,7 +20,8 @@
 enum { CONNECT_MS = 10000, OLDEST = 140000, STEP_MS = 2000, CAP_MS = 20000, TRIES = 10 };
 enum { SILENT_MS = 60000, READS_MAX = 8 };
 
-enum found { LINK_UP, LINK_LATER, LINK_WRONG };
+/* LINK_TAKEN: by another process; what this one knows of the database may not be so any more. */
+enum found { LINK_UP, LINK_LATER, LINK_WRONG, LINK_TAKEN };
 
 /* A commit is told when the disk has it. A client that is gone holds no lock for long. */
 static const char session_sql[] =
@@ -153,9 +154,17 @@ static enum found check_server(struct pg_link *link, char error[DB_ERROR_MAX])
     }
     if (!ask(link, set_up, NULL, 0) || !ask(link, "SHOW fsync", value, sizeof value))
         return complain(link, "the session cannot be set up", error);
-    if (strcmp(value, "on") != 0)
+    if (strcmp(value, "on") == 0)
+        return LINK_UP;
+    if (!link->is_alone) {
         log_line(LOG_WARN, "fsync is off at the PostgreSQL server: commits can be lost");
-    return LINK_UP;
+        return LINK_UP;
+    }
+    snprintf(error, DB_ERROR_MAX,
+             "fsync is off at the PostgreSQL server at %.60s:%.8s, and commits can be lost: set it"
+             " to on",
+             PQhost(link->c), PQport(link->c));
+    return LINK_WRONG;
 }
 
 /* The role's own schema is made if it is not there and the role may; else by an operator. */
@@ -213,7 +222,7 @@ static enum found claim(struct pg_link *link, char error[DB_ERROR_MAX])
     if (PQstatus(link->c) == CONNECTION_BAD)
         return complain(link, "the schema cannot be claimed", error);
     snprintf(error, DB_ERROR_MAX, "the schema %.60s is in use by another process", link->schema);
-    return LINK_WRONG;
+    return LINK_TAKEN;
 }
 
 static enum found find(struct pg_link *link, bool is_first, char error[DB_ERROR_MAX])
@@ -248,7 +257,8 @@ static bool find_at_last(struct pg_link *link, bool is_first, char error[DB_ERRO
     uint32_t wait_ms;
 
     while ((f = find(link, is_first, cause)) != LINK_UP) {
-        bool goes_on = (f == LINK_LATER || !is_first) && retry_next(&link->retry, &wait_ms);
+        bool goes_on =
+            f != LINK_TAKEN && (f == LINK_LATER || !is_first) && retry_next(&link->retry, &wait_ms);
 
         if (goes_on) {
             log_event(LOG_WARN, "the database is waited for", LOG_S("error", cause),

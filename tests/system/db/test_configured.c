@@ -79,6 +79,21 @@ static void test_what_does_not_fit_is_refused(void **state)
     expect_refusal("POSTGRES_HOST=db\nPOSTGRES_PASSWORD=p\nPOSTGRES_TLS=off\n", "loopback");
 }
 
+/* A party's server proves itself, unless it is on the party's machine. */
+static void test_a_partys_server_is_proven(void **state)
+{
+    const struct db_names names = {.file = "x", .schema = "x"};
+    const struct db_params params = {.is_alone = true};
+    struct config *config =
+        configure("POSTGRES_HOST=db.invalid\nPOSTGRES_PASSWORD=p\nPOSTGRES_TLS=require\n"
+                  "RETRY_MAX=1\nRETRY_DELAY_MS=1\n");
+
+    (void)state;
+    assert_null(db_configured_open(NULL, config, &names, &params, error));
+    assert_non_null(strstr(error, "POSTGRES_TLS=require does not prove"));
+    config_free(config);
+}
+
 static void test_plain_text_stays_on_this_machine(void **state)
 {
     static const char *const hosts[] = {"127.0.0.1", "localhost", "::1", "/run/postgresql"};
@@ -119,6 +134,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_does_not_fit_is_refused),
+        cmocka_unit_test(test_a_partys_server_is_proven),
         cmocka_unit_test(test_plain_text_stays_on_this_machine),
         cmocka_unit_test(test_without_a_server_it_is_a_file),
     };

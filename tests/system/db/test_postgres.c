@@ -134,6 +134,81 @@ static void test_what_is_for_one_process_has_one(void **state)
     db_close(db);
 }
 
+static PGconn *client(void)
+{
+    const char *const words[] = {"dbname", "password", NULL};
+    const char *const values[] = {strchr(f.url, ':') + 1, getenv("DB_TEST_PASSWORD"), NULL};
+
+    return PQconnectdbParams(words, values, 1);
+}
+
+/* Between the loss of a connection and the next one somebody else has come: this process ends,
+ * however many tries it has. */
+static void test_what_another_process_took_is_not_taken_back(void **state)
+{
+    struct db_params params = db_place_params(&f, many);
+    struct db *db;
+    PGconn *rival;
+    PGresult *r;
+    int64_t n;
+
+    (void)state;
+    params.is_alone = true;
+    params.retry = (struct retry){.step_ms = 10, .cap_ms = 10, .max = 1000};
+    db = db_open(NULL, &params, error);
+    assert_non_null(db);
+    rival = client();
+    assert_true(PQsendQuery(rival, "SELECT pg_advisory_lock(hashtextextended('quorate alone ' ||"
+                                   " current_schema(), 0))"));
+    sql("SELECT pg_terminate_backend(pid, 5000) FROM pg_locks WHERE locktype = 'advisory' AND"
+        " granted%s",
+        "");
+    while ((r = PQgetResult(rival))) {
+        assert_int_equal(PQresultStatus(r), PGRES_TUPLES_OK);
+        PQclear(r);
+    }
+    assert_int_not_equal(db_run(db, DB_DURABLE, count_a, &n), DB_OK);
+    db_error(db, error);
+    assert_non_null(strstr(error, "in use by another process"));
+    db_close(db);
+    PQfinish(rival);
+}
+
+static void set_fsync(const char *value)
+{
+    char text[16] = "";
+
+    sql("ALTER SYSTEM SET fsync = %s", value);
+    sql("SELECT pg_reload_conf()%s", "");
+    while (strcmp(text, value) != 0) {
+        PGconn *c = client();
+        PGresult *r = PQexec(c, "SHOW fsync");
+
+        snprintf(text, sizeof text, "%s", PQgetvalue(r, 0, 0));
+        PQclear(r);
+        PQfinish(c);
+    }
+}
+
+static void test_a_party_has_no_server_that_loses_commits(void **state)
+{
+    struct db_params params = db_place_params(&f, many);
+    struct db *db;
+
+    (void)state;
+    set_fsync("off");
+    db = db_open(NULL, &params, error);
+    params.is_alone = true;
+    assert_null(db_open(NULL, &params, error));
+    set_fsync("on");
+    assert_non_null(strstr(error, "fsync is off"));
+    assert_non_null(db);
+    db_close(db);
+    db = db_open(NULL, &params, error);
+    assert_non_null(db);
+    db_close(db);
+}
+
 /* Of programs like this one: [0] how many, [1] since when, in microseconds of the server's clock. */
 static enum db_result end_sessions(struct db_tx *tx, void *arg)
 {
@@ -386,6 +461,8 @@ int main(void)
         TEST(test_many_processes_migrate_at_once),
         TEST(test_types_mean_what_they_mean_in_sqlite),
         TEST(test_what_is_for_one_process_has_one),
+        TEST(test_what_another_process_took_is_not_taken_back),
+        TEST(test_a_party_has_no_server_that_loses_commits),
         TEST(test_a_loss_is_seen_without_work),
         TEST(test_reads_run_beside_a_write),
         TEST(test_a_read_without_a_write_is_told_before_it),
