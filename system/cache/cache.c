@@ -220,12 +220,20 @@ struct exchange {
 
 static void exchange(struct exchange *exchange, struct entry *limit);
 
+/* Whoever writes to Redis can make callers wait for one budget to come back, and no longer. */
+static int64_t believable(int64_t left, int64_t full)
+{
+    if (left > full)
+        return full;
+    return left < -full ? -full : left;
+}
+
 /* Everybody's budget bounds ours. What was let pass since is not in it yet. */
 static void exchanged(void *arg, bool is_answered, int64_t left)
 {
     struct exchange *x = arg;
     struct entry *limit = find(x->cache, 'l', x->key);
-    int64_t known = limit && is_answered ? left - limit->unsent * EVENT : 0;
+    int64_t known = limit && is_answered ? believable(left, x->full) - limit->unsent * EVENT : 0;
 
     if (limit)
         limit->is_asking = false;

@@ -293,6 +293,17 @@ class Liars(Case):
         self.assertEqual(a.ask("claim", "n"), "first")
         self.assertEqual(a.ask("claim", "n"), "again")
 
+    def test_a_debt_without_end(self):
+        """It may cost one budget, which comes back: here, within milliseconds."""
+        for left in (b"-9000000000000000000", b"-9223372036854775808", b"9223372036854775807"):
+            # the second word is unasked: once that is told, the first has been taken
+            liar = Liar(b":" + left + b"\r\n+OK\r\n")
+            self.addCleanup(liar.close)
+            a = self.desk(liar.port)
+            self.assertEqual(a.ask("allow", "k", 60000, 1), "yes")
+            until(a.reasons)
+            until(lambda a=a: a.ask("allow", "k", 60000, 1) == "yes")
+
     def test_nobody_there(self):
         with socket.create_server(("127.0.0.1", 0)) as s:
             port = s.getsockname()[1]
