@@ -270,6 +270,23 @@ static void test_failures_of_one_address_are_limited_not_those_of_another(void *
     admission_free(admission);
 }
 
+/* A party whose clock is off tries for as long as it is; its neighbours register meanwhile. */
+static void test_a_clock_that_is_off_is_no_failure(void **state)
+{
+    struct admission *admission = admission_new(ca, NULL);
+    struct attempt *off = attempt(), *good = attempt();
+
+    (void)state;
+    off->request.time_ms = NOW_MS + 60000;
+    sign(off);
+    for (int i = 0; i < 2 * ADMISSION_FAILURES_BURST; i++)
+        assert_string_equal(try_it(admission, off).name, "clock_skew");
+    assert_int_equal(try_it(admission, good).code, RPC_OK);
+    end(off);
+    end(good);
+    admission_free(admission);
+}
+
 /* Good ones too: each costs two signature checks. */
 static void test_registrations_of_one_address_are_limited(void **state)
 {
@@ -303,6 +320,7 @@ int main(void)
         cmocka_unit_test(test_clocks_may_differ_by_30_s_and_the_difference_is_told),
         cmocka_unit_test(test_a_refused_try_uses_up_nothing),
         cmocka_unit_test(test_failures_of_one_address_are_limited_not_those_of_another),
+        cmocka_unit_test(test_a_clock_that_is_off_is_no_failure),
         cmocka_unit_test(test_registrations_of_one_address_are_limited),
     };
 
