@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* See forward.h. What comes from another router was checked there against what it knew of the
- * session; bounds of mailboxes and deadlines hold here, too. Mail for a party that is elsewhere by
+ * session, and is checked here against what this one knows; bounds of mailboxes and deadlines hold
+ * here, too. Mail for a party that is elsewhere by
  * now waits here until its router tells of it, which it does every second. */
 #include "services/router/forward.h"
 
@@ -280,6 +281,24 @@ static void tell_full(struct router *router, struct cluster_peer *peer, const ch
     cluster_send(router->cluster, peer, &frame);
 }
 
+/* Does this router's own book have nothing against it? Another one may not know the session. */
+static bool fits_session(struct router *router, const struct session *session,
+                         const Mpc__Router__V1__Forwarded *m)
+{
+    const struct roster *roster = session ? session_roster(session, m->attempt) : NULL;
+    size_t most = roster ? roster->payload_max : book_payload_max(router->book);
+
+    if (m->payload.len > most) {
+        metric_add(router->metrics.refused[REFUSED_TOO_LONG], 1);
+        return false;
+    }
+    if (roster && (!roster_has(roster, m->from) || !roster_has(roster, m->to))) {
+        metric_add(router->metrics.refused[REFUSED_STRANGER], 1);
+        return false;
+    }
+    return true;
+}
+
 static void take_letter(struct router *router, struct cluster_peer *peer,
                         const Mpc__Router__V1__Forwarded *m)
 {
@@ -296,6 +315,8 @@ static void take_letter(struct router *router, struct cluster_peer *peer,
         return;
     if (session && session->has_ended)
         metric_add(router->metrics.refused[REFUSED_ENDED], 1);
+    else if (!fits_session(router, session, m))
+        return;
     else if (mail_put(router->mail, m->to, &letter))
         metric_add(router->metrics.from_others, 1);
     else

@@ -4,8 +4,10 @@
 #include "net.h"
 #include "world.h"
 
+#include "services/router/forward.h"
 #include "services/router/seal.h"
 #include "services/router/size_cap.h"
+#include "system/core/buffer.h"
 #include "system/core/clock.h"
 #include "system/core/ids.h"
 
@@ -295,6 +297,63 @@ static void test_an_event_reaches_parties_at_all_routers(void **state)
     assert_int_equal(peer_send(w, 1, SESSION_ONE, w->peers[2].id, 'x', 5), RPC_DENIED);
     listener_end(&one);
     listener_end(&two);
+    finish();
+}
+
+static int64_t arrived_base;
+
+static int64_t arrived(void)
+{
+    const struct router_metrics *m = &w->router->metrics;
+
+    return metric_value(m->from_others) + metric_value(m->refused[REFUSED_STRANGER]) +
+           metric_value(m->refused[REFUSED_TOO_LONG]);
+}
+
+static bool more_has_arrived(void)
+{
+    return arrived() > arrived_base;
+}
+
+/* The sender's router does not know the session and lets it pass; the receiver's does. */
+static void test_a_stranger_at_another_router_is_refused_here(void **state)
+{
+    struct letter letter = {.session_id = SESSION_ONE};
+    uint8_t *long_one;
+    int64_t too_long;
+    size_t most;
+
+    (void)state;
+    start("4194304", "60000");
+    for (size_t i = 0; i < 3; i++)
+        go_to(i, i);
+    for (size_t i = 0; i < 3; i++)
+        settle(i, i);
+    listen_events(w, 1, &two);
+    assert_int_equal(publish(w, SESSION_ONE, "session_created", 2), RPC_OK);
+    listener_until(w, &two, 1);
+    listener_end(&two);
+    assert_null(book_session(others[1].router->book, SESSION_ONE));
+    arrived_base = arrived();
+    assert_int_equal(peer_send(w, 2, SESSION_ONE, w->peers[0].id, 'x', 5), RPC_OK);
+    until(more_has_arrived);
+    /* by a router that does not look */
+    too_long = metric_value(w->router->metrics.refused[REFUSED_TOO_LONG]);
+    most = book_session(w->router->book, SESSION_ONE)->rosters[0].payload_max;
+    arrived_base = arrived();
+    letter.from = w->peers[1].id;
+    letter.deadline_ms = clock_unix_ms() + 60000;
+    letter.len = most + 1;
+    letter.payload = long_one = mem_new(1, letter.len);
+    assert_true(forward_letter(others[1].router, w->peers[0].id, &letter));
+    free(long_one);
+    until(more_has_arrived);
+    assert_int_equal(metric_value(w->router->metrics.refused[REFUSED_TOO_LONG]), too_long + 1);
+    assert_int_equal(peer_send(w, 1, SESSION_ONE, w->peers[0].id, 'y', 5), RPC_OK);
+    listen_at(0, &one);
+    letters_until(w, &one, 1);
+    assert_int_equal(letter_at(&one, 0)->payload.data[0], 'y');
+    listener_end(&one);
     finish();
 }
 
@@ -703,6 +762,7 @@ int main(void)
         cmocka_unit_test(test_a_message_crosses_and_one_at_home_does_not),
         cmocka_unit_test(test_what_waits_follows_its_party),
         cmocka_unit_test(test_an_event_reaches_parties_at_all_routers),
+        cmocka_unit_test(test_a_stranger_at_another_router_is_refused_here),
         cmocka_unit_test(test_a_party_is_at_one_router_the_newest),
         cmocka_unit_test(test_at_the_old_router_it_is_not_registered),
         cmocka_unit_test(test_of_two_at_once_one_remains),
