@@ -179,14 +179,15 @@ def obey(server, path):
     actions = {"stop": lambda: server.signal(signal.SIGSTOP),
                "go": lambda: server.signal(signal.SIGCONT), "kill": server.kill,
                "start": server.start}
-    while True:
-        with open(path, encoding="ascii") as f:
-            for line in f:
-                if line.strip() == "end":
-                    return
-                actions[line.strip()]()
-                with open(path + ".done", "w", encoding="ascii") as done:
-                    done.write("done\n")
+    # Both are open for reading and writing: nothing is lost between two commands, and no end of a
+    # file comes between them.
+    with open(os.open(path, os.O_RDWR), encoding="ascii") as f, \
+            open(os.open(path + ".done", os.O_RDWR), "w", encoding="ascii") as done:
+        for line in f:
+            if line.strip() == "end":
+                return
+            actions[line.strip()]()
+            print("done", file=done, flush=True)
 
 
 def main():
