@@ -338,17 +338,23 @@ class Up(unittest.TestCase):
     def test_parties_are_added_and_never_left_out(self):
         self.prepare("--parties", "2")
         self.assertFalse(os.path.exists(self.path("party-3.env")))
-        before = self.contents()
+        before, known = self.contents(), self.identities()
         self.prepare("--parties", "4")
         self.prepare()
+        self.assertEqual({**self.identities(), **known}, self.identities())
+        self.assertGreaterEqual(set(self.identities()), {"party-1", "party-2", "party-3", "party-4"})
         self.assertEqual(self.env("party-4")["HTTP_PORT"], "8094")
         self.assertEqual(self.env("party-4")["CA_KEY"], self.env("party-1")["CA_KEY"])
         self.assertFalse(os.path.exists(self.path("party-5.env")))
         self.assertIn("none can be left out", self.refused("--parties", "3"))
         after = self.contents()
         for path, digest in before.items():
-            if not path.endswith("up.json"):
+            if not path.endswith(("up.json", "identities.json")):
                 self.assertEqual(after[path], digest, path)
+
+    def identities(self):
+        with open(self.path("identities.json"), encoding="utf-8") as f:
+            return json.load(f)
 
     def test_port_base(self):
         self.prepare("--port-base", "23000", "--parties", "6")
