@@ -263,11 +263,11 @@ static bool is_disturbed(const struct pg_log *log)
     return strcmp(log->code, "40001") == 0 || strcmp(log->code, "40P01") == 0;
 }
 
-static enum pg_outcome receive(struct pg_log *log, PGconn *c)
+static enum pg_outcome receive(struct pg_log *log, PGconn *c, size_t n)
 {
     enum pg_outcome worst = PG_OK;
 
-    for (size_t i = log->sent; i < log->n; i++) {
+    for (size_t i = log->sent; i < n; i++) {
         struct pg_step *step = &log->steps[i];
         enum pg_outcome outcome = take_step(log, c, step);
 
@@ -287,25 +287,30 @@ static void note_loss(struct pg_log *log, const PGconn *c)
         pg_fault_line(log->line, sizeof log->line, PQerrorMessage(c));
 }
 
-static bool send_all(struct pg_log *log, PGconn *c)
+static bool send_steps(struct pg_log *log, PGconn *c, size_t n)
 {
-    for (size_t i = log->sent; i < log->n; i++)
+    for (size_t i = log->sent; i < n; i++)
         if (!send_step(log, c, &log->steps[i]))
             return false;
     return PQpipelineSync(c) == 1;
 }
 
-enum pg_outcome pg_log_exchange(struct pg_log *log, PGconn *c)
+enum pg_outcome pg_log_exchange(struct pg_log *log, PGconn *c, size_t n)
 {
     enum pg_outcome outcome;
 
     log->code[0] = '\0';
-    outcome = send_all(log, c) ? receive(log, c) : PG_LOST;
+    outcome = send_steps(log, c, n) ? receive(log, c, n) : PG_LOST;
     if (outcome == PG_OK)
-        log->sent = log->n;
+        log->sent = n;
     if (outcome == PG_LOST)
         note_loss(log, c);
     return outcome;
+}
+
+bool pg_log_is_again(const struct pg_log *log)
+{
+    return log->sent < log->n && log->steps[log->sent].is_answered;
 }
 
 enum pg_outcome pg_log_aside(struct pg_log *log, PGconn *c, const char *sql,

@@ -145,7 +145,18 @@ static bool learn_fate(struct postgres *p, bool *is_done)
     return false;
 }
 
-/* Exchanges until there is an answer. |is_end|: the last step is a COMMIT. */
+/* |is_end|: the last step is a COMMIT. What is run again commits nothing before its answers are seen
+ * to be those of the first run: what others changed meanwhile stands. */
+static enum pg_outcome exchange_once(struct postgres *p, bool is_end)
+{
+    enum pg_outcome outcome = PG_OK;
+
+    if (is_end && pg_log_is_again(&p->log))
+        outcome = pg_log_exchange(&p->log, p->link.c, p->log.n - 1);
+    return outcome == PG_OK ? pg_log_exchange(&p->log, p->link.c, p->log.n) : outcome;
+}
+
+/* Until there is an answer. */
 static enum pg_outcome exchange(struct postgres *p, bool is_end)
 {
     enum pg_outcome outcome;
@@ -153,7 +164,7 @@ static enum pg_outcome exchange(struct postgres *p, bool is_end)
 
     p->is_open = true;
     for (int runs = 0; runs < AGAIN_MAX;) {
-        outcome = pg_log_exchange(&p->log, p->link.c);
+        outcome = exchange_once(p, is_end);
         if (outcome != PG_LOST && outcome != PG_AGAIN)
             return outcome;
         if (is_end && outcome == PG_LOST) {

@@ -434,6 +434,48 @@ static enum db_result lose(struct db_tx *tx, void *arg)
     return r == DB_OK ? db_exec(tx, "UPDATE a SET x = 5", NULL, 0, NULL) : r;
 }
 
+static enum db_result read_then_write(struct db_tx *tx, void *arg)
+{
+    enum db_result r = count_a(tx, arg);
+
+    return r == DB_OK ? db_exec(tx, "UPDATE a SET x = 5", NULL, 0, NULL) : r;
+}
+
+/* Has nothing to say to the server: the next that goes there is the commit. */
+static enum db_result change_and_cut(struct db_tx *tx, void *arg)
+{
+    (void)tx;
+    sql("INSERT INTO a (x) VALUES (%s)", arg);
+    sql("SELECT pg_terminate_backend(pid) FROM pg_locks JOIN pg_class ON pg_class.oid = relation"
+        " JOIN pg_namespace s ON s.oid = relnamespace WHERE relname = 'a' AND nspname = '%s'",
+        f.schema);
+    return DB_OK;
+}
+
+/* A commit that is sent again after a loss is sent alone. */
+static void test_what_was_seen_must_still_be_so_at_the_commit(void **state)
+{
+    struct db_params params = db_place_params(&f, many);
+    struct gate g = {0};
+    int64_t n = 0;
+
+    (void)state;
+    pthread_barrier_init(&g.both, NULL, 2);
+    params.retry = (struct retry){.step_ms = 1, .cap_ms = 10, .max = 100};
+    g.db = db_open(NULL, &params, error);
+    assert_non_null(g.db);
+    db_submit(g.db, DB_DURABLE, read_and_wait, NULL, &g);
+    pthread_barrier_wait(&g.both);
+    db_submit(g.db, DB_DURABLE, read_then_write, NULL, &n);
+    db_submit(g.db, DB_DURABLE, change_and_cut, NULL, "7");
+    pthread_barrier_wait(&g.both);
+    db_close(g.db);
+    assert_int_equal(n, 1);
+    sql("DO $$ BEGIN IF EXISTS (SELECT FROM a WHERE x = 5) THEN RAISE 'written'; END IF; END $$%s",
+        "");
+    pthread_barrier_destroy(&g.both);
+}
+
 static void test_what_was_seen_must_still_be_so(void **state)
 {
     struct db_params params = db_place_params(&f, many);
@@ -468,6 +510,7 @@ int main(void)
         TEST(test_a_read_without_a_write_is_told_before_it),
         TEST(test_a_deadlock_is_nobodys_failure),
         TEST(test_what_was_seen_must_still_be_so),
+        TEST(test_what_was_seen_must_still_be_so_at_the_commit),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
