@@ -69,7 +69,7 @@ void pg_log_add_once(struct pg_log *log, char *sql);
 void pg_log_cut(struct pg_log *log, size_t n);
 /* Send what was not sent of the first |n| steps, take the answers. */
 enum pg_outcome pg_log_exchange(struct pg_log *log, PGconn *c, size_t n);
-/* What is to be sent was answered before: whether the answers are the same shows afterwards only. */
+/* What is to be sent was answered before; whether that is the answer now shows afterwards only. */
 bool pg_log_is_again(const struct pg_log *log);
 /* One statement beside the list; |values| may be NULL. Its answer is in |last|. */
 enum pg_outcome pg_log_aside(struct pg_log *log, PGconn *c, const char *sql,

@@ -145,8 +145,8 @@ static bool learn_fate(struct postgres *p, bool *is_done)
     return false;
 }
 
-/* |is_end|: the last step is a COMMIT. What is run again commits nothing before its answers are seen
- * to be those of the first run: what others changed meanwhile stands. */
+/* |is_end|: the last step is a COMMIT. What is run again commits nothing before its answers are
+ * seen to be those of the first run. */
 static enum pg_outcome exchange_once(struct postgres *p, bool is_end)
 {
     enum pg_outcome outcome = PG_OK;
