@@ -149,7 +149,8 @@ static bool open_store(struct process *p)
     int helper = -1;
 
     if (db_configured_is_server(p->config))
-        helper = store_helper_start("/proc/self/exe", error);
+        helper =
+            store_helper_start("/proc/self/exe", config_text(p->config, "POSTGRES_TLS_CA"), error);
     if (db_configured_is_server(p->config) && helper < 0)
         return fault(p, "%s", error);
     sandbox_files(directory);

@@ -9,11 +9,14 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-static const int allowed[] = {
+/* What every process needs. */
+static const int common[] = {
     /* descriptors that are open */
     SCMP_SYS(read),
     SCMP_SYS(write),
@@ -26,7 +29,7 @@ static const int allowed[] = {
     SCMP_SYS(ppoll),
     SCMP_SYS(close),
     SCMP_SYS(shutdown),
-    /* SQLite's files */
+    /* files, as far as Landlock lets */
     SCMP_SYS(open),
     SCMP_SYS(openat),
     SCMP_SYS(stat),
@@ -38,24 +41,13 @@ static const int allowed[] = {
     SCMP_SYS(faccessat),
     SCMP_SYS(faccessat2),
     SCMP_SYS(pread64),
-    SCMP_SYS(pwrite64),
     SCMP_SYS(lseek),
-    SCMP_SYS(fsync),
-    SCMP_SYS(fdatasync),
-    SCMP_SYS(ftruncate),
-    SCMP_SYS(fallocate),
     SCMP_SYS(fcntl),
-    SCMP_SYS(flock),
-    SCMP_SYS(unlink),
-    SCMP_SYS(unlinkat),
-    SCMP_SYS(fchmod),
-    SCMP_SYS(fchown),
     SCMP_SYS(readlink),
     SCMP_SYS(readlinkat),
     SCMP_SYS(getcwd),
     SCMP_SYS(geteuid),
     SCMP_SYS(getuid),
-    SCMP_SYS(utimensat),
     /* memory */
     SCMP_SYS(mmap),
     SCMP_SYS(munmap),
@@ -90,11 +82,24 @@ static const int allowed[] = {
     SCMP_SYS(exit_group),
 };
 
+/* SQLite's files, and the party's own. */
+static const int of_files[] = {
+    SCMP_SYS(pwrite64),  SCMP_SYS(fsync),  SCMP_SYS(fdatasync), SCMP_SYS(ftruncate),
+    SCMP_SYS(fallocate), SCMP_SYS(flock),  SCMP_SYS(unlink),    SCMP_SYS(unlinkat),
+    SCMP_SYS(fchmod),    SCMP_SYS(fchown), SCMP_SYS(utimensat),
+};
+
+/* Connections: libpq, OpenSSL and the resolver, which asks for A and AAAA at once, and the kernel
+ * for this machine's addresses. */
+static const int of_client[] = {
+    SCMP_SYS(connect),  SCMP_SYS(bind),       SCMP_SYS(getsockname), SCMP_SYS(getpeername),
+    SCMP_SYS(sendmmsg), SCMP_SYS(getsockopt), SCMP_SYS(setsockopt),  SCMP_SYS(eventfd2),
+    SCMP_SYS(uname),    SCMP_SYS(sysinfo),
+};
+static const int families[] = {AF_UNIX, AF_INET, AF_INET6, AF_NETLINK};
+
 static const int deadly[] = {
-    SCMP_SYS(socket),
     SCMP_SYS(socketpair),
-    SCMP_SYS(connect),
-    SCMP_SYS(bind),
     SCMP_SYS(listen),
     SCMP_SYS(accept),
     SCMP_SYS(accept4),
@@ -110,16 +115,19 @@ static const int deadly[] = {
     SCMP_SYS(userfaultfd),
 };
 
-static bool add_rules(scmp_filter_ctx filter)
-{
-    for (size_t i = 0; i < sizeof allowed / sizeof allowed[0]; i++) {
-        int e = seccomp_rule_add(filter, SCMP_ACT_ALLOW, allowed[i], 0);
+/* Of a process that opens no connection. */
+static const int deadly_alone[] = {SCMP_SYS(socket), SCMP_SYS(connect), SCMP_SYS(bind)};
 
-        if (e != 0 && e != -EDOM)
-            return false;
-    }
-    for (size_t i = 0; i < sizeof deadly / sizeof deadly[0]; i++) {
-        int e = seccomp_rule_add(filter, SCMP_ACT_KILL_PROCESS, deadly[i], 0);
+struct calls {
+    const int *list;
+    size_t n;
+};
+#define CALLS(list) ((struct calls){list, sizeof(list) / sizeof(list)[0]})
+
+static bool add(scmp_filter_ctx filter, uint32_t action, struct calls calls)
+{
+    for (size_t i = 0; i < calls.n; i++) {
+        int e = seccomp_rule_add(filter, action, calls.list[i], 0);
 
         if (e != 0 && e != -EDOM)
             return false;
@@ -127,11 +135,33 @@ static bool add_rules(scmp_filter_ctx filter)
     return true;
 }
 
-bool sandbox_calls(char error[SANDBOX_ERROR_MAX])
+static bool add_sockets(scmp_filter_ctx filter)
+{
+    bool ok = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
+                               SCMP_A1(SCMP_CMP_EQ, FIONREAD)) == 0;
+
+    for (size_t i = 0; i < sizeof families / sizeof families[0]; i++)
+        ok = ok && seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
+                                    SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i])) == 0;
+    return ok;
+}
+
+static scmp_filter_ctx new_filter(void)
 {
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
-    bool ok = filter && seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1) == 0 &&
-              add_rules(filter) && seccomp_load(filter) == 0;
+
+    if (filter && seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1) == 0 &&
+        add(filter, SCMP_ACT_ALLOW, CALLS(common)) &&
+        add(filter, SCMP_ACT_KILL_PROCESS, CALLS(deadly)))
+        return filter;
+    seccomp_release(filter);
+    return NULL;
+}
+
+/* |filter| is whole if |is_whole|; from here on it holds. */
+static bool load(scmp_filter_ctx filter, bool is_whole, char error[SANDBOX_ERROR_MAX])
+{
+    bool ok = is_whole && seccomp_load(filter) == 0;
 
     if (!ok)
         snprintf(error, SANDBOX_ERROR_MAX,
@@ -141,24 +171,89 @@ bool sandbox_calls(char error[SANDBOX_ERROR_MAX])
     return ok;
 }
 
+bool sandbox_calls(char error[SANDBOX_ERROR_MAX])
+{
+    scmp_filter_ctx filter = new_filter();
+
+    return load(filter,
+                filter && add(filter, SCMP_ACT_ALLOW, CALLS(of_files)) &&
+                    add(filter, SCMP_ACT_KILL_PROCESS, CALLS(deadly_alone)),
+                error);
+}
+
+bool sandbox_client_calls(char error[SANDBOX_ERROR_MAX])
+{
+    scmp_filter_ctx filter = new_filter();
+
+    return load(filter,
+                filter && add(filter, SCMP_ACT_ALLOW, CALLS(of_client)) && add_sockets(filter),
+                error);
+}
+
 /* All that version 1 of Landlock knows; later rights are not restricted, which seccomp covers. */
-enum { FILE_RIGHTS = (1 << 13) - 1 };
+enum {
+    FILE_RIGHTS = (1 << 13) - 1,
+    READ_FILE = LANDLOCK_ACCESS_FS_READ_FILE,
+    READ_BELOW = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR
+};
+
+/* -1: an older kernel: seccomp alone. */
+static int new_rules(void)
+{
+    struct landlock_ruleset_attr rules = {.handled_access_fs = FILE_RIGHTS};
+
+    return (int)syscall(SYS_landlock_create_ruleset, &rules, sizeof rules, 0);
+}
+
+/* What is not there needs no right. */
+static bool allow(int set, const char *path, uint64_t rights)
+{
+    struct landlock_path_beneath_attr beneath = {.allowed_access = rights};
+    bool ok;
+
+    beneath.parent_fd = open(path, O_PATH | O_CLOEXEC);
+    if (beneath.parent_fd < 0)
+        return false;
+    ok = syscall(SYS_landlock_add_rule, set, LANDLOCK_RULE_PATH_BENEATH, &beneath, 0) == 0;
+    close(beneath.parent_fd);
+    return ok;
+}
+
+static void obey(int set)
+{
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0)
+        (void)syscall(SYS_landlock_restrict_self, set, 0);
+    close(set);
+}
 
 void sandbox_files(const char *directory)
 {
-    struct landlock_ruleset_attr rules = {.handled_access_fs = FILE_RIGHTS};
-    struct landlock_path_beneath_attr beneath = {.allowed_access =
-                                                     FILE_RIGHTS & ~LANDLOCK_ACCESS_FS_EXECUTE};
-    int set = (int)syscall(SYS_landlock_create_ruleset, &rules, sizeof rules, 0);
+    int set = new_rules();
 
     if (set < 0)
-        return; /* an older kernel: seccomp alone */
-    beneath.parent_fd = open(directory, O_PATH | O_CLOEXEC);
-    if (beneath.parent_fd >= 0 &&
-        syscall(SYS_landlock_add_rule, set, LANDLOCK_RULE_PATH_BENEATH, &beneath, 0) == 0 &&
-        prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0)
-        (void)syscall(SYS_landlock_restrict_self, set, 0);
-    if (beneath.parent_fd >= 0)
-        close(beneath.parent_fd);
-    close(set);
+        return;
+    if (allow(set, directory, FILE_RIGHTS & ~LANDLOCK_ACCESS_FS_EXECUTE))
+        obey(set);
+    else
+        close(set);
+}
+
+void sandbox_client_files(const char *file)
+{
+    static const char *const files[] = {
+        "/etc/resolv.conf", "/etc/hosts",           "/etc/nsswitch.conf",
+        "/etc/host.conf",   "/etc/gai.conf",        "/etc/services",
+        "/etc/ld.so.cache", "/etc/ssl/openssl.cnf", "/etc/pki/tls/openssl.cnf"};
+    static const char *const directories[] = {"/usr", "/lib", "/lib64"};
+    int set = new_rules();
+
+    if (set < 0)
+        return;
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
+        (void)allow(set, files[i], READ_FILE);
+    for (size_t i = 0; i < sizeof directories / sizeof directories[0]; i++)
+        (void)allow(set, directories[i], READ_BELOW);
+    if (file[0])
+        (void)allow(set, file, READ_FILE);
+    obey(set);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the keeper may still ask of the operating system once it has started. */
+/* What a process of a party may still ask of the operating system once it has started: the keeper,
+ * which has secrets and no network, and a client, which has a network and no secrets. */
 #ifndef PARTICIPANT_SANDBOX_H
 #define PARTICIPANT_SANDBOX_H
 
@@ -15,5 +16,12 @@ void sandbox_files(const char *directory);
  * need; for all threads. Opening sockets, starting programs, and looking into other processes
  * end the process, everything else is refused. False with one line in |error|. */
 bool sandbox_calls(char error[SANDBOX_ERROR_MAX]);
+
+/* The same two for a client: it reads |file| ("": none), what the system says of names and TLS, and
+ * programs' libraries; it writes no file. A file that is replaced later is another one, which it
+ * does not read. */
+void sandbox_client_files(const char *file);
+/* It may open connections, and takes none. */
+bool sandbox_client_calls(char error[SANDBOX_ERROR_MAX]);
 
 #endif

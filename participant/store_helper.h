@@ -2,14 +2,16 @@
 /* The process that speaks to PostgreSQL for a keeper. The keeper holds shares, so it opens no
  * connection and reads nothing from a network: it says by a socket what is to be stored
  * (system/db/remote.h). What passes there is sealed. The helper is the same program, started anew
- * with nothing of the keeper's: no key, no environment. It ends with the keeper. */
+ * with nothing of the keeper's: no key, no environment; and in a sandbox before it reads anything
+ * from the network, for which it may open connections and little else. It ends with the keeper. */
 #ifndef PARTICIPANT_STORE_HELPER_H
 #define PARTICIPANT_STORE_HELPER_H
 
 #include "participant/store.h"
 
-/* Starts |program| --keeper --store. Its socket; -1 with one line in |error|. */
-int store_helper_start(const char *program, char error[STORE_ERROR_MAX]);
+/* Starts |program| --keeper --store, which may read |ca_file| ("": none). Its socket; -1 with one
+ * line in |error|. */
+int store_helper_start(const char *program, const char *ca_file, char error[STORE_ERROR_MAX]);
 /* The helper's main. */
 int store_helper_main(void);
 

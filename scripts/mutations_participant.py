@@ -407,6 +407,17 @@ CHECKS = [
     check("rewrap", "a row is put under the next key",
           (REWRAP, "put = store_put_seal(r->store, row, sealed, len);", "put = STORE_OK;"),
           tests=[P + "rewrap", P + "keys"]),
+
+    # ---- the process that speaks to a server for the keeper ----
+    check("sandbox", "who speaks to the server has its calls filtered",
+          (P + "store_helper.c", "return sandbox_client_calls(error);", "return true;"),
+          tests=["stack/postgres (postgres)"]),
+    check("sandbox", "a client takes no connections",
+          (P + "sandbox.c", "SCMP_SYS(socketpair), SCMP_SYS(listen),", "SCMP_SYS(socketpair),"),
+          tests=[P + "sandbox"]),
+    check("sandbox", "a client reads its one file and no others",
+          (P + "sandbox.c", "if (file[0]) (void)allow(set, file, READ_FILE); obey(set);",
+           "(void)file; close(set);"), tests=[P + "sandbox"]),
 ]
 
 UNREMOVABLE = [

@@ -5,6 +5,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -14,6 +16,7 @@
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -73,9 +76,55 @@ static void use_other_thread(pthread_mutex_t *lock, pthread_t thread)
     pthread_join(thread, NULL);
 }
 
+/* A client's: one file to read, none to write. */
+static char readable[64];
+
+static void connect_somewhere(void)
+{
+    const struct sockaddr_in nobody = {.sin_family = AF_INET,
+                                       .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG};
+    struct addrinfo *found = NULL;
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+    if (fd < 0 || connect(fd, (const void *)&nobody, sizeof nobody) != -1 || errno != ECONNREFUSED)
+        _exit(3);
+    _exit(getaddrinfo("localhost", "5432", &hints, &found) == 0 ? 0 : 4);
+}
+
+static void take_connections(void)
+{
+    (void)listen(0, 1);
+}
+
+static void open_odd_socket(void)
+{
+    _exit(socket(AF_ALG, SOCK_SEQPACKET, 0) == -1 && errno == EPERM ? 0 : 3);
+}
+
+static void use_files_as_client(void)
+{
+    char path[64], byte;
+    int fd = open(readable, O_RDONLY);
+
+    if (fd < 0 || read(fd, &byte, 1) != 1)
+        _exit(4);
+    if (ftruncate(fd, 0) != -1 || errno != EPERM)
+        _exit(6);
+    snprintf(path, sizeof path, "%s/new", directory);
+    if (open(readable, O_RDWR) != -1 || open(path, O_RDWR | O_CREAT, 0600) != -1)
+        _exit(5);
+    _exit(open("/etc/passwd", O_RDONLY) == -1 && errno == EACCES ? 0 : 5);
+}
+
+static bool enter(bool is_client, char error[SANDBOX_ERROR_MAX])
+{
+    return is_client ? sandbox_client_calls(error) : sandbox_calls(error);
+}
+
 /* The status of a child that does |what| in the sandbox; NULL: by a thread that was there
  * before. */
-static int inside(void (*what)(void))
+static int inside(bool is_client, void (*what)(void))
 {
     int status = -1;
     pid_t pid = fork();
@@ -85,11 +134,14 @@ static int inside(void (*what)(void))
         char error[SANDBOX_ERROR_MAX];
         pthread_t thread;
 
-        sandbox_files(directory);
+        if (is_client)
+            sandbox_client_files(readable);
+        else
+            sandbox_files(directory);
         pthread_mutex_lock(&lock);
         if (!what && pthread_create(&thread, NULL, other_thread, &lock) != 0)
             _exit(1);
-        if (!sandbox_calls(error))
+        if (!enter(is_client, error))
             _exit(2);
         if (what)
             what();
@@ -101,17 +153,17 @@ static int inside(void (*what)(void))
     return status;
 }
 
-static void expect_killed(void (*what)(void))
+static void expect_killed(bool is_client, void (*what)(void))
 {
-    int status = inside(what);
+    int status = inside(is_client, what);
 
     assert_true(WIFSIGNALED(status));
     assert_int_equal(WTERMSIG(status), SIGSYS);
 }
 
-static void expect_refused(void (*what)(void))
+static void expect_well(bool is_client, void (*what)(void))
 {
-    int status = inside(what);
+    int status = inside(is_client, what);
 
     assert_true(WIFEXITED(status));
     assert_int_equal(WEXITSTATUS(status), 0);
@@ -120,29 +172,60 @@ static void expect_refused(void (*what)(void))
 static void test_no_sockets_no_programs(void **state)
 {
     (void)state;
-    expect_killed(open_socket);
-    expect_killed(run_program);
-    expect_killed(NULL);
+    expect_killed(false, open_socket);
+    expect_killed(false, run_program);
+    expect_killed(false, NULL);
 }
 
 static void test_no_tracing_no_processes(void **state)
 {
     (void)state;
-    expect_refused(trace);
-    expect_refused(make_process);
+    expect_well(false, trace);
+    expect_well(false, make_process);
+}
+
+/* 0, or 5 where the kernel has no Landlock. */
+static void expect_files(bool is_client, void (*what)(void))
+{
+    int status = inside(is_client, what);
+
+    assert_true(WIFEXITED(status));
+    if (syscall(SYS_landlock_create_ruleset, NULL, 0, 1) >= 1)
+        assert_int_equal(WEXITSTATUS(status), 0);
+    else
+        assert_true(WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == 5);
 }
 
 static void test_files_of_its_own_directory_only(void **state)
 {
-    int status;
+    (void)state;
+    expect_files(false, use_files);
+}
+
+static void test_a_client_opens_connections_and_takes_none(void **state)
+{
+    (void)state;
+    expect_well(true, connect_somewhere);
+    expect_killed(true, take_connections);
+    expect_killed(true, run_program);
+    expect_well(true, open_odd_socket);
+    expect_well(true, trace);
+    expect_well(true, make_process);
+}
+
+static void test_a_client_reads_one_file_and_writes_none(void **state)
+{
+    int fd;
 
     (void)state;
-    status = inside(use_files);
-    assert_true(WIFEXITED(status));
-    if (access("/sys/kernel/security/landlock", F_OK) == 0)
-        assert_int_equal(WEXITSTATUS(status), 0);
-    else
-        assert_true(WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == 5);
+    snprintf(readable, sizeof readable, "%s/readable", directory);
+    fd = open(readable, O_WRONLY | O_CREAT, 0600);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, "x", 1), 1);
+    close(fd);
+    expect_files(true, use_files_as_client);
+    assert_int_equal(unlink(readable), 0);
+    readable[0] = '\0';
 }
 
 int main(void)
@@ -151,6 +234,8 @@ int main(void)
         cmocka_unit_test(test_no_sockets_no_programs),
         cmocka_unit_test(test_no_tracing_no_processes),
         cmocka_unit_test(test_files_of_its_own_directory_only),
+        cmocka_unit_test(test_a_client_opens_connections_and_takes_none),
+        cmocka_unit_test(test_a_client_reads_one_file_and_writes_none),
     };
     int result;
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A system that keeps its rows in PostgreSQL: each program under its own role, the server killed
 under load, and what an operator can get wrong."""
+import contextlib
 import os
 import pwd
 import shutil
@@ -77,6 +78,20 @@ class Postgres(TestCase):
                 with self.assertRaisesRegex(RuntimeError, "permission denied for schema"):
                     self.server.sql(f"SELECT * FROM {schema}.schema_migrations", user=role,
                                     password=password)
+
+    def test_who_speaks_to_the_server_for_a_party_is_in_a_sandbox(self):
+        """One such process for each party: filtered calls, no new privileges."""
+        keepers = {str(pid) for name, pids in self.stack.processes().items() for pid in pids
+                   if name.endswith("/keeper")}
+        found = []
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            with contextlib.suppress(OSError):
+                with open(f"/proc/{pid}/status", encoding="ascii") as f:
+                    status = dict(line.split(":\t", 1) for line in f.read().splitlines())
+                if status["PPid"] in keepers:
+                    found.append((status["Seccomp"], status["NoNewPrivs"]))
+        self.assertGreaterEqual(len(found), 3)
+        self.assertEqual(set(found), {("2", "1")})
 
     def test_passwords_are_told_nowhere(self):
         secrets = {self.role(n)[1] for n in ("party-1", "account-service", "session-coordinator")}
