@@ -8,9 +8,13 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 
 from kube_checks import OVERLAYS, PROGRAMS, call, containers, pod, settings
-from support import LIMIT, QUORATE, SOURCE
+from support import LIMIT, SOURCE
+
+sys.path.append(os.path.join(SOURCE, "tests", "docs"))
+import pages  # noqa: E402
 
 PAGE = os.path.join(SOURCE, "docs", "kubernetes.md")
 USER = 10001
@@ -18,7 +22,7 @@ USER = 10001
 
 # The page's commands
 
-STAND_IN = """#!/bin/sh
+STAND_IN = """
 # What needs no server is done by the real kubectl; the rest is written down.
 case " $* " in
 *" --dry-run=client "*) exec {real} "$@" ;;
@@ -42,24 +46,18 @@ def objects_in(text):
 
 def run_page(tmp):
     """namespace -> (kind, name) -> data, as the page's commands make it."""
-    os.makedirs(os.path.join(tmp, "bin"))
     shutil.copytree(os.path.join(SOURCE, "deploy/kubernetes"),
                     os.path.join(tmp, "deploy/kubernetes"))
-    os.symlink(QUORATE, os.path.join(tmp, "bin", "quorate"))
-    with open(os.path.join(tmp, "bin", "kubectl"), "w", encoding="ascii") as f:
-        f.write(STAND_IN.format(real=shutil.which("kubectl"), tmp=tmp))
-    os.chmod(os.path.join(tmp, "bin", "kubectl"), 0o755)
+    place = pages.Place(tmp)
+    place.program("build/cli/kubectl", STAND_IN.format(real=shutil.which("kubectl"), tmp=tmp))
     for name in ("postgres-ca", "rabbitmq-ca"):
         p = call("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=" + name,
                  "-keyout", "/dev/null", "-out", os.path.join(tmp, name + ".pem"))
         if p.returncode != 0:
             raise AssertionError(p.stderr)
-    with open(PAGE, encoding="utf-8") as f:
-        blocks = re.findall(r"^```sh\n(.*?)^```$", f.read(), re.M | re.S)
-    p = call("bash", "-eu", "-o", "pipefail", "-c", "\n".join(blocks), cwd=tmp,
-             env={**os.environ, "PATH": os.path.join(tmp, "bin") + ":" + os.environ["PATH"]})
-    if p.returncode != 0:
-        raise AssertionError(f"the commands of docs/kubernetes.md: {p.stdout}{p.stderr}")
+    page = pages.Page("docs/kubernetes.md")
+    page.run(place)
+    page.all_ran()
     found = {name: {} for name in OVERLAYS.values()}
     with open(os.path.join(tmp, "made"), encoding="utf-8") as f:
         made = objects_in(f.read())

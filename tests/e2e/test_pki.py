@@ -3,9 +3,9 @@
 half done, keys are nobody else's."""
 import json
 import os
-import re
 import stat
 import subprocess
+import sys
 import unittest
 
 from cryptography import x509
@@ -14,6 +14,9 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from support import LIMIT, QUORATE, SOURCE, TestCase, run
+
+sys.path.append(os.path.join(SOURCE, "tests", "docs"))
+import pages  # noqa: E402
 
 
 def openssl(*args):
@@ -326,13 +329,9 @@ class Sealed(Pki):
 class Page(Pki):
     def test_every_command_of_the_page(self):
         """docs/certificates.md, from its first command to its last."""
-        with open(os.path.join(SOURCE, "docs", "certificates.md"), encoding="utf-8") as f:
-            script = "\n".join(re.findall(r"```sh\n(.*?)```", f.read(), re.S))
-        path = os.path.dirname(QUORATE) + ":" + os.environ["PATH"]
-        p = subprocess.run(["bash", "-euc", script], cwd=self.tmp, capture_output=True, text=True,
-                           env={**os.environ, "PATH": path}, stdin=subprocess.DEVNULL,
-                           timeout=LIMIT, check=False)
-        self.assertEqual(p.returncode, 0, p.stderr)
+        page = pages.Page("docs/certificates.md")
+        page.run(pages.Place(self.tmp))
+        page.all_ran()
         self.ca = self.path("authority")
         shown = {}
         for c in self.pki("show")["certificates"]:

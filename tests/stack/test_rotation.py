@@ -4,10 +4,10 @@ other while signatures are made all the time, and none fails."""
 import contextlib
 import itertools
 import os
-import re
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import threading
 import unittest
@@ -16,6 +16,10 @@ from doors import SHARES as DELEGATE
 from sealed import key_pair
 from support import HASH, LIMIT, SOURCE, Stack, TestCase, signature_is_valid, until
 
+sys.path.append(os.path.join(SOURCE, "tests", "docs"))
+from pages import Page  # noqa: E402
+
+PAGE = Page("docs/keys.md")
 PARTIES = ("party-1", "party-2", "party-3")
 ACCOUNTS = 4
 DONE = "every share is under the next wrapping key"
@@ -23,10 +27,7 @@ DONE = "every share is under the next wrapping key"
 
 def commands(heading):
     """The commands of one section of the page, each block on its own."""
-    with open(os.path.join(SOURCE, "docs", "keys.md"), encoding="utf-8") as f:
-        section = f.read().split(f"\n## {heading}\n")[1].split("\n## ")[0]
-    blocks = re.findall(r"^( *)```sh\n(.*?)^ *```", section, re.S | re.M)
-    return [re.sub(rf"^{indent}", "", text, flags=re.M) for indent, text in blocks]
+    return [block.text for block in PAGE.of(heading)]
 
 
 class Signers:
@@ -72,6 +73,7 @@ class Rotation(TestCase):
     def tearDownClass(cls):
         cls.stack.close()
         shutil.rmtree(cls.tmp)
+        PAGE.all_ran()
 
     def do(self, name, command):
         """As the operator of the process |name|."""

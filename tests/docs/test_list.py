@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""No command of README.md and docs/ is left out: each block is run by a page's test or has its
+reason in table.py, and no block hides from that by another form.
+
+usage: test_list.py PAGE...: those that meson.build runs"""
+import glob
+import os
+import re
+import sys
+import unittest
+
+import pages
+import table
+
+HERE = sys.argv[1:]
+ALL = sorted(os.path.relpath(p, pages.SOURCE) for p in glob.glob(pages.SOURCE + "/docs/*.md") +
+             glob.glob(pages.SOURCE + "/*.md"))
+# What a line begins with that somebody would type.
+TYPED = re.compile(r"^(\$ .*|sudo .*|(\./)?(build/cli/)?(quorate(?! [0-9])|deploy\.sh|curl|make|meson|ninja|npm|npx"
+                   r"|node|git|docker|kubectl|psql|createdb|pg_dump|openssl|apt(-get)?|python3) .*)$",
+                   re.M)
+INDENTED = re.compile(r"\n\n((?: {4}.*\n)+)")
+
+
+def reasons(page):
+    return table.NOT_RUN.get(page, {})
+
+
+class List(unittest.TestCase):
+    def test_every_block_is_run_or_has_a_reason(self):
+        for page in ALL:
+            left = [b for b in pages.commands(page) if not b.text.startswith(tuple(reasons(page)))]
+            with self.subTest(page):
+                self.assertEqual(bool(left), page in HERE or page in table.RUN_BY,
+                                 f"{page} has commands and no test that runs them, or the reverse: "
+                                 "name it in tests/docs/meson.build, or tests/docs/table.py")
+                self.assertFalse(page in HERE and page in table.RUN_BY)
+
+    def test_what_the_list_names_is_there(self):
+        for page in [*HERE, *table.RUN_BY, *table.NOT_RUN, *table.BEFORE]:
+            self.assertIn(page, ALL)
+        self.assertLessEqual(set(table.BEFORE), set(HERE))
+        for page, begins in table.NOT_RUN.items():
+            for begin in begins:
+                self.assertTrue(any(b.text.startswith(begin) for b in pages.fences(page)),
+                                f"{page} has no block that begins with {begin!r}")
+
+    def test_other_tests_run_the_whole_page(self):
+        for page, test in table.RUN_BY.items():
+            text = pages.read(test)
+            with self.subTest(page):
+                self.assertTrue(f'Page("{page}")' in text and ".all_ran()" in text, test)
+
+    def test_no_command_hides_in_another_form(self):
+        for page in ALL:
+            for block in pages.fences(page):
+                if block.words[:1] == ["sh"]:
+                    self.assertIn(block.words[1:], ([], ["terminal"]), f"{page}:{block.line}")
+                    continue
+                if block.text.startswith(tuple(reasons(page))):
+                    continue
+                self.assertNotIn(block.words[:1], (["bash"], ["shell"], ["console"]),
+                                 f"{page}:{block.line}: the word of commands is sh")
+                self.assertIsNone(TYPED.search(block.text), f"{page}:{block.line} has commands: "
+                                  "its word is sh")
+            text = re.sub(pages.FENCE, "", pages.read(page))
+            for found in INDENTED.findall(text):
+                self.assertIsNone(TYPED.search(re.sub("^ {4}", "", found, flags=re.M)),
+                                  f"{page} has commands without a fence:\n{found}")
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1])
