@@ -38,6 +38,7 @@ static void call_free(struct rpc_call *call)
     buffer_free(&call->in);
     buffer_free(&call->out);
     buffer_free(&call->trailers);
+    free(call->refusal);
     head_free(&call->head);
     free(call->verb);
     free(call->path);
@@ -161,18 +162,44 @@ static void note_end(const struct rpc_call *call, const struct rpc_status *statu
                   LOG_I("us", us), LOG_S("trace", call->trace), LOG_S("peer", call->peer));
 }
 
-/* The last answer: once. */
-static void finish(struct rpc_call *call, const struct rpc_status *status)
+static void say(struct rpc_call *call, const struct rpc_status *status)
 {
-    if (call->is_answered)
-        return;
-    call->is_answered = true;
-    due_clear(&call->conn->server->dues, &call->due);
-    note_end(call, status);
-    buffer_free(&call->in);
     call->form->finish(call, status);
     rpc_call_account(call);
     conn_touch(call->conn);
+}
+
+void rpc_call_tell_refusal(struct rpc_call *call)
+{
+    struct rpc_status *refusal = call->refusal;
+
+    if (!refusal)
+        return;
+    call->refusal = NULL;
+    due_clear(&call->conn->server->dues, &call->due);
+    if (call->exchange)
+        say(call, refusal);
+    free(refusal);
+}
+
+/* The last answer: once. There are clients, curl 7.88 among them, that wait without end if their
+ * answer is complete before their request is: it is kept until then, or for a while. */
+static void finish(struct rpc_call *call, const struct rpc_status *status)
+{
+    struct due_heap *dues = &call->conn->server->dues;
+
+    if (call->is_answered)
+        return;
+    call->is_answered = true;
+    due_clear(dues, &call->due);
+    note_end(call, status);
+    buffer_free(&call->in);
+    if (call->is_complete || !call->exchange || !call->exchange->cut) {
+        say(call, status);
+        return;
+    }
+    call->refusal = mem_copy(status, sizeof *status);
+    due_set(dues, &call->due, rpc_call_now(call) + CONN_LINGER_MS);
 }
 
 void rpc_call_fail(struct rpc_call *call, struct rpc_status status)
@@ -304,6 +331,8 @@ static void on_due(struct due *due)
         rpc_call_cancel(call);
     else if (!call->is_answered)
         fail_late(call);
+    else if (call->refusal)
+        rpc_call_tell_refusal(call);
     else if (call->exchange && call->exchange->cut)
         call->exchange->cut(call);
 }

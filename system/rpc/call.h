@@ -21,7 +21,9 @@
 enum {
     /* rpc_send says stop above the first, drain is called below the second */
     CALL_HIGH_WATER = 256 * 1024,
-    CALL_LOW_WATER = 64 * 1024
+    CALL_LOW_WATER = 64 * 1024,
+    /* so much of a body is read and dropped before its early refusal is told */
+    CALL_DROP_MAX = 256 * 1024
 };
 
 struct call_form {
@@ -78,6 +80,8 @@ struct rpc_call {
     size_t in_max, taken, frame_max;
     /* bytes of the body that came after the answer and were dropped */
     size_t dropped;
+    /* the answer to a request that is not complete yet; NULL: told, or there was none */
+    struct rpc_status *refusal;
     size_t accounted;
     ProtobufCMessage *request;
     struct due due;
@@ -128,6 +132,8 @@ bool rpc_call_length_is_good(struct rpc_call *call);
 void rpc_call_run(struct rpc_call *call, ProtobufCMessage *request);
 /* The answer of somebody who is not the handler. Nothing if there is one already. */
 void rpc_call_fail(struct rpc_call *call, struct rpc_status status);
+/* What was kept until the request is complete. */
+void rpc_call_tell_refusal(struct rpc_call *call);
 /* The caller does not listen any more: tell the handler, now. */
 void rpc_call_cancel(struct rpc_call *call);
 /* Tell |drain| of what has room again. */

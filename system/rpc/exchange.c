@@ -151,6 +151,8 @@ void rpc_call_data(struct rpc_call *call, const uint8_t *b, size_t len)
 
     if (call->is_answered) {
         call->dropped += len;
+        if (call->dropped > CALL_DROP_MAX)
+            rpc_call_tell_refusal(call);
         return;
     }
     call->taken += len;
@@ -174,4 +176,6 @@ void rpc_call_complete(struct rpc_call *call)
     call->is_complete = true;
     if (!call->is_answered)
         call->form->complete(call);
+    else
+        rpc_call_tell_refusal(call);
 }
