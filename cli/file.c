@@ -4,6 +4,7 @@
  * temporary file is never looked at, only overwritten by the next write of the same name. */
 #include "file.h"
 
+#include "system/core/disk.h"
 #include "system/core/secret.h"
 
 #include <errno.h>
@@ -78,42 +79,6 @@ bool file_exists(const char *path)
     return lstat(path, &st) == 0;
 }
 
-static bool sync_directory_of(const char *path)
-{
-    char dir[PATH_MAX];
-    char *slash;
-    int fd;
-    bool ok;
-
-    snprintf(dir, sizeof dir, "%s", path);
-    slash = strrchr(dir, '/');
-    if (!slash)
-        strcpy(dir, ".");
-    else
-        slash[slash == dir ? 1 : 0] = '\0';
-    fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return false;
-    ok = fsync(fd) == 0;
-    close(fd);
-    return ok;
-}
-
-static bool write_all(int fd, const uint8_t *b, size_t len)
-{
-    while (len > 0) {
-        ssize_t n = write(fd, b, len);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return false;
-        b += n;
-        len -= (size_t)n;
-    }
-    return fsync(fd) == 0;
-}
-
 /* The synced bytes of |path| under the name |temporary|. */
 static bool write_temporary(const char *temporary, const char *path, const uint8_t *b, size_t len,
                             struct trouble *trouble)
@@ -128,7 +93,7 @@ static bool write_temporary(const char *temporary, const char *path, const uint8
                            temporary);
     if (fd < 0)
         return trouble_set(trouble, "cannot write %s: %s", path, strerror(errno));
-    ok = write_all(fd, b, len);
+    ok = disk_write(fd, b, len, 0) && fsync(fd) == 0;
     why = errno;
     if (close(fd) == 0 && ok)
         return true;
@@ -154,7 +119,7 @@ static bool write_with(const char *path, const uint8_t *b, size_t len,
         return trouble_set(trouble, "cannot write %s: %s", path, strerror(why));
     }
     unlink(temporary);
-    if (!sync_directory_of(path))
+    if (!disk_sync_parent(path))
         return trouble_set(trouble, "cannot sync the directory of %s: %s", path, strerror(errno));
     return true;
 }

@@ -7,6 +7,7 @@
 
 #include "system/core/be.h"
 #include "system/core/buffer.h"
+#include "system/core/disk.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -125,23 +126,6 @@ static void expire(struct attempts *attempts, int64_t now_ms)
 
 /* Files */
 
-static bool write_rows(int fd, const struct row *rows, size_t n, size_t at)
-{
-    const uint8_t *b = (const uint8_t *)rows;
-    size_t len = n * sizeof *rows, done = 0;
-
-    while (done < len) {
-        ssize_t wrote = pwrite(fd, b + done, len - done, (off_t)(at * sizeof *rows + done));
-
-        if (wrote < 0 && errno == EINTR)
-            continue;
-        if (wrote <= 0)
-            return false;
-        done += (size_t)wrote;
-    }
-    return true;
-}
-
 /* All that is known, behind |at| rows of a file. */
 static bool write_all(const struct attempts *attempts, int fd, size_t at)
 {
@@ -153,7 +137,7 @@ static bool write_all(const struct attempts *attempts, int fd, size_t at)
         for (const struct entry *entry = attempts->buckets[i]; entry; entry = entry->next)
             rows[n++] = row_of(entry);
     }
-    ok = write_rows(fd, rows, n, at);
+    ok = disk_write(fd, rows, n * sizeof *rows, at * sizeof *rows);
     free(rows);
     return ok;
 }
@@ -275,7 +259,7 @@ bool attempts_begin(struct attempts *attempts, const struct attempt *attempt, in
     if (attempts->rows >= attempts->rows_max)
         (void)compact(attempts, now_ms);
     row = row_of(remember(attempts, attempt));
-    ok = write_rows(attempts->fds[attempts->at], &row, 1, attempts->rows);
+    ok = disk_write(attempts->fds[attempts->at], &row, sizeof row, attempts->rows * sizeof row);
     attempts->rows += ok;
     pthread_mutex_unlock(&attempts->lock);
     return ok;

@@ -6,6 +6,7 @@
 
 #include "system/core/be.h"
 #include "system/core/buffer.h"
+#include "system/core/disk.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -130,24 +131,6 @@ static bool knows(const struct ledger *l, const struct place *place)
 
 /* The file */
 
-static bool write_at(int fd, const void *b, size_t len, size_t at)
-{
-    const uint8_t *next = b;
-    ssize_t n;
-
-    while (len > 0) {
-        n = pwrite(fd, next, len, (off_t)at);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return false;
-        next += n;
-        at += (size_t)n;
-        len -= (size_t)n;
-    }
-    return true;
-}
-
 /* Places from number |at| on; less than |n|: the file ends, or cannot be read. */
 static size_t read_places(int fd, struct place *out, size_t n, size_t at)
 {
@@ -161,16 +144,6 @@ static size_t read_places(int fd, struct place *out, size_t n, size_t at)
             len += (size_t)got;
     } while (got > 0 || (got < 0 && errno == EINTR));
     return len / sizeof *out;
-}
-
-static bool sync_directory(const char *directory)
-{
-    int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    bool ok = fd >= 0 && fsync(fd) == 0;
-
-    if (fd >= 0)
-        close(fd);
-    return ok;
 }
 
 /* How many places there are, without zeroes at the end. */
@@ -216,7 +189,7 @@ struct ledger *ledger_open(const char *directory, char error[STORE_ERROR_MAX])
     pthread_mutex_init(&l->lock, NULL);
     if (n >= 0 && (size_t)n < sizeof path)
         l->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (l->fd < 0 || !sync_directory(directory)) {
+    if (l->fd < 0 || !disk_sync_directory(directory)) {
         snprintf(error, STORE_ERROR_MAX, "cannot read and write %.120s/ledger: %.60s", directory,
                  strerror(errno));
     } else if (!load(l)) {
@@ -242,7 +215,7 @@ void ledger_close(struct ledger *ledger)
 /* Under the lock. What a write left that failed is written over by the next. */
 static bool append(struct ledger *l, const struct place *places, size_t n)
 {
-    if (n > 0 && (!write_at(l->fd, places, n * sizeof *places, l->places_n * sizeof *places) ||
+    if (n > 0 && (!disk_write(l->fd, places, n * sizeof *places, l->places_n * sizeof *places) ||
                   fdatasync(l->fd) != 0))
         return false;
     for (size_t i = 0; i < n; i++)

@@ -6,6 +6,7 @@
 
 #include "system/core/be.h"
 #include "system/core/buffer.h"
+#include "system/core/disk.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -88,32 +89,12 @@ static size_t find(const struct reserve *r, const struct place *wanted)
 
 /* The file */
 
-static bool write_at(int fd, const void *b, size_t len, size_t at)
-{
-    ssize_t n;
-
-    do
-        n = pwrite(fd, b, len, (off_t)at);
-    while (n < 0 && errno == EINTR);
-    return n == (ssize_t)len;
-}
-
 static bool write_place(struct reserve *r, size_t i, const struct place *place)
 {
-    if (!write_at(r->fd, place, sizeof *place, i * sizeof *place) || fdatasync(r->fd) != 0)
+    if (!disk_write(r->fd, place, sizeof *place, i * sizeof *place) || fdatasync(r->fd) != 0)
         return false;
     r->places[i] = *place;
     return true;
-}
-
-static bool sync_directory(const char *directory)
-{
-    int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    bool ok = fd >= 0 && fsync(fd) == 0;
-
-    if (fd >= 0)
-        close(fd);
-    return ok;
 }
 
 /* It gets its name when it is whole: a file that is not has lost something. */
@@ -126,10 +107,10 @@ static bool make_file(const struct reserve *r, const char *directory, const char
     snprintf(unnamed, sizeof unnamed, "%s.new", path);
     (void)unlink(unnamed);
     fd = open(unnamed, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    ok = fd >= 0 && write_at(fd, r->places, sizeof r->places, 0) && fsync(fd) == 0;
+    ok = fd >= 0 && disk_write(fd, r->places, sizeof r->places, 0) && fsync(fd) == 0;
     if (fd >= 0)
         close(fd);
-    return ok && rename(unnamed, path) == 0 && sync_directory(directory);
+    return ok && rename(unnamed, path) == 0 && disk_sync_directory(directory);
 }
 
 static bool open_file(struct reserve *r, const char *directory, const char *path)

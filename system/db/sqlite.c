@@ -8,6 +8,7 @@
  * Statements are prepared once and kept by their text. */
 #include "system/core/buffer.h"
 #include "system/core/clock.h"
+#include "system/core/disk.h"
 #include "system/db/driver.h"
 
 #include <errno.h>
@@ -375,29 +376,12 @@ static bool lock_file(struct sqlite *s, char error[DB_ERROR_MAX])
     return true;
 }
 
-/* The name of a new file is on the disk before anything is promised. */
-static bool sync_directory(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    char *name = slash ? text_copy(path) : text_copy(".");
-    int fd;
-    bool is_ok;
-
-    if (slash)
-        name[slash == path ? 1 : slash - path] = '\0';
-    fd = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    free(name);
-    is_ok = fd >= 0 && fsync(fd) == 0;
-    if (fd >= 0)
-        close(fd);
-    return is_ok;
-}
-
-/* SQLite would make it readable for others. */
+/* SQLite would make it readable for others. The name of a new file is on the disk before anything
+ * is promised. */
 static bool make_file(struct sqlite *s, char error[DB_ERROR_MAX])
 {
     int fd = open(s->path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    bool is_ok = fd >= 0 && fchmod(fd, 0600) == 0 && sync_directory(s->path);
+    bool is_ok = fd >= 0 && fchmod(fd, 0600) == 0 && disk_sync_parent(s->path);
 
     if (!is_ok)
         snprintf(error, DB_ERROR_MAX, "database %.150s: %s", s->path, strerror(errno));
