@@ -83,6 +83,10 @@ struct pki_leaf {
     const char *hosts;
     long days;
 };
+/* Ends the program when OpenSSL cannot make something. */
+void pki_need(bool ok);
+/* What was written to |bio|, which is freed; heap, the caller's. */
+uint8_t *pki_text(size_t *len, BIO *bio);
 X509 *pki_x509_authority(EVP_PKEY *key, const char *name, long days);
 /* Ends with the authority at the latest. NULL with |trouble|. */
 X509 *pki_x509_leaf(const struct pki_leaf *leaf, EVP_PKEY *key, const X509 *ca, EVP_PKEY *ca_key,

@@ -13,12 +13,6 @@
 
 enum { CRL_MAX = 16 << 20 };
 
-static void need(bool ok)
-{
-    if (!ok)
-        exit(refuse("OpenSSL cannot make a revocation list on this machine"));
-}
-
 static void add_old(X509_CRL *crl, const X509_CRL *old)
 {
     STACK_OF(X509_REVOKED) *all = X509_CRL_get_REVOKED((X509_CRL *)(uintptr_t)old);
@@ -26,7 +20,7 @@ static void add_old(X509_CRL *crl, const X509_CRL *old)
     for (int i = 0; i < sk_X509_REVOKED_num(all); i++) {
         X509_REVOKED *copy = X509_REVOKED_dup(sk_X509_REVOKED_value(all, i));
 
-        need(copy && X509_CRL_add0_revoked(crl, copy) == 1);
+        pki_need(copy && X509_CRL_add0_revoked(crl, copy) == 1);
     }
 }
 
@@ -35,10 +29,10 @@ static void add_serial(X509_CRL *crl, const ASN1_INTEGER *serial)
     X509_REVOKED *revoked = X509_REVOKED_new();
     ASN1_TIME *now = X509_gmtime_adj(NULL, 0);
 
-    need(revoked && now &&
-         X509_REVOKED_set_serialNumber(revoked, (ASN1_INTEGER *)(uintptr_t)serial) == 1 &&
-         X509_REVOKED_set_revocationDate(revoked, now) == 1 &&
-         X509_CRL_add0_revoked(crl, revoked) == 1);
+    pki_need(revoked && now &&
+             X509_REVOKED_set_serialNumber(revoked, (ASN1_INTEGER *)(uintptr_t)serial) == 1 &&
+             X509_REVOKED_set_revocationDate(revoked, now) == 1 &&
+             X509_CRL_add0_revoked(crl, revoked) == 1);
     ASN1_TIME_free(now);
 }
 
@@ -48,8 +42,8 @@ static void add_number(X509_CRL *crl, const X509_CRL *old)
     ASN1_INTEGER *before = old ? X509_CRL_get_ext_d2i(old, NID_crl_number, NULL, NULL) : NULL;
     ASN1_INTEGER *number = ASN1_INTEGER_new();
 
-    need(number && ASN1_INTEGER_set(number, before ? ASN1_INTEGER_get(before) + 1 : 1) == 1 &&
-         X509_CRL_add1_ext_i2d(crl, NID_crl_number, number, 0, 0) == 1);
+    pki_need(number && ASN1_INTEGER_set(number, before ? ASN1_INTEGER_get(before) + 1 : 1) == 1 &&
+             X509_CRL_add1_ext_i2d(crl, NID_crl_number, number, 0, 0) == 1);
     ASN1_INTEGER_free(number);
     ASN1_INTEGER_free(before);
 }
@@ -61,23 +55,8 @@ static void add_issuer_key(X509_CRL *crl, const X509 *ca)
 
     X509V3_set_ctx(&context, (X509 *)(uintptr_t)ca, NULL, NULL, crl, 0);
     extension = X509V3_EXT_conf_nid(NULL, &context, NID_authority_key_identifier, "keyid:always");
-    need(extension && X509_CRL_add_ext(crl, extension, -1) == 1);
+    pki_need(extension && X509_CRL_add_ext(crl, extension, -1) == 1);
     X509_EXTENSION_free(extension);
-}
-
-static uint8_t *pem(size_t *len, const X509_CRL *crl)
-{
-    BIO *bio = BIO_new(BIO_s_mem());
-    uint8_t *out;
-    char *b;
-
-    need(bio && PEM_write_bio_X509_CRL(bio, crl) == 1);
-    *len = (size_t)BIO_get_mem_data(bio, &b);
-    out = malloc(*len);
-    need(out != NULL);
-    memcpy(out, b, *len);
-    BIO_free(bio);
-    return out;
 }
 
 uint8_t *pki_crl_make(size_t *len, const X509_CRL *old, const ASN1_INTEGER *serials[], size_t n,
@@ -86,19 +65,22 @@ uint8_t *pki_crl_make(size_t *len, const X509_CRL *old, const ASN1_INTEGER *seri
     X509_CRL *crl = X509_CRL_new();
     ASN1_TIME *from = X509_gmtime_adj(NULL, -PKI_EARLY_S);
     uint8_t *out;
+    BIO *bio;
 
-    need(crl && from && X509_CRL_set_version(crl, X509_CRL_VERSION_2) == 1 &&
-         X509_CRL_set_issuer_name(crl, X509_get_subject_name(ca)) == 1 &&
-         X509_CRL_set1_lastUpdate(crl, from) == 1 &&
-         X509_CRL_set1_nextUpdate(crl, X509_get0_notAfter(ca)) == 1);
+    pki_need(crl && from && X509_CRL_set_version(crl, X509_CRL_VERSION_2) == 1 &&
+             X509_CRL_set_issuer_name(crl, X509_get_subject_name(ca)) == 1 &&
+             X509_CRL_set1_lastUpdate(crl, from) == 1 &&
+             X509_CRL_set1_nextUpdate(crl, X509_get0_notAfter(ca)) == 1);
     if (old)
         add_old(crl, old);
     for (size_t i = 0; i < n; i++)
         add_serial(crl, serials[i]);
     add_number(crl, old);
     add_issuer_key(crl, ca);
-    need(X509_CRL_sort(crl) == 1 && X509_CRL_sign(crl, ca_key, EVP_sha256()) > 0);
-    out = pem(len, crl);
+    pki_need(X509_CRL_sort(crl) == 1 && X509_CRL_sign(crl, ca_key, EVP_sha256()) > 0);
+    bio = BIO_new(BIO_s_mem());
+    pki_need(bio && PEM_write_bio_X509_CRL(bio, crl) == 1);
+    out = pki_text(len, bio);
     ASN1_TIME_free(from);
     X509_CRL_free(crl);
     return out;

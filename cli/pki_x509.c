@@ -5,6 +5,7 @@
 
 #include "report.h"
 
+#include "system/core/buffer.h"
 #include "system/core/clock.h"
 
 #include <openssl/bn.h>
@@ -20,18 +21,18 @@ enum { HOST_MAX = 254, SERIAL_BITS = 127 };
 
 static const char party_prefix[] = "quorate:party:";
 
-static void need(bool ok)
+void pki_need(bool ok)
 {
     if (!ok)
-        exit(refuse("OpenSSL cannot make a certificate on this machine"));
+        exit(refuse("OpenSSL cannot make certificates on this machine"));
 }
 
 static void set_serial(X509 *x)
 {
     BIGNUM *number = BN_new();
 
-    need(number && BN_rand(number, SERIAL_BITS, BN_RAND_TOP_ONE, BN_RAND_BOTTOM_ANY) == 1 &&
-         BN_to_ASN1_INTEGER(number, X509_get_serialNumber(x)) != NULL);
+    pki_need(number && BN_rand(number, SERIAL_BITS, BN_RAND_TOP_ONE, BN_RAND_BOTTOM_ANY) == 1 &&
+             BN_to_ASN1_INTEGER(number, X509_get_serialNumber(x)) != NULL);
     BN_free(number);
 }
 
@@ -42,7 +43,7 @@ static void extend(X509 *x, const X509 *ca, int nid, const char *value)
 
     X509V3_set_ctx(&context, (X509 *)(uintptr_t)ca, x, NULL, NULL, 0);
     extension = X509V3_EXT_conf_nid(NULL, &context, nid, value);
-    need(extension && X509_add_ext(x, extension, -1) == 1);
+    pki_need(extension && X509_add_ext(x, extension, -1) == 1);
     X509_EXTENSION_free(extension);
 }
 
@@ -50,12 +51,12 @@ static X509 *begin(EVP_PKEY *key, const char *name, long days)
 {
     X509 *x = X509_new();
 
-    need(x && X509_set_version(x, X509_VERSION_3) == 1 &&
-         X509_gmtime_adj(X509_getm_notBefore(x), -PKI_EARLY_S) &&
-         X509_time_adj_ex(X509_getm_notAfter(x), (int)days, 0, NULL) &&
-         X509_set_pubkey(x, key) == 1 &&
-         X509_NAME_add_entry_by_NID(X509_get_subject_name(x), NID_commonName, MBSTRING_UTF8,
-                                    (const unsigned char *)name, -1, -1, 0) == 1);
+    pki_need(x && X509_set_version(x, X509_VERSION_3) == 1 &&
+             X509_gmtime_adj(X509_getm_notBefore(x), -PKI_EARLY_S) &&
+             X509_time_adj_ex(X509_getm_notAfter(x), (int)days, 0, NULL) &&
+             X509_set_pubkey(x, key) == 1 &&
+             X509_NAME_add_entry_by_NID(X509_get_subject_name(x), NID_commonName, MBSTRING_UTF8,
+                                        (const unsigned char *)name, -1, -1, 0) == 1);
     set_serial(x);
     return x;
 }
@@ -64,11 +65,11 @@ X509 *pki_x509_authority(EVP_PKEY *key, const char *name, long days)
 {
     X509 *x = begin(key, name, days);
 
-    need(X509_set_issuer_name(x, X509_get_subject_name(x)) == 1);
+    pki_need(X509_set_issuer_name(x, X509_get_subject_name(x)) == 1);
     extend(x, x, NID_basic_constraints, "critical,CA:TRUE,pathlen:0");
     extend(x, x, NID_key_usage, "critical,keyCertSign,cRLSign");
     extend(x, x, NID_subject_key_identifier, "hash");
-    need(X509_sign(x, key, EVP_sha256()) > 0);
+    pki_need(X509_sign(x, key, EVP_sha256()) > 0);
     return x;
 }
 
@@ -76,16 +77,16 @@ static void add_name(GENERAL_NAMES *names, int type, ASN1_STRING *value)
 {
     GENERAL_NAME *name = GENERAL_NAME_new();
 
-    need(name && value);
+    pki_need(name && value);
     GENERAL_NAME_set0_value(name, type, value);
-    need(sk_GENERAL_NAME_push(names, name) > 0);
+    pki_need(sk_GENERAL_NAME_push(names, name) > 0);
 }
 
 static ASN1_STRING *text_value(const char *text)
 {
     ASN1_IA5STRING *value = ASN1_IA5STRING_new();
 
-    need(value && ASN1_STRING_set(value, text, -1) == 1);
+    pki_need(value && ASN1_STRING_set(value, text, -1) == 1);
     return value;
 }
 
@@ -130,7 +131,7 @@ static GENERAL_NAMES *names_of(const struct pki_leaf *leaf, struct trouble *trou
     GENERAL_NAMES *names = GENERAL_NAMES_new();
     char uri[sizeof party_prefix + PKI_NAME_MAX];
 
-    need(names != NULL);
+    pki_need(names != NULL);
     if (leaf->party) {
         snprintf(uri, sizeof uri, "%s%s", party_prefix, leaf->party);
         add_name(names, GEN_URI, text_value(uri));
@@ -156,15 +157,15 @@ static bool is_over(const X509 *ca, struct trouble *trouble)
 static X509 *finish(X509 *x, const GENERAL_NAMES *names, const X509 *ca, EVP_PKEY *ca_key)
 {
     if (ASN1_TIME_compare(X509_get0_notAfter(x), X509_get0_notAfter(ca)) > 0)
-        need(X509_set1_notAfter(x, X509_get0_notAfter(ca)) == 1);
-    need(X509_set_issuer_name(x, X509_get_subject_name(ca)) == 1);
+        pki_need(X509_set1_notAfter(x, X509_get0_notAfter(ca)) == 1);
+    pki_need(X509_set_issuer_name(x, X509_get_subject_name(ca)) == 1);
     extend(x, ca, NID_basic_constraints, "critical,CA:FALSE");
     extend(x, ca, NID_key_usage, "critical,digitalSignature");
     extend(x, ca, NID_ext_key_usage, "serverAuth,clientAuth");
     extend(x, ca, NID_subject_key_identifier, "hash");
     extend(x, ca, NID_authority_key_identifier, "keyid:always");
-    need(X509_add1_ext_i2d(x, NID_subject_alt_name, (void *)(uintptr_t)names, 0, 0) == 1);
-    need(X509_sign(x, ca_key, EVP_sha256()) > 0);
+    pki_need(X509_add1_ext_i2d(x, NID_subject_alt_name, (void *)(uintptr_t)names, 0, 0) == 1);
+    pki_need(X509_sign(x, ca_key, EVP_sha256()) > 0);
     return x;
 }
 
@@ -201,19 +202,23 @@ X509 *pki_x509_renewed(const X509 *old, long days, EVP_PKEY *key, const X509 *ca
     return x;
 }
 
-uint8_t *pki_x509_pem(size_t *len, const X509 *certificate)
+uint8_t *pki_text(size_t *len, BIO *bio)
 {
-    BIO *bio = BIO_new(BIO_s_mem());
     uint8_t *out;
     char *b;
 
-    need(bio && PEM_write_bio_X509(bio, certificate) == 1);
     *len = (size_t)BIO_get_mem_data(bio, &b);
-    out = malloc(*len);
-    need(out != NULL);
-    memcpy(out, b, *len);
+    out = mem_copy(b, *len);
     BIO_free(bio);
     return out;
+}
+
+uint8_t *pki_x509_pem(size_t *len, const X509 *certificate)
+{
+    BIO *bio = BIO_new(BIO_s_mem());
+
+    pki_need(bio && PEM_write_bio_X509(bio, certificate) == 1);
+    return pki_text(len, bio);
 }
 
 void pki_x509_serial(char out[PKI_SERIAL_MAX], const X509 *certificate)
@@ -221,7 +226,7 @@ void pki_x509_serial(char out[PKI_SERIAL_MAX], const X509 *certificate)
     BIGNUM *number = ASN1_INTEGER_to_BN(X509_get0_serialNumber(certificate), NULL);
     char *hex = number ? BN_bn2hex(number) : NULL;
 
-    need(hex != NULL);
+    pki_need(hex != NULL);
     snprintf(out, PKI_SERIAL_MAX, "%s", hex);
     OPENSSL_free(hex);
     BN_free(number);
@@ -231,7 +236,7 @@ void pki_time_text(char out[PKI_TIME_MAX], const ASN1_TIME *time)
 {
     struct tm tm;
 
-    need(ASN1_TIME_to_tm(time, &tm) == 1);
+    pki_need(ASN1_TIME_to_tm(time, &tm) == 1);
     strftime(out, PKI_TIME_MAX, "%Y-%m-%dT%H:%M:%SZ", &tm);
 }
 

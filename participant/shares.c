@@ -4,6 +4,7 @@
 #include "participant/shares.h"
 
 #include "quorate/certificate.h"
+#include "system/core/be.h"
 #include "system/core/buffer.h"
 #include "system/core/ids.h"
 #include "system/core/secret.h"
@@ -79,9 +80,9 @@ struct binding {
 
 static void add_origin(crypto_hash_sha256_state *state, const struct store_share *row)
 {
-    const uint8_t attempt[4] = {(uint8_t)(row->attempt >> 24), (uint8_t)(row->attempt >> 16),
-                                (uint8_t)(row->attempt >> 8), (uint8_t)row->attempt};
+    uint8_t attempt[4];
 
+    be_put(attempt, sizeof attempt, row->attempt);
     crypto_hash_sha256_update(state, row->intent_hash, sizeof row->intent_hash);
     crypto_hash_sha256_update(state, (const uint8_t *)row->session_id, sizeof row->session_id);
     crypto_hash_sha256_update(state, attempt, sizeof attempt);

@@ -297,24 +297,15 @@ enum store_result store_get_made(struct store *store, struct store_share *out,
     return find(store, find_made, &f);
 }
 
-static bool note_found(const struct db_row *row, void *arg)
-{
-    bool *found = arg;
-
-    (void)row;
-    *found = true;
-    return false;
-}
-
 static enum db_result find_other(struct db_tx *tx, void *arg)
 {
     struct finding *f = arg;
     struct db_value v[] = {db_text(f->account_id), db_text(f->session_id)};
 
-    return db_query(tx,
-                    "SELECT 1 FROM shares WHERE account_id = $1 AND session_id <> $2 AND status ="
-                    " 1 LIMIT 1",
-                    v, COUNT(v), note_found, &f->found);
+    return db_exists(tx,
+                     "SELECT 1 FROM shares WHERE account_id = $1 AND session_id <> $2 AND status ="
+                     " 1 LIMIT 1",
+                     v, COUNT(v), &f->found);
 }
 
 enum store_result store_has_account(struct store *store, const char *account_id,

@@ -82,25 +82,16 @@ void store_move_burns(struct store *store)
         (void)store_put_burn(store, NULL, &burns[i]);
 }
 
-static bool note_found(const struct db_row *row, void *arg)
-{
-    bool *found = arg;
-
-    (void)row;
-    *found = true;
-    return false;
-}
-
 static enum db_result find_burn(struct db_tx *tx, void *arg)
 {
     struct burning *b = arg;
     struct db_value v[] = {db_blob(b->burn->kgid, 32), db_int(b->burn->epoch), db_int(b->burn->own),
                            db_int(b->burn->peer)};
 
-    return db_query(tx,
-                    "SELECT 1 FROM tombstones WHERE kgid = $1 AND epoch = $2 AND own = $3 AND peer"
-                    " = $4",
-                    v, COUNT(v), note_found, &b->found);
+    return db_exists(tx,
+                     "SELECT 1 FROM tombstones WHERE kgid = $1 AND epoch = $2 AND own = $3 AND peer"
+                     " = $4",
+                     v, COUNT(v), &b->found);
 }
 
 enum store_result store_is_burned(struct store *store, const struct store_burn *burn)

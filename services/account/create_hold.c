@@ -41,9 +41,9 @@ static void renewed(void *arg, enum db_result result)
     struct renewal *renewal =
         (struct renewal *)(void *)((char *)arg - offsetof(struct renewal, renew));
 
+    /* Others may take it up then: the end is written once. */
     if (result == DB_FAILED)
-        (void)lookup_database_fault(
-            renewal->s); /* others may take it up: the end is written once */
+        (void)lookup_database_fault(renewal->s);
     renewal->s->is_renewing = false;
     free(renewal->renew.ids);
     free(renewal);

@@ -25,11 +25,6 @@ struct presign {
     char trace[TRACE_TEXT_MAX];
 };
 
-static uint64_t now_ms(void)
-{
-    return clock_steady_us() / 1000;
-}
-
 static void create_session(struct presign *op);
 
 /* |error| NULL: made, and |ready| are there now. */
@@ -37,14 +32,15 @@ static void finish(struct presign *op, uint32_t ready, const char *error)
 {
     struct account_service *s = op->s;
 
-    hot_end(s->hot, &op->name, !error, now_ms());
+    hot_end(s->hot, &op->name, !error, (uint64_t)clock_steady_ms());
     metric_add(error ? s->presignings_failed : s->presignings, 1);
     if (error)
         log_event(s->is_ending ? LOG_DEBUG : LOG_WARN, "no presignature was made",
                   LOG_S("account", op->account.account_id), LOG_S("trace", op->trace),
                   LOG_S("error", error));
     signed_intent_free(&op->intent);
-    if (!error && ready < PRESIGN_TARGET && hot_begin(s->hot, &op->name, now_ms()))
+    if (!error && ready < PRESIGN_TARGET &&
+        hot_begin(s->hot, &op->name, (uint64_t)clock_steady_ms()))
         create_session(op);
     else
         free(op);
@@ -100,8 +96,8 @@ void presign_after(struct account_service *s, const struct account *account, con
     if (!s->hot)
         return;
     hot_name(&name, account->account_id, path, path_n);
-    hot_signed(s->hot, &name, now_ms());
-    if (ready >= PRESIGN_TARGET || !hot_begin(s->hot, &name, now_ms()))
+    hot_signed(s->hot, &name, (uint64_t)clock_steady_ms());
+    if (ready >= PRESIGN_TARGET || !hot_begin(s->hot, &name, (uint64_t)clock_steady_ms()))
         return;
     op = mem_new(1, sizeof *op);
     op->s = s;

@@ -77,21 +77,13 @@ enum db_result lease_give_up(struct db_tx *tx, void *arg)
     return extend(tx, arg, 0);
 }
 
-static bool is_there(const struct db_row *row, void *arg)
-{
-    (void)row;
-    *(bool *)arg = true;
-    return false;
-}
-
 enum db_result lease_fence(struct db_tx *tx, void *arg)
 {
     const int64_t *fence = arg;
     const struct db_value v[] = {db_int(*fence)};
     bool holds = false;
-    enum db_result result =
-        db_query(tx, "SELECT 1 FROM leadership WHERE id = 1 AND fence = $1 FOR SHARE", v, 1,
-                 is_there, &holds);
+    enum db_result result = db_exists(
+        tx, "SELECT 1 FROM leadership WHERE id = 1 AND fence = $1 FOR SHARE", v, 1, &holds);
 
     return result == DB_OK && !holds ? DB_REFUSED : result;
 }

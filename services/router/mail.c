@@ -6,6 +6,7 @@
 
 #include "services/router/book.h"
 #include "system/bus/bus.h"
+#include "system/core/be.h"
 #include "system/core/buffer.h"
 #include "system/core/map.h"
 
@@ -76,8 +77,7 @@ static void add_letter(struct buffer *out, const struct letter *letter)
 {
     uint8_t attempt[ATTEMPT_BYTES];
 
-    for (size_t i = 0; i < ATTEMPT_BYTES; i++)
-        attempt[i] = (uint8_t)(letter->attempt >> (24 - 8 * i));
+    be_put(attempt, ATTEMPT_BYTES, letter->attempt);
     buffer_add(out, letter->from, strlen(letter->from) + 1);
     buffer_add(out, letter->session_id, strlen(letter->session_id) + 1);
     buffer_add(out, attempt, sizeof attempt);
@@ -141,8 +141,7 @@ static void open_letter(Mpc__Router__V1__IncomingMessage *out, const struct bus_
     out->from = (char *)(uintptr_t)b;
     out->session_id = out->from + strlen(out->from) + 1;
     attempt = (const uint8_t *)out->session_id + strlen(out->session_id) + 1;
-    out->attempt = (uint32_t)attempt[0] << 24 | (uint32_t)attempt[1] << 16 |
-                   (uint32_t)attempt[2] << 8 | attempt[3];
+    out->attempt = (uint32_t)be_get(attempt, ATTEMPT_BYTES);
     out->payload.data = (uint8_t *)(uintptr_t)(attempt + ATTEMPT_BYTES);
     out->payload.len = (size_t)(end - out->payload.data);
 }

@@ -3,6 +3,7 @@
  * the nonce is authenticated, too. */
 #include "services/router/seal.h"
 
+#include "system/core/be.h"
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,8 +37,7 @@ static void put_head(uint8_t out[HEAD_BYTES], const struct seal_head *head)
     memcpy(at += SEAL_ID_BYTES, head->address, SEAL_ID_BYTES);
     memcpy(at += SEAL_ID_BYTES, head->to, SEAL_ID_BYTES);
     at += SEAL_ID_BYTES;
-    for (size_t i = 0; i < NUMBER_BYTES; i++)
-        at[i] = (uint8_t)(head->number >> (56 - 8 * i));
+    be_put(at, NUMBER_BYTES, head->number);
 }
 
 static void get_head(struct seal_head *head, const uint8_t b[HEAD_BYTES])
@@ -48,9 +48,7 @@ static void get_head(struct seal_head *head, const uint8_t b[HEAD_BYTES])
     memcpy(head->address, at += SEAL_ID_BYTES, SEAL_ID_BYTES);
     memcpy(head->to, at += SEAL_ID_BYTES, SEAL_ID_BYTES);
     at += SEAL_ID_BYTES;
-    head->number = 0;
-    for (size_t i = 0; i < NUMBER_BYTES; i++)
-        head->number = head->number << 8 | at[i];
+    head->number = be_get(at, NUMBER_BYTES);
 }
 
 void seal_frame(struct buffer *out, const uint8_t key[SEAL_KEY_BYTES], const struct seal_head *head,

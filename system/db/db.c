@@ -219,6 +219,20 @@ enum db_result db_query(struct db_tx *tx, const char *sql, const struct db_value
     return run(tx, &(struct db_statement){sql, params, n, NULL, each, arg});
 }
 
+static bool note_found(const struct db_row *row, void *arg)
+{
+    (void)row;
+    *(bool *)arg = true;
+    return false;
+}
+
+enum db_result db_exists(struct db_tx *tx, const char *sql, const struct db_value *params, size_t n,
+                         bool *found)
+{
+    *found = false;
+    return db_query(tx, sql, params, n, note_found, found);
+}
+
 bool db_is_null(const struct db_row *row, int column)
 {
     return row->conn->driver->is_null(row, column);

@@ -113,6 +113,9 @@ enum db_result db_exec(struct db_tx *tx, const char *sql, const struct db_value 
 typedef bool db_each(const struct db_row *row, void *arg);
 enum db_result db_query(struct db_tx *tx, const char *sql, const struct db_value *params, size_t n,
                         db_each *each, void *arg);
+/* Is there a row? |found| is false if the query fails. */
+enum db_result db_exists(struct db_tx *tx, const char *sql, const struct db_value *params, size_t n,
+                         bool *found);
 bool db_is_null(const struct db_row *row, int column);
 int64_t db_get_int(const struct db_row *row, int column);
 /* "" for NULL; lent. */

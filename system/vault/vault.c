@@ -4,6 +4,7 @@
  * be fixed; they are random all the same. */
 #include "system/vault/vault.h"
 
+#include "system/core/be.h"
 #include "system/core/buffer.h"
 #include "system/core/secret.h"
 #include "system/vault/aead.h"
@@ -89,9 +90,9 @@ static struct wrapping *named(const struct vault *vault, const uint8_t id[VAULT_
 
 static void add_number(struct buffer *buffer, uint32_t number)
 {
-    const uint8_t b[4] = {(uint8_t)(number >> 24), (uint8_t)(number >> 16), (uint8_t)(number >> 8),
-                          (uint8_t)number};
+    uint8_t b[4];
 
+    be_put(b, sizeof b, number);
     buffer_add(buffer, b, sizeof b);
 }
 
