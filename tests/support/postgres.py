@@ -62,14 +62,14 @@ def lives(pid):
 
 
 class Server:
-    def __init__(self, settings=()):
+    def __init__(self, settings=(), port=None, password=None):
         self.bin = programs()
         if not self.bin:
             raise FileNotFoundError("no PostgreSQL server is installed")
         self.dir = tempfile.mkdtemp(prefix="quorate-postgres-")
         self.data = os.path.join(self.dir, "data")
-        self.password = secrets.token_hex(12)
-        self.port = free_port()
+        self.password = password or secrets.token_hex(12)
+        self.port = port or free_port()
         self.settings = SETTINGS + list(settings)
         self.process = None
         try:
@@ -171,6 +171,16 @@ class Server:
         if done.returncode != 0:
             raise RuntimeError(done.stderr.strip())
         return done.stdout.strip()
+
+    def client(self, program, *args, **options):
+        """One of PostgreSQL's own programs, as the owner; what it wrote, in bytes."""
+        env = dict(os.environ, PGPASSWORD=self.password, PGSSLMODE="disable")
+        done = subprocess.run([os.path.join(self.bin, program), "-h", "127.0.0.1", "-p",
+                               str(self.port), "-U", USER, *args],
+                              env=env, check=False, capture_output=True, **options)
+        if done.returncode != 0:
+            raise RuntimeError(done.stderr.decode(errors="replace").strip())
+        return done.stdout
 
     def env(self):
         """For programs that use tests/support/db_place.h."""
