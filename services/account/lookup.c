@@ -23,6 +23,10 @@ struct rpc_status lookup_database_fault(const struct account_service *s)
 
     db_error(s->db, text);
     log_event(LOG_ERROR, "the database failed", LOG_S("error", text));
+    if (db_is_full(s->db))
+        return rpc_error(RPC_UNAVAILABLE, "database_full",
+                         "nothing can be stored: the disk of the account database is full; "
+                         "its operator has to make room");
     return rpc_error(RPC_UNAVAILABLE, "database_unavailable",
                      "the account database is not available: try again later");
 }

@@ -140,7 +140,7 @@ static void created(void *arg, struct flow *flow, enum db_result result)
 
     r->is_new = false;
     if (result != DB_OK) {
-        rpc_fail(call, flow_database_fault());
+        rpc_fail(call, flow_store_fault(c));
         abandon(c, r);
     } else if (flow->change->existed) {
         abandon(c, r);

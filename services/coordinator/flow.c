@@ -44,6 +44,15 @@ struct rpc_status flow_database_fault(void)
     return status;
 }
 
+struct rpc_status flow_store_fault(const struct coordinator *c)
+{
+    if (!db_is_full(c->db))
+        return flow_database_fault();
+    return rpc_error(RPC_UNAVAILABLE, "database_full",
+                     "nothing can be stored: the disk of the session database is full; its "
+                     "operator has to make room");
+}
+
 void flow_set_error(struct record *r, const char *code, const char *text)
 {
     snprintf(r->row.error_code, sizeof r->row.error_code, "%s", code);

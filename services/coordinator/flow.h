@@ -38,5 +38,7 @@ void flow_set_error(struct record *r, const char *code, const char *text);
 bool flow_has_left(const struct coordinator *c);
 /* The answer when the database does not work. */
 struct rpc_status flow_database_fault(void);
+/* The same to whoever wanted something to be stored: a full disk is told. */
+struct rpc_status flow_store_fault(const struct coordinator *c);
 
 #endif

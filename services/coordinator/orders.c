@@ -116,7 +116,7 @@ static void stored(void *arg, enum db_result result)
         s->c->orders->durable_seq = m.seq = s->order.seq;
         rpc_reply(s->call, &m.base);
     } else {
-        rpc_fail(s->call, flow_database_fault());
+        rpc_fail(s->call, flow_store_fault(s->c));
     }
     free(s->order.body.b);
     free(s->order.signature.b);

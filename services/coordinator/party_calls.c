@@ -303,11 +303,10 @@ static void share_stored(void *arg, struct flow *flow, enum db_result result)
     Mpc__Coordinator__V1__SubmitDelegateShareResponse m =
         MPC__COORDINATOR__V1__SUBMIT_DELEGATE_SHARE_RESPONSE__INIT;
 
-    (void)flow;
     if (result == DB_OK)
         rpc_reply(arg, &m.base);
     else
-        rpc_fail(arg, flow_database_fault());
+        rpc_fail(arg, flow_store_fault(flow->c));
 }
 
 /* By its certificate: the router may not have listed the party yet. */

@@ -294,6 +294,11 @@ bool db_is_up(const struct db *db)
     return db_worker_is_up(db->worker);
 }
 
+bool db_is_full(const struct db *db)
+{
+    return db_worker_is_full(db->worker);
+}
+
 void db_error(const struct db *db, char out[DB_ERROR_MAX])
 {
     db_worker_error(db->worker, out);

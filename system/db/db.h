@@ -132,8 +132,10 @@ uint8_t *db_take_blob(size_t *len, const struct db_row *row, int column);
 uint64_t db_commits(const struct db *db);
 /* Works waiting now. */
 size_t db_queue(const struct db *db);
-/* False: a server is waited for. */
+/* False: a server is waited for, or the disk takes nothing. */
 bool db_is_up(const struct db *db);
+/* The disk is full: works that write fail until there is room, which is looked for every second. */
+bool db_is_full(const struct db *db);
 /* The last DB_FAILED in words; for logs. */
 void db_error(const struct db *db, char out[DB_ERROR_MAX]);
 

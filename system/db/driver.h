@@ -19,6 +19,8 @@ struct db_conn {
     char error[DB_ERROR_MAX];
     /* the server cannot be reached now; told to other threads */
     atomic_bool is_down;
+    /* nothing can be stored now: the disk is full */
+    atomic_bool is_full;
     /* given up: nothing succeeds from here on */
     bool is_lost;
 };
@@ -54,7 +56,7 @@ struct db_driver {
     struct db_conn *(*open)(const struct db_params *params, bool writes, char error[DB_ERROR_MAX]);
     void (*close)(struct db_conn *conn);
     /* Between transactions, every second without work: see whether the server is there, and find it
-     * again. False: it was given up. NULL: there is no server */
+     * again; whether a disk that was full has room. False: it was given up. NULL: nothing to see */
     bool (*rest)(struct db_conn *conn);
     /* From any thread: wait no longer for a server that is gone. NULL: there is no server */
     void (*hurry)(struct db_conn *conn);

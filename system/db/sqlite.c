@@ -5,10 +5,15 @@
  * is a file of its own because closing any descriptor of the database would drop SQLite's locks.
  * Other processes may still read by SQLite's own means (backups).
  *
+ * A write that the disk has no room for fails its work, and nothing else: what was committed stays,
+ * and reads go on. Until a commit succeeds again the database is told to be full; without works of
+ * others one is tried every second.
+ *
  * Statements are prepared once and kept by their text. */
 #include "system/core/buffer.h"
 #include "system/core/clock.h"
 #include "system/core/disk.h"
+#include "system/core/log.h"
 #include "system/db/driver.h"
 
 #include <errno.h>
@@ -48,6 +53,22 @@ static struct sqlite *of(struct db_conn *conn)
     return (struct sqlite *)conn;
 }
 
+/* A quota or a limit of the process stops a write as a full disk does. */
+static bool means_full(int code)
+{
+    return (code & 0xff) == SQLITE_FULL || code == SQLITE_IOERR_WRITE ||
+           code == SQLITE_IOERR_SHMSIZE;
+}
+
+static enum db_result fail_full(struct sqlite *s)
+{
+    atomic_store(&s->conn.is_full, true);
+    snprintf(s->conn.error, sizeof s->conn.error,
+             "database %.120s: %.60s, nothing can be stored: make room on its disk", s->path,
+             sqlite3_errmsg(s->db));
+    return DB_FAILED;
+}
+
 static enum db_result fail(struct sqlite *s)
 {
     int code = sqlite3_extended_errcode(s->db);
@@ -55,8 +76,12 @@ static enum db_result fail(struct sqlite *s)
     if (code == SQLITE_CONSTRAINT_UNIQUE || code == SQLITE_CONSTRAINT_PRIMARYKEY ||
         code == SQLITE_CONSTRAINT_ROWID)
         return DB_CONFLICT;
-    if (code == SQLITE_IOERR_FSYNC || code == SQLITE_IOERR_DIR_FSYNC)
+    if (means_full(code))
+        return fail_full(s);
+    if (code == SQLITE_IOERR_FSYNC || code == SQLITE_IOERR_DIR_FSYNC) {
         s->is_broken = true;
+        atomic_store(&s->conn.is_down, true);
+    }
     snprintf(s->conn.error, sizeof s->conn.error, "database %.120s: %.100s", s->path,
              sqlite3_errmsg(s->db));
     return DB_FAILED;
@@ -273,6 +298,23 @@ static bool commit(struct db_conn *conn, bool *wrote)
         return false;
     }
     *wrote = s->wrote;
+    if (s->wrote && atomic_exchange(&conn->is_full, false))
+        log_event(LOG_INFO, "the disk has room again", LOG_S("database", s->path));
+    return true;
+}
+
+/* A commit that changes nothing but the disk: SQLite writes the page all the same. */
+static bool rest(struct db_conn *conn)
+{
+    const char *again = "PRAGMA user_version=0";
+    bool wrote;
+
+    if (!atomic_load(&conn->is_full) || !begin(conn, true))
+        return true;
+    if (simple(conn, again))
+        commit(conn, &wrote);
+    else
+        rollback(conn);
     return true;
 }
 
@@ -479,6 +521,7 @@ const struct db_driver db_sqlite = {
     .scheme = "sqlite:",
     .open = open_conn,
     .close = close_conn,
+    .rest = rest,
     .begin = begin,
     .commit = commit,
     .rollback = rollback,

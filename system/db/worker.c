@@ -526,7 +526,15 @@ bool db_worker_is_up(struct db_worker *w)
     for (size_t i = 0; i < w->lanes_n; i++)
         if (atomic_load(&w->lanes[i].conn->is_down))
             return false;
-    return true;
+    return !db_worker_is_full(w);
+}
+
+bool db_worker_is_full(struct db_worker *w)
+{
+    for (size_t i = 0; i < w->lanes_n; i++)
+        if (atomic_load(&w->lanes[i].conn->is_full))
+            return true;
+    return false;
 }
 
 bool db_worker_is_lost(struct db_worker *w)

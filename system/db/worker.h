@@ -57,8 +57,9 @@ void db_worker_hurry(struct db_worker *worker);
 /* Drains, ends the threads, closes the connections. */
 void db_worker_free(struct db_worker *worker);
 
-/* False: a server is waited for, or was given up. */
+/* False: a server is waited for, or was given up, or the disk is full. */
 bool db_worker_is_up(struct db_worker *worker);
+bool db_worker_is_full(struct db_worker *worker);
 bool db_worker_is_lost(struct db_worker *worker);
 
 uint64_t db_worker_commits(struct db_worker *worker);

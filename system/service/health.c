@@ -30,6 +30,7 @@ struct watcher {
 struct health {
     struct health_params params;
     uv_timer_t timer;
+    struct metric *ready_metric;
     bool was_ready, is_stopped;
     struct watcher *watchers;
     size_t watchers_n;
@@ -91,10 +92,12 @@ static void ready_page(struct rpc_call *call, void *arg)
 
 static void metrics_page(struct rpc_call *call, void *arg)
 {
+    const struct health *h = arg;
     size_t len;
-    char *text = metrics_text(&len);
+    char *text;
 
-    (void)arg;
+    metric_set(h->ready_metric, is_ready(h));
+    text = metrics_text(&len);
     rpc_page_reply(call, 200, "text/plain; version=0.0.4; charset=utf-8", text, len);
     free(text);
 }
@@ -205,6 +208,8 @@ struct health *health_new(uv_loop_t *loop, struct rpc_server *server,
     struct health *h = mem_new(1, sizeof *h);
 
     h->params = *params;
+    h->ready_metric =
+        metric_new(METRIC_GAUGE, "quorate_ready", NULL, "1 while /ready says that it can serve.");
     uv_timer_init(loop, &h->timer);
     h->timer.data = h;
     uv_timer_start(&h->timer, look, 0, PERIOD_MS);

@@ -198,9 +198,30 @@ static void test_full_database_fails_works_and_lives_on(void **state)
     assert_int_equal(db_run(db, DB_READ, ask, &limit), DB_OK);
     assert_int_equal(db_run(db, DB_DURABLE, fill, &many), DB_FAILED);
     db_error(db, error);
-    expect_one_line("full");
+    expect_one_line("make room");
+    assert_true(db_is_full(db));
+    assert_false(db_is_up(db));
     assert_int_equal(db_run(db, DB_DURABLE, item_insert, &one), DB_OK);
+    assert_false(db_is_full(db));
+    assert_true(db_is_up(db));
     assert_int_equal(fixture_count(db), 1);
+    db_close(db);
+}
+
+/* Nobody writes meanwhile: the database finds out by itself. */
+static void test_room_is_found_again_without_works(void **state)
+{
+    struct db *db = fixture_open(&f, NULL);
+    struct item many = {.id = 1000};
+    struct ask limit = {.sql = "PRAGMA max_page_count=40"};
+
+    (void)state;
+    assert_int_equal(db_run(db, DB_READ, ask, &limit), DB_OK);
+    assert_int_equal(db_run(db, DB_DURABLE, fill, &many), DB_FAILED);
+    assert_true(db_is_full(db));
+    while (!db_is_up(db))
+        assert_int_equal(fixture_count(db), 0);
+    assert_false(db_is_full(db));
     db_close(db);
 }
 
@@ -327,6 +348,7 @@ int main(void)
         TEST(test_damage_found_later_fails_works),
         TEST(test_directory_that_is_not_there),
         TEST(test_full_database_fails_works_and_lives_on),
+        TEST(test_room_is_found_again_without_works),
         TEST(test_full_disk_takes_the_work_back),
         TEST(test_statements_are_kept_and_may_nest),
         TEST(test_one_text_is_one_statement),
