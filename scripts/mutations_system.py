@@ -13,6 +13,8 @@ H2, WS, WS_CALL, GRPC = "system/rpc/h2.c", "system/rpc/ws.c", "system/rpc/ws_cal
 WIRE, JSON_READ, EXCHANGE = "system/rpc/grpc_wire.c", "system/rpc/json_read.c", "system/rpc/exchange.c"
 HEAD, TLS, CONN, CALL = "system/rpc/head.c", "system/rpc/tls.c", "system/rpc/conn.c", "system/rpc/call.c"
 TLS_FILES = "system/rpc/tls_context.c"
+FETCH, SLICES = "system/rpc/fetch.c", "system/discovery/slices.c"
+WATCH, DISCOVERY = "system/discovery/watch.c", "system/discovery/discovery.c"
 
 CHECKS = [
     # ---- access: who may call ----
@@ -506,6 +508,52 @@ CHECKS = [
           ("system/core/secret.c", "if (setrlimit(RLIMIT_CORE, &none) != 0 || "
            "prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)", "(void)none; if (0)"),
           tests=["core/secret"]),
+    # ---- discovery: who is expected ----
+    check("fetch", "what is asked for has no line end in it",
+          (FETCH, "if (*text <= ' ' || *text >= 0x7f) return false;", ""), tests=["rpc/fetch"]),
+    check("fetch", "the server is the one that was asked",
+          (FETCH, "tls_new(fetch->context, fetch->host)", 'tls_new(fetch->context, "127.0.0.1")'),
+          tests=["rpc/fetch"]),
+    check("fetch", "an answer that is cut off is not complete",
+          (FETCH, """tls_error(fetch->tls)[0] != 0 ? tls_error(fetch->tls)
+                                                    : "the server ended the connection\"""",
+           "NULL"), tests=["rpc/fetch"]),
+    check("fetch", "an answer has an end in time",
+          (FETCH, "fetch->dial != NULL ? params->deadline_ms : 0, 0)",
+           "fetch->dial != NULL ? 3600000 : 0, 0)"), tests=["rpc/fetch"]),
+    check("discovery", "a pod that is leaving is not expected",
+          (SLICES, "if (is_leaving || strcmp", "(void)is_leaving; if (strcmp"),
+          tests=["discovery/slices"]),
+    check("discovery", "a pod's name is one that a party can have",
+          (SLICES, '"Pod") != 0 || !party_id_is_valid(name))', '"Pod") != 0)'),
+          tests=["discovery/slices"]),
+    check("discovery", "a resourceVersion is one word",
+          (SLICES, "len >= SLICES_VERSION_MAX || !party_id_is_valid(text))",
+           "len >= SLICES_VERSION_MAX)"), tests=["discovery/slices"]),
+    check("discovery", "endpoints are bounded",
+          (SLICES, "if (others + slice->n > SLICES_ENDPOINTS_MAX)", "if (0)"),
+          tests=["discovery/slices"]),
+    check("discovery", "a list that is none replaces nothing",
+          (SLICES, 'return refuse(why, "an item of the list is no EndpointSlice");', "continue;"),
+          tests=["discovery/slices"]),
+    check("discovery", "a watch that is refused is listed again",
+          (WATCH, "list_again(watch, text);", "failed(watch, text);"), tests=["stack/discovery"]),
+    check("discovery", "a watch goes on from the last bookmark",
+          (SLICES, "memcpy(slices->version, version, sizeof version);", ""),
+          tests=["discovery/slices"]),
+    check("discovery", "the token is read anew for every request",
+          (WATCH, "char token[TOKEN_MAX], namespace[NAMESPACE_MAX];",
+           "static char token[TOKEN_MAX]; char namespace[NAMESPACE_MAX];"),
+          (WATCH, 'else if (!watch_read_file(token, sizeof token, watch->is.dir, "token"))',
+           'else if (!*token && !watch_read_file(token, sizeof token, watch->is.dir, "token"))'),
+          (WATCH, "sodium_memzero(token, sizeof token);", ""),
+          tests=["stack/discovery"]),
+    check("discovery", "a static list is not empty",
+          (DISCOVERY, 'if (is_mode(config, "static") && config_list_n', "if (0 && config_list_n"),
+          tests=["discovery/discovery"]),
+    check("discovery", "the account's files are there",
+          (DISCOVERY, 'return !is_mode(config, "kubernetes") || check_files(config, error);',
+           "(void)check_files; return true;"), tests=["discovery/discovery"]),
 ]
 
 UNREMOVABLE = [

@@ -163,37 +163,67 @@ static bool is_role_filter(const char *role)
            strcmp(role, "temporary") == 0;
 }
 
-void router_get_registered_parties(struct rpc_call *call, const ProtobufCMessage *request,
-                                   void *service)
+/* The rows of the answer's absent parties, heap, to which |list| leads. */
+static Mpc__Router__V1__AbsentParty *absent_rows(Mpc__Router__V1__AbsentParty **list,
+                                                 const struct expected *absent, size_t n)
 {
-    const Mpc__Router__V1__GetRegisteredPartiesRequest *in = (const void *)request;
+    Mpc__Router__V1__AbsentParty *rows = mem_new(n, sizeof *rows);
+
+    for (size_t i = 0; i < n; i++) {
+        mpc__router__v1__absent_party__init(&rows[i]);
+        rows[i].party_id = (char *)(uintptr_t)absent[i].id;
+        rows[i].role = (char *)(uintptr_t)absent[i].role;
+        list[i] = &rows[i];
+    }
+    return rows;
+}
+
+static void reply_absent(struct router *router, struct rpc_call *call, const char *role,
+                         Mpc__Router__V1__GetRegisteredPartiesResponse *response)
+{
+    struct expected *absent = attendance_absent(router->attendance, role, &response->n_absent);
+    Mpc__Router__V1__AbsentParty *rows;
+
+    response->absent = mem_new(response->n_absent, sizeof *response->absent);
+    rows = absent_rows(response->absent, absent, response->n_absent);
+    rpc_reply(call, &response->base);
+    free(rows);
+    free(response->absent);
+    free(absent);
+}
+
+static void reply_parties(struct router *router, struct rpc_call *call, const char *role)
+{
     Mpc__Router__V1__GetRegisteredPartiesResponse response =
         MPC__ROUTER__V1__GET_REGISTERED_PARTIES_RESPONSE__INIT;
-    struct router *router = service;
-    const struct party **parties;
-    Mpc__Router__V1__Party *rows;
-    char(*seen)[CLOCK_TEXT_MAX];
     size_t n;
+    const struct party **parties = registry_list(router->registry, role, &n);
+    Mpc__Router__V1__Party *rows = mem_new(n + 1, sizeof *rows);
+    char(*seen)[CLOCK_TEXT_MAX] = mem_new(n + 1, sizeof *seen);
 
-    if (!is_role_filter(in->role)) {
-        rpc_fail(call, rpc_error(RPC_INVALID, "invalid_role",
-                                 "role must be persistent, delegate or temporary"));
-        return;
-    }
-    parties = registry_list(router->registry, in->role, &n);
-    rows = mem_new(n + 1, sizeof *rows);
-    seen = mem_new(n + 1, sizeof *seen);
     response.parties = mem_new(n + 1, sizeof *response.parties);
     response.n_parties = n;
     for (size_t i = 0; i < n; i++) {
         party_fill(&rows[i], parties[i], seen[i]);
         response.parties[i] = &rows[i];
     }
-    rpc_reply(call, &response.base);
+    reply_absent(router, call, role, &response);
     free(response.parties);
     free(seen);
     free(rows);
     free(parties);
+}
+
+void router_get_registered_parties(struct rpc_call *call, const ProtobufCMessage *request,
+                                   void *service)
+{
+    const Mpc__Router__V1__GetRegisteredPartiesRequest *in = (const void *)request;
+
+    if (is_role_filter(in->role))
+        reply_parties(service, call, in->role);
+    else
+        rpc_fail(call, rpc_error(RPC_INVALID, "invalid_role",
+                                 "role must be persistent, delegate or temporary"));
 }
 
 void router_watch_presence(struct rpc_call *call, const ProtobufCMessage *request, void *service)

@@ -81,6 +81,7 @@ static void set_gauges(struct router *router)
     metric_set(m->mailbox_items, (int64_t)mail_items(router->mail));
     metric_set(m->mailbox_bytes, (int64_t)mail_bytes(router->mail));
     metric_set(m->routers, (int64_t)cluster_peers_n(router->cluster));
+    attendance_measure(router->attendance);
 }
 
 static void on_changed(const struct party *party, void *arg)
@@ -157,6 +158,7 @@ void *router_start(const struct service_host *host, char error[RPC_TEXT_MAX])
     router->presence = presence_new();
     router->registry = registry_new(lease_ms, on_changed, router);
     presence_set_registry(router->presence, router->registry);
+    router->attendance = attendance_new(host->loop, host->config, router->registry);
     router->book = book_new();
     router->mail = mail_new((size_t)config_int(host->config, "MAILBOX_BYTES"));
     router->streams = streams_new(host->loop, router->mail, router->boot_id);
@@ -181,6 +183,7 @@ static void destroy(struct router *router)
     mail_free(router->mail);
     book_free(router->book);
     presence_free(router->presence);
+    attendance_free(router->attendance);
     registry_free(router->registry);
     admission_free(router->admission);
     free(router);

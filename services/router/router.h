@@ -7,6 +7,7 @@
 #define ROUTER_ROUTER_H
 
 #include "services/router/admission.h"
+#include "services/router/attendance.h"
 #include "services/router/book.h"
 #include "services/router/cluster.h"
 #include "services/router/forward.h"
@@ -46,6 +47,7 @@ struct router {
     uint8_t boot_id[ROUTER_BOOT_BYTES];
     struct admission *admission;
     struct registry *registry;
+    struct attendance *attendance;
     struct presence *presence;
     struct book *book;
     struct mail *mail;

@@ -26,7 +26,7 @@ bool config_form_number(int64_t *out, const char *text)
 bool config_form_is_list(enum config_form form)
 {
     return form == CONFIG_FORM_LIST || form == CONFIG_FORM_KEYS || form == CONFIG_FORM_ADDRESSES ||
-           form == CONFIG_FORM_ORIGINS;
+           form == CONFIG_FORM_ORIGINS || form == CONFIG_FORM_ROLES;
 }
 
 size_t config_form_split(char *text)
@@ -158,6 +158,20 @@ static bool is_word(const char *words, const char *text)
     return false;
 }
 
+/* name or name:role */
+static bool is_name_with_role(const char *text)
+{
+    size_t len = strcspn(text, ":");
+    char name[65];
+
+    if (len >= sizeof name)
+        return false;
+    memcpy(name, text, len);
+    name[len] = 0;
+    return party_id_is_valid(name) &&
+           (!text[len] || is_word("persistent|delegate|temporary", text + len + 1));
+}
+
 static bool item_fits(const struct config_row *row, const char *item)
 {
     if (row->form == CONFIG_FORM_KEYS)
@@ -166,6 +180,8 @@ static bool item_fits(const struct config_row *row, const char *item)
         return is_address(item);
     if (row->form == CONFIG_FORM_ORIGINS)
         return is_origin(item);
+    if (row->form == CONFIG_FORM_ROLES)
+        return is_name_with_role(item);
     return *item && is_printable(item);
 }
 
@@ -211,6 +227,7 @@ bool config_form_fits(const struct config_row *row, const char *text, size_t n)
     case CONFIG_FORM_KEYS:
     case CONFIG_FORM_ADDRESSES:
     case CONFIG_FORM_ORIGINS:
+    case CONFIG_FORM_ROLES:
         return list_fits(row, text, n);
     }
     return false;
@@ -275,6 +292,10 @@ void config_form_text(char out[CONFIG_FORM_TEXT_MAX], const struct config_row *r
         break;
     case CONFIG_FORM_ORIGINS:
         snprintf(out, CONFIG_FORM_TEXT_MAX, "origins like https://admin.example, comma separated");
+        break;
+    case CONFIG_FORM_ROLES:
+        snprintf(out, CONFIG_FORM_TEXT_MAX,
+                 "names, or name:role with persistent, delegate or temporary, comma separated");
         break;
     case CONFIG_FORM_TARGET:
         snprintf(out, CONFIG_FORM_TEXT_MAX, "host:port");

@@ -29,7 +29,9 @@ enum config_form {
     /* one host:port, or several, comma separated */
     CONFIG_FORM_TARGETS,
     /* origins as browsers tell them, comma separated; or * */
-    CONFIG_FORM_ORIGINS
+    CONFIG_FORM_ORIGINS,
+    /* names that parties can have, each alone or as name:role, comma separated */
+    CONFIG_FORM_ROLES
 };
 
 /* CONFIG_EXAMPLE: the placeholder may be the real value too, as a path may. */

@@ -28,6 +28,7 @@ static const char party_prefix[] = "quorate:party:";
 /* In the form of ALPN: length, name. The server prefers h2. */
 static const uint8_t alpn_server[] = "\x02h2\x08http/1.1";
 static const uint8_t alpn_client[] = "\x02h2";
+static const uint8_t alpn_http1[] = "\x08http/1.1";
 
 static int choose_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len,
                        const unsigned char *in, unsigned in_len, void *arg)
@@ -215,6 +216,15 @@ struct tls_context *tls_context_client(const struct tls_files *files, char error
     struct tls_context *context = context_new(false);
 
     SSL_CTX_set_alpn_protos(context->ssl, alpn_client, sizeof alpn_client - 1);
+    return with_files(context, files, error);
+}
+
+struct tls_context *tls_context_client_http1(const struct tls_files *files,
+                                             char error[RPC_TEXT_MAX])
+{
+    struct tls_context *context = context_new(false);
+
+    SSL_CTX_set_alpn_protos(context->ssl, alpn_http1, sizeof alpn_http1 - 1);
     return with_files(context, files, error);
 }
 

@@ -34,6 +34,9 @@ struct tls_files {
 struct tls_context *tls_context_server(const struct tls_files *files, char error[RPC_TEXT_MAX]);
 /* Offers h2 only. */
 struct tls_context *tls_context_client(const struct tls_files *files, char error[RPC_TEXT_MAX]);
+/* Offers http/1.1 only. */
+struct tls_context *tls_context_client_http1(const struct tls_files *files,
+                                             char error[RPC_TEXT_MAX]);
 /* May be freed before the connections made from it. NULL is nothing. */
 void tls_context_free(struct tls_context *context);
 

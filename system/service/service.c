@@ -11,6 +11,7 @@
 #include "system/core/log.h"
 #include "system/core/secret.h"
 #include "system/db/configured.h"
+#include "system/discovery/discovery.h"
 #include "system/service/certificates.h"
 #include "system/service/health.h"
 #include "system/service/listen.h"
@@ -268,7 +269,7 @@ static bool servers_check(const struct config *config, enum config_program progr
     char fault[DB_ERROR_MAX] = "";
 
     if (program == CONFIG_ROUTER)
-        return broker_check(config, error);
+        return broker_check(config, error) && discovery_check(config, error);
     if (!(program & (CONFIG_ACCOUNT | CONFIG_COORDINATOR)) || db_configured_check(config, fault))
         return true;
     snprintf(error, RPC_TEXT_MAX, "%s", fault);

@@ -15,7 +15,7 @@ import re
 import sys
 
 LAYERS = ["base", "math", "hash", "wire", "key", "ot", "proto"]
-SYSTEM = ["core", "vault", "cache", "bus", "db", "rpc", "access", "service"]
+SYSTEM = ["core", "vault", "cache", "bus", "db", "rpc", "access", "discovery", "service"]
 # The command stands above the system and makes what the services read: keys, certificates, orders, env
 # files. It needs no more of it, and of no service anything: it starts them and calls their doors.
 CLI_SYSTEM = ["core", "access"]

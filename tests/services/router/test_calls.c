@@ -96,6 +96,57 @@ static void test_parties_are_listed_by_role_for_those_with_a_key(void **state)
     world_free(w);
 }
 
+/* "id:role ..." of |role|'s absent ones. */
+static void assert_absent(struct world *w, const char *role, const char *wanted)
+{
+    Mpc__Router__V1__GetRegisteredPartiesRequest request =
+        MPC__ROUTER__V1__GET_REGISTERED_PARTIES_REQUEST__INIT;
+    const Mpc__Router__V1__GetRegisteredPartiesResponse *in;
+    char text[256] = "";
+
+    request.role = (char *)(uintptr_t)role;
+    world_call(w, w->backend, ROUTER "GetRegisteredParties", &request.base,
+               &mpc__router__v1__get_registered_parties_response__descriptor, &w->answer);
+    in = (const void *)w->answer.response;
+    assert_non_null(in);
+    for (size_t i = 0; i < in->n_absent; i++)
+        snprintf(text + strlen(text), sizeof text - strlen(text), "%s%s:%s", i ? " " : "",
+                 in->absent[i]->party_id, in->absent[i]->role);
+    assert_string_equal(text, wanted);
+}
+
+static int64_t gauge(const char *name, const char *role)
+{
+    return metric_value(metric_new(METRIC_GAUGE, name, role, ""));
+}
+
+static void test_expected_parties_are_absent_until_they_are_live(void **state)
+{
+    struct world *w;
+
+    (void)state;
+    setenv("DISCOVERY", "static", 1);
+    setenv("EXPECTED_PARTIES", "server-party-1,server-party-9,server-party-4:delegate", 1);
+    w = world_new("1048576", "3000");
+    unsetenv("DISCOVERY");
+    unsetenv("EXPECTED_PARTIES");
+    assert_absent(w, "",
+                  "server-party-1:persistent server-party-9:persistent server-party-4:delegate");
+    assert_int_equal(gauge("quorate_router_parties_absent", "role=\"persistent\""), 2);
+    assert_int_equal(peer_register(w, 0), RPC_OK);
+    assert_int_equal(peer_register(w, 1), RPC_OK); /* not expected: that is no fault */
+    assert_absent(w, "", "server-party-9:persistent server-party-4:delegate");
+    assert_absent(w, "delegate", "server-party-4:delegate");
+    assert_absent(w, "temporary", "");
+    attendance_measure(w->router->attendance);
+    assert_int_equal(gauge("quorate_router_parties_expected", "role=\"persistent\""), 2);
+    assert_int_equal(gauge("quorate_router_parties_absent", "role=\"persistent\""), 1);
+    assert_int_equal(gauge("quorate_router_parties_expected", "role=\"delegate\""), 1);
+    assert_int_equal(gauge("quorate_router_parties_absent", "role=\"delegate\""), 1);
+    assert_int_equal(gauge("quorate_router_discovery_up", NULL), 1);
+    world_free(w);
+}
+
 static void test_lesson_1_5_messages_arrive_in_order_and_wait_for_who_is_away(void **state)
 {
     struct world *w = start();
@@ -604,6 +655,7 @@ int main(void)
         cmocka_unit_test(test_a_registered_party_gets_token_lease_and_boot_id),
         cmocka_unit_test(test_an_unknown_key_does_not_register),
         cmocka_unit_test(test_parties_are_listed_by_role_for_those_with_a_key),
+        cmocka_unit_test(test_expected_parties_are_absent_until_they_are_live),
         cmocka_unit_test(test_lesson_1_5_messages_arrive_in_order_and_wait_for_who_is_away),
         cmocka_unit_test(test_lesson_1_1_a_reader_resumes_after_what_it_acknowledged),
         cmocka_unit_test(test_a_cursor_of_another_router_means_nothing),
