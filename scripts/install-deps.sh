@@ -14,7 +14,7 @@ build=${BUILD:-build}
 
 basic="gcc libc6-dev make pkg-config meson ninja-build python3 libsecp256k1-dev libsodium-dev
     libssl-dev openssl libcmocka-dev libjansson-dev python3-cryptography python3-yaml
-    libnghttp2-dev
+    python3-jsonschema libnghttp2-dev
     libhttp-parser-dev libwslay-dev libuv1-dev libprotobuf-c-dev protobuf-c-compiler
     libsqlite3-dev libpq-dev libp11-kit-dev softhsm2 opensc postgresql libhiredis-dev redis-server
     librabbitmq-dev rabbitmq-server libjwt-dev libseccomp-dev libcurl4-openssl-dev curl g++

@@ -20,6 +20,7 @@ import sys
 import time
 import uuid
 
+import openapi
 from support import LIMIT, SOURCE, Answer, Stack, TestCase, change_env, signature_is_valid
 
 sys.path.append(os.path.join(SOURCE, "tests", "system", "rpc"))
@@ -267,9 +268,11 @@ class Doors(TestCase):
             c.request(verb, path, body, h)
             r = c.getresponse()
             text = r.read()
-            return Answer(r.status, json.loads(text) if text else None, r.headers)
         finally:
             c.close()
+        answer = Answer(r.status, json.loads(text) if text else None, r.headers)
+        openapi.check(verb, path, answer.status, answer.body)
+        return answer
 
     def h2(self, process, verb, path, body=None, *more):
         """The same by curl over HTTP/2: (status, object or text)."""
@@ -282,6 +285,7 @@ class Doors(TestCase):
                            check=False)
         self.assertEqual(p.returncode, 0, p.stderr)
         text, status = p.stdout.decode().rsplit("\n", 1)
+        openapi.check(verb, path, int(status), json.loads(text))
         return Answer(int(status), json.loads(text), None)
 
     def web(self, process, method, body, **headers):

@@ -25,6 +25,8 @@ import unittest
 import urllib.parse
 import uuid
 
+import openapi
+
 QUORATE = os.environ["QUORATE"]
 HERE = os.path.dirname(os.path.abspath(__file__))
 SOURCE = os.path.dirname(os.path.dirname(HERE))
@@ -257,9 +259,11 @@ class Stack:
             c.request(method, path, body, h)
             r = c.getresponse()
             text = r.read()
-            return Answer(r.status, json.loads(text) if text else None, r.headers)
+            answer = Answer(r.status, json.loads(text) if text else None, r.headers)
         finally:
             c.close()
+        openapi.check(method, path, answer.status, answer.body)
+        return answer
 
     def create(self, **fields):
         r = self.call("POST", "/api/v1/accounts", {"user_id": "u-" + uuid.uuid4().hex, **fields})
@@ -355,10 +359,10 @@ def curl(stack, method, path, *args, body=None, key=True):
                        input=text or "", capture_output=True, text=True, timeout=LIMIT, check=False)
     assert p.returncode == 0, p.stderr
     text, status = p.stdout.rsplit("\n", 1)
-    try:
-        return int(status), json.loads(text)
-    except ValueError:
-        return int(status), text
+    with contextlib.suppress(ValueError):
+        text = json.loads(text)
+    openapi.check(method, path, int(status), text)
+    return int(status), text
 
 
 def together(n, work):
