@@ -82,7 +82,8 @@ class Place:
         for name in TREE:
             if not os.path.exists(self.path(name)):
                 os.symlink(os.path.join(SOURCE, name), self.path(name))
-        shutil.copytree(os.path.join(SOURCE, "examples"), self.path("examples"))
+        shutil.copytree(os.path.join(SOURCE, "examples"), self.path("examples"),
+                        ignore=shutil.ignore_patterns("node_modules"))
         self.env = {**os.environ, "PATH": self.path("build/cli") + ":" + os.environ["PATH"],
                     **(own or {})}
         self.terminals, self.ends = [], []

@@ -51,6 +51,16 @@ class List(unittest.TestCase):
             with self.subTest(page):
                 self.assertTrue(f'Page("{page}")' in text and ".all_ran()" in text, test)
 
+    def test_programs_shown_are_programs_run(self):
+        """A fence of the word js shows lines of examples/node, which the pages' commands run."""
+        sources = [pages.read(os.path.relpath(p, pages.SOURCE))
+                   for p in glob.glob(pages.SOURCE + "/examples/node/*.mjs")]
+        lines = ["\n".join(line.strip() for line in s.splitlines()) for s in sources]
+        for block in (b for page in ALL for b in pages.fences(page) if b.words[:1] == ["js"]):
+            shown = "\n".join(line.strip() for line in block.text.splitlines())
+            self.assertTrue(any(shown in s for s in lines),
+                            f"{block.page}:{block.line} is not in examples/node")
+
     def test_no_command_hides_in_another_form(self):
         for page in ALL:
             for block in pages.fences(page):
