@@ -308,11 +308,19 @@ static bool note_attempt(struct run *run)
                           run->keeper->rules.party_id);
 }
 
+/* Another process may have the shares while the claim on the database is not held. */
+static bool has_claim(struct run *run)
+{
+    return store_is_up(run->keeper->store) ||
+           refuse_for_now(&run->refusal, "STORAGE", "party %s waits for its database",
+                          run->keeper->rules.party_id);
+}
+
 void run_begin_peer(struct run *run)
 {
     enum qrt_err e;
 
-    if (!note_attempt(run)) {
+    if (!has_claim(run) || !note_attempt(run)) {
         run_finish(run);
         return;
     }

@@ -110,6 +110,11 @@ void store_close(struct store *store)
     free(store);
 }
 
+bool store_is_up(const struct store *store)
+{
+    return db_is_up(store->db) || db_is_full(store->db);
+}
+
 void store_error(const struct store *store, char out[STORE_ERROR_MAX])
 {
     db_error(store->db, out);

@@ -25,6 +25,9 @@ struct store *store_open(const char *directory, char error[STORE_ERROR_MAX]);
 struct store *store_open_configured(const struct config *config, int helper,
                                     char error[STORE_ERROR_MAX]);
 void store_close(struct store *store);
+/* False: its server is waited for, and so nobody knows whether it is this process's alone. A full
+ * disk is not meant. */
+bool store_is_up(const struct store *store);
 /* The last failure in words. */
 void store_error(const struct store *store, char out[STORE_ERROR_MAX]);
 

@@ -408,6 +408,11 @@ CHECKS = [
           (REWRAP, "put = store_put_seal(r->store, row, sealed, len);", "put = STORE_OK;"),
           tests=[P + "rewrap", P + "keys"]),
 
+    check("store", "nothing is begun without the claim on the database",
+          (P + "run_begin.c", "if (!has_claim(run) || !note_attempt(run))",
+           "(void)has_claim; if (!note_attempt(run))"),
+          tests=["stack/postgres (postgres)"]),
+
     # ---- the process that speaks to a server for the keeper ----
     check("sandbox", "who speaks to the server has its calls filtered",
           (P + "store_helper.c", "return sandbox_client_calls(error);", "return true;"),

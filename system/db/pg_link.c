@@ -211,14 +211,44 @@ static enum found end_old_session(struct pg_link *link, char error[DB_ERROR_MAX]
     return LINK_LATER;
 }
 
-static enum found claim(struct pg_link *link, char error[DB_ERROR_MAX])
+/* Who had the schema last; written when it is claimed, under the claim's lock. */
+static enum found sign(struct pg_link *link, char error[DB_ERROR_MAX])
 {
-    if (!link->is_alone ||
-        ask(link,
+    char sql[320];
+
+    snprintf(
+        sql, sizeof sql,
+        "CREATE TABLE IF NOT EXISTS schema_holder (one BIGINT PRIMARY KEY, name TEXT NOT NULL);"
+        "INSERT INTO schema_holder (one, name) VALUES (1, '%s')"
+        " ON CONFLICT (one) DO UPDATE SET name = EXCLUDED.name",
+        link->name);
+    return ask(link, sql, NULL, 0) ? LINK_UP
+                                   : complain(link, "the schema cannot be claimed", error);
+}
+
+/* The lock was lost with the connection: whoever held it meanwhile has signed. */
+static enum found check_sign(struct pg_link *link, char error[DB_ERROR_MAX])
+{
+    char name[sizeof link->name] = "";
+
+    if (!ask(link, "SELECT name FROM schema_holder WHERE one = 1", name, sizeof name))
+        return complain(link, "the schema cannot be claimed", error);
+    if (strcmp(name, link->name) == 0)
+        return LINK_UP;
+    snprintf(error, DB_ERROR_MAX, "the schema %.60s was in use by another process meanwhile",
+             link->schema);
+    return LINK_TAKEN;
+}
+
+static enum found claim(struct pg_link *link, bool is_first, char error[DB_ERROR_MAX])
+{
+    if (!link->is_alone)
+        return LINK_UP;
+    if (ask(link,
             "SET lock_timeout = '5s'; SELECT pg_advisory_lock(hashtextextended('quorate alone ' ||"
             " current_schema(), 0)); RESET lock_timeout",
             NULL, 0))
-        return LINK_UP;
+        return is_first ? sign(link, error) : check_sign(link, error);
     if (PQstatus(link->c) == CONNECTION_BAD)
         return complain(link, "the schema cannot be claimed", error);
     snprintf(error, DB_ERROR_MAX, "the schema %.60s is in use by another process", link->schema);
@@ -236,7 +266,7 @@ static enum found find(struct pg_link *link, bool is_first, char error[DB_ERROR_
     if (f == LINK_UP && !is_first)
         f = end_old_session(link, error);
     if (f == LINK_UP)
-        f = claim(link, error);
+        f = claim(link, is_first, error);
     if (f == LINK_UP && !PQenterPipelineMode(link->c))
         f = complain(link, "the session cannot be set up", error);
     return f;

@@ -3,12 +3,14 @@
 #include "system/db/remote.h"
 #include "system/db/remote_wire.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { COLUMNS_MAX = 64 };
+/* An answer that takes longer: the server is waited for. */
+enum { COLUMNS_MAX = 64, PATIENCE_MS = 1000 };
 
 struct remote {
     struct db_conn conn;
@@ -33,7 +35,20 @@ static struct remote *of(struct db_conn *conn)
 static void gone(struct remote *r)
 {
     r->conn.is_lost = true;
+    atomic_store(&r->conn.is_down, true);
     snprintf(r->conn.error, sizeof r->conn.error, "the database's own process has ended");
+}
+
+static bool receive(struct remote *r)
+{
+    struct pollfd fd = {.fd = r->fd, .events = POLLIN};
+
+    if (poll(&fd, 1, PATIENCE_MS) == 0)
+        atomic_store(&r->conn.is_down, true);
+    if (!wire_receive(r->fd, &r->answer))
+        return false;
+    atomic_store(&r->conn.is_down, false);
+    return true;
 }
 
 /* The question is in |r->question|; the rows of the answer are what is left of |r->answer|. */
@@ -43,7 +58,7 @@ static enum db_result ask(struct remote *r)
     const char *line;
 
     free(r->answer.b);
-    if (!wire_send(r->fd, &r->question) || !wire_receive(r->fd, &r->answer)) {
+    if (!wire_send(r->fd, &r->question) || !receive(r)) {
         r->answer = (struct wire){0};
         gone(r);
         return DB_FAILED;
@@ -105,6 +120,11 @@ static enum db_result keep(struct db_conn *conn)
 static bool take_back(struct db_conn *conn)
 {
     return ask_plain(conn, REMOTE_TAKE_BACK) == DB_OK;
+}
+
+static bool rest(struct db_conn *conn)
+{
+    return conn->is_lost || ask_plain(conn, REMOTE_REST) == DB_OK;
 }
 
 static bool script(struct db_conn *conn, const char *sql)
@@ -237,6 +257,7 @@ static struct db_conn *open_conn(const struct db_params *params, bool writes,
     char *url = NULL;
 
     r->conn.driver = &db_remote;
+    atomic_init(&r->conn.is_down, false);
     r->fd = (int)strtol(params->url + strlen(db_remote.scheme), &url, 10);
     wire_put_int(&r->question, REMOTE_OPEN);
     wire_put_text(&r->question, url + (*url == ':'));
@@ -258,6 +279,7 @@ const struct db_driver db_remote = {
     .scheme = "remote:",
     .open = open_conn,
     .close = close_conn,
+    .rest = rest,
     .lock = lock,
     .begin = begin,
     .commit = commit,

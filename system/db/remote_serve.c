@@ -85,6 +85,11 @@ static enum db_result serve_take_back(struct host *h)
     return result_of(h->conn->driver->take_back(h->conn));
 }
 
+static enum db_result serve_rest(struct host *h)
+{
+    return result_of(!h->conn->driver->rest || h->conn->driver->rest(h->conn));
+}
+
 static enum db_result serve_script(struct host *h)
 {
     return result_of(h->conn->driver->script(h->conn, wire_get_text(&h->question)));
@@ -141,6 +146,7 @@ static enum db_result (*const served[])(struct host *h) = {
     [REMOTE_LOCK] = serve_lock,     [REMOTE_SAVE] = serve_save,
     [REMOTE_KEEP] = serve_keep,     [REMOTE_TAKE_BACK] = serve_take_back,
     [REMOTE_SCRIPT] = serve_script, [REMOTE_RUN] = serve_run,
+    [REMOTE_REST] = serve_rest,
 };
 
 /* An opening comes first, and once. */

@@ -21,7 +21,8 @@ enum remote_what {
     REMOTE_KEEP,
     REMOTE_TAKE_BACK,
     REMOTE_SCRIPT,
-    REMOTE_RUN
+    REMOTE_RUN,
+    REMOTE_REST
 };
 /* What a statement's answer is wanted for, a bit each. */
 enum { REMOTE_ROWS = 1, REMOTE_CHANGED = 2 };

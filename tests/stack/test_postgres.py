@@ -5,6 +5,7 @@ import contextlib
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -81,17 +82,39 @@ class Postgres(TestCase):
 
     def test_who_speaks_to_the_server_for_a_party_is_in_a_sandbox(self):
         """One such process for each party: filtered calls, no new privileges."""
+        found = [(status["Seccomp"], status["NoNewPrivs"]) for _, status in self.helpers()]
+        self.assertGreaterEqual(len(found), 3)
+        self.assertEqual(set(found), {("2", "1")})
+
+    def helpers(self):
+        """(pid, status) of the processes that speak to the server for keepers."""
         keepers = {str(pid) for name, pids in self.stack.processes().items() for pid in pids
                    if name.endswith("/keeper")}
-        found = []
         for pid in filter(str.isdigit, os.listdir("/proc")):
             with contextlib.suppress(OSError):
                 with open(f"/proc/{pid}/status", encoding="ascii") as f:
                     status = dict(line.split(":\t", 1) for line in f.read().splitlines())
                 if status["PPid"] in keepers:
-                    found.append((status["Seccomp"], status["NoNewPrivs"]))
-        self.assertGreaterEqual(len(found), 3)
-        self.assertEqual(set(found), {("2", "1")})
+                    yield int(pid), status
+
+    def test_a_party_begins_nothing_while_another_could_have_its_database(self):
+        """Its claim ends with the connection, though its shares are in memory."""
+        self.assertEqual(self.stack.sign(self.account).status, 200)
+        stopped = [pid for pid, _ in self.helpers()]
+        for pid in stopped:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            until(self.somebody_waits)
+        finally:
+            for pid in stopped:
+                os.kill(pid, signal.SIGCONT)
+        until(lambda: self.stack.sign(self.account).status == 200)
+
+    def somebody_waits(self):
+        """Asks for a signature; whether a party has said that it cannot be sure now."""
+        self.stack.call("POST", "/api/v1/mpc/sign?wait=0",
+                        {"account_id": self.account, "message_hash": HASH})
+        return any("waits for its database" in self.stack.log(f"party-{i}") for i in (1, 2, 3))
 
     def test_passwords_are_told_nowhere(self):
         secrets = {self.role(n)[1] for n in ("party-1", "account-service", "session-coordinator")}

@@ -11,6 +11,7 @@
 
 #include <libpq-fe.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -172,6 +173,82 @@ static void test_what_another_process_took_is_not_taken_back(void **state)
     assert_non_null(strstr(error, "in use by another process"));
     db_close(db);
     PQfinish(rival);
+}
+
+static void note_lost(void *arg, const char *line)
+{
+    snprintf(arg, DB_ERROR_MAX, "%s", line);
+}
+
+/* Claims, says so, waits to be told to go on. 0: it ended because of what came between. */
+static int be_stopped(int to_parent)
+{
+    struct db_params params = db_place_params(&f, many);
+    char told[DB_ERROR_MAX] = "";
+    struct db *db;
+    int64_t n;
+    enum db_result result;
+
+    params.lost = note_lost;
+    params.lost_arg = told;
+    params.is_alone = true;
+    params.retry = (struct retry){.step_ms = 10, .cap_ms = 10, .max = 1000};
+    db = db_open(NULL, &params, error);
+    if (!db || write(to_parent, "x", 1) != 1 || raise(SIGSTOP) != 0)
+        return 2;
+    result = db_run(db, DB_DURABLE, count_a, &n);
+    return result != DB_OK && strstr(told, "by another process meanwhile") ? 0 : 1;
+}
+
+/* Nobody holds the schema any more, but somebody did. */
+static void test_what_another_process_had_meanwhile_is_not_gone_on_with(void **state)
+{
+    struct db_params params = db_place_params(&f, many);
+    struct db *db;
+    int ends[2], status;
+    char byte;
+    pid_t child;
+
+    (void)state;
+    assert_int_equal(pipe(ends), 0);
+    child = fork();
+    if (child == 0)
+        _exit(be_stopped(ends[1]));
+    assert_int_equal(read(ends[0], &byte, 1), 1);
+    assert_int_equal(waitpid(child, &status, WUNTRACED), child);
+    assert_true(WIFSTOPPED(status));
+    sql("SELECT pg_terminate_backend(pid, 5000) FROM pg_locks WHERE locktype = 'advisory' AND"
+        " granted%s",
+        "");
+    params.is_alone = true;
+    db = db_open(NULL, &params, error);
+    assert_non_null(db);
+    db_close(db);
+    assert_int_equal(kill(child, SIGCONT), 0);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+    close(ends[0]);
+    close(ends[1]);
+}
+
+/* Lost and claimed again, with nobody between. */
+static void test_a_claim_that_nobody_took_is_made_again(void **state)
+{
+    struct db_params params = db_place_params(&f, many);
+    struct db *db;
+    int64_t n;
+
+    (void)state;
+    params.is_alone = true;
+    params.retry = (struct retry){.step_ms = 10, .cap_ms = 10, .max = 1000};
+    db = db_open(NULL, &params, error);
+    assert_non_null(db);
+    sql("SELECT pg_terminate_backend(pid, 5000) FROM pg_locks WHERE locktype = 'advisory' AND"
+        " granted%s",
+        "");
+    assert_int_equal(db_run(db, DB_DURABLE, count_a, &n), DB_OK);
+    db_close(db);
 }
 
 static void set_fsync(const char *value)
@@ -504,6 +581,8 @@ int main(void)
         TEST(test_types_mean_what_they_mean_in_sqlite),
         TEST(test_what_is_for_one_process_has_one),
         TEST(test_what_another_process_took_is_not_taken_back),
+        TEST(test_what_another_process_had_meanwhile_is_not_gone_on_with),
+        TEST(test_a_claim_that_nobody_took_is_made_again),
         TEST(test_a_party_has_no_server_that_loses_commits),
         TEST(test_a_loss_is_seen_without_work),
         TEST(test_reads_run_beside_a_write),

@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -204,6 +205,31 @@ static void test_end_of_the_other_process_is_told(void **state)
     db_close(db);
 }
 
+/* Looks until it is so; a look is every second. */
+static void await_up(const struct db *db, bool is_up)
+{
+    while (db_is_up(db) != is_up)
+        sched_yield();
+}
+
+static void test_a_server_that_is_waited_for_is_seen_without_work(void **state)
+{
+    struct db *db = open_it();
+    struct item one = {.id = 1};
+
+    (void)state;
+    assert_int_equal(kill(other, SIGSTOP), 0);
+    await_up(db, false);
+    assert_int_equal(kill(other, SIGCONT), 0);
+    await_up(db, true);
+    assert_int_equal(db_run(db, DB_DURABLE, item_insert, &one), DB_OK);
+    assert_int_equal(kill(other, SIGKILL), 0);
+    (void)end_of_other();
+    await_up(db, false);
+    db_close(db);
+    assert_non_null(strstr(told, "process has ended"));
+}
+
 static void test_nonsense_ends_the_other_process(void **state)
 {
     struct buffer b = {0};
@@ -233,6 +259,7 @@ int main(void)
         TEST(test_errors_keep_their_lines),
         TEST(test_values_and_rows_are_the_same),
         TEST(test_end_of_the_other_process_is_told),
+        TEST(test_a_server_that_is_waited_for_is_seen_without_work),
         TEST(test_nonsense_ends_the_other_process),
     };
 
