@@ -75,7 +75,8 @@ static bool check_plain(const struct config *config, enum config_program program
         const struct config_row *row = &config_rows[i];
 
         if ((row->form != CONFIG_FORM_TARGET && row->form != CONFIG_FORM_TARGETS) ||
-            !(row->programs & (unsigned)program) || !config_text(config, row->name)[0] ||
+            row->flags & CONFIG_HTTPS || !(row->programs & (unsigned)program) ||
+            !config_text(config, row->name)[0] ||
             targets_are_loopback(config_text(config, row->name)))
             continue;
         snprintf(error, RPC_TEXT_MAX,

@@ -65,6 +65,8 @@ static void test_plain_text_goes_to_loopback_only(void **state)
     expect_fault(CONFIG_COORDINATOR, "ROUTER_ADDR", "10.0.0.1:50051");
     expect_good(CONFIG_COORDINATOR, "ROUTER_ADDR", "127.0.0.1:1,127.0.0.2:2");
     expect_fault(CONFIG_COORDINATOR, "ROUTER_ADDR", "127.0.0.1:1,10.0.0.1:50051");
+    /* spoken to with TLS */
+    expect_good(CONFIG_ROUTER, "KUBERNETES_API", "10.0.0.1:443");
     /* not a variable of the router */
     expect_good(CONFIG_ROUTER, "ROUTER_ADDR", "mpc-message-router:50051");
 }
