@@ -20,6 +20,7 @@ const struct command *command_find(const char *name);
 
 int command_account(char **argv);
 int command_address(char **argv);
+int command_backup(char **argv);
 int command_db(char **argv);
 int command_demo(char **argv);
 int command_freeze(char **argv);

@@ -23,6 +23,7 @@ const struct command commands[] = {
     {"unfreeze", command_unfreeze, "end a freeze"},
     {"db", command_db, "make a role and a schema in a PostgreSQL database"},
     {"pki", command_pki, "the operator's authority: certificates for services and parties"},
+    {"backup", command_backup, "parties' backups: their key, verify them"},
     {"verify", command_verify, "check a signature"},
     {"address", command_address, "show the addresses of a public key"},
     {"inspect", command_inspect, "show everything public in a file"},

@@ -23,6 +23,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Whose passphrase it is, when it is asked for. */
+#define PKI_AUTHORITY "the authority"
+
 enum {
     PKI_PATH_MAX = PATH_MAX,
     PKI_NAME_MAX = 65,
@@ -72,7 +75,7 @@ EVP_PKEY *pki_key_authority(struct pki *pki, struct trouble *trouble);
 
 /* pki_passphrase.c: from |file|, or, if NULL, from the terminal, where it is asked for |twice| or
  * once. Guarded, the caller's; NULL with |trouble|. */
-char *pki_passphrase(const char *file, bool twice, struct trouble *trouble);
+char *pki_passphrase(const char *file, const char *whose, bool twice, struct trouble *trouble);
 
 /* pki_x509.c: certificates. */
 struct pki_leaf {

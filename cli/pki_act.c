@@ -70,7 +70,7 @@ int pki_command_init(const struct pki_request *r)
         return refuse_usage("--name is longer than %d bytes", CA_NAME_MAX - 1);
     default_name(name);
     if (r->seal || r->passphrase_file) {
-        passphrase = pki_passphrase(r->passphrase_file, true, &trouble);
+        passphrase = pki_passphrase(r->passphrase_file, PKI_AUTHORITY, true, &trouble);
         if (!passphrase)
             return refuse("%s", trouble.text);
     }

@@ -77,7 +77,8 @@ static int give_passphrase(char *out, int cap, int writes, void *arg)
 
     (void)writes;
     if (!o->pki->passphrase)
-        o->pki->passphrase = pki_passphrase(o->pki->passphrase_file, false, o->trouble);
+        o->pki->passphrase =
+            pki_passphrase(o->pki->passphrase_file, PKI_AUTHORITY, false, o->trouble);
     o->has_none = !o->pki->passphrase;
     len = o->has_none ? 0 : strlen(o->pki->passphrase);
     if (o->has_none || len > (size_t)cap)

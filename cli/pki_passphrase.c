@@ -10,6 +10,7 @@
 
 #include <fcntl.h>
 #include <sodium.h>
+#include <stdio.h>
 #include <string.h>
 #include <termios.h>
 #include <unistd.h>
@@ -64,16 +65,20 @@ static bool ask_again(const char *first, int tty, struct trouble *trouble)
     return ok;
 }
 
-static bool ask(char *out, bool twice, struct trouble *trouble)
+static bool ask(char *out, const char *whose, bool twice, struct trouble *trouble)
 {
+    char question[64];
     int tty = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
     bool ok;
 
     if (tty < 0)
-        return trouble_set(trouble, "the authority's keys need a passphrase and there is no "
-                                    "terminal to ask on: give --passphrase-file");
+        return trouble_set(trouble,
+                           "%s needs a passphrase and there is no terminal to ask on: "
+                           "give --passphrase-file",
+                           whose);
     signals_catch();
-    ok = ask_once(out, tty, "Passphrase of the authority: ", trouble);
+    snprintf(question, sizeof question, "Passphrase of %s: ", whose);
+    ok = ask_once(out, tty, question, trouble);
     if (ok && twice)
         ok =
             (strlen(out) >= PKI_PASSPHRASE_MIN ||
@@ -101,12 +106,12 @@ static bool read_file(char *out, const char *path, struct trouble *trouble)
                              PKI_PASSPHRASE_MIN, PKI_PASSPHRASE_MAX - 1);
 }
 
-char *pki_passphrase(const char *file, bool twice, struct trouble *trouble)
+char *pki_passphrase(const char *file, const char *whose, bool twice, struct trouble *trouble)
 {
     char *out = secret_new(PKI_PASSPHRASE_MAX);
 
     memset(out, 0, PKI_PASSPHRASE_MAX);
-    if (file ? read_file(out, file, trouble) : ask(out, twice, trouble))
+    if (file ? read_file(out, file, trouble) : ask(out, whose, twice, trouble))
         return out;
     secret_free(out);
     return NULL;

@@ -148,24 +148,6 @@ static void take_share(struct front *front, const Mpc__Keeper__V1__SealedShare *
         front->host.share(front->host.arg, share);
 }
 
-static void take_stats(struct front *front, const Mpc__Keeper__V1__Stats *stats)
-{
-    const struct front_metrics *m = &front->metrics;
-
-    metric_set(m->shares, stats->shares);
-    metric_set(m->dropped, (int64_t)stats->dropped);
-    metric_set(m->burned, (int64_t)stats->burned);
-    metric_set(m->presignatures, (int64_t)stats->presignatures);
-    metric_set(m->signatures, (int64_t)stats->signatures);
-    metric_set(m->signatures_online, (int64_t)stats->signatures_online);
-    metric_set(m->failures, (int64_t)stats->failures);
-    if (!front->metrics.to_rewrap)
-        front->metrics.to_rewrap =
-            metric_new(METRIC_GAUGE, "quorate_vault_rows_to_rewrap", NULL,
-                       "Shares that are still under the wrapping key that is being replaced.");
-    metric_set(m->to_rewrap, (int64_t)stats->rows_to_rewrap);
-}
-
 static void take_share_key(struct front *front, const Mpc__Keeper__V1__ShareKey *key)
 {
     if (key->public_key.len != sizeof front->share_key)
@@ -192,7 +174,7 @@ static void on_frame(void *arg, const Mpc__Keeper__V1__FromKeeper *frame)
         front_link_proof(front->link, frame->proof);
         return;
     case MPC__KEEPER__V1__FROM_KEEPER__REPLY_STATS:
-        take_stats(front, frame->stats);
+        front_take_stats(front, frame->stats);
         return;
     case MPC__KEEPER__V1__FROM_KEEPER__REPLY_SEALED_SHARE:
         take_share(front, frame->sealed_share);
@@ -204,9 +186,17 @@ static void on_frame(void *arg, const Mpc__Keeper__V1__FromKeeper *frame)
     case MPC__KEEPER__V1__FROM_KEEPER__REPLY_SHARE_KEY:
         take_share_key(front, frame->share_key);
         return;
+    case MPC__KEEPER__V1__FROM_KEEPER__REPLY_BACKUP_FILE:
+        front_backup_take(front->backup, frame->backup_file);
+        return;
     default:
         return;
     }
+}
+
+static void on_backup(void *arg, const Mpc__Keeper__V1__BackupAnswer *answer)
+{
+    front_to_keeper(arg, MPC__KEEPER__V1__TO_KEEPER__REQUEST_BACKUP_ANSWER, (void *)answer, 0);
 }
 
 static void on_written(void *arg, int64_t mark)
@@ -415,37 +405,6 @@ static void on_sweep(uv_timer_t *timer)
 
 /* Life. */
 
-static void make_metrics(struct front_metrics *m)
-{
-    m->running = metric_new(METRIC_GAUGE, "quorate_party_running", NULL,
-                            "Sessions that this party takes part in.");
-    m->kept = metric_new(METRIC_GAUGE, "quorate_party_kept_bytes", NULL,
-                         "Sent messages kept until their sessions end.");
-    m->sent = metric_new(METRIC_COUNTER, "quorate_party_sent_total", NULL,
-                         "Messages handed to the router.");
-    m->resent = metric_new(METRIC_COUNTER, "quorate_party_resent_total", NULL,
-                           "Messages handed to the router again.");
-    m->received = metric_new(METRIC_COUNTER, "quorate_party_received_total", NULL,
-                             "Messages taken from the router.");
-    m->reports = metric_new(METRIC_COUNTER, "quorate_party_reports_total", NULL,
-                            "Outcomes that the coordinator acknowledged.");
-    m->refused = metric_new(METRIC_COUNTER, "quorate_party_reports_refused_total", NULL,
-                            "Outcomes that the coordinator refused.");
-    m->shares = metric_new(METRIC_GAUGE, "quorate_party_shares", NULL, "Shares kept.");
-    m->dropped = metric_new(METRIC_COUNTER, "quorate_party_dropped_total", NULL,
-                            "Messages that did not authenticate or that nobody waited for.");
-    m->burned = metric_new(METRIC_COUNTER, "quorate_party_burned_total", NULL,
-                           "Pairs burned after a proven cheat.");
-    m->presignatures =
-        metric_new(METRIC_GAUGE, "quorate_party_presignatures", NULL, "Presignatures in the pool.");
-    m->signatures = metric_new(METRIC_COUNTER, "quorate_party_signatures_total", NULL,
-                               "Signatures that this party ended.");
-    m->signatures_online = metric_new(METRIC_COUNTER, "quorate_party_signatures_online_total", NULL,
-                                      "Of these: with a presignature, in one round.");
-    m->failures =
-        metric_new(METRIC_COUNTER, "quorate_party_failures_total", NULL, "Runs that failed here.");
-}
-
 static void on_polled(void *arg)
 {
     struct front *front = arg;
@@ -484,9 +443,11 @@ struct front *front_new(const struct front_params *params)
     if (params->host)
         front->host = *params->host;
     front_table_init(&front->table);
-    make_metrics(&front->metrics);
+    front_make_metrics(&front->metrics);
     front->link = make_link(front, params);
     front->outbox = front_outbox_new(params->loop, front->link);
+    front->backup = front_backup_new(params->loop, params->backup_dir ? params->backup_dir : "",
+                                     on_backup, front);
     uv_timer_init(params->loop, &front->sweep_timer);
     uv_timer_init(params->loop, &front->again_timer);
     front->sweep_timer.data = front->again_timer.data = front;
@@ -532,6 +493,7 @@ void front_free(struct front *front)
     front_table_each(&front->table, visit_drop, front);
     front_table_free(&front->table);
     front_outbox_free(front->outbox);
+    front_backup_free(front->backup);
     front_pipe_free(front->pipe);
     uv_close((uv_handle_t *)&front->sweep_timer, on_closed);
     uv_close((uv_handle_t *)&front->again_timer, on_closed);

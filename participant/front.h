@@ -64,6 +64,8 @@ struct front_params {
     void *fault_arg;
     /* NULL: a server party */
     const struct front_host *host;
+    /* BACKUP_DIR; "" or NULL: none */
+    const char *backup_dir;
     /* the party that the TLS certificate names; "": none. It must be the keeper's */
     char tls_party[TLS_PARTY_MAX];
 };

@@ -75,7 +75,8 @@ struct front *front_begin(const struct service_host *service, const struct front
                  .heartbeat_ms = (unsigned)config_int(config, "HEARTBEAT_MS"),
                  .tries = (uint32_t)config_int(config, "RETRY_MAX")},
         .fault = fault,
-        .host = host};
+        .host = host,
+        .backup_dir = config_text(config, "BACKUP_DIR")};
 
     certificates_party(params.tls_party, config);
     return front_new(&params);

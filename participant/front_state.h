@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What front.c (what comes in) and front_act.c (what is done about it) share. Nobody else includes
- * it. */
+/* What front.c (what comes in), front_act.c (what is done about it) and front_metrics.c share.
+ * Nobody else includes it. */
 #ifndef PARTICIPANT_FRONT_STATE_H
 #define PARTICIPANT_FRONT_STATE_H
 
 #include "participant/front.h"
+#include "participant/front_backup.h"
 #include "participant/front_pipe.h"
 #include "participant/front_table.h"
 
@@ -12,8 +13,8 @@ enum { FRONT_SHARE_KEY_BYTES = 32 };
 
 struct front_metrics {
     struct metric *running, *kept, *sent, *resent, *received, *reports, *refused;
-    /* NULL until the keeper has told it: 0 says that a change of the wrapping key is done */
-    struct metric *to_rewrap;
+    /* NULL until the keeper has told them: 0 says that all is done */
+    struct metric *to_rewrap, *without_backup;
     struct metric *shares, *dropped, *burned, *presignatures, *signatures, *signatures_online,
         *failures;
 };
@@ -24,6 +25,7 @@ struct front {
     struct front_link *link;
     struct front_pipe *pipe;
     struct front_outbox *outbox;
+    struct front_backup *backup;
     struct front_table table;
     struct front_metrics metrics;
     /* sessions that count as load */
@@ -55,5 +57,8 @@ void front_close(struct front *front, struct front_entry *entry, const char *sta
                  const char *detail);
 void front_to_keeper(struct front *front, Mpc__Keeper__V1__ToKeeper__RequestCase which,
                      void *request, int64_t mark);
+void front_make_metrics(struct front_metrics *m);
+/* What the keeper counts. */
+void front_take_stats(struct front *front, const Mpc__Keeper__V1__Stats *stats);
 
 #endif

@@ -428,27 +428,6 @@ static void take_share_key(struct keeper *keeper)
     keeper_emit(keeper, &frame);
 }
 
-static void take_stats(struct keeper *keeper)
-{
-    from_keeper frame = MPC__KEEPER__V1__FROM_KEEPER__INIT;
-    Mpc__Keeper__V1__Stats stats = MPC__KEEPER__V1__STATS__INIT;
-
-    pthread_mutex_lock(&keeper->lock);
-    stats.running = (uint32_t)keeper->runs_n;
-    pthread_mutex_unlock(&keeper->lock);
-    stats.shares = (uint32_t)store_count(keeper->store);
-    stats.dropped = atomic_load(&keeper->counts.dropped);
-    stats.burned = atomic_load(&keeper->counts.burned);
-    stats.presignatures = presigs_count(keeper->presigs);
-    stats.signatures = atomic_load(&keeper->counts.signatures);
-    stats.signatures_online = atomic_load(&keeper->counts.signatures_online);
-    stats.failures = atomic_load(&keeper->counts.failures);
-    stats.rows_to_rewrap = rewrap_left(keeper->rewrap);
-    frame.reply_case = MPC__KEEPER__V1__FROM_KEEPER__REPLY_STATS;
-    frame.stats = &stats;
-    keeper_emit(keeper, &frame);
-}
-
 void keeper_take(struct keeper *keeper, to_keeper *frame)
 {
     bool taken = false;
@@ -476,10 +455,13 @@ void keeper_take(struct keeper *keeper, to_keeper *frame)
         take_lend(keeper, frame->lend_share);
         break;
     case MPC__KEEPER__V1__TO_KEEPER__REQUEST_GET_STATS:
-        take_stats(keeper);
+        keeper_tell_stats(keeper);
         break;
     case MPC__KEEPER__V1__TO_KEEPER__REQUEST_GET_SHARE_KEY:
         take_share_key(keeper);
+        break;
+    case MPC__KEEPER__V1__TO_KEEPER__REQUEST_BACKUP_ANSWER:
+        backup_answer(keeper->backup, frame->backup_answer);
         break;
     default:
         log_line(LOG_WARN, "the front asks for something that is not permitted");

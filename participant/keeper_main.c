@@ -32,7 +32,13 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { FRONT_FD = 3, FAULT_MAX = KEY_FILE_ERROR_MAX, KEEP_BLOCKS = 24, FILE_MAX = 65536 };
+enum {
+    FRONT_FD = 3,
+    FAULT_MAX = KEY_FILE_ERROR_MAX,
+    KEEP_BLOCKS = 24,
+    UNREADY_TICK_MS = 500,
+    FILE_MAX = 65536
+};
 
 _Static_assert((int)CONFIG_ERROR_MAX >= (int)SANDBOX_ERROR_MAX, "one buffer for both");
 
@@ -45,6 +51,7 @@ struct process {
     uint8_t *identity;
     struct identity who;
     Mpc__Session__V1__PartyCertificate *certificate;
+    bool is_backup_required, is_ready;
     char fault[FAULT_MAX];
 };
 
@@ -212,10 +219,36 @@ static void open_keeper(struct process *p)
     k->rewrap = rewrap_start(k->store, k->shares, keys_vault(p->keys));
 }
 
+static bool open_backup(struct process *p)
+{
+    const struct backup_params params = {.store = p->keeper.store,
+                                         .shares = p->keeper.shares,
+                                         .identity = p->identity,
+                                         .party_id = p->who.party_id,
+                                         .certificate = p->certificate,
+                                         .emit = emit,
+                                         .emit_arg = p->frames};
+    const char *recipient = config_text(p->config, "BACKUP_RECIPIENT");
+    char error[BACKUP_ERROR_MAX];
+
+    p->is_backup_required = strcmp(config_text(p->config, "BACKUP_REQUIRED"), "true") == 0;
+    if (!recipient[0] && p->is_backup_required)
+        return fault(p, "BACKUP_REQUIRED=true needs BACKUP_RECIPIENT: make a key with quorate "
+                        "backup key and set its public text");
+    if (!recipient[0] || strcmp(p->who.role, "persistent") != 0)
+        return true;
+    if (!config_text(p->config, "BACKUP_DIR")[0])
+        return fault(p, "BACKUP_RECIPIENT is set, but BACKUP_DIR is not: set it to the directory "
+                        "where backups go");
+    p->keeper.backup = backup_start(&params, recipient, error);
+    return p->keeper.backup || fault(p, "%s", error);
+}
+
 static void close_all(struct process *p)
 {
     struct keeper *k = &p->keeper;
 
+    backup_stop(k->backup);
     rewrap_stop(k->rewrap);
     if (k->workers) {
         workers_stop(k->workers);
@@ -253,6 +286,8 @@ static bool start(struct process *p, const char *env_file)
     if (!open_store(p) || !open_orders(p) || !open_attempts(p))
         return false;
     open_keeper(p);
+    if (!open_backup(p))
+        return false;
     return sandbox_calls(error) || fault(p, "%s", error);
 }
 
@@ -272,6 +307,21 @@ static void say_ready(struct process *p)
     frames_write(p->frames, &frame);
     log_event(LOG_INFO, "keeper ready", LOG_S("party", p->who.party_id), LOG_S("role", p->who.role),
               LOG_I("shares", store_count(p->keeper.store)));
+}
+
+/* The front registers the party when it hears of it: not before somebody was seen to open its
+ * backups, if that is required. */
+static bool may_be_ready(const struct process *p)
+{
+    return !p->is_backup_required || !p->keeper.backup || backup_is_proven(p->keeper.backup);
+}
+
+static void become_ready(struct process *p)
+{
+    if (p->is_ready || !may_be_ready(p))
+        return;
+    p->is_ready = true;
+    say_ready(p);
 }
 
 /* The loop */
@@ -309,7 +359,8 @@ static void serve(struct process *p)
     bool goes_on = true;
 
     while (goes_on && !p->fault[0]) {
-        int wait_ms = keeper_tick(&p->keeper, clock_unix_ms());
+        int tick_ms = keeper_tick(&p->keeper, clock_unix_ms());
+        int wait_ms = p->is_ready || tick_ms < UNREADY_TICK_MS ? tick_ms : UNREADY_TICK_MS;
         struct pollfd fds[] = {
             {.fd = FRONT_FD, .events = POLLIN},
             {.fd = p->keeper.policy ? policy_fd(p->keeper.policy) : -1, .events = POLLIN},
@@ -324,6 +375,7 @@ static void serve(struct process *p)
             (void)fault(p, "the helper with PKCS11_MODULE has ended");
         if (fds[0].revents)
             goes_on = hear_front(p);
+        become_ready(p);
     }
 }
 
@@ -353,7 +405,12 @@ int keeper_main(int argc, char **argv)
     log_setup("keeper", LOG_INFO);
     p = mem_new(1, sizeof *p);
     if (start(p, env_file_of(argc, argv))) {
-        say_ready(p);
+        become_ready(p);
+        if (!p->is_ready)
+            log_event(LOG_WARN,
+                      "this party serves once the recipient of its backups has shown that it opens "
+                      "them: run quorate backup verify",
+                      LOG_S("directory", config_text(p->config, "BACKUP_DIR")));
         serve(p);
     }
     failed = p->fault[0] != '\0';

@@ -9,6 +9,7 @@
 
 #include "keeper.pb-c.h"
 #include "participant/attempts.h"
+#include "participant/backup.h"
 #include "participant/blocks.h"
 #include "participant/delegate.h"
 #include "participant/gate.h"
@@ -51,6 +52,8 @@ struct keeper {
     struct presigs *presigs;
     /* NULL: the wrapping key stays */
     struct rewrap *rewrap;
+    /* NULL: no backups are made */
+    struct backup *backup;
     /* frames to the front; any thread */
     void (*emit)(void *arg, const Mpc__Keeper__V1__FromKeeper *frame);
     void *emit_arg;
@@ -81,6 +84,8 @@ void keeper_take(struct keeper *keeper, Mpc__Keeper__V1__ToKeeper *frame);
 void keeper_policy_answer(struct keeper *keeper, uint64_t number, enum policy_answer answer);
 /* End what is past its time. Returns how many milliseconds may pass until the next call. */
 int keeper_tick(struct keeper *keeper, int64_t now_ms);
+/* To the front. */
+void keeper_tell_stats(struct keeper *keeper);
 
 /* For runs. */
 void keeper_emit(struct keeper *keeper, const Mpc__Keeper__V1__FromKeeper *frame);

@@ -33,6 +33,8 @@ static const char *const migrations[] = {
     "CREATE TABLE loans (session BLOB PRIMARY KEY);",
     "ALTER TABLE orders ADD COLUMN body BLOB;"
     "ALTER TABLE orders ADD COLUMN signature BLOB;",
+    "CREATE TABLE unbacked (account_id TEXT NOT NULL, kgid BLOB NOT NULL, made INTEGER NOT NULL,"
+    " PRIMARY KEY (account_id, kgid));",
     NULL};
 
 enum store_result store_result_of(enum db_result result)
@@ -206,15 +208,17 @@ static enum db_result activate(struct db_tx *tx, void *arg)
         return result;
     if (changed != 1)
         return DB_REFUSED;
-    return a->given ? put_given(tx, a->given) : DB_OK;
+    return a->given ? put_given(tx, a->given) : store_add_unbacked(tx, s);
 }
 
 enum store_result store_activate(struct store *store, const struct store_share *share,
                                  const struct store_sealed *given)
 {
     struct activation a = {share, given};
+    enum store_result result = store_result_of(db_run(store->db, DB_DURABLE, activate, &a));
 
-    return store_result_of(db_run(store->db, DB_DURABLE, activate, &a));
+    store_changed(store);
+    return result;
 }
 
 struct finding {

@@ -61,6 +61,7 @@ enum store_result store_put_burn(struct store *store, const struct store_share *
 
     if (result != STORE_OK || !burn)
         return result;
+    store_changed(store);
     if (write_down(store, burn))
         reserve_drop(store->reserve, burn);
     else if (!reserve_has(store->reserve, burn))

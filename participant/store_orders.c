@@ -43,6 +43,7 @@ enum store_result store_put_order(struct store *store, const struct store_order 
     if (order->is_frozen && !write_down(store, order))
         return STORE_FAILED;
     result = store_result_of(db_run(store->db, DB_DURABLE, put_order, (void *)order));
+    store_changed(store);
     if (result != STORE_FAILED && !order->is_frozen && !write_down(store, order))
         return STORE_FAILED;
     return result;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What store.c (shares, what was given), store_burns.c, store_keys.c and store_orders.c share.
- * Nobody else includes it. */
+/* What store.c (shares, what was given) and store_*.c share. Nobody else includes it. */
 #ifndef PARTICIPANT_STORE_STATE_H
 #define PARTICIPANT_STORE_STATE_H
 
@@ -9,10 +8,13 @@
 #include "participant/store.h"
 #include "system/db/db.h"
 
+#include <stdatomic.h>
+
 struct store {
     struct db *db;
     struct reserve *reserve;
     struct ledger *ledger;
+    atomic_uint_fast64_t changes;
 };
 
 enum store_result store_result_of(enum db_result result);
@@ -21,6 +23,11 @@ void store_move_burns(struct store *store);
 /* At the start: what is burned or lent into both the database and the ledger, as far as they take
  * it. False: one of them cannot be read. */
 bool store_settle_ledger(struct store *store);
+
+/* store_changes is another from now on. */
+void store_changed(struct store *store);
+/* In the transaction that makes |share| active: it has no backup. */
+enum db_result store_add_unbacked(struct db_tx *tx, const struct store_share *share);
 
 /* Of a row of shares; for store_read_share. */
 #define STORE_SHARE_COLUMNS                                                                        \

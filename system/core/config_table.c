@@ -211,6 +211,15 @@ const struct config_row config_rows[] = {
       "Label of the wrapping key: AES, 256 bits, sensitive and not extractable.", NULL },
     { "PKCS11_KEY_LABEL_NEXT", CONFIG_KEEPER, CONFIG_FORM_TEXT, 0, NULL, 0, 0, NULL,
       "While the wrapping key is changed: the new one, if that is in the token.", NULL },
+    { "BACKUP_RECIPIENT", CONFIG_KEEPER, CONFIG_FORM_TEXT, 0, NULL, 0, 0, NULL,
+      "Public text (qbk1...) of the key that this party's backups are sealed to; not set: it makes"
+      " none.", NULL },
+    { "BACKUP_DIR", FRONTS | CONFIG_KEEPER, CONFIG_FORM_TEXT, 0, NULL, 0, 0, NULL,
+      "Directory where backups go and receipts are looked for; required with BACKUP_RECIPIENT.",
+      NULL },
+    { "BACKUP_REQUIRED", CONFIG_KEEPER, CONFIG_FORM_WORD, 0, "false", 0, 0, "true|false",
+      "true: this party serves only once the recipient has shown, by a receipt, that it opens"
+      " backups.", NULL },
     { "INITIATOR_KEYS", CONFIG_KEEPER, CONFIG_FORM_KEYS, CONFIG_REQUIRED, NULL, 32, 64, NULL,
       "Public keys (Ed25519, hex) whose intents this party obeys, comma separated.", NULL },
     { "CALLER_KEYS", CONFIG_ACCOUNT | CONFIG_KEEPER, CONFIG_FORM_KEYS, 0, NULL, 32, 64, NULL,

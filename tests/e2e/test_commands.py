@@ -364,9 +364,9 @@ class Inspect(TestCase):
 
 
 COMMANDS = ["up", "demo", "account", "sign", "session", "parties", "status", "health", "freeze",
-            "unfreeze", "db", "pki", "verify", "address", "inspect", "help", "version"]
+            "unfreeze", "db", "pki", "backup", "verify", "address", "inspect", "help", "version"]
 ACTIONS = {"account": ["create", "list", "show", "verify"], "session": ["show", "events", "cancel"],
-           "pki": ["init", "issue", "renew", "revoke", "show"]}
+           "backup": ["key", "verify"], "pki": ["init", "issue", "renew", "revoke", "show"]}
 
 
 class Help(TestCase):

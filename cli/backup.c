@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* "quorate backup": what the recipient of parties' backups does with them. */
+#include "backup.h"
+
+#include "command.h"
+#include "option.h"
+
+#include "system/core/buffer.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+struct action {
+    const char *name, *rest, *own;
+    int (*run)(const struct backup_request *request);
+    const char *help;
+};
+
+static const struct action actions[] = {
+    {"key", "", "--out --seal", backup_command_key,
+     "Make the key that parties' backups are sealed to, in a new file (--out), or show the public\n"
+     "text of one that exists (--key). The public text is BACKUP_RECIPIENT of the parties. Keep "
+     "the\n"
+     "file off the machines that run parties: who has it and the backups has the keys."},
+    {"verify", "FILE...", "", backup_command_verify,
+     "Open backups, check each as a whole, and write a receipt beside each that is sound. A party\n"
+     "takes receipts from BACKUP_DIR; a share counts as backed up from then on. A directory "
+     "stands\n"
+     "for the *.qbk files in it."},
+};
+
+static const struct action *find_action(const char *name)
+{
+    for (size_t i = 0; name && i < sizeof actions / sizeof actions[0]; i++) {
+        if (strcmp(actions[i].name, name) == 0)
+            return &actions[i];
+    }
+    return NULL;
+}
+
+static enum options_answer read_options(struct backup_request *r, const struct action *action,
+                                        char **argv, size_t rest_max)
+{
+    const struct option_row all[] = {
+        {"--key", "FILE", NULL, &r->key, "the recipient's key"},
+        {"--passphrase-file", "FILE", NULL, &r->passphrase_file,
+         "holds the passphrase of that key (default: asked for)"},
+        {"--json", NULL, &r->json, NULL, "answer in JSON"},
+        {"--out", "FILE", NULL, &r->out, "make a new key here"},
+        {"--seal", NULL, &r->seal, NULL, "seal the new key by a passphrase"},
+        {"--env", "FILE", NULL, &r->env, "the party's settings"},
+        {"--accept-age", NULL, &r->accept_age, NULL,
+         "burns that the newest state does not know are lost, and that is accepted"},
+    };
+    enum { COMMON = 3 };
+    struct option_row rows[sizeof all / sizeof all[0]];
+    char command[32];
+    struct options options = {command, action->rest, action->help, rows, COMMON};
+
+    snprintf(command, sizeof command, "backup %s", action->name);
+    memcpy(rows, all, COMMON * sizeof rows[0]);
+    for (size_t i = COMMON; i < sizeof all / sizeof all[0]; i++) {
+        if (strstr(action->own, all[i].name))
+            rows[options.rows_n++] = all[i];
+    }
+    return options_read(&options, argv, r->files, action->rest[0] ? rest_max : 0, &r->files_n);
+}
+
+static int run(const struct action *action, struct backup_request *r)
+{
+    if (action->rest[0] && !r->key)
+        return refuse_usage("--key is missing; see quorate backup %s --help", action->name);
+    if (action->rest[0] && r->files_n == 0)
+        return refuse_usage("the files are missing; see quorate backup %s --help", action->name);
+    umask(077);
+    return action->run(r);
+}
+
+int command_backup(char **argv)
+{
+    const struct action *action = find_action(argv[1]);
+    struct backup_request r = {0};
+    enum options_answer answer;
+    size_t words = 0;
+    int code;
+
+    if (!action)
+        return refuse_usage("say what: quorate backup key or verify");
+    while (argv[words])
+        words++;
+    r.files = mem_new(words, sizeof *r.files);
+    answer = read_options(&r, action, argv + 1, words);
+    code = answer == OPTIONS_GO ? run(action, &r) : options_code(answer);
+    free(r.files);
+    return code;
+}

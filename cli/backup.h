@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Backups of parties, from the recipient's side: system/vault/backup.h has the files,
+ * participant/backup_body.h what is in them. */
+#ifndef QUORATE_CLI_BACKUP_H
+#define QUORATE_CLI_BACKUP_H
+
+#include "file.h"
+#include "say.h"
+
+#include "participant/backup_body.h"
+
+#include <jansson.h>
+
+struct backup_request {
+    /* files, or directories with *.qbk */
+    const char **files;
+    size_t files_n;
+    const char *key, *passphrase_file, *out, *env;
+    bool json, seal, accept_age;
+};
+
+/* Each returns the exit code. */
+int backup_command_key(const struct backup_request *request);
+int backup_command_verify(const struct backup_request *request);
+int backup_command_restore(const struct backup_request *request);
+int backup_command_drill(const struct backup_request *request);
+
+/* backup_key.c: the recipient's key out of its file, in guarded memory, the caller's: secret_free.
+ * NULL with |trouble|. */
+struct backup_key *backup_key_read(const char *path, const char *passphrase_file,
+                                   struct trouble *trouble);
+
+/* backup_files.c: one file of which everything was checked that can be. */
+struct backup_item {
+    const char *path;
+    struct file file;
+    struct backup_file parsed;
+    /* guarded */
+    uint8_t *body;
+    /* of a share */
+    struct backup_share share;
+    struct qrt_share opened;
+    /* of a state */
+    struct backup_state state;
+};
+
+/* backup_item_close in any case. */
+bool backup_item_open(struct backup_item *item, const char *path, const struct backup_key *key,
+                      const struct qrt_ctx *ctx, struct trouble *trouble);
+void backup_item_close(struct backup_item *item);
+/* What anybody may know of it. */
+json_t *backup_item_json(const struct backup_item *item);
+
+/* The paths that a request names, directories replaced by what is in them. */
+struct backup_paths {
+    char **v;
+    size_t n, cap;
+};
+bool backup_paths_of(struct backup_paths *out, const struct backup_request *request,
+                     struct trouble *trouble);
+void backup_paths_free(struct backup_paths *paths);
+
+/* backup_sign.c: t shares of one account, opened together. Burned pairs are read from states among
+ * the files. */
+struct backup_group;
+struct backup_group *backup_group_open(const struct backup_paths *paths,
+                                       const struct backup_key *key, const struct qrt_ctx *ctx,
+                                       struct trouble *trouble);
+void backup_group_close(struct backup_group *group);
+/* {account_id, kgid, epoch, parties} */
+json_t *backup_group_json(const struct backup_group *group);
+
+/* What is to be signed, and what came of it. */
+struct backup_signing {
+    uint8_t digest[32];
+    const uint32_t *path;
+    size_t path_n;
+    struct qrt_sig sig;
+    struct qrt_pubkey pk;
+};
+/* By t parties in this process; the signature was verified. */
+bool backup_group_sign(const struct backup_group *group, struct backup_signing *signing,
+                       struct trouble *trouble);
+
+#endif

@@ -1,0 +1,492 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The thread makes one request of the front at a time and waits for its answer, so that at most one
+ * file is in memory. A state is written after the shares before it, so it is never older than a
+ * share's file unless something failed. */
+#include "participant/backup.h"
+
+#include "participant/backup_body.h"
+#include "participant/store_backups.h"
+#include "system/core/buffer.h"
+#include "system/core/clock.h"
+#include "system/core/ids.h"
+#include "system/core/log.h"
+#include "system/core/secret.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+_Static_assert((int)STORE_RECIPIENT_ID == (int)BACKUP_ID, "the store keeps the recipient's id");
+
+typedef Mpc__Keeper__V1__BackupAnswer backup_reply;
+
+enum {
+    TURN_MS = 500,
+    /* after a failure */
+    AGAIN_MS = 10 * 1000,
+    /* between two looks for receipts, which take at most a part of the time */
+    LOOK_MS = 3000,
+    LOOK_PART = 20,
+    ANSWER_MS = 60 * 1000,
+    NAME = 192
+};
+
+struct backup {
+    struct backup_params params;
+    struct backup_recipient recipient;
+    pthread_t thread;
+    atomic_uint_fast64_t missing;
+    atomic_bool is_proven;
+    pthread_mutex_t lock;
+    pthread_cond_t woken;
+    /* under the lock */
+    bool is_stopped;
+    uint64_t number;
+    /* to |number|; NULL: not there yet */
+    backup_reply *reply;
+    /* the thread's */
+    uint64_t done_changes;
+    bool has_state, is_failing;
+    int64_t again_ms, look_ms;
+};
+
+/* Waiting */
+
+static void wait_ms(struct backup *b, int ms)
+{
+    struct timespec until;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += ms / 1000;
+    until.tv_nsec += (long)(ms % 1000) * 1000000;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000;
+    }
+    while (!b->is_stopped && !b->reply && pthread_cond_timedwait(&b->woken, &b->lock, &until) == 0)
+        ;
+}
+
+static bool is_stopped(struct backup *b)
+{
+    bool stopped;
+
+    pthread_mutex_lock(&b->lock);
+    stopped = b->is_stopped;
+    pthread_mutex_unlock(&b->lock);
+    return stopped;
+}
+
+static void pause_turn(struct backup *b)
+{
+    pthread_mutex_lock(&b->lock);
+    wait_ms(b, TURN_MS);
+    pthread_mutex_unlock(&b->lock);
+}
+
+static void failing(struct backup *b, const char *why)
+{
+    b->again_ms = clock_unix_ms() + AGAIN_MS;
+    if (!b->is_failing)
+        log_event(LOG_ERROR, "backups cannot be written or read: tried again", LOG_S("error", why));
+    b->is_failing = true;
+}
+
+/* The front */
+
+static void free_reply(backup_reply *reply)
+{
+    if (reply)
+        mpc__keeper__v1__backup_answer__free_unpacked(reply, NULL);
+}
+
+static backup_reply *copy_reply(const backup_reply *reply)
+{
+    size_t len = mpc__keeper__v1__backup_answer__get_packed_size(reply);
+    uint8_t *b = mem_new(len + 1, 1);
+    backup_reply *copy;
+
+    mpc__keeper__v1__backup_answer__pack(reply, b);
+    copy = mpc__keeper__v1__backup_answer__unpack(NULL, len, b);
+    free(b);
+    return copy;
+}
+
+void backup_answer(struct backup *b, const backup_reply *reply)
+{
+    if (!b)
+        return;
+    pthread_mutex_lock(&b->lock);
+    if (reply->number == b->number && !b->reply)
+        b->reply = copy_reply(reply);
+    pthread_cond_signal(&b->woken);
+    pthread_mutex_unlock(&b->lock);
+}
+
+/* The answer, freed by free_reply; NULL: there is none, or it is a failure, which was told. */
+static backup_reply *ask(struct backup *b, Mpc__Keeper__V1__BackupFile__Act act, const char *name,
+                         ProtobufCBinaryData content)
+{
+    Mpc__Keeper__V1__FromKeeper frame = MPC__KEEPER__V1__FROM_KEEPER__INIT;
+    Mpc__Keeper__V1__BackupFile file = MPC__KEEPER__V1__BACKUP_FILE__INIT;
+    backup_reply *reply;
+
+    pthread_mutex_lock(&b->lock);
+    file.number = ++b->number;
+    pthread_mutex_unlock(&b->lock);
+    file.act = act;
+    file.name = (char *)name;
+    file.content = content;
+    frame.reply_case = MPC__KEEPER__V1__FROM_KEEPER__REPLY_BACKUP_FILE;
+    frame.backup_file = &file;
+    b->params.emit(b->params.emit_arg, &frame);
+    pthread_mutex_lock(&b->lock);
+    wait_ms(b, ANSWER_MS);
+    reply = b->reply;
+    b->reply = NULL;
+    b->number++;
+    pthread_mutex_unlock(&b->lock);
+    if (reply && !reply->error[0])
+        return reply;
+    if (!is_stopped(b))
+        failing(b, reply ? reply->error : "BACKUP_DIR does not answer");
+    free_reply(reply);
+    return NULL;
+}
+
+/* False: not written. */
+static bool write_file(struct backup *b, const char *name, const struct backup_head *head,
+                       const uint8_t *body, size_t len)
+{
+    const struct backup_making making = {head, &b->recipient, b->params.identity};
+    ProtobufCBinaryData content = {.len = len + BACKUP_OVERHEAD};
+    backup_reply *reply;
+
+    content.data = mem_new(1, content.len);
+    backup_seal(content.data, &making, body, len);
+    reply = ask(b, MPC__KEEPER__V1__BACKUP_FILE__ACT__PUT, name, content);
+    free(content.data);
+    free_reply(reply);
+    return reply != NULL;
+}
+
+/* Shares */
+
+static void name_share(char out[NAME], const struct backup *b, const struct store_unbacked *share)
+{
+    char kgid[9];
+
+    hex_encode(kgid, share->kgid, 4);
+    snprintf(out, NAME, "%s.%s.%u.%s.qbk", b->params.party_id, share->account_id, share->epoch,
+             kgid);
+}
+
+static void begin_head(struct backup_head *head, const struct backup *b, enum backup_kind kind)
+{
+    *head = (struct backup_head){.kind = kind, .time_ms = clock_unix_ms()};
+    snprintf(head->party_id, sizeof head->party_id, "%s", b->params.party_id);
+}
+
+static bool write_share(struct backup *b, const struct store_unbacked *which,
+                        const struct store_share *row, const uint8_t *record, size_t record_len)
+{
+    struct backup_share share = {b->params.identity, *row, record, record_len};
+    struct backup_head head;
+    char name[NAME];
+    uint8_t *body;
+    size_t len;
+    bool ok;
+
+    begin_head(&head, b, BACKUP_SHARE);
+    memcpy(head.kgid, which->kgid, 32);
+    head.epoch = which->epoch;
+    body = id_parse(head.account, which->account_id) ? backup_share_encode(&len, &share) : NULL;
+    if (!body)
+        return false;
+    name_share(name, b, which);
+    ok = write_file(b, name, &head, body, len);
+    secret_free(body);
+    return ok;
+}
+
+/* False: not made. */
+static bool make_share(struct backup *b, const struct store_unbacked *which)
+{
+    struct store_share row;
+    uint8_t *record = NULL;
+    size_t len;
+    bool ok = false;
+
+    if (store_get_share(b->params.store, &row, which) == STORE_OK)
+        record = shares_unseal(b->params.shares, &row, &len, NULL);
+    if (record)
+        ok = write_share(b, which, &row, record, len) &&
+             store_put_made(b->params.store, which, true) == STORE_OK;
+    secret_free(record);
+    store_share_free(&row);
+    if (!ok && !is_stopped(b))
+        log_event(LOG_WARN, "no backup was made of a share: tried again",
+                  LOG_S("account", which->account_id));
+    return ok;
+}
+
+/* Every share of one sort to |each|, until one is false or the end. */
+static bool each_share(struct backup *b, bool is_made,
+                       bool (*each)(struct backup *b, const struct store_unbacked *which))
+{
+    struct store_unbacked which, last;
+    enum store_result found = store_next_unbacked(b->params.store, &which, is_made, NULL);
+
+    while (found == STORE_OK) {
+        if (is_stopped(b) || !each(b, &which))
+            return false;
+        last = which;
+        found = store_next_unbacked(b->params.store, &which, is_made, &last);
+    }
+    return found == STORE_NONE;
+}
+
+/* The state */
+
+static void add_burn(void *arg, const struct store_burn *burn)
+{
+    backup_state_burn(arg, burn);
+}
+
+static void add_order(void *arg, const struct store_order *order)
+{
+    backup_state_order(arg, order);
+}
+
+static void begin_state(struct backup *b, struct backup_writing *w)
+{
+    size_t len = mpc__session__v1__party_certificate__get_packed_size(b->params.certificate);
+    uint8_t *certificate = mem_new(len + 1, 1);
+
+    mpc__session__v1__party_certificate__pack(b->params.certificate, certificate);
+    backup_state_begin(w, certificate, len, (uint32_t)store_count(b->params.store));
+    free(certificate);
+}
+
+static void name_state(char out[NAME], const struct backup *b)
+{
+    snprintf(out, NAME, "%s.state.qbk", b->params.party_id);
+}
+
+static bool make_state(struct backup *b)
+{
+    struct backup_writing w;
+    struct backup_head head;
+    char name[NAME];
+    bool ok;
+
+    begin_head(&head, b, BACKUP_STATE);
+    begin_state(b, &w);
+    ok = store_each_burn(b->params.store, add_burn, &w) &&
+         store_each_order(b->params.store, add_order, &w);
+    ok = backup_state_end(&w) && ok;
+    name_state(name, b);
+    ok = ok && write_file(b, name, &head, w.out.b, w.out.len);
+    buffer_free(&w.out);
+    return ok;
+}
+
+/* Receipts */
+
+/* Whether one is there for what |kind| and |which| say. It need not be of the file that is there
+ * now: what was opened was a file of this share, signed by this party. False: the front failed. */
+static bool look_for(struct backup *b, enum backup_kind kind, const struct store_unbacked *which,
+                     bool *is_there)
+{
+    const ProtobufCBinaryData none = {0};
+    static const uint8_t no_kgid[32];
+    struct backup_receipt receipt;
+    char name[NAME], path[NAME + 16];
+    backup_reply *reply;
+
+    if (kind == BACKUP_SHARE)
+        name_share(name, b, which);
+    else
+        name_state(name, b);
+    snprintf(path, sizeof path, "%s.receipt", name);
+    reply = ask(b, MPC__KEEPER__V1__BACKUP_FILE__ACT__READ, path, none);
+    *is_there =
+        reply && reply->found &&
+        backup_receipt_read(&receipt, reply->content.data, reply->content.len, &b->recipient) &&
+        receipt.kind == kind && memcmp(receipt.identity, b->params.identity + 32, 32) == 0 &&
+        memcmp(receipt.kgid, which ? which->kgid : no_kgid, 32) == 0 &&
+        receipt.epoch == (which ? which->epoch : 0);
+    free_reply(reply);
+    return reply != NULL;
+}
+
+static bool take_receipt(struct backup *b, const struct store_unbacked *which)
+{
+    bool is_there;
+
+    if (!look_for(b, BACKUP_SHARE, which, &is_there))
+        return false;
+    if (!is_there || store_put_backed(b->params.store, which) != STORE_OK)
+        return true;
+    log_event(LOG_INFO, "a share is backed up", LOG_S("account", which->account_id));
+    return true;
+}
+
+static bool take_proof(struct backup *b)
+{
+    bool is_there;
+
+    if (atomic_load(&b->is_proven))
+        return true;
+    if (!look_for(b, BACKUP_STATE, NULL, &is_there))
+        return false;
+    if (is_there && store_put_proven(b->params.store, b->recipient.id) == STORE_OK) {
+        atomic_store(&b->is_proven, true);
+        log_line(LOG_INFO, "the recipient has shown that it opens this party's backups");
+    }
+    return true;
+}
+
+static void take_receipts(struct backup *b, int64_t now_ms)
+{
+    if (now_ms < b->look_ms)
+        return;
+    (void)(take_proof(b) && each_share(b, true, take_receipt));
+    now_ms = clock_unix_ms() - now_ms;
+    b->look_ms = clock_unix_ms() + (now_ms * LOOK_PART > LOOK_MS ? now_ms * LOOK_PART : LOOK_MS);
+}
+
+/* The thread */
+
+/* At the start: what was written and is not there any more is written again. */
+static bool find_file(struct backup *b, const struct store_unbacked *which)
+{
+    const ProtobufCBinaryData none = {0};
+    backup_reply *reply;
+    char name[NAME];
+    bool is_gone;
+
+    name_share(name, b, which);
+    reply = ask(b, MPC__KEEPER__V1__BACKUP_FILE__ACT__LOOK, name, none);
+    is_gone = reply && !reply->found;
+    free_reply(reply);
+    return reply && (!is_gone || store_put_made(b->params.store, which, false) == STORE_OK);
+}
+
+static void make_files(struct backup *b)
+{
+    uint64_t changes = store_changes(b->params.store);
+
+    if (b->has_state && b->done_changes == changes)
+        return;
+    if (!b->has_state && !each_share(b, true, find_file))
+        return;
+    if (!each_share(b, false, make_share) || !make_state(b)) {
+        if (!is_stopped(b))
+            failing(b, "a share or the party's state");
+        return;
+    }
+    if (b->is_failing)
+        log_line(LOG_INFO, "backups are written again");
+    b->is_failing = false;
+    b->has_state = true;
+    b->done_changes = changes;
+}
+
+static void recount(struct backup *b)
+{
+    size_t n;
+
+    if (store_count_unbacked(b->params.store, &n) == STORE_OK)
+        atomic_store(&b->missing, n);
+}
+
+static void *work(void *arg)
+{
+    struct backup *b = arg;
+
+    while (!is_stopped(b)) {
+        if (clock_unix_ms() >= b->again_ms) {
+            make_files(b);
+            take_receipts(b, clock_unix_ms());
+        }
+        recount(b);
+        pause_turn(b);
+    }
+    return NULL;
+}
+
+static void init_wait(struct backup *b)
+{
+    pthread_condattr_t attr;
+
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&b->woken, &attr);
+    pthread_condattr_destroy(&attr);
+    pthread_mutex_init(&b->lock, NULL);
+}
+
+static bool take_recipient(struct backup *b, const char *recipient, char error[BACKUP_ERROR_MAX])
+{
+    bool is_proven;
+
+    if (!backup_recipient_parse(&b->recipient, recipient)) {
+        snprintf(error, BACKUP_ERROR_MAX,
+                 "BACKUP_RECIPIENT is not the public text of a key that quorate backup key made");
+        return false;
+    }
+    if (store_take_recipient(b->params.store, b->recipient.id, &is_proven) != STORE_OK) {
+        store_error(b->params.store, error);
+        return false;
+    }
+    atomic_init(&b->is_proven, is_proven);
+    return true;
+}
+
+struct backup *backup_start(const struct backup_params *params, const char *recipient,
+                            char error[BACKUP_ERROR_MAX])
+{
+    struct backup *b = mem_new(1, sizeof *b);
+
+    b->params = *params;
+    if (!take_recipient(b, recipient, error)) {
+        free(b);
+        return NULL;
+    }
+    recount(b);
+    init_wait(b);
+    if (pthread_create(&b->thread, NULL, work, b) != 0) {
+        log_line(LOG_ERROR, "no thread for backups");
+        abort();
+    }
+    return b;
+}
+
+void backup_stop(struct backup *b)
+{
+    if (!b)
+        return;
+    pthread_mutex_lock(&b->lock);
+    b->is_stopped = true;
+    pthread_cond_signal(&b->woken);
+    pthread_mutex_unlock(&b->lock);
+    (void)pthread_join(b->thread, NULL);
+    free_reply(b->reply);
+    pthread_cond_destroy(&b->woken);
+    pthread_mutex_destroy(&b->lock);
+    free(b);
+}
+
+bool backup_is_proven(const struct backup *b)
+{
+    return atomic_load(&b->is_proven);
+}
+
+uint64_t backup_missing(const struct backup *b)
+{
+    return atomic_load(&b->missing);
+}

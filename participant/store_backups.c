@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See store_backups.h. A row of |unbacked| is work to do; it goes when its share is backed up, so
+ * that the rows are few however many shares there are. */
+#include "participant/store_backups.h"
+
+#include "participant/store_state.h"
+
+#include <string.h>
+
+#define COUNT(a) (sizeof(a) / sizeof(a)[0])
+#define RECIPIENT "backup recipient"
+#define PROVEN "backup proven"
+
+struct recipient {
+    const uint8_t *id;
+    bool is_same, is_proven;
+};
+
+struct fact {
+    const uint8_t *id;
+    bool is_it;
+};
+
+static bool take_fact(const struct db_row *row, void *arg)
+{
+    uint8_t id[STORE_RECIPIENT_ID];
+    struct fact *fact = arg;
+
+    fact->is_it = db_copy_blob(id, sizeof id, row, 0) && memcmp(id, fact->id, sizeof id) == 0;
+    return false;
+}
+
+static enum db_result is_fact(struct db_tx *tx, const char *name, const uint8_t *id, bool *is_it)
+{
+    struct db_value v[] = {db_text(name)};
+    struct fact fact = {id, false};
+    enum db_result result =
+        db_query(tx, "SELECT value FROM facts WHERE name = $1", v, 1, take_fact, &fact);
+
+    *is_it = fact.is_it;
+    return result;
+}
+
+static enum db_result put_fact(struct db_tx *tx, const char *name, const uint8_t *id)
+{
+    struct db_value v[] = {db_text(name), db_blob(id, STORE_RECIPIENT_ID)};
+
+    return db_exec(tx,
+                   "INSERT INTO facts (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE"
+                   " SET value = $2",
+                   v, COUNT(v), NULL);
+}
+
+static enum db_result begin_again(struct db_tx *tx)
+{
+    enum db_result result = db_exec(tx, "DELETE FROM unbacked", NULL, 0, NULL);
+
+    return result == DB_OK ? db_exec(tx,
+                                     "INSERT INTO unbacked (account_id, kgid, made) SELECT"
+                                     " account_id, kgid, 0 FROM shares WHERE status = 1",
+                                     NULL, 0, NULL)
+                           : result;
+}
+
+static enum db_result take_recipient(struct db_tx *tx, void *arg)
+{
+    struct recipient *r = arg;
+    enum db_result result = is_fact(tx, RECIPIENT, r->id, &r->is_same);
+
+    if (result == DB_OK)
+        result = is_fact(tx, PROVEN, r->id, &r->is_proven);
+    if (result == DB_OK && !r->is_same)
+        result = begin_again(tx);
+    return result == DB_OK && !r->is_same ? put_fact(tx, RECIPIENT, r->id) : result;
+}
+
+enum store_result store_take_recipient(struct store *store, const uint8_t id[STORE_RECIPIENT_ID],
+                                       bool *is_proven)
+{
+    struct recipient r = {.id = id};
+    enum db_result result = db_run(store->db, DB_DURABLE, take_recipient, &r);
+
+    *is_proven = r.is_proven;
+    return store_result_of(result);
+}
+
+static enum db_result put_proven(struct db_tx *tx, void *arg)
+{
+    return put_fact(tx, PROVEN, arg);
+}
+
+enum store_result store_put_proven(struct store *store, const uint8_t id[STORE_RECIPIENT_ID])
+{
+    return store_result_of(db_run(store->db, DB_DURABLE, put_proven, (void *)id));
+}
+
+/* Shares */
+
+enum db_result store_add_unbacked(struct db_tx *tx, const struct store_share *share)
+{
+    struct db_value v[] = {db_text(share->account_id), db_blob(share->kgid, 32)};
+
+    return db_exec(tx,
+                   "INSERT INTO unbacked (account_id, kgid, made) VALUES ($1, $2, 0) ON CONFLICT"
+                   " DO NOTHING",
+                   v, COUNT(v), NULL);
+}
+
+struct search {
+    struct store_unbacked *out;
+    const struct store_unbacked *after;
+    struct store_share *share;
+    bool is_made, found;
+    size_t n;
+};
+
+static bool take_unbacked(const struct db_row *row, void *arg)
+{
+    struct search *s = arg;
+
+    db_copy_text(s->out->account_id, sizeof s->out->account_id, row, 0);
+    s->found = db_copy_blob(s->out->kgid, 32, row, 1);
+    s->out->epoch = (uint32_t)db_get_int(row, 2);
+    s->out->is_made = s->is_made;
+    return false;
+}
+
+static enum db_result find_next(struct db_tx *tx, void *arg)
+{
+    static const uint8_t first[32];
+    struct search *s = arg;
+    struct db_value v[] = {db_text(s->after ? s->after->account_id : ""),
+                           db_blob(s->after ? s->after->kgid : first, 32), db_int(s->is_made)};
+
+    return db_query(tx,
+                    "SELECT u.account_id, u.kgid, s.epoch FROM unbacked u JOIN shares s ON"
+                    " s.account_id = u.account_id AND s.kgid = u.kgid WHERE (u.account_id, u.kgid)"
+                    " > ($1, $2) AND u.made = $3 AND s.status = 1"
+                    " ORDER BY u.account_id, u.kgid LIMIT 1",
+                    v, COUNT(v), take_unbacked, s);
+}
+
+enum store_result store_next_unbacked(struct store *store, struct store_unbacked *out, bool is_made,
+                                      const struct store_unbacked *after)
+{
+    struct search s = {.out = out, .after = after, .is_made = is_made};
+
+    if (db_run(store->db, DB_READ, find_next, &s) != DB_OK)
+        return STORE_FAILED;
+    return s.found ? STORE_OK : STORE_NONE;
+}
+
+static enum db_result put_made(struct db_tx *tx, void *arg)
+{
+    const struct store_unbacked *u = arg;
+    struct db_value v[] = {db_text(u->account_id), db_blob(u->kgid, 32), db_int(u->is_made)};
+
+    return db_exec(tx, "UPDATE unbacked SET made = $3 WHERE account_id = $1 AND kgid = $2", v,
+                   COUNT(v), NULL);
+}
+
+enum store_result store_put_made(struct store *store, const struct store_unbacked *share,
+                                 bool is_made)
+{
+    struct store_unbacked changed = *share;
+
+    changed.is_made = is_made;
+    return store_result_of(db_run(store->db, DB_DURABLE, put_made, &changed));
+}
+
+static enum db_result put_backed(struct db_tx *tx, void *arg)
+{
+    const struct store_unbacked *u = arg;
+    struct db_value v[] = {db_text(u->account_id), db_blob(u->kgid, 32)};
+
+    return db_exec(tx, "DELETE FROM unbacked WHERE account_id = $1 AND kgid = $2", v, COUNT(v),
+                   NULL);
+}
+
+enum store_result store_put_backed(struct store *store, const struct store_unbacked *share)
+{
+    return store_result_of(db_run(store->db, DB_DURABLE, put_backed, (void *)share));
+}
+
+static bool take_count(const struct db_row *row, void *arg)
+{
+    *(size_t *)arg = (size_t)db_get_int(row, 0);
+    return false;
+}
+
+static enum db_result count_unbacked(struct db_tx *tx, void *arg)
+{
+    return db_query(tx,
+                    "SELECT count(*) FROM unbacked u JOIN shares s ON s.account_id = u.account_id"
+                    " AND s.kgid = u.kgid WHERE s.status = 1",
+                    NULL, 0, take_count, arg);
+}
+
+enum store_result store_count_unbacked(struct store *store, size_t *n)
+{
+    *n = 0;
+    return store_result_of(db_run(store->db, DB_READ, count_unbacked, n));
+}
+
+static bool take_share(const struct db_row *row, void *arg)
+{
+    struct search *s = arg;
+
+    store_read_share(s->share, row);
+    s->found = true;
+    return false;
+}
+
+static enum db_result find_share(struct db_tx *tx, void *arg)
+{
+    struct search *s = arg;
+    struct db_value v[] = {db_text(s->after->account_id), db_blob(s->after->kgid, 32)};
+
+    return db_query(tx,
+                    "SELECT " STORE_SHARE_COLUMNS " FROM shares WHERE account_id = $1 AND kgid = $2"
+                    " AND status = 1",
+                    v, COUNT(v), take_share, s);
+}
+
+enum store_result store_get_share(struct store *store, struct store_share *out,
+                                  const struct store_unbacked *share)
+{
+    struct search s = {.after = share, .share = out};
+
+    *out = (struct store_share){0};
+    if (db_run(store->db, DB_READ, find_share, &s) != DB_OK)
+        return STORE_FAILED;
+    return s.found ? STORE_OK : STORE_NONE;
+}
+
+/* The rest */
+
+struct burns {
+    void (*each)(void *arg, const struct store_burn *burn);
+    void *arg;
+};
+
+static void tell_own(void *arg, const struct ledger_fact *fact)
+{
+    const struct burns *b = arg;
+
+    if (fact->kind == LEDGER_BURN)
+        b->each(b->arg, &fact->burn);
+}
+
+static bool tell_row(const struct db_row *row, void *arg)
+{
+    const struct burns *b = arg;
+    struct store_burn burn = {.epoch = (uint32_t)db_get_int(row, 1),
+                              .own = (uint16_t)db_get_int(row, 2),
+                              .peer = (uint16_t)db_get_int(row, 3)};
+
+    if (db_copy_blob(burn.kgid, 32, row, 0))
+        b->each(b->arg, &burn);
+    return true;
+}
+
+static enum db_result read_burns(struct db_tx *tx, void *arg)
+{
+    return db_query(tx, "SELECT kgid, epoch, own, peer FROM tombstones", NULL, 0, tell_row, arg);
+}
+
+bool store_each_burn(struct store *store, void (*each)(void *arg, const struct store_burn *burn),
+                     void *arg)
+{
+    struct burns b = {each, arg};
+
+    return ledger_each(store->ledger, tell_own, &b) &&
+           db_run(store->db, DB_READ, read_burns, &b) == DB_OK;
+}
+
+uint64_t store_changes(const struct store *store)
+{
+    return atomic_load(&store->changes);
+}
+
+void store_changed(struct store *store)
+{
+    atomic_fetch_add(&store->changes, 1);
+}
+
+static enum db_result count_rows(struct db_tx *tx, void *arg)
+{
+    return db_query(tx, "SELECT (SELECT count(*) FROM shares) + (SELECT count(*) FROM given)", NULL,
+                    0, take_count, arg);
+}
+
+enum store_result store_is_empty(struct store *store)
+{
+    size_t n = 0;
+
+    if (db_run(store->db, DB_READ, count_rows, &n) != DB_OK)
+        return STORE_FAILED;
+    return n == 0 ? STORE_OK : STORE_NONE;
+}

@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Backups of parties, from the file a party writes to a signature out of restored shares, by the
+commands of docs/backup.md."""
+import glob
+import json
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import unittest
+
+from support import LIMIT, QUORATE, SOURCE, Stack, TestCase, change_env, signature_is_valid, until
+
+PARTIES = ("party-1", "party-2", "party-3")
+METRIC = "quorate_party_keys_without_backup"
+
+
+def quorate(*words, code=0):
+    """What a command said: its JSON, or with another exit code its one line."""
+    p = subprocess.run([QUORATE, *words], capture_output=True, text=True, timeout=LIMIT,
+                       stdin=subprocess.DEVNULL, check=False)
+    assert p.returncode == code, (words, p.returncode, p.stdout, p.stderr)
+    return json.loads(p.stdout) if code == 0 else p.stderr
+
+
+class Backup(TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.tmp = tempfile.mkdtemp(prefix="quorate-backup-")
+        cls.key = os.path.join(cls.tmp, "backup.key")
+        recipient = quorate("backup", "key", "--out", cls.key, "--json")["recipient"]
+
+        def edit(directory):
+            for name in PARTIES:
+                change_env(directory, name, BACKUP_RECIPIENT=recipient,
+                           BACKUP_DIR=os.path.join(cls.tmp, name))
+
+        cls.stack = Stack(edit)
+        cls.accounts = [cls.stack.create()["account_id"] for _ in range(2)]
+        for name in PARTIES:
+            until(lambda name=name: len(cls.files(name)) == len(cls.accounts) and
+                  os.path.exists(cls.state(name)))
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.stack.close()
+        shutil.rmtree(cls.tmp)
+
+    @classmethod
+    def files(cls, name, pattern="*-*.*.qbk"):
+        found = sorted(glob.glob(os.path.join(cls.tmp, name, f"{name}.{pattern}")))
+        return [f for f in found if not f.endswith("state.qbk")]
+
+    @classmethod
+    def state(cls, name):
+        return os.path.join(cls.tmp, name, f"{name}.state.qbk")
+
+    def without(self, name):
+        return self.stack.metrics(name).get(METRIC)
+
+    def verify(self, *paths, code=0):
+        return quorate("backup", "verify", "--key", self.key, "--json", *paths, code=code)
+
+    # --- files and receipts ---
+
+    def test_a_a_share_counts_as_backed_up_once_its_file_was_verified(self):
+        shown = self.verify(os.path.join(self.tmp, PARTIES[0]))
+        self.assertEqual((shown["sound"], shown["not_sound"]), (len(self.accounts) + 1, 0))
+        shares = [f for f in shown["verified"] if f["kind"] == "share"]
+        self.assertEqual(sorted(f["account_id"] for f in shares), sorted(self.accounts))
+        until(lambda: self.without(PARTIES[0]) == 0)
+        self.assertEqual(self.without(PARTIES[1]), len(self.accounts))
+        self.accounts.append(self.stack.create()["account_id"])
+        until(lambda: len(self.files(PARTIES[0])) == len(self.accounts))
+        until(lambda: self.without(PARTIES[0]) == 1)
+        until(lambda: len(self.files(PARTIES[2])) == len(self.accounts))
+        self.verify(os.path.join(self.tmp, PARTIES[0]), os.path.join(self.tmp, PARTIES[2]))
+        until(lambda: self.without(PARTIES[0]) == self.without(PARTIES[2]) == 0)
+
+    def test_b_no_file_has_a_secret_in_the_open_and_all_are_the_owners_alone(self):
+        with open(self.stack.env(PARTIES[0])["IDENTITY_KEY_FILE"], encoding="ascii") as f:
+            seed = bytes.fromhex(f.read().strip())
+        for path in self.files(PARTIES[0]) + [self.state(PARTIES[0])]:
+            with open(path, "rb") as f:
+                content = f.read()
+            self.assertNotIn(seed, content)
+            self.assertNotIn(b"DKS1", content)
+            self.assertEqual(os.stat(path).st_mode & 0o777, 0o600)
+
+    def test_c_what_is_damaged_gets_no_receipt(self):
+        whole = self.files(PARTIES[0])[0]
+        with open(whole, "rb") as f:
+            content = f.read()
+        for at, say in ((3, "is no backup file of a party"), (7, "of a version that"),
+                        (8, "is damaged"), (90, "is damaged"), (-1, "is damaged"),
+                        (len(content) // 2, "is damaged")):
+            path = os.path.join(self.tmp, "changed.qbk")
+            changed = bytearray(content)
+            changed[at] ^= 1
+            with open(path, "wb") as f:
+                f.write(changed)
+            said = self.verify(path, code=1)
+            self.assertIn(say, said)
+            self.assertEqual(said.count("\n"), 1)
+            self.assertFalse(os.path.exists(path + ".receipt"))
+        other = os.path.join(self.tmp, "other.key")
+        quorate("backup", "key", "--out", other, "--json")
+        said = quorate("backup", "verify", "--key", other, whole, code=1)
+        self.assertIn("is sealed to another recipient", said)
+
+    def test_d_a_file_that_is_gone_is_written_again_unless_it_was_verified(self):
+        name = PARTIES[2]
+        new = self.stack.create()["account_id"]
+        self.accounts.append(new)
+        path = until(lambda: [f for f in self.files(name) if new in f])[0]
+        for f in self.files(name):
+            os.unlink(f)
+        self.stack.restarted(name, self.stack.kill(name, signal.SIGTERM))
+        until(lambda: os.path.exists(path))
+        until(lambda: self.without(name) == 1)
+        self.assertEqual(self.files(name), [path])
+
+
+if __name__ == "__main__":
+    unittest.main()
