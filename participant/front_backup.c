@@ -3,6 +3,7 @@
 #include "participant/front_backup.h"
 
 #include "system/core/buffer.h"
+#include "system/core/disk.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -74,35 +75,10 @@ static bool fault(struct front_backup *f, const char *what)
     return false;
 }
 
-static bool write_all(int fd, const uint8_t *b, size_t len)
-{
-    while (len > 0) {
-        ssize_t n = write(fd, b, len);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return false;
-        b += n;
-        len -= (size_t)n;
-    }
-    return true;
-}
-
-static bool sync_directory(const char *directory)
-{
-    int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    bool ok = fd >= 0 && fsync(fd) == 0;
-
-    if (fd >= 0)
-        close(fd);
-    return ok;
-}
-
 static bool put_at(const struct front_backup *f, const char *temporary)
 {
     int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-    bool ok = fd >= 0 && write_all(fd, f->content.b, f->content.len) && fsync(fd) == 0;
+    bool ok = fd >= 0 && disk_write(fd, f->content.b, f->content.len, 0) && fsync(fd) == 0;
 
     if (fd >= 0 && close(fd) != 0)
         ok = false;
@@ -115,7 +91,7 @@ static void put_file(struct front_backup *f)
 
     snprintf(temporary, sizeof temporary, "%s.new", f->path);
     (void)mkdir(f->directory, 0700);
-    if (!put_at(f, temporary) || !sync_directory(f->directory)) {
+    if (!put_at(f, temporary) || !disk_sync_directory(f->directory)) {
         fault(f, "write");
         (void)unlink(temporary);
     }
