@@ -52,6 +52,9 @@ static struct place place_of(const struct ledger_fact *fact)
         be_put(place.body + 38, 2, burn->peer);
     } else if (fact->kind == LEDGER_LOAN) {
         memcpy(place.body, fact->loan, 16);
+    } else if (fact->kind == LEDGER_GONE) {
+        memcpy(place.body, fact->gone.kgid, 32);
+        be_put(place.body + 32, 4, fact->gone.epoch);
     } else {
         memcpy(place.body, fact->order.account, 16);
         be_put(place.body + 16, 8, fact->order.serial);
@@ -73,6 +76,9 @@ static struct ledger_fact fact_of(const struct place *place)
         fact.burn.peer = (uint16_t)be_get(b + 38, 2);
     } else if (fact.kind == LEDGER_LOAN) {
         memcpy(fact.loan, b, 16);
+    } else if (fact.kind == LEDGER_GONE) {
+        memcpy(fact.gone.kgid, b, 32);
+        fact.gone.epoch = (uint32_t)be_get(b + 32, 4);
     } else {
         memcpy(fact.order.account, b, 16);
         fact.order.serial = be_get(b + 16, 8);
@@ -86,7 +92,7 @@ static bool is_sound(const struct place *place)
     struct ledger_fact fact = fact_of(place);
     struct place again = place_of(&fact);
 
-    return place->kind >= LEDGER_BURN && place->kind <= LEDGER_ORDER &&
+    return place->kind >= LEDGER_BURN && place->kind <= LEDGER_GONE &&
            memcmp(place, &again, sizeof again) == 0;
 }
 

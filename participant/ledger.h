@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a party must never forget, in a file of its own directory: burned pairs, sessions that a
- * share was lent for, the operator's orders. A database that is set back, or a server that undoes
- * a commit, changes nothing here: the file only grows.
+ * share was lent for, the operator's orders, shares that are gone. A database that is set back, or
+ * a server that undoes a commit, changes nothing here: the file only grows.
  *
  * Whoever writes to the directory is the party itself; the checks are against a disk's faults. A
  * file with something else in it is not opened. Any thread. */
@@ -12,7 +12,7 @@
 
 struct ledger;
 
-enum ledger_kind { LEDGER_BURN = 1, LEDGER_LOAN = 2, LEDGER_ORDER = 3 };
+enum ledger_kind { LEDGER_BURN = 1, LEDGER_LOAN = 2, LEDGER_ORDER = 3, LEDGER_GONE = 4 };
 
 struct ledger_fact {
     enum ledger_kind kind;
@@ -25,6 +25,11 @@ struct ledger_fact {
         uint64_t serial;
         bool is_frozen;
     } order;
+    /* this epoch of a key's share: given away, or replaced */
+    struct ledger_gone {
+        uint8_t kgid[32];
+        uint32_t epoch;
+    } gone;
 };
 
 /* The file in |directory|, made if it is not there. NULL with one line in |error|. */

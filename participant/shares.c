@@ -271,6 +271,10 @@ static struct share_held *load(const struct shares *shares, const char *account_
     uint8_t *record;
     size_t len;
 
+    if (found == STORE_OK && store_is_gone(shares->params.store, row.kgid, row.epoch)) {
+        store_share_free(&row);
+        found = STORE_NONE;
+    }
     if (found == STORE_NONE)
         refuse_for_now(refusal, "NO_SHARE", "party %s has no share of this key",
                        shares->params.party_id);

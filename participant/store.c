@@ -386,6 +386,8 @@ enum store_result store_forget_given(struct store *store, const char *session_id
 {
     struct giving g = {.session_id = session_id};
 
+    if (!store_retire(store, session_id, -1))
+        return STORE_FAILED;
     return store_result_of(db_run(store->db, DB_DURABLE, forget_given, &g));
 }
 
@@ -415,7 +417,7 @@ bool store_expire(struct store *store, int64_t now_ms)
     struct giving g = {.now_ms = now_ms};
 
     store_move_burns(store);
-    return db_run(store->db, DB_DURABLE, expire, &g) == DB_OK;
+    return store_retire(store, "", now_ms) && db_run(store->db, DB_DURABLE, expire, &g) == DB_OK;
 }
 
 static bool take_count(const struct db_row *row, void *arg)

@@ -111,6 +111,8 @@ enum store_result store_get_key(struct store *store, struct store_share *out,
                                 const char *account_id, const uint8_t key_id[32]);
 enum store_result store_get_made(struct store *store, struct store_share *out,
                                  const char *session_id, uint32_t attempt);
+/* True: this share was erased for good, and a row that says otherwise is an old copy. */
+bool store_is_gone(const struct store *store, const uint8_t kgid[32], uint32_t epoch);
 /* STORE_OK if there is an active share of the account that another session made. */
 enum store_result store_has_account(struct store *store, const char *account_id,
                                     const char *but_session_id);

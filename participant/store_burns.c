@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Burns and loans of store.h. A burn is in the reserve until it is in the database and in the
- * ledger; a loan is in both when it is told. What the ledger or the database knows, counts. */
+/* Burns, loans and shares that are gone, of store.h. A burn is in the reserve until it is in the
+ * database and in the ledger; a loan is in both when it is told. What the ledger or the database
+ * knows, counts. */
 #include "participant/store_state.h"
 
 #include "system/core/buffer.h"
@@ -135,7 +136,7 @@ enum store_result store_put_loan(struct store *store, const uint8_t session[16])
     return result;
 }
 
-/* At the start: each of the two learns what the other one knows. */
+/* Several */
 
 struct facts {
     struct ledger_fact *all;
@@ -155,6 +156,56 @@ static void add(struct facts *facts, const struct ledger_fact *fact)
     }
     facts->all[facts->n++] = *fact;
 }
+
+/* What is gone */
+
+struct retiring {
+    const char *session_id;
+    int64_t now_ms;
+    struct facts facts;
+};
+
+static bool add_gone(const struct db_row *row, void *arg)
+{
+    struct ledger_fact fact = {.kind = LEDGER_GONE,
+                               .gone = {.epoch = (uint32_t)db_get_int(row, 1)}};
+
+    if (db_copy_blob(fact.gone.kgid, 32, row, 0))
+        add(arg, &fact);
+    return true;
+}
+
+static enum db_result read_given(struct db_tx *tx, void *arg)
+{
+    struct retiring *r = arg;
+    struct db_value v[] = {db_text(r->session_id), db_int(r->now_ms)};
+
+    r->facts.n = 0;
+    return db_query(tx,
+                    "SELECT kgid, epoch FROM shares WHERE status = 1 AND session_id IN (SELECT"
+                    " session_id FROM given WHERE session_id = $1 OR expires_ms <= $2)",
+                    v, COUNT(v), add_gone, &r->facts);
+}
+
+bool store_retire(struct store *store, const char *session_id, int64_t now_ms)
+{
+    struct retiring r = {session_id, now_ms, {0}};
+    bool ok = db_run(store->db, DB_READ, read_given, &r) == DB_OK &&
+              ledger_put(store->ledger, r.facts.all, r.facts.n);
+
+    free(r.facts.all);
+    return ok;
+}
+
+bool store_is_gone(const struct store *store, const uint8_t kgid[32], uint32_t epoch)
+{
+    struct ledger_fact fact = {.kind = LEDGER_GONE, .gone = {.epoch = epoch}};
+
+    memcpy(fact.gone.kgid, kgid, 32);
+    return ledger_has(store->ledger, &fact);
+}
+
+/* At the start: each of the two learns what the other one knows. */
 
 static bool add_burn(const struct db_row *row, void *arg)
 {

@@ -23,6 +23,9 @@ void store_move_burns(struct store *store);
 /* At the start: what is burned or lent into both the database and the ledger, as far as they take
  * it. False: one of them cannot be read. */
 bool store_settle_ledger(struct store *store);
+/* Before shares are erased that were given to their owners, in |session_id| or expired by |now_ms|:
+ * whatever brings such a row back brings no share. False: not written down. */
+bool store_retire(struct store *store, const char *session_id, int64_t now_ms);
 
 /* store_changes is another from now on. */
 void store_changed(struct store *store);

@@ -408,6 +408,12 @@ CHECKS = [
           (REWRAP, "put = store_put_seal(r->store, row, sealed, len);", "put = STORE_OK;"),
           tests=[P + "rewrap", P + "keys"]),
 
+    check("store", "a share that is gone does not come back",
+          (SHARES, "if (found == STORE_OK && store_is_gone(shares->params.store, row.kgid, "
+           "row.epoch))", "if (0)"), tests=[P + "shares"]),
+    check("store", "an erased share is noted before its row goes",
+          (P + "store_burns.c", "ledger_put(store->ledger, r.facts.all, r.facts.n);", "true;"),
+          tests=[P + "shares"]),
     check("store", "nothing is begun without the claim on the database",
           (P + "run_begin.c", "if (!has_claim(run) || !note_attempt(run))",
            "(void)has_claim; if (!note_attempt(run))"),

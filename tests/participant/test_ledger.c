@@ -78,10 +78,10 @@ static void list(void *arg, const struct ledger_fact *fact)
 {
     char *text = arg;
 
-    snprintf(text + strlen(text), 200 - strlen(text), "%d %d %u %u %u %d %d %llu %d;",
+    snprintf(text + strlen(text), 200 - strlen(text), "%d %d %u %u %u %d %d %llu %d %d %u;",
              (int)fact->kind, fact->burn.kgid[0], fact->burn.epoch, fact->burn.own, fact->burn.peer,
              fact->loan[0], fact->order.account[0], (unsigned long long)fact->order.serial,
-             fact->order.is_frozen);
+             fact->order.is_frozen, fact->gone.kgid[0], fact->gone.epoch);
 }
 
 static void test_each_kind_comes_back(void **state)
@@ -89,21 +89,23 @@ static void test_each_kind_comes_back(void **state)
     const struct ledger_fact facts[] = {
         burn_of(5),
         {.kind = LEDGER_LOAN, .loan = {6}},
-        {.kind = LEDGER_ORDER, .order = {.account = {7}, .serial = 1ULL << 40, .is_frozen = true}}};
+        {.kind = LEDGER_ORDER, .order = {.account = {7}, .serial = 1ULL << 40, .is_frozen = true}},
+        {.kind = LEDGER_GONE, .gone = {.kgid = {8}, .epoch = 9}}};
     char text[200] = "";
 
     assert_int_equal(file_size(), 0);
     assert_false(has(*state, facts[1]));
-    assert_true(ledger_put(*state, facts, 3));
-    assert_true(ledger_put(*state, facts, 3));
-    assert_int_equal(file_size(), 3 * PLACE);
+    assert_true(ledger_put(*state, facts, 4));
+    assert_true(ledger_put(*state, facts, 4));
+    assert_int_equal(file_size(), 4 * PLACE);
     again(state);
-    for (size_t i = 0; i < 3; i++)
+    for (size_t i = 0; i < 4; i++)
         assert_true(has(*state, facts[i]));
     assert_false(has(*state, burn_of(6)));
     assert_true(ledger_each(*state, list, text));
-    assert_string_equal(text,
-                        "1 1 5 258 772 0 0 0 0;2 0 0 0 0 6 0 0 0;3 0 0 0 0 0 7 1099511627776 1;");
+    assert_string_equal(
+        text, "1 1 5 258 772 0 0 0 0 0 0;2 0 0 0 0 6 0 0 0 0 0;3 0 0 0 0 0 7 1099511627776 1 0 0;"
+              "4 0 0 0 0 0 0 0 0 8 9;");
 }
 
 static void test_many_are_all_known(void **state)

@@ -142,19 +142,26 @@ static void test_a_resealed_record_comes_back_changed(void **state)
 }
 
 /* As somebody does who can write the database and has no master key. */
-static void forge(size_t i, const char *what)
+static void run_sql(const char *sql)
 {
-    char path[192], sql[256];
+    char path[192];
     sqlite3 *db;
 
     snprintf(path, sizeof path, "%s/party.db", k->seats[0].directory);
-    snprintf(sql, sizeof sql, "UPDATE shares SET %s WHERE account_id = '%s'", what, accounts[i]);
     assert_int_equal(sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
     sqlite3_busy_timeout(db, 5000);
     if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK)
         fail_msg("%s", sqlite3_errmsg(db));
     assert_int_equal(sqlite3_changes(db), 1);
     sqlite3_close(db);
+}
+
+static void forge(size_t i, const char *what)
+{
+    char sql[256];
+
+    snprintf(sql, sizeof sql, "UPDATE shares SET %s WHERE account_id = '%s'", what, accounts[i]);
+    run_sql(sql);
 }
 
 static void test_who_may_use_a_share_is_bound_to_it(void **state)
@@ -199,6 +206,42 @@ static void test_a_tombstone_counts_whatever_the_record_says(void **state)
     shares_free(shares);
 }
 
+/* A share that was given to its owner and erased: an old copy of its row is none. By its owner's
+ * word, or because the time was over. */
+static void expect_gone(size_t i, bool is_expired)
+{
+    struct shares *shares = shares_new(&params);
+    char sql[400];
+
+    forge(i, "session_id = 'given session'");
+    run_sql("INSERT INTO given (session_id, public_key, expires_ms, sealed)"
+            " VALUES ('given session', x'02', 5, x'00')");
+    snprintf(sql, sizeof sql,
+             "CREATE TABLE old%zu AS SELECT * FROM shares WHERE account_id = '%s';"
+             "INSERT INTO old%zu SELECT * FROM old%zu LIMIT 1",
+             i, accounts[i], i, i);
+    run_sql(sql);
+    shares_put(get(shares, i));
+    assert_null(refusal.code);
+    if (is_expired)
+        assert_true(store_expire(params.store, 5));
+    else
+        assert_int_equal(store_forget_given(params.store, "given session"), STORE_OK);
+    shares_clear(shares);
+    snprintf(sql, sizeof sql, "INSERT INTO shares SELECT * FROM old%zu LIMIT 1", i);
+    run_sql(sql);
+    assert_null(get(shares, i));
+    assert_string_equal(refusal.code, "NO_SHARE");
+    shares_free(shares);
+}
+
+static void test_a_share_that_is_gone_does_not_come_back(void **state)
+{
+    (void)state;
+    expect_gone(1, false);
+    expect_gone(2, true);
+}
+
 static void test_blocks_are_used_again_by_size(void **state)
 {
     struct blocks *blocks = blocks_new(2);
@@ -239,6 +282,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_a_resealed_record_comes_back_changed),
         cmocka_unit_test(test_who_may_use_a_share_is_bound_to_it),
         cmocka_unit_test(test_a_tombstone_counts_whatever_the_record_says),
+        cmocka_unit_test(test_a_share_that_is_gone_does_not_come_back),
         cmocka_unit_test(test_blocks_are_used_again_by_size),
     };
     char error[STORE_ERROR_MAX];
