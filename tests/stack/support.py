@@ -60,13 +60,14 @@ def until(what, limit=LIMIT):
 class Stack:
     """One `quorate up`. |edit| is called with the directory after the files were made and before
     anything runs."""
+    program = QUORATE
 
     def __init__(self, edit=None, parties=3, options=()):
         self.dir = tempfile.mkdtemp(prefix="quorate-stack-")
         self.base = ["up", "--dir", self.dir, "--free-ports", "--parties", str(parties), *options]
         self.process = None
         if edit or POSTGRES:
-            subprocess.run([QUORATE, *self.base, "--prepare"], check=True, capture_output=True)
+            subprocess.run([self.program, *self.base, "--prepare"], check=True, capture_output=True)
         if POSTGRES:
             use_postgres(self.dir, POSTGRES, os.environ["DB_TEST_PASSWORD"])
         if edit:
@@ -79,7 +80,7 @@ class Stack:
 
     def start(self):
         self.errors = open(os.path.join(self.dir, "up.stderr"), "ab+")
-        self.process = subprocess.Popen([QUORATE, *self.base, "--json"], stdin=subprocess.DEVNULL,
+        self.process = subprocess.Popen([self.program, *self.base, "--json"], stdin=subprocess.DEVNULL,
                                         stdout=subprocess.PIPE, stderr=self.errors)
         line = self._first_object()
         self.url, self.key = line["url"], line["api_key"]
