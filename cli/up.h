@@ -29,7 +29,7 @@
 #include <sys/types.h>
 
 enum {
-    UP_PARTIES_MAX = 16,
+    UP_PARTIES_MAX = 64,
     UP_MEMBERS_MAX = 4 + UP_PARTIES_MAX,
     UP_NAME_MAX = 32,
     UP_URL_MAX = 64,

@@ -524,7 +524,7 @@ class Up(unittest.TestCase):
         self.prepare()
 
     def test_usage(self):
-        for options in (["--parties", "1"], ["--parties", "17"], ["--parties", "x"],
+        for options in (["--parties", "1"], ["--parties", "65"], ["--parties", "x"],
                         ["--port-base", "80"], ["--port-base", "70000"],
                         ["--port-base", "5000", "--free-ports"], ["--log-level", "loud"],
                         ["--verbose"], ["more"]):
