@@ -31,9 +31,8 @@ class Pool(Stack):
     """Services of `quorate up`, and parties that it does not know of."""
 
     def __init__(self):
-        self.running = {}
+        self.running, self.stopped = {}, {}
         super().__init__(edit=self.take_parties, parties=PARTIES)
-        self.stopped = {}
         together(PARTIES, lambda i: self.begin(self.names[i]))
 
     def take_parties(self, directory):
