@@ -4,6 +4,7 @@
 #ifndef QUORATE_CLI_COMMAND_H
 #define QUORATE_CLI_COMMAND_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct command {
@@ -17,6 +18,10 @@ extern const size_t commands_n;
 
 /* NULL if there is none of that name. */
 const struct command *command_find(const char *name);
+/* Has it a next word that says what to do? */
+bool command_has_actions(const struct command *command);
+/* Print its help page, or that of each action; the exit code. */
+int command_help_of(const struct command *command);
 
 int command_account(char **argv);
 int command_address(char **argv);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* "quorate help" and "quorate version". */
+/* "quorate help" and "quorate version". A command of several actions is in the table below. */
 #include "command.h"
 #include "option.h"
 #include "report.h"
@@ -7,18 +7,57 @@
 
 #include "quorate/context.h"
 
+#include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 
-/* The help page of one command, from that command. */
-static int help_of(const char *name)
+/* Commands whose next word says what to do, each with a page of its own; "" is no such word. */
+static const struct several {
+    const char *command;
+    const char *actions[8];
+} several[] = {
+    {"account", {"create", "list", "show", "verify"}},
+    {"backup", {"key", "verify"}},
+    {"pki", {"init", "issue", "renew", "revoke", "show"}},
+    {"session", {"show", "events", "cancel"}},
+};
+
+static const struct several *find_several(const struct command *command)
+{
+    for (size_t i = 0; i < sizeof several / sizeof several[0]; i++)
+        if (strcmp(several[i].command, command->name) == 0)
+            return &several[i];
+    return NULL;
+}
+
+bool command_has_actions(const struct command *command)
+{
+    return find_several(command) != NULL;
+}
+
+/* The page of |action|, "" for none, from the command itself. */
+static int page_of(const struct command *command, const char *action)
 {
     char flag[] = "--help";
-    const struct command *command = command_find(name);
-    char *argv[] = {flag, flag, NULL};
+    char *name = (char *)(uintptr_t)command->name, *word = (char *)(uintptr_t)action;
+    char *argv[] = {name, action[0] ? word : flag, flag, NULL};
 
-    if (!command)
-        return refuse_usage("there is no command %s; quorate help lists them", name);
     return command->run(argv);
+}
+
+int command_help_of(const struct command *command)
+{
+    const struct several *more = find_several(command);
+    int code = EXIT_DONE;
+
+    if (!more)
+        return page_of(command, "");
+    for (size_t i = 0; more->actions[i] && code == EXIT_DONE; i++) {
+        if (i > 0)
+            printf("\n");
+        code = page_of(command, more->actions[i]);
+    }
+    return code;
 }
 
 static void print_page(void)
@@ -54,8 +93,10 @@ int command_help(char **argv)
 
     if (answer != OPTIONS_GO)
         return options_code(answer);
+    if (name_n > 0 && command_find(name))
+        return command_help_of(command_find(name));
     if (name_n > 0)
-        return help_of(name);
+        return refuse_usage("there is no command %s; quorate help lists them", name);
     if (json)
         return report_print(page_json(), true) ? EXIT_DONE : EXIT_REFUSED;
     print_page();

@@ -74,5 +74,8 @@ int main(int argc, char **argv)
                             argv[1]);
     if (!command)
         return refuse_usage("there is no command %s; quorate help lists them", argv[1]);
+    if (argc == 3 && command_has_actions(command) &&
+        (strcmp(argv[2], "--help") == 0 || strcmp(argv[2], "-h") == 0))
+        return command_help_of(command);
     return command->run(argv + 1);
 }

@@ -34,8 +34,8 @@ enum config_form {
     CONFIG_FORM_ROLES
 };
 
-/* CONFIG_EXAMPLE: the placeholder may be the real value too, as a path may. CONFIG_HTTPS: the target
- * is spoken to with TLS, whatever the variable TLS says. */
+/* CONFIG_EXAMPLE: the placeholder may be the real value too, as a path may. CONFIG_HTTPS: the
+ * target is spoken to with TLS, whatever the variable TLS says. */
 enum { CONFIG_SECRET = 1, CONFIG_REQUIRED = 2, CONFIG_EXAMPLE = 4, CONFIG_HTTPS = 8 };
 
 struct config_row {
