@@ -33,6 +33,7 @@ REACH = GRPC | {("backend", a, 8080) for a in NAMES if a != "server-party"} | {
 REDIS = ("account-service", "session-coordinator", "message-router", "server-party-api")
 DEV = {("account-service", "postgres", 5432), ("session-coordinator", "postgres", 5432),
        ("message-router", "rabbitmq", 5671)} | {(a, "redis", 6379) for a in REDIS}
+API_SERVER = {("message-router", "outside", port) for port in (443, 6443)}
 OUTSIDE = {("message-router", 5671)} | {(a, 6379) for a in REDIS} | {
     (a, 5432) for a in NAMES if a != "message-router"}
 
@@ -46,6 +47,9 @@ def build(overlay):
     if p.returncode != 0 or p.stderr:
         raise AssertionError(f"kubectl kustomize {overlay}: {p.stderr}")
     return [o for o in yaml.safe_load_all(p.stdout) if o]
+
+
+OWN = {("ConfigMap", "kube-root-ca.crt"): {"ca.crt": b"an authority"}}
 
 
 # Reading objects
@@ -93,7 +97,12 @@ def variables(program):
     """name -> (has a default or is optional, is secret) of what the program reads."""
     text = call(os.path.join(PROGRAMS, "quorate-" + program), "--help").stdout
     rows = re.findall(r"^  ([A-Z0-9_]+)  \((.*)\)$", text, re.M)
-    return {name: ("required" not in about, "secret" in about) for name, about in rows}
+    return {name: ("required" not in about, bool(re.search(r"\bsecret\b", about))) for name, about in rows}
+
+
+def variables_default(program, name):
+    text = call(os.path.join(PROGRAMS, "quorate-" + program), "--help").stdout
+    return re.search(rf"^  {name}  \(.*; default (.*)\)$", text, re.M).group(1)
 
 
 def settings(objects, o, secrets):
@@ -179,8 +188,8 @@ def references(o):
 
 
 def check_references(objects, made):
-    """|made|: what the commands of the page make."""
-    bad = []
+    """|made|: what the commands of the page make. Kubernetes itself makes one in each namespace."""
+    bad, made = [], {**made, **OWN}
     accounts = {o["metadata"]["name"] for o in of_kind(objects, "ServiceAccount")}
     for o in workloads(objects):
         for kind, name, keys in references(o):
@@ -290,7 +299,7 @@ def reach(objects):
 def check_network(objects, overlay):
     both, out, single = reach(objects)
     inside = REACH | (DEV if overlay == "dev" else set())
-    outside = {(labels(o)[APP], "kube-system", 53) for o in workloads(objects)}
+    outside = {(labels(o)[APP], "kube-system", 53) for o in workloads(objects)} | API_SERVER
     if overlay == "prod":
         outside |= {(a, "outside", port) for a, port in OUTSIDE}
     bad = [f"too much or too little: {r}" for r in (both ^ inside) | (out ^ outside)]
@@ -375,3 +384,45 @@ def check_hardening(objects):
     levels = [o["metadata"]["labels"].get("pod-security.kubernetes.io/enforce")
               for o in of_kind(objects, "Namespace")]
     return bad + ([] if levels == ["restricted"] else ["the namespace enforces nothing"])
+
+
+def check_discovery(objects):
+    """The router may read slices, alone; each Service that it asks about is one of a role."""
+    bad, services = [], {s["metadata"]["name"]: s for s in of_kind(objects, "Service")}
+    told = variables_default("message-router", "DISCOVERY_SERVICES")
+    router = next(o for o in programs(objects) if o["metadata"]["name"] == "message-router")
+    env = data_of(objects, next(c["configMapRef"]["name"] for c in containers(router)[0]["envFrom"]
+                                if c["configMapRef"]["name"].startswith("message-router")))
+    for pair in env.get("DISCOVERY_SERVICES", told).split(","):
+        name, role = pair.split(":")
+        s = services.get(name)
+        if not s or s["spec"].get("clusterIP") != "None" or \
+                s["metadata"]["labels"].get("quorate/role") != role or \
+                not s["spec"].get("publishNotReadyAddresses"):
+            bad.append(f"{name} is no headless Service of the role {role}")
+    roles = {s["metadata"]["name"] for s in services.values()
+             if "quorate/role" in s["metadata"]["labels"]}
+    asked = {p.split(":")[0] for p in env.get("DISCOVERY_SERVICES", told).split(",")}
+    bad += [f"nobody asks about {name}" for name in roles - asked]
+    mounts = {m["mountPath"]: m["name"] for m in containers(router)[0]["volumeMounts"]}
+    volume = next((v for v in pod(router)["volumes"]
+                   if v["name"] == mounts.get(env.get("KUBERNETES_DIR"))), {})
+    sources = volume.get("projected", {}).get("sources", [])
+    paths = [s["serviceAccountToken"]["path"] for s in sources if "serviceAccountToken" in s]
+    paths += [i["path"] for s in sources for word in ("configMap", "downwardAPI")
+              for i in s.get(word, {}).get("items", [])]
+    if env.get("DISCOVERY") != "kubernetes" or sorted(paths) != ["ca.crt", "namespace", "token"]:
+        bad.append("the router does not ask, or has not what it needs")
+    bad += [f"{name_of(o)} has a token" for o in workloads(objects)
+            if o is not router and "serviceAccountToken" in json.dumps(o)]
+    rules = [r for o in of_kind(objects, "Role", "ClusterRole") for r in o["rules"]]
+    if rules != [{"apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"],
+                  "verbs": ["list", "watch"]}]:
+        bad.append("rights are not those of reading slices")
+    account = pod(router)["serviceAccountName"]
+    bound = [(b["kind"], b["roleRef"]["kind"], b["roleRef"]["name"], s["kind"], s["name"])
+             for b in of_kind(objects, "RoleBinding", "ClusterRoleBinding") for s in b["subjects"]]
+    named = [o["metadata"]["name"] for o in of_kind(objects, "Role")]
+    if bound != [("RoleBinding", "Role", name, "ServiceAccount", account) for name in named]:
+        bad.append("the rights are not the router's, or not its alone")
+    return bad

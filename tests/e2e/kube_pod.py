@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 
-from kube_checks import OVERLAYS, PROGRAMS, call, containers, pod, settings
+from kube_checks import OVERLAYS, OWN, PROGRAMS, call, containers, pod, settings
 from support import LIMIT, SOURCE
 
 sys.path.append(os.path.join(SOURCE, "tests", "docs"))
@@ -83,7 +83,7 @@ class Pod:
 
     def __init__(self, objects, o, made, root):
         self.o, self.root, self.name = o, root, o["metadata"]["name"] + "-0"
-        self.objects, self.made = objects, made
+        self.objects, self.made = objects, {**made, **OWN}
         self.program = os.path.join(root, "quorate-" + o["metadata"]["name"])
         shutil.copy(os.path.join(PROGRAMS, os.path.basename(self.program)), self.program)
         os.chmod(root, 0o755)
@@ -110,6 +110,13 @@ class Pod:
             return base
         files = {}
         for source in v.get("projected", {}).get("sources", [v]):
+            if "serviceAccountToken" in source:
+                files[source["serviceAccountToken"]["path"]] = b"a.token"
+                continue
+            for item in source.get("downwardAPI", {}).get("items", []):
+                files[item["path"]] = self.o["metadata"]["namespace"].encode()
+            if "downwardAPI" in source:
+                continue
             word = "secret" if "secret" in source else "configMap"
             ref = source[word]
             name = ref.get("secretName", ref.get("name"))

@@ -18,7 +18,7 @@ import sys
 import unittest
 
 from kube_checks import (APP, HERE, NAMES, OVERLAYS, PLACE, REACH, build, call, check_addresses,
-                         check_hardening, check_names, check_network, check_references,
+                         check_discovery, check_hardening, check_names, check_network, check_references,
                          check_schemas, check_secrets, check_selectors, check_variables, pod,
                          programs, yaml)
 from kube_pod import PAGE, Pod, run_page
@@ -213,6 +213,29 @@ class Objects(TestCase):
             self.sees(check_hardening, "prod", "StatefulSet", "server-party", change)
         self.sees(check_hardening, "prod", "Namespace", "quorate",
                   set_in("baseline", "metadata", "labels", "pod-security.kubernetes.io/enforce"))
+
+    def test_the_router_may_ask_who_is_expected_and_no_more(self):
+        self.both(check_discovery)
+        R = ("rules", 0)
+        for kind, name, change in (
+                ("Role", "message-router", set_in(["get", "list", "watch"], *R, "verbs")),
+                ("Role", "message-router", set_in(["endpointslices", "pods"], *R, "resources")),
+                ("Role", "message-router", set_in("ClusterRole", "kind")),
+                ("RoleBinding", "message-router", set_in("ClusterRoleBinding", "kind")),
+                ("RoleBinding", "message-router", set_in("default", "subjects", 0, "name")),
+                ("RoleBinding", "message-router", set_in("admin", "roleRef", "name")),
+                ("Service", "server-party",
+                 set_in("delegate", "metadata", "labels", "quorate/role")),
+                ("Service", "server-party", set_in(None, "spec", "publishNotReadyAddresses")),
+                ("Service", "mpc-message-router",
+                 set_in("temporary", "metadata", "labels", "quorate/role")),
+                ("Deployment", "message-router", set_in("router", *POD, "serviceAccountName")),
+                ("Deployment", "message-router",
+                 lambda o: pod(o)["volumes"][-1]["projected"]["sources"].pop()),
+                ("StatefulSet", "server-party", lambda o: pod(o)["volumes"].append(
+                    {"name": "t", "projected": {"sources": [
+                        {"serviceAccountToken": {"path": "token"}}]}}))):
+            self.sees(check_discovery, "prod", kind, name, change)
 
     def test_the_page_names_the_rules_of_the_network(self):
         with open(PAGE, encoding="utf-8") as f:
