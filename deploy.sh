@@ -48,6 +48,7 @@ usage: ./deploy.sh COMMAND
   infra up|down          PostgreSQL, Redis and RabbitMQ alone
   mpc up|down|restart    the services alone
   shell [SVC]            a shell where that service has its files
+  doctor                 what is wrong, and what to do about it; exit code 1 if anything is
   test-api               create an account, sign, and check both, through the API
   clean [--yes]          stop everything and delete all that is stored, keys included
   help                   this page
@@ -132,7 +133,7 @@ main() {
     local command=${1:-help} mode
     [ $# -eq 0 ] || shift
     case $command in
-    up | down | restart | status | health | build | build-no-cache | test-api)
+    up | down | restart | status | health | doctor | build | build-no-cache | test-api)
         [ $# -eq 0 ] || wrong "$command takes nothing more"
         ;;
     logs | logs-tail | shell) at_most_one "$command" "$@" ;;
@@ -165,6 +166,7 @@ main() {
     logs-tail) show_logs last "${1:-}" ;;
     status) show_status ;;
     health) show_health ;;
+    doctor) examine ;;
     build) build_all ;;
     build-no-cache) build_anew ;;
     shell) open_shell "${1:-account-service}" ;;

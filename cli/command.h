@@ -28,6 +28,7 @@ int command_address(char **argv);
 int command_backup(char **argv);
 int command_db(char **argv);
 int command_demo(char **argv);
+int command_doctor(char **argv);
 int command_freeze(char **argv);
 int command_health(char **argv);
 int command_help(char **argv);

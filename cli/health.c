@@ -2,29 +2,17 @@
 /* "quorate health URL": does one service live, and can it serve? Needs no key: what images, scripts
  * and supervisors ask. Nothing is believed that a server with another authority says. */
 #include "command.h"
+#include "http.h"
 #include "option.h"
 #include "report.h"
 #include "say.h"
 
-#include "system/core/buffer.h"
-
 #include <curl/curl.h>
 #include <jansson.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-enum { URL_MAX = 512, ANSWER_MAX = 65536, TOTAL_MS = 5000 };
-
-static size_t take(char *b, size_t size, size_t n, void *arg)
-{
-    struct buffer *answer = arg;
-
-    if (answer->len + size * n > ANSWER_MAX)
-        return 0;
-    buffer_add(answer, b, size * n);
-    return size * n;
-}
+enum { URL_MAX = 512 };
 
 static bool is_bare(const char *url)
 {
@@ -34,59 +22,39 @@ static bool is_bare(const char *url)
            (strncmp(url, "https://", 8) == 0 || strncmp(url, "http://", 7) == 0);
 }
 
-/* The HTTP status of |base||path|, 0 and |trouble| if there was none. */
-static long ask(struct buffer *answer, const char *base, const char *path, const char *ca,
+static bool ask(struct http_answer *answer, const char *base, const char *path, const char *ca,
                 struct trouble *trouble)
 {
-    CURL *curl = curl_easy_init();
     char url[URL_MAX + 16];
-    long status = 0;
-    CURLcode code;
+    struct trouble why;
 
-    if (!curl)
-        exit(refuse("out of memory"));
     snprintf(url, sizeof url, "%s%s", base, path);
-    curl_easy_setopt(curl, CURLOPT_URL, url);
-    if (ca)
-        curl_easy_setopt(curl, CURLOPT_CAINFO, ca);
-    curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
-    curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)TOTAL_MS);
-    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take);
-    curl_easy_setopt(curl, CURLOPT_WRITEDATA, answer);
-    code = curl_easy_perform(curl);
-    if (code == CURLE_OK)
-        curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
-    else
-        trouble_set(trouble, "%s does not answer: %s", base, curl_easy_strerror(code));
-    curl_easy_cleanup(curl);
-    return status;
+    return http_get(answer, &(struct http_ask){.url = url, .ca = ca}, &why) ||
+           trouble_set(trouble, "%s does not answer: %s", base, why.text);
 }
 
 static int run(const char *url, const char *ca, bool as_json)
 {
-    struct buffer answer = {0}, rest = {0};
+    struct http_answer alive, ready = {0};
     struct trouble trouble;
-    long alive = ask(&answer, url, "/health", ca, &trouble), ready;
-    json_t *said = json_loadb((const char *)answer.b, answer.len, 0, NULL), *report;
+    bool ok = ask(&alive, url, "/health", ca, &trouble) && ask(&ready, url, "/ready", ca, &trouble);
+    json_t *said = json_loadb((const char *)alive.body.b, alive.body.len, 0, NULL), *report;
     const char *service = json_string_value(json_object_get(said, "service"));
-    bool ok;
 
-    ready = alive ? ask(&rest, url, "/ready", ca, &trouble) : 0;
-    buffer_free(&answer);
-    buffer_free(&rest);
-    if (!alive || !ready || !service) {
+    buffer_free(&alive.body);
+    buffer_free(&ready.body);
+    if (!ok || !service) {
         json_decref(said);
-        return alive && ready ? refuse("what answers at %s is no service of this system", url)
-                              : refuse("%s", trouble.text);
+        return ok ? refuse("what answers at %s is no service of this system", url)
+                  : refuse("%s", trouble.text);
     }
     report = json_object();
     report_add_text(report, "service", service);
-    report_add(report, "status", json_string(alive == 200 ? "healthy" : "unhealthy"));
-    report_add(report, "ready", json_boolean(ready == 200));
+    report_add(report, "status", json_string(alive.status == 200 ? "healthy" : "unhealthy"));
+    report_add(report, "ready", json_boolean(ready.status == 200));
     json_decref(said);
     ok = report_print(report, as_json);
-    return ok && alive == 200 && ready == 200 ? EXIT_DONE : EXIT_REFUSED;
+    return ok && alive.status == 200 && ready.status == 200 ? EXIT_DONE : EXIT_REFUSED;
 }
 
 int command_health(char **argv)

@@ -19,6 +19,7 @@ const struct command commands[] = {
     {"parties", command_parties, "show the parties of the pool"},
     {"status", command_status, "is the system ready?"},
     {"health", command_health, "does one service live, and can it serve?"},
+    {"doctor", command_doctor, "what is wrong with a system, and what to do"},
     {"freeze", command_freeze, "order the parties to sign nothing, for an account or anybody"},
     {"unfreeze", command_unfreeze, "end a freeze"},
     {"db", command_db, "make a role and a schema in a PostgreSQL database"},

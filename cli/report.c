@@ -6,6 +6,7 @@
 #include "say.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -159,6 +160,19 @@ bool report_print(json_t *report, bool as_json)
     note();
     json_decref(report);
     return report_flush();
+}
+
+void report_line(const char *format, ...)
+{
+    char text[2048];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    put_text(text);
+    putchar('\n');
+    note();
 }
 
 bool report_flush(void)

@@ -9,6 +9,9 @@
 /* Takes |report|. False if stdout could not take it, which was said. */
 bool report_print(json_t *report, bool as_json);
 
+/* One line of text, printable. */
+void report_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
 /* After the last printf: false if stdout could not take everything, which was said. */
 bool report_flush(void);
 

@@ -126,7 +126,8 @@ static const char *missing_program(const char *dir)
 
 bool up_services(char out[PATH_MAX], const char *wish, struct trouble *trouble)
 {
-    static const char *const beside[] = {"../services", "../libexec/quorate"};
+    /* the last: in an image */
+    static const char *const beside[] = {"../services", "../libexec/quorate", "."};
     char self[PATH_MAX - 32], dir[PATH_MAX];
     ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
 

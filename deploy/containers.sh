@@ -230,6 +230,16 @@ show_health() {
     return $code
 }
 
+# Each in its container, where its files and addresses are.
+examine() {
+    local name code=0
+    for name in $(members); do
+        compose exec -T "$(container_of "$name")" quorate doctor --env /run/secrets/service.env \
+            --program "$(program_of "$name")" || code=1
+    done
+    return $code
+}
+
 show_status() { compose ps; }
 
 show_logs() {

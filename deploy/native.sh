@@ -120,6 +120,8 @@ show_health() {
     return $code
 }
 
+examine() { "$quorate" doctor --dir "$dir"; }
+
 show_status() {
     local name state=stopped
     servers_status

@@ -363,8 +363,9 @@ class Inspect(TestCase):
             self.assertNotIn(secret.hex(), text)
 
 
-COMMANDS = ["up", "demo", "account", "sign", "session", "parties", "status", "health", "freeze",
-            "unfreeze", "db", "pki", "backup", "verify", "address", "inspect", "help", "version"]
+COMMANDS = ["up", "demo", "account", "sign", "session", "parties", "status", "health", "doctor",
+            "freeze", "unfreeze", "db", "pki", "backup", "verify", "address", "inspect", "help",
+            "version"]
 ACTIONS = {"account": ["create", "list", "show", "verify"], "session": ["show", "events", "cancel"],
            "backup": ["key", "verify"], "pki": ["init", "issue", "renew", "revoke", "show"]}
 

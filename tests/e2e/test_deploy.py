@@ -6,9 +6,11 @@ import json
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
+import time
 import unittest
 
 QUORATE = os.environ["QUORATE"]
@@ -200,6 +202,7 @@ class Native(unittest.TestCase):
             self.assertRegex(status, rf"(?m)^{name} +run by process \d+ +https://127")
         account = self.made_account()
         self.the_servers_are_used()
+        self.the_doctor_is_asked()
         self.logs_are_shown()
         self.assertEqual(self.done("shell", "party-1", text="pwd; command -v quorate\n").split(),
                          [os.path.join(self.place.data, "party-1"), QUORATE])
@@ -237,6 +240,55 @@ class Native(unittest.TestCase):
         self.assertNotIn("CRYPTO_MASTER_KEY", self.env_of("account-service"))
         self.assertEqual(self.env_of("party-2")["CRYPTO_MASTER_KEY"],
                          self.place.settings["CRYPTO_MASTER_KEY"])
+
+    def the_doctor_is_asked(self):
+        """A healthy system, then each server's password, TLS and settings."""
+        self.assertRegex(self.done("doctor"), r"\A\d+ checks, 0 findings\n\Z")
+        # one process and the server of which something is told, variables, what is told
+        for name, text, changes in (
+                ("account-service", 'PostgreSQL: .*password authentication failed',
+                 {"POSTGRES_PASSWORD": "wrong"}),
+                ("party-1", 'PostgreSQL: .*database "none" does not exist', {"POSTGRES_DB": "none"}),
+                ("party-1", "the schema mpc_none has no tables", {"POSTGRES_SCHEMA": "mpc_none"}),
+                ("account-service", "Redis: WRONGPASS", {"REDIS_PASSWORD": "wrong"}),
+                ("message-router", "RabbitMQ refused the login of user mpc_user",
+                 {"RABBITMQ_PASSWORD": "wrong"})):
+            path = os.path.join(self.place.top, "doctor.env")
+            with open(path, "w", encoding="utf-8") as f:
+                f.writelines(f"{k}={v}\n" for k, v in {**self.env_of(name), **changes}.items())
+            os.chmod(path, 0o600)
+            p = subprocess.run([QUORATE, "doctor", "--program", self.program_of(name), "--env",
+                                path, "--json"], capture_output=True, text=True, timeout=LIMIT,
+                               check=False)
+            os.remove(path)
+            self.assertEqual((p.returncode, p.stderr), (1, ""), p.stdout)
+            told = json.loads(p.stdout)["findings"]
+            self.assertEqual(len(told), 1, told)
+            self.assertRegex(told[0]["what"], text)
+            self.assertNotIn("wrong", told[0]["what"])
+        self.servers_that_lose_commits()
+
+    @staticmethod
+    def program_of(name):
+        return "server-party" if name.startswith("party-") else name
+
+    def servers_that_lose_commits(self):
+        place = os.path.join(self.place.infra, "postgres", "data")
+        path = os.path.join(place, "postgresql.auto.conf")
+        with open(path, encoding="utf-8") as f:
+            before = f.read()
+        with open(os.path.join(place, "postmaster.pid"), encoding="ascii") as f:
+            pid = int(f.readline())
+        for settings, told in (("fsync = off\n", "fsync=off"), ("", None)):
+            with open(path, "w", encoding="utf-8") as f:
+                f.write(before + settings)
+            os.kill(pid, signal.SIGHUP)
+            end = time.monotonic() + LIMIT
+            while True:  # the server reads it when it gets to it
+                code, out, _ = self.place.run("doctor")
+                if (told or "0 findings") in out or time.monotonic() > end:
+                    break
+            self.assertEqual(code, 1 if told else 0, out)
 
     def env_of(self, name):
         with open(os.path.join(self.place.data, name + ".env"), encoding="utf-8") as f:

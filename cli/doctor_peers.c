@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The process itself, by /ready and /metrics of its HTTP_PORT, and those that it calls, shown its
+ * own certificate, as it would. Of its own socket no certificate is checked: that is done from
+ * files, and the name may be meant for others. */
+#include "doctor.h"
+
+#include "http.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { URL_SIZE = 512 };
+
+static const char *scheme(const struct doctor *doctor)
+{
+    return doctor_is(doctor, "TLS", "off") ? "http" : "https";
+}
+
+static bool is_any(const char *host)
+{
+    return strcmp(host, "0.0.0.0") == 0 || strcmp(host, "::") == 0;
+}
+
+static void own_url(char url[URL_SIZE], const struct doctor *doctor, const char *path)
+{
+    const char *host = doctor_text(doctor, "LISTEN_HOST");
+    bool is_v6 = strchr(host, ':') != NULL && !is_any(host);
+
+    snprintf(url, URL_SIZE, "%s://%s%s%s:%lld%s", scheme(doctor), is_v6 ? "[" : "",
+             is_any(host) ? "127.0.0.1" : host, is_v6 ? "]" : "",
+             (long long)doctor_int(doctor, "HTTP_PORT"), path);
+}
+
+/* The value of a metric without labels; -1: there is none. */
+static double metric_of(const struct buffer *text, const char *name)
+{
+    size_t len = strlen(name);
+    const char *end = (const char *)text->b + text->len;
+
+    for (const char *at = (const char *)text->b; at && at < end;) {
+        const char *next = memchr(at, '\n', (size_t)(end - at));
+
+        if (!next)
+            return -1;
+        if ((size_t)(next - at) > len && strncmp(at, name, len) == 0 && at[len] == ' ')
+            return strtod(at + len, NULL);
+        at = next + 1;
+    }
+    return -1;
+}
+
+static void check_metrics(struct doctor *doctor)
+{
+    struct http_answer answer;
+    struct trouble trouble = {""};
+    char url[URL_SIZE];
+    double without, redis;
+
+    own_url(url, doctor, "/metrics");
+    if (!http_get(&answer, &(struct http_ask){.url = url, .trusts_all = true}, &trouble))
+        return;
+    without = metric_of(&answer.body, "quorate_party_keys_without_backup");
+    doctor_check(doctor, without <= 0, "verify the files of BACKUP_DIR (quorate backup verify)",
+                 "%.0f keys have no backup that was verified", without);
+    redis = metric_of(&answer.body, "quorate_redis_up");
+    doctor_check(doctor, redis != 0, "see REDIS_HOST and REDIS_PASSWORD, and the server's log",
+                 "it runs without Redis");
+    buffer_free(&answer.body);
+}
+
+static void check_self(struct doctor *doctor)
+{
+    struct http_answer answer;
+    struct trouble trouble = {""};
+    char url[URL_SIZE];
+    bool ok;
+
+    if (doctor_int(doctor, "HTTP_PORT") == 0)
+        return;
+    own_url(url, doctor, "/ready");
+    ok = http_get(&answer, &(struct http_ask){.url = url, .trusts_all = true}, &trouble);
+    doctor_check(doctor, ok, "start it; if it ended, the end of its log says why",
+                 "it does not answer at %s (%s)", url, trouble.text);
+    if (!ok)
+        return;
+    doctor_check(
+        doctor, answer.status == 200,
+        "see what else is found, and its log: it waits for a server or a peer, or its disk "
+        "is full",
+        "it runs, but is not ready");
+    buffer_free(&answer.body);
+    check_metrics(doctor);
+}
+
+static void check_peer(struct doctor *doctor, const char *variable, const char *target)
+{
+    bool has_tls = !doctor_is(doctor, "TLS", "off");
+    struct http_ask ask = {0};
+    struct http_answer answer;
+    struct trouble trouble = {""};
+    char url[URL_SIZE];
+    bool ok;
+
+    snprintf(url, sizeof url, "%s://%s/ready", scheme(doctor), target);
+    ask.url = url;
+    if (has_tls) {
+        ask.ca = doctor_text(doctor, "GRPC_TLS_CA");
+        ask.certificate = doctor_text(doctor, "GRPC_TLS_CERT");
+        ask.key = doctor_text(doctor, "GRPC_TLS_KEY");
+    }
+    ok = http_get(&answer, &ask, &trouble);
+    doctor_check(
+        doctor, ok,
+        "see that it runs, that the address is right, that nothing between refuses it, and "
+        "that its certificate is for this name",
+        "%s %s cannot be reached: %s", variable, target, trouble.text);
+    if (!ok)
+        return;
+    doctor_check(doctor, answer.status == 200, "see its log: it cannot serve now",
+                 "%s %s answers, but is not ready", variable, target);
+    if (answer.date_s >= 0)
+        doctor_check_clock(doctor, target, answer.date_s * 1000);
+    buffer_free(&answer.body);
+}
+
+/* One address, or several. */
+static void check_peers(struct doctor *doctor, const char *variable)
+{
+    const char *list = doctor_text(doctor, variable);
+
+    while (*list) {
+        size_t len = strcspn(list, ", ");
+        char target[URL_SIZE / 2];
+
+        snprintf(target, sizeof target, "%.*s", (int)len, list);
+        if (len > 0)
+            check_peer(doctor, variable, target);
+        list += len + (list[len] != '\0');
+    }
+}
+
+void doctor_peers(struct doctor *doctor)
+{
+    check_self(doctor);
+    check_peers(doctor, "COORDINATOR_ADDR");
+    check_peers(doctor, "ROUTER_ADDR");
+}

@@ -1,0 +1,290 @@
+# SPDX-License-Identifier: Apache-2.0
+"""quorate doctor: each fault is one line that names the thing and says what to do, exit code 1, and
+nothing is changed. What it says of real servers is tested where they run (test_deploy.py)."""
+import contextlib
+import datetime
+import email.utils
+import http.server
+import json
+import os
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+import tempfile
+import threading
+import time
+import unittest
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from support import LIMIT, QUORATE, TestCase, run
+
+PARTY, ACCOUNT = "party-1", "account-service"
+
+
+def read_env(path):
+    with open(path, encoding="utf-8") as f:
+        return dict(line.rstrip("\n").split("=", 1) for line in f
+                    if "=" in line and not line.startswith("#"))
+
+
+@contextlib.contextmanager
+def service(ahead=0, status=200, metrics=b"", shows=None):
+    """Something that answers as a service does, |ahead| seconds in the future; its port. |shows|:
+    the variables of its certificate."""
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def date_time_string(self, timestamp=None):
+            return email.utils.formatdate(time.time() + ahead, usegmt=True)
+
+        def do_GET(self):
+            body = metrics if self.path == "/metrics" else b"{}"
+            self.send_response(200 if self.path == "/metrics" else status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *args):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        if shows:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(shows["GRPC_TLS_CERT"], shows["GRPC_TLS_KEY"])
+            server.socket = context.wrap_socket(server.socket, server_side=True)
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield server.server_port
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+class Doctor(TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.home = tempfile.mkdtemp(prefix="quorate-doctor-")
+        cls.addClassCleanup(shutil.rmtree, cls.home, ignore_errors=True)
+        cls.dir = os.path.join(cls.home, "d")
+        r = run("up", "--dir", cls.dir, "--free-ports", "--tls", "--prepare")
+        assert r.code == 0, r
+        cls.tls = os.path.join(cls.dir, "tls")
+
+    def doctor(self, *words):
+        r = run("doctor", *words, "--json")
+        self.assertEqual(r.err, "")
+        report = json.loads(r.out)
+        self.assertEqual(r.code, 1 if report["findings"] else 0, r)
+        for one in report["findings"]:
+            self.assertEqual(set(one), {"where", "what", "do"})
+            self.assertNotIn("\n", one["what"])
+        return report
+
+    def env(self, name, **changes):
+        """A copy of the process's file, with changes."""
+        env = {**read_env(os.path.join(self.dir, name + ".env")), **changes}
+        path = self.path(name + ".env")
+        with open(path, "w", encoding="utf-8") as f:
+            f.writelines(f"{k}={v}\n" for k, v in env.items() if v is not None)
+        os.chmod(path, 0o600)
+        return path
+
+    def found(self, text, name=PARTY, todo="", **changes):
+        """One finding has |text|, and says to do |todo|; nothing is changed by looking."""
+        path = self.env(name, **changes)
+        before = self.tree()
+        findings = self.doctor("--env", path)["findings"]
+        self.assertEqual(self.tree(), before)
+        hits = [one for one in findings if text in one["what"]]
+        self.assertEqual(len(hits), 1, findings)
+        self.assertEqual(hits[0]["where"], name)
+        self.assertIn(todo, hits[0]["do"])
+        return hits[0]
+
+    def not_found(self, text, name=PARTY, **changes):
+        findings = self.doctor("--env", self.env(name, **changes))["findings"]
+        self.assertFalse([one for one in findings if text in one["what"]], findings)
+
+    def issue(self, *words, hosts="127.0.0.1"):
+        """A certificate of the system's authority: its variables."""
+        out = tempfile.mkdtemp(dir=self.tmp)
+        r = run("pki", "issue", os.path.basename(out), "--dir", self.tls, "--out", out, "--hosts",
+                hosts, *words)
+        self.assertEqual(r.code, 0, r)
+        return {"GRPC_TLS_CERT": out + "/tls.crt", "GRPC_TLS_KEY": out + "/tls.key"}
+
+    # --- configuration ---
+
+    def test_an_unknown_variable(self):
+        self.found("POSTGRES_PASSWORT is not a variable", POSTGRES_PASSWORT="x",
+                   todo="correct its configuration")
+
+    def test_a_placeholder_in_production(self):
+        self.found("CRYPTO_MASTER_KEY is still the placeholder", CRYPTO_MASTER_KEY="0" * 64)
+
+    def test_a_file_that_others_may_read(self):
+        os.chmod(self.env(PARTY), 0o644)
+        findings = self.doctor("--env", self.path(PARTY + ".env"))["findings"]
+        self.assertEqual([o for o in findings if "0600" in o["what"] or "chmod" in o["what"]],
+                         findings[:1])
+
+    # --- certificates and keys ---
+
+    def test_the_certificate_of_the_wrong_party(self):
+        self.found("names party party-2, but this is party party-1",
+                   **self.issue("--party", "party-2"), todo="--party")
+        self.found("names party party-2, but this is no party", ACCOUNT,
+                   **self.issue("--party", "party-2"), todo="without --party")
+
+    def test_a_certificate_that_ends_soon(self):
+        self.found("expires in ", **self.issue("--party", PARTY, "--days", "10"),
+                   todo="quorate pki renew")
+        self.not_found("expires in", **self.issue("--party", PARTY, "--days", "20"))
+
+    def test_a_certificate_that_has_expired(self):
+        key = ec.generate_private_key(ec.SECP256R1())
+        name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "x")])
+        now = datetime.datetime.now(datetime.timezone.utc)
+        made = x509.CertificateBuilder(name, name, key.public_key(), 7,
+                                       now - datetime.timedelta(days=9),
+                                       now - datetime.timedelta(days=1)).sign(key, hashes.SHA256())
+        pem = serialization.Encoding.PEM
+        crt = self.write("old.crt", made.public_bytes(pem))
+        key = self.write("old.key", key.private_bytes(pem, serialization.PrivateFormat.PKCS8,
+                                                      serialization.NoEncryption()))
+        os.chmod(key, 0o600)
+        self.found("expired", GRPC_TLS_CERT=crt, GRPC_TLS_KEY=key)
+
+    def test_a_certificate_of_another_authority(self):
+        run("pki", "init", "--dir", self.path("ca"))
+        run("pki", "issue", "x", "--dir", self.path("ca"), "--party", PARTY, "--out",
+            self.path("x"))
+        self.found("peers will refuse GRPC_TLS_CERT", GRPC_TLS_CERT=self.path("x", "tls.crt"),
+                   GRPC_TLS_KEY=self.path("x", "tls.key"), todo="GRPC_TLS_CA")
+
+    def test_a_revoked_certificate(self):
+        made = self.issue("--party", PARTY)
+        name = os.path.basename(os.path.dirname(made["GRPC_TLS_CERT"]))
+        self.assertEqual(run("pki", "revoke", name, "--dir", self.tls).code, 0)
+        self.found("certificate revoked", **made)
+
+    def test_identities(self):
+        other = os.path.join(self.dir, "party-2")
+        self.found("is not the key that CERTIFICATE_FILE", IDENTITY_KEY_FILE=other + "/identity.key")
+        self.found("is no certificate that the key CA_KEY signed", CA_KEY="11" * 32)
+        self.found("IDENTITY_KEY_FILE: ", IDENTITY_KEY_FILE=self.path("none"), todo="backup")
+        self.found("INITIATOR_KEY_FILE: ", ACCOUNT, INITIATOR_KEY_FILE=self.path("none"))
+
+    # --- what it depends on ---
+
+    def test_a_database_that_is_not_there(self):
+        self.found("there is no database", todo="restore it")
+        self.found("is no directory", DATA_DIR=self.path("none"))
+
+    def test_servers_that_are_not_there(self):
+        with socket.socket() as s:
+            s.bind(("127.0.0.1", 0))
+            port = str(s.getsockname()[1])
+            self.found("PostgreSQL: ", POSTGRES_HOST="127.0.0.1", POSTGRES_PORT=port,
+                       POSTGRES_TLS="off", POSTGRES_PASSWORD="x", todo="POSTGRES_HOST")
+            self.found("Redis at 127.0.0.1:" + port, ACCOUNT, REDIS_HOST="127.0.0.1",
+                       REDIS_PORT=port, todo="REDIS_HOST")
+            self.found("RabbitMQ at 127.0.0.1:" + port, "message-router",
+                       RABBITMQ_HOST="127.0.0.1", RABBITMQ_PORT=port, RABBITMQ_TLS="off",
+                       RABBITMQ_PASSWORD="x", todo="RABBITMQ_HOST")
+
+    def test_peers(self):
+        self.found("ROUTER_ADDR 127.0.0.1:1 cannot be reached", ROUTER_ADDR="127.0.0.1:1")
+        with service(ahead=40) as ahead, service(ahead=-20, status=503) as behind:
+            plain = {"TLS": "off", "COORDINATOR_ADDR": f"127.0.0.1:{ahead}",
+                     "ROUTER_ADDR": f"127.0.0.1:{behind}"}
+            self.found("s ahead of this machine's", **plain, todo="time service")
+            self.found("s behind this machine's", **plain)
+            self.found(f"ROUTER_ADDR 127.0.0.1:{behind} answers, but is not ready", **plain)
+        with service() as port:
+            plain = {"TLS": "off", "COORDINATOR_ADDR": f"127.0.0.1:{port}",
+                     "ROUTER_ADDR": f"127.0.0.1:{port}"}
+            self.not_found("clock", **plain)
+            self.not_found("_ADDR", **plain)
+
+    def test_a_peer_with_another_name(self):
+        with service(shows=self.issue(hosts="router.example")) as port:
+            self.found("no alternative certificate subject name",
+                       ROUTER_ADDR=f"127.0.0.1:{port}", todo="for this name")
+        with service(shows=self.issue()) as port:
+            self.not_found("ROUTER_ADDR", ROUTER_ADDR=f"127.0.0.1:{port}")
+
+    def test_itself(self):
+        self.found("it does not answer at https://127.0.0.1:", todo="log")
+        with service(status=503, metrics=b"# x\nquorate_redis_up 0\n"
+                     b"quorate_party_keys_without_backup 3\n") as port:
+            plain = {"TLS": "off", "HTTP_PORT": str(port)}
+            self.found("it runs, but is not ready", **plain)
+            self.found("3 keys have no backup", **plain, todo="quorate backup verify")
+            self.found("runs without Redis", **plain)
+        with service(metrics=b"quorate_party_keys_without_backup 0\nquorate_redis_up 1\n") as port:
+            plain = {"TLS": "off", "HTTP_PORT": str(port)}
+            for text in ("not ready", "backup", "Redis"):
+                self.not_found(text, **plain)
+
+    def test_a_disk_with_little_room(self):
+        words = ["unshare", "-m"] if os.geteuid() == 0 else ["unshare", "-Urm"]
+        path = self.env(PARTY, DATA_DIR="/mnt")
+        p = subprocess.run([*words, "sh", "-c", 'mount -t tmpfs -o size=1m none /mnt && exec "$@"',
+                            "sh", QUORATE, "doctor", "--env", path, "--json"], text=True,
+                           capture_output=True, timeout=LIMIT, check=False)
+        if not p.stdout:
+            self.skipTest("mounts are not allowed here")
+        self.assertIn("has 1 MiB left of 1", p.stdout)
+        self.assertIn("make room", p.stdout)
+
+    def test_limits_of_the_machine(self):
+        p = subprocess.run(["sh", "-c", 'ulimit -n 100; exec "$@"', "sh", QUORATE, "doctor", "--env",
+                            self.env(PARTY), "--json"], capture_output=True, text=True,
+                           timeout=LIMIT, check=False)
+        first = json.loads(p.stdout)["findings"]
+        self.assertIn(("this machine", "a process may open 100 files, a busy service needs 4096"),
+                      [(o["where"], o["what"]) for o in first])
+
+    # --- the whole ---
+
+    def test_a_system(self):
+        """While it runs nothing is found; of a stopped one that it does not run."""
+        place = os.path.join(self.tmp, "system")
+        words = ["up", "--dir", place, "--free-ports", "--tls"]
+        with open(self.path("out"), "wb") as out:
+            up = subprocess.Popen([QUORATE, *words, "--json"], stdout=subprocess.PIPE, stderr=out)
+        self.addCleanup(up.stdout.close)
+        self.addCleanup(up.kill)
+        self.assertEqual(up.stdout.readline(), b"{\n")
+        report = self.doctor("--dir", place)
+        self.assertEqual(report["findings"], [])
+        self.assertGreater(report["checks"], 100)
+        r = run("doctor", "--dir", place)
+        self.assertRegex(r.out, r"\A\d+ checks, 0 findings\n\Z")
+        up.send_signal(signal.SIGINT)
+        self.assertEqual(up.wait(LIMIT), 0)
+        r = run("doctor", "--dir", place)
+        self.assertEqual((r.code, r.err), (1, ""))
+        for name in (ACCOUNT, "session-coordinator", "message-router", PARTY, "server-party-api"):
+            self.assertRegex(r.out, rf"(?m)^{name}: it does not answer at \S+ \(.*\); start it")
+
+    def test_usage(self):
+        for words in (["x"], ["--dir", self.dir, "--env", "x"], ["--env", self.path("x.env")],
+                      ["--program", "nothing"]):
+            self.assertEqual(run("doctor", *words).code, 2, words)
+        r = run("doctor", "--dir", self.path("none"))
+        self.assertEqual((r.code, r.out), (1, ""))
+        self.assertIn("has no env file", r.err)
+        path = self.path("service.env")
+        shutil.copy(self.env(PARTY), path)
+        report = self.doctor("--env", path, "--program", "server-party")
+        self.assertIn("server-party", {o["where"] for o in report["findings"]})
+
+
+if __name__ == "__main__":
+    unittest.main()
