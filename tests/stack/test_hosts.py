@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Two hosts: everything on one, but for a party, or but for the database, which is on the other. The
-network between them is cut and healed under load. What was asked ends right, what is asked later
+"""Two hosts: everything on one, but for a party, the database or the broker between routers, which is
+on the other. The network between them is cut and healed under load. What was asked ends right, what is asked later
 works, and nothing that was acknowledged is lost."""
 import contextlib
 import json
@@ -20,6 +20,7 @@ from support import (HASH, LIMIT, LONG, QUORATE, SOURCE, Stack, TestCase, change
 sys.path.append(os.path.join(SOURCE, "tests", "support"))
 import hosts  # noqa: E402
 from postgres import Server, programs  # noqa: E402
+from rabbitmq import PROGRAM as RABBITMQ, Server as Broker, free_ports  # noqa: E402
 
 PROGRAMS = os.path.join(os.path.dirname(os.path.dirname(QUORATE)), "services")
 CALLED = ("message-router", "session-coordinator")  # by parties
@@ -46,7 +47,7 @@ class HostsStack(Stack):
         super().__init__(edit=spread, options=["--tls"])
 
     def run(self, name):
-        program = "server-party" if name.startswith("party-") else name
+        program = "server-party" if name.startswith("party-") else name.removesuffix("-2")
         words = [os.path.join(PROGRAMS, "quorate-" + program), "--env-file",
                  os.path.join(self.dir, name + ".env")]
         os.makedirs(os.path.join(self.dir, "log"), exist_ok=True)
@@ -115,6 +116,11 @@ class Load:
         until(lambda: self.faults or self.good(i) >= wanted)
         assert not self.faults, self.faults
 
+    def all_more(self):
+        """The last one asks for what takes long."""
+        for i in range(len(self.answers)):
+            self.more(i, 1 if i == len(self.answers) - 1 else ENOUGH)
+
     def stop(self):
         self.is_over = True
         for t in self.threads:
@@ -124,21 +130,50 @@ class Load:
 
 
 class Plays(TestCase):
-    """What each cut has to leave as it was."""
+    """What happens at each cut, and what it has to leave as it was."""
+    sessions = "SELECT session_id, status, signature, attempts_n FROM sessions"
 
     def pin(self, account_id, *parties):
         answer = self.stack.call("PUT", f"/api/v1/accounts/{account_id}/signing-parties",
                                  {"party_ids": parties})
         self.assertEqual(answer.status, 200, answer)
 
-    def create(self):
-        return self.stack.call("POST", "/api/v1/accounts", {"user_id": "u-hosts"})
+    def play(self, is_cut, is_healed, goes_on=True):
+        """Load, cut, |is_cut|, heal, |is_healed|, load. Requests: for an account that any parties
+        may sign for, for one that needs AWAY, for new accounts. |goes_on|: the first are served all
+        the time."""
+        free, bound = self.stack.create()["account_id"], self.stack.create()["account_id"]
+        self.pin(bound, "party-1", AWAY)
+        load = Load(*[lambda: self.stack.sign(free)] * 3, lambda: self.stack.sign(bound),
+                    lambda: self.stack.call("POST", "/api/v1/accounts", {"user_id": "u-hosts"}))
+        try:
+            load.all_more()
+            self.host.cut()
+            try:
+                until(is_cut)
+                for i in range(3 if goes_on else 0):
+                    load.more(i, ENOUGH)
+            finally:
+                self.host.heal()
+            until(is_healed)
+            load.all_more()
+        finally:
+            answers = load.stop()
+        self.check([a for some in answers[:3] for a in some], answers[3], answers[4], goes_on)
 
-    def check_refusals(self, answers):
-        for answer in answers:
+    def check(self, free, bound, created, goes_on):
+        for answer in free + bound + created:
             if answer.status not in (200, 201):
                 self.assertIn(answer.status, (422, 503, 504), answer)
                 self.assertError(answer, answer.status)
+        again = self.check_signatures([a.body for a in free + bound if a.status == 200])
+        if goes_on:
+            self.assertEqual([a for a in free if a.status != 200], [])
+            self.assertTrue(again, "the cut was in nobody's way")
+        for answer in created:
+            if answer.status == 201:
+                self.check_account(answer.body["account_id"])
+        self.assertEqual(self.stack.burned(), [])
 
     def check_signatures(self, answers):
         """Each is as it was acknowledged. The last ones, and those that took more than one attempt
@@ -155,19 +190,16 @@ class Plays(TestCase):
             self.assertTrue(signature_is_valid(answer))
         return again
 
-    sessions = "SELECT session_id, status, signature, attempts_n FROM sessions"
-
     def rows(self):
         return self.stack.rows("session-coordinator", "coordinator.db", self.sessions)
 
-    def check_accounts(self, answers):
+    def check_account(self, account_id):
         """Every party has its share."""
-        for answer in (a for a in answers if a.status == 201):
-            for other in ("party-1", "party-2"):
-                self.pin(answer.body["account_id"], other, AWAY)
-                signed = self.stack.sign(answer.body["account_id"], HASH)
-                self.assertEqual(signed.status, 200, signed)
-                self.assertTrue(signature_is_valid(signed.body))
+        for other in ("party-1", "party-2"):
+            self.pin(account_id, other, AWAY)
+            answer = self.stack.sign(account_id, HASH)
+            self.assertEqual(answer.status, 200, answer)
+            self.assertTrue(signature_is_valid(answer.body))
 
 
 class PartyAway(Plays):
@@ -190,47 +222,17 @@ class PartyAway(Plays):
                    COORDINATOR_ADDR=addresses["session-coordinator"])
         change_env(directory, "session-coordinator", KEYGEN_ATTEMPT_MS=3000)
 
-    def play(self, is_over):
-        """Load, cut, |is_over| for the cut, load, heal, load: the answers of an account that
-        anybody may sign for, of one that needs AWAY, and of new ones."""
-        free, bound = self.stack.create()["account_id"], self.stack.create()["account_id"]
-        self.pin(bound, "party-1", AWAY)
-        load = Load(*[lambda: self.stack.sign(free)] * 3, lambda: self.stack.sign(bound),
-                    self.create)
-        try:
-            for i in range(5):
-                load.more(i, 1 if i == 4 else ENOUGH)
-            self.host.cut()
-            try:
-                until(lambda: AWAY not in self.stack.live())
-                for i in range(3):
-                    load.more(i, ENOUGH)
-                until(is_over)
-            finally:
-                self.host.heal()
-            until(lambda: AWAY in self.stack.live())
-            for i in range(5):
-                load.more(i, 1 if i == 4 else ENOUGH)
-        finally:
-            answers = load.stop()
-        return [a for some in answers[:3] for a in some], answers[3], answers[4]
-
-    def check(self, free, bound, created):
-        for answer in free:
-            self.assertEqual(answer.status, 200, answer)  # others could sign
-        self.check_refusals(bound + created)
-        self.assertTrue(self.check_signatures([a.body for a in free + bound if a.status == 200]),
-                        "the cut was in nobody's way")
-        self.check_accounts(created)
-        self.assertEqual(self.stack.burned(), [])
+    def cut(self, is_over=lambda: True):
+        self.play(lambda: AWAY not in self.stack.live() and is_over(),
+                  lambda: AWAY in self.stack.live())
 
     def test_the_network_to_a_party_is_cut_and_healed(self):
-        self.check(*self.play(lambda: True))
+        self.cut()
 
     @unittest.skipUnless(LONG, "STACK_LONG")
     def test_it_stays_cut_until_the_party_has_given_up(self):
-        log = self.stack.log(AWAY).count("connection lost")
-        self.check(*self.play(lambda: self.stack.log(AWAY).count("connection lost") >= log + 2))
+        lost = self.stack.log(AWAY).count("connection lost")
+        self.cut(lambda: self.stack.log(AWAY).count("connection lost") >= lost + 2)
 
 
 @unittest.skipUnless(programs(), "no PostgreSQL server is installed")
@@ -288,26 +290,42 @@ class DatabaseAway(Plays):
         return False
 
     def test_the_network_to_the_database_is_cut_and_healed(self):
-        account = self.stack.create()["account_id"]
-        load = Load(*[lambda: self.stack.sign(account)] * 3, self.create)
-        try:
-            for i in range(4):
-                load.more(i, 1 if i == 3 else ENOUGH)
-            self.host.cut()
-            try:
-                until(lambda: not self.is_ready("session-coordinator"))
-            finally:
-                self.host.heal()
-            until(lambda: self.is_ready("session-coordinator"))
-            for i in range(4):
-                load.more(i, 1 if i == 3 else ENOUGH)
-        finally:
-            answers = load.stop()
-        signed = [a for some in answers[:3] for a in some]
-        self.check_refusals(signed + answers[3])
-        self.check_signatures([a.body for a in signed if a.status == 200])
-        self.check_accounts(answers[3])
-        self.assertEqual(self.stack.burned(), [])
+        self.play(lambda: not self.is_ready("session-coordinator"),
+                  lambda: self.is_ready("session-coordinator"), goes_on=False)
+
+
+@unittest.skipUnless(LONG and os.path.exists(RABBITMQ), "STACK_LONG, and a RabbitMQ server")
+class BrokerAway(Plays):
+    """Two routers, AWAY at the second one, the others at the first."""
+    routers = ("message-router", "message-router-2")
+
+    @classmethod
+    def setUpClass(cls):
+        cls.host = hosts.Host(3)
+        cls.addClassCleanup(cls.host.close)
+        with cls.host.entered():
+            cls.broker = Broker([f"listeners.ssl.2 = {cls.host.address}:5671"])
+        cls.addClassCleanup(cls.broker.remove)
+        cls.stack = HostsStack(cls.spread)
+        cls.addClassCleanup(cls.stack.close)
+
+    @classmethod
+    def spread(cls, directory):
+        change_env(directory, cls.routers[0], **{
+            **cls.broker.env(), "RABBITMQ_HOST": cls.host.address, "RABBITMQ_PORT": 5671,
+            "RABBITMQ_TLS": "verify-ca", "RABBITMQ_TLS_CA": cls.broker.ca})
+        shutil.copy(os.path.join(directory, cls.routers[0] + ".env"),
+                    os.path.join(directory, cls.routers[1] + ".env"))
+        http, grpc = free_ports(2)
+        change_env(directory, cls.routers[1], HTTP_PORT=http, GRPC_PORT=grpc)
+        change_env(directory, AWAY, ROUTER_ADDR=f"127.0.0.1:{grpc}")
+        change_env(directory, "session-coordinator", KEYGEN_ATTEMPT_MS=3000)
+
+    def joined(self, n):
+        return all(self.stack.metrics(r)["quorate_router_others"] == n for r in self.routers)
+
+    def test_the_network_to_the_broker_is_cut_and_healed(self):
+        self.play(lambda: self.joined(0), lambda: self.joined(1))
 
 
 if __name__ == "__main__":
