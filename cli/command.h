@@ -25,6 +25,7 @@ int command_help_of(const struct command *command);
 
 int command_account(char **argv);
 int command_address(char **argv);
+int command_audit(char **argv);
 int command_backup(char **argv);
 int command_db(char **argv);
 int command_demo(char **argv);

@@ -144,6 +144,10 @@ static void *start(const struct service_host *host, char error[RPC_TEXT_MAX])
     s->db = open_db(host, error);
     if (!s->db)
         return NULL;
+    if (!audit_begin(s)) {
+        db_error(s->db, error);
+        return NULL;
+    }
     memcpy(s->ca_key, config_key(config, "CA_KEY", sizeof s->ca_key), sizeof s->ca_key);
     s->has_default_user_key = config_key(config, "USER_SHARE_PUBLIC_KEY", 32) != NULL;
     s->in_flight_max = (size_t)config_int(config, "MAX_IN_FLIGHT");
@@ -157,6 +161,7 @@ static void *start(const struct service_host *host, char error[RPC_TEXT_MAX])
     s->router = service_dial(host, "ROUTER_ADDR", true);
     make_metrics(s);
     rpc_server_add(host->server, account_methods, account_routes, s);
+    rpc_server_watch(host->server, audit_watch, s);
     uv_timer_init(host->loop, &s->reconcile);
     s->reconcile.data = s;
     uv_timer_start(&s->reconcile, tick, 0, TICK_MS);
@@ -195,6 +200,7 @@ static void end(void *service)
     service_hangup(s->coordinator);
     service_hangup(s->router);
     db_close(s->db);
+    rpc_server_watch(s->host->server, NULL, NULL);
     cache_free(s->rows);
     repeats_free(s->repeats);
     hot_free(s->hot);

@@ -17,6 +17,7 @@
 #define ACCOUNT_ACCOUNT_H
 
 #include "quorate/context.h"
+#include "services/account/audit_call.h"
 #include "services/account/hot.h"
 #include "services/account/repeat.h"
 #include "services/account/store.h"
@@ -60,7 +61,7 @@ struct account_service {
     uv_timer_t reconcile;
     /* no other process can have a hand in this database */
     bool is_alone;
-    /* this process's name among the replicas */
+    /* this process's name among the replicas, and that of its chain in the audit log */
     char replica[REPLICA_MAX];
     /* accounts under way whose rows this process holds, renewed every second */
     struct create *held;

@@ -235,6 +235,7 @@ struct signing {
     size_t party_ids_n;
     struct account account;
     struct store_signing_parties change;
+    struct audit_entry audit;
 };
 
 static void reply_signing(struct signing *op)
@@ -257,6 +258,7 @@ static void changed(void *arg, enum db_result result)
 
     lookup_forget(op->s, op->account.account_id);
     if (result == DB_OK) {
+        rpc_set_noted(op->call);
         reply_signing(op);
     } else {
         rpc_fail(op->call, lookup_database_fault(op->s));
@@ -312,7 +314,6 @@ static void signing_found(void *arg, const struct account *account, const struct
         reply_signing(op);
         return;
     }
-    snprintf(op->account.trace_id, sizeof op->account.trace_id, "%s", rpc_trace(op->call));
     if (account->status != ACCOUNT_ACTIVE)
         fault = rpc_error(RPC_STATE, "account_not_active", "the account is %s, not active",
                           account_status_name(account->status));
@@ -321,8 +322,11 @@ static void signing_found(void *arg, const struct account *account, const struct
         free(op);
         return;
     }
-    op->change = (struct store_signing_parties){
-        .owner = op, .account = &op->account, .caller = rpc_caller(op->call)};
+    audit_of_call(&op->audit, op->s, op->call);
+    op->audit.text[AUDIT_OBJECT] = op->account.account_id;
+    op->audit.text[AUDIT_OUTCOME] = "done";
+    op->change =
+        (struct store_signing_parties){.owner = op, .account = &op->account, .audit = &op->audit};
     db_submit(op->s->db, DB_DURABLE, store_signing_parties, changed, &op->change);
 }
 

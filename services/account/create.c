@@ -133,6 +133,8 @@ static void stored(void *arg, enum db_result result)
               LOG_S("status", account_status_name(account->status)),
               LOG_S("session", account->session_id), LOG_S("trace", account->trace_id),
               LOG_S("error", account->error));
+    if (result == DB_OK && op->call)
+        rpc_set_noted(op->call);
     if (result == DB_OK) { /* otherwise somebody else who waited for it was first */
         metric_add(account->status == ACCOUNT_ACTIVE ? s->keygens : s->keygens_failed, 1);
         metric_observe_us(s->keygen_time, clock_steady_us() - op->started_us);
@@ -152,7 +154,7 @@ static void finish(struct create *op)
                                        .certificate_len = op->certificate_len,
                                        .user_share = op->user_share,
                                        .user_share_len = op->user_share_len,
-                                       .caller = op->caller};
+                                       .audit = &op->audit};
     db_submit(op->s->db, DB_DURABLE, store_finish, stored, &op->finish);
 }
 
@@ -291,6 +293,8 @@ static void session_created(void *arg, const struct rpc_status *status,
         return;
     }
     snprintf(op->account.session_id, sizeof op->account.session_id, "%s", r->session->session_id);
+    if (op->call && (op->is_keygen_form || op->wait_s == 0))
+        create_audit_begun(op);
     if (op->call && op->is_keygen_form)
         reply_keygen(op, r);
     else if (op->call && op->wait_s == 0)
@@ -468,7 +472,7 @@ struct create *create_new(struct account_service *s, struct rpc_call *call)
     op->s = s;
     op->call = call;
     op->started_us = clock_steady_us();
-    snprintf(op->caller, sizeof op->caller, "%s", call ? rpc_caller(call) : "account-service");
+    create_audit(op);
     s->in_flight++;
     metric_set(s->waiting, (int64_t)s->in_flight);
     return op;

@@ -19,7 +19,8 @@ struct create {
     struct create *held_next, **held_back;
     struct request_create req;
     char *idempotency_key;
-    char caller[PARTY_ID_MAX];
+    /* who asked */
+    struct audit_entry audit;
     struct account account;
     struct signed_intent intent;
     /* the caller signed |intent| himself; this is what it says */
@@ -57,6 +58,10 @@ void create_wait(struct create *op);
 struct rpc_status create_failure(const struct account *account);
 /* The row says that it failed, and why; the caller hears it. */
 void create_fail(struct create *op, const char *code, const char *text);
+
+/* Who asked, for the row of its end; the caller gets his answer before that. */
+void create_audit(struct create *op);
+void create_audit_begun(struct create *op);
 
 /* As if there had been no hint. */
 void create_insert(struct create *op);

@@ -120,22 +120,18 @@ struct change {
     /* an own copy of the answer */
     ProtobufCMessage *answer;
     char session_id[ID_TEXT_MAX];
-    struct store_audit audit;
+    struct audit_entry audit;
 };
 
-static struct change *change_new(struct account_service *s, struct rpc_call *call,
-                                 const char *action)
+static struct change *change_new(struct account_service *s, struct rpc_call *call)
 {
     struct change *change = mem_new(1, sizeof *change);
 
     *change = (struct change){.s = s, .call = call};
-    change->audit = (struct store_audit){.owner = change,
-                                         .caller = rpc_caller(call),
-                                         .action = action,
-                                         .account_id = "",
-                                         .session_id = change->session_id,
-                                         .outcome = "done",
-                                         .trace_id = rpc_trace(call)};
+    audit_of_call(&change->audit, s, call);
+    change->audit.owner = change;
+    change->audit.text[AUDIT_SESSION] = change->session_id;
+    change->audit.text[AUDIT_OUTCOME] = "done";
     return change;
 }
 
@@ -148,12 +144,14 @@ static void change_free(struct change *change)
 
 static void change_audited(void *arg, enum db_result result)
 {
-    struct change *change = ((struct store_audit *)arg)->owner;
+    struct change *change = ((struct audit_entry *)arg)->owner;
 
-    if (result == DB_OK)
+    if (result == DB_OK) {
+        rpc_set_noted(change->call);
         rpc_reply(change->call, change->answer);
-    else
+    } else {
         rpc_fail(change->call, lookup_database_fault(change->s));
+    }
     change_free(change);
 }
 
@@ -161,7 +159,7 @@ static void change_audited(void *arg, enum db_result result)
 static void change_done(struct change *change, const ProtobufCMessage *answer)
 {
     change->answer = message_copy(answer);
-    db_submit(change->s->db, DB_DURABLE, store_audit, change_audited, &change->audit);
+    db_submit(change->s->db, DB_DURABLE, audit_store, change_audited, &change->audit);
 }
 
 static void change_fail(struct change *change, const struct rpc_status *status)
@@ -186,7 +184,7 @@ void sessions_cancel(struct rpc_call *call, const ProtobufCMessage *request, voi
     const Mpc__Account__V1__CancelSessionRequest *in = (const void *)request;
     Mpc__Coordinator__V1__CancelSessionRequest q =
         MPC__COORDINATOR__V1__CANCEL_SESSION_REQUEST__INIT;
-    struct change *change = change_new(s, call, "session_cancel");
+    struct change *change = change_new(s, call);
     struct rpc_status status;
 
     if (!request_id(change->session_id, in->session_id, "session_id", &status)) {
@@ -283,7 +281,7 @@ void orders_submit(struct rpc_call *call, const ProtobufCMessage *request, void 
                                  .response =
                                      &mpc__coordinator__v1__submit_order_response__descriptor,
                                  .done = order_taken,
-                                 .arg = change_new(s, call, "order")});
+                                 .arg = change_new(s, call)});
     } else {
         rpc_fail(call, status);
     }

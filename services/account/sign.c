@@ -52,7 +52,7 @@ struct sign {
     /* we saw it end, and so many presignatures were ready then */
     bool was_awaited;
     uint32_t presignatures;
-    struct store_audit audit;
+    struct audit_entry audit;
 };
 
 static void sign_free(struct sign *op)
@@ -140,7 +140,7 @@ static struct rpc_status forged(const struct sign *op)
 
 static void audited(void *arg, enum db_result result)
 {
-    struct sign *op = ((struct store_audit *)arg)->owner;
+    struct sign *op = ((struct audit_entry *)arg)->owner;
     struct account_service *s = op->s;
     struct rpc_status end = op->is_forged ? forged(op) : session_end(op->end);
 
@@ -149,6 +149,8 @@ static void audited(void *arg, enum db_result result)
     log_event(LOG_INFO, "signature finished", LOG_S("account", op->account.account_id),
               LOG_S("status", op->end->status), LOG_S("session", op->session_id),
               LOG_S("trace", op->trace), LOG_S("error", op->end->error));
+    if (result == DB_OK)
+        rpc_set_noted(op->call);
     if (result != DB_OK)
         fail(op, lookup_database_fault(s));
     else if (end.code != RPC_OK)
@@ -178,6 +180,15 @@ static bool take_signature(struct sign *op)
     return op->has_signature;
 }
 
+static void note(struct sign *op, const char *outcome)
+{
+    audit_of_call(&op->audit, op->s, op->call);
+    op->audit.owner = op;
+    op->audit.text[AUDIT_OBJECT] = op->account.account_id;
+    op->audit.text[AUDIT_SESSION] = op->session_id;
+    op->audit.text[AUDIT_OUTCOME] = outcome;
+}
+
 static void take_end(struct sign *op, const Mpc__Session__V1__Session *session)
 {
     op->end = message_copy(&session->base);
@@ -186,14 +197,8 @@ static void take_end(struct sign *op, const Mpc__Session__V1__Session *session)
         return;
     }
     op->is_forged = strcmp(session->status, "completed") == 0 && !take_signature(op);
-    op->audit = (struct store_audit){.owner = op,
-                                     .caller = rpc_caller(op->call),
-                                     .action = "sign",
-                                     .account_id = op->account.account_id,
-                                     .session_id = op->session_id,
-                                     .outcome = op->is_forged ? "forged" : op->end->status,
-                                     .trace_id = op->trace};
-    db_submit(op->s->db, DB_DURABLE, store_audit, audited, &op->audit);
+    note(op, op->is_forged ? "forged" : op->end->status);
+    db_submit(op->s->db, DB_DURABLE, audit_store, audited, &op->audit);
 }
 
 static void waited(void *arg, const Mpc__Coordinator__V1__GetSessionStatusResponse *r,
@@ -230,6 +235,9 @@ static void session_created(void *arg, const struct rpc_status *status,
         take_end(op, r->session);
     } else if (op->req.wait_s == 0) {
         op->end = message_copy(&r->session->base);
+        note(op, "begun");
+        audit_note(op->s, &op->audit);
+        rpc_set_noted(op->call);
         reply(op, r);
     } else {
         await_session(op->s, op->session_id, op->req.wait_s * 1000, op->trace, end);

@@ -3,7 +3,6 @@
 #include "services/account/store.h"
 
 #include "system/core/buffer.h"
-#include "system/core/clock.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,6 +32,28 @@ const char *const store_migrations[] = {
     /* 3 */
     "ALTER TABLE accounts ADD COLUMN holder TEXT NOT NULL DEFAULT '';"
     "ALTER TABLE accounts ADD COLUMN held_until_ms BIGINT NOT NULL DEFAULT 0;",
+    /* 4: audit.h. Rows of earlier versions stay in audit */
+    "CREATE TABLE audit_log ("
+    "  chain TEXT NOT NULL, seq BIGINT NOT NULL, at_ms BIGINT NOT NULL, caller TEXT NOT NULL,"
+    "  address TEXT NOT NULL, action TEXT NOT NULL, object TEXT NOT NULL,"
+    "  session_id TEXT NOT NULL, outcome TEXT NOT NULL, request_id TEXT NOT NULL,"
+    "  detail TEXT NOT NULL, prev BLOB NOT NULL, hash BLOB NOT NULL, PRIMARY KEY (chain, seq));"
+    "CREATE INDEX audit_log_by_time ON audit_log (at_ms);"
+    "CREATE INDEX audit_log_chains ON audit_log (chain) WHERE seq = 1;",
+    /* 5 */
+    "--only file:\n"
+    "CREATE TRIGGER audit_log_no_update BEFORE UPDATE ON audit_log BEGIN"
+    "  SELECT RAISE(ABORT, 'the audit log only grows'); END;"
+    "CREATE TRIGGER audit_log_no_delete BEFORE DELETE ON audit_log BEGIN"
+    "  SELECT RAISE(ABORT, 'the audit log only grows'); END;",
+    /* 6 */
+    "--only server:\n"
+    "CREATE FUNCTION audit_log_keeps() RETURNS trigger LANGUAGE plpgsql AS"
+    " 'BEGIN RAISE EXCEPTION ''the audit log only grows''; END';"
+    "CREATE TRIGGER audit_log_no_change BEFORE UPDATE OR DELETE ON audit_log"
+    " FOR EACH ROW EXECUTE FUNCTION audit_log_keeps();"
+    "CREATE TRIGGER audit_log_no_truncate BEFORE TRUNCATE ON audit_log"
+    " FOR EACH STATEMENT EXECUTE FUNCTION audit_log_keeps();",
     NULL,
 };
 
@@ -118,24 +139,6 @@ static enum db_result write_parties(struct db_tx *tx, const struct account *acco
                     row, COUNT(row), NULL);
     }
     return r;
-}
-
-static enum db_result write_audit(struct db_tx *tx, const struct store_audit *audit)
-{
-    const struct db_value row[] = {db_int(clock_unix_ms()),    db_text(audit->caller),
-                                   db_text(audit->action),     db_text(audit->account_id),
-                                   db_text(audit->session_id), db_text(audit->outcome),
-                                   db_text(audit->trace_id)};
-
-    return db_exec(tx,
-                   "INSERT INTO audit (at_ms, caller, action, account_id, session_id, outcome,"
-                   " trace_id) VALUES ($1, $2, $3, $4, $5, $6, $7)",
-                   row, COUNT(row), NULL);
-}
-
-enum db_result store_audit(struct db_tx *tx, void *arg)
-{
-    return write_audit(tx, arg);
 }
 
 struct known {
@@ -300,18 +303,17 @@ enum db_result store_finish(struct db_tx *tx, void *arg)
 {
     const struct store_finish *job = arg;
     const struct account *account = job->account;
-    const struct store_audit audit = {.caller = job->caller,
-                                      .action = "account_create",
-                                      .account_id = account->account_id,
-                                      .session_id = account->session_id,
-                                      .outcome = account_status_name(account->status),
-                                      .trace_id = account->trace_id};
+    struct audit_entry *audit = job->audit;
     int64_t changed = 0;
     enum db_result r = finish_row(tx, job, &changed);
 
     if (r == DB_OK && changed == 0)
         return DB_REFUSED;
-    return r == DB_OK ? write_audit(tx, &audit) : r;
+    audit->text[AUDIT_OBJECT] = account->account_id;
+    audit->text[AUDIT_SESSION] = account->session_id;
+    audit->text[AUDIT_OUTCOME] = account_status_name(account->status);
+    audit->text[AUDIT_REQUEST] = account->trace_id;
+    return r == DB_OK ? audit_write(tx, audit) : r;
 }
 
 enum db_result store_forget(struct db_tx *tx, void *arg)
@@ -420,14 +422,7 @@ enum db_result store_list(struct db_tx *tx, void *arg)
 enum db_result store_signing_parties(struct db_tx *tx, void *arg)
 {
     const struct store_signing_parties *job = arg;
-    const struct account *account = job->account;
-    const struct store_audit audit = {.caller = job->caller,
-                                      .action = "signing_parties",
-                                      .account_id = account->account_id,
-                                      .session_id = "",
-                                      .outcome = "stored",
-                                      .trace_id = account->trace_id};
-    enum db_result r = write_parties(tx, account);
+    enum db_result r = write_parties(tx, job->account);
 
-    return r == DB_OK ? write_audit(tx, &audit) : r;
+    return r == DB_OK ? audit_write(tx, job->audit) : r;
 }

@@ -8,6 +8,7 @@
 #define ACCOUNT_STORE_H
 
 #include "quorate/types.h"
+#include "services/account/audit.h"
 #include "system/core/ids.h"
 #include "system/db/db.h"
 
@@ -127,7 +128,8 @@ struct store_finish {
     size_t certificate_len;
     const uint8_t *user_share;
     size_t user_share_len;
-    const char *caller;
+    /* who asked; the rest is filled in */
+    struct audit_entry *audit;
 };
 db_work store_finish;
 
@@ -171,16 +173,8 @@ db_work store_list;
 struct store_signing_parties {
     void *owner;
     const struct account *account;
-    const char *caller;
+    const struct audit_entry *audit;
 };
 db_work store_signing_parties;
-
-/* What was asked of this service and how it ended; the audit log. A signature's row is its third
- * durable commit. */
-struct store_audit {
-    void *owner;
-    const char *caller, *action, *account_id, *session_id, *outcome, *trace_id;
-};
-db_work store_audit;
 
 #endif

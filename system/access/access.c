@@ -272,7 +272,7 @@ static struct rpc_status check_key(struct access *access, struct rpc_call *call)
     number = key_number(access, rpc_header(call, "x-api-key"));
     if (number == 0)
         return failed(access, call, access->bad_keys, "missing or wrong API key", unauthorized());
-    rpc_set_caller(call, "api-key");
+    rpc_set_caller(call, "default");
     rpc_set_access(call, ACCESS_API_KEY);
     return limit_rate(access, number, &caller);
 }

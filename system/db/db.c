@@ -106,7 +106,7 @@ static size_t open_conns(struct db_conn *conns[DB_CONNECTIONS_MAX], const struct
         if (!conns[n])
             break;
         n++;
-        if (n == 1 && !db_migrate(conns[0], params->migrations, error))
+        if (n == 1 && !params->reads_only && !db_migrate(conns[0], params->migrations, error))
             break;
         if (n == want || n == DB_CONNECTIONS_MAX)
             return n;

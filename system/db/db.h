@@ -4,6 +4,7 @@
  * libpq). Which one is a matter of the URL alone. Columns are TEXT, BLOB (or BYTEA) and INTEGER
  * (or BIGINT), always of 64 bits; INTEGER PRIMARY KEY numbers itself. now_ms() in a statement is
  * the database's own clock in Unix milliseconds: the one that several processes share.
+ * chain_hash(a, b) is SHA-256 over two byte strings, one behind the other.
  *
  * Work is a function that runs its statements in a transaction on a thread of the database. Works
  * that wait together share one commit: each inside its own savepoint, so that one that fails takes
@@ -52,7 +53,8 @@ struct db_params {
     const char *url;
     /* numbered from 1, each one or more statements; NULL ends. Applied once each, in order, inside
      * a transaction, remembered in schema_migrations; a database that knows a higher number is
-     * refused */
+     * refused. A text that begins with "--only file:" and a line's end is for SQLite alone, one
+     * with "--only server:" for PostgreSQL */
     const char *const *migrations;
     /* What follows may be left out. The server's password, lent until db_close; never told */
     const char *password;
@@ -64,6 +66,8 @@ struct db_params {
     unsigned idle_ms;
     /* No other process may have it open. A SQLite file never lets one */
     bool is_alone;
+    /* Only DB_READ, also beside a process that has the file; the schema is taken as it is */
+    bool reads_only;
     /* What is deleted is overwritten, where the database can do that (SQLite) */
     bool erases;
     /* The server is gone for good; called once on the loop's thread, without a loop on one of the

@@ -31,6 +31,17 @@ static int64_t applied(struct db_conn *conn)
     return conn->driver->run(conn, &ask) == DB_OK ? number : -1;
 }
 
+/* "--only file:" or "--only server:" may stand before a migration: it is for that kind alone, and
+ * nothing to do for the other. */
+static bool is_for(const struct db_conn *conn, const char *sql)
+{
+    static const char only[] = "--only ";
+    const char *kind = conn->driver == &db_sqlite ? "file:" : "server:";
+
+    return strncmp(sql, only, sizeof only - 1) != 0 ||
+           strncmp(sql + sizeof only - 1, kind, strlen(kind)) == 0;
+}
+
 static bool apply_inner(struct db_conn *conn, int64_t number, const char *sql)
 {
     const struct db_value values[] = {db_int(number), db_int(clock_unix_ms())};
@@ -39,7 +50,9 @@ static bool apply_inner(struct db_conn *conn, int64_t number, const char *sql)
         .params = values,
         .n = 2};
 
-    return conn->driver->script(conn, sql) && conn->driver->run(conn, &note) == DB_OK;
+    if (is_for(conn, sql) && !conn->driver->script(conn, sql))
+        return false;
+    return conn->driver->run(conn, &note) == DB_OK;
 }
 
 static bool lock(struct db_conn *conn)

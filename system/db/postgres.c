@@ -416,6 +416,8 @@ static bool lock(struct db_conn *conn)
            " number BIGINT NOT NULL, at_ms BIGINT NOT NULL)");
     add(p, "CREATE OR REPLACE FUNCTION now_ms() RETURNS BIGINT LANGUAGE sql VOLATILE AS"
            " 'SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint'");
+    add(p, "CREATE OR REPLACE FUNCTION chain_hash(BYTEA, BYTEA) RETURNS BYTEA LANGUAGE sql"
+           " IMMUTABLE AS 'SELECT sha256($1 || $2)'");
     add(p, "DELETE FROM schema_writers WHERE at_ms <"
            " (extract(epoch FROM now()) - 2592000)::bigint * 1000");
     return flush(p) == DB_OK;

@@ -19,6 +19,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <sodium.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -447,14 +448,35 @@ static void tell_time(sqlite3_context *context, int n, sqlite3_value **values)
     sqlite3_result_int64(context, clock_unix_ms());
 }
 
+static void hash_chain(sqlite3_context *context, int n, sqlite3_value **values)
+{
+    crypto_hash_sha256_state hash;
+    uint8_t out[crypto_hash_sha256_BYTES];
+
+    crypto_hash_sha256_init(&hash);
+    for (int i = 0; i < n; i++) {
+        const void *b = sqlite3_value_blob(values[i]);
+
+        crypto_hash_sha256_update(&hash, b, (unsigned long long)sqlite3_value_bytes(values[i]));
+    }
+    crypto_hash_sha256_final(&hash, out);
+    sqlite3_result_blob(context, out, sizeof out, SQLITE_TRANSIENT);
+}
+
+static bool set_functions(struct sqlite *s)
+{
+    return sqlite3_create_function(s->db, "now_ms", 0, SQLITE_UTF8, NULL, tell_time, NULL, NULL) ==
+               SQLITE_OK &&
+           sqlite3_create_function(s->db, "chain_hash", 2, SQLITE_UTF8, NULL, hash_chain, NULL,
+                                   NULL) == SQLITE_OK;
+}
+
 static bool set_up(struct sqlite *s)
 {
     bool is_wal = false;
     const struct db_statement wal = {
         .sql = "PRAGMA journal_mode=WAL", .each = mode_is_wal, .arg = &is_wal};
 
-    sqlite3_extended_result_codes(s->db, 1);
-    sqlite3_busy_timeout(s->db, BUSY_MS);
     if (sqlite_run(&s->conn, &wal) != DB_OK)
         return false;
     if (!is_wal) {
@@ -466,8 +488,7 @@ static bool set_up(struct sqlite *s)
                           "PRAGMA cell_size_check=ON; PRAGMA journal_size_limit=67108864"))
         return false;
     sqlite3_wal_hook(s->db, on_commit, s);
-    return sqlite3_create_function(s->db, "now_ms", 0, SQLITE_UTF8, NULL, tell_time, NULL, NULL) ==
-           SQLITE_OK;
+    return set_functions(s);
 }
 
 static void close_conn(struct db_conn *conn)
@@ -483,18 +504,24 @@ static void close_conn(struct db_conn *conn)
     free(s);
 }
 
+static bool open_db(struct sqlite *s, int flags, char error[DB_ERROR_MAX])
+{
+    bool is_ok = sqlite3_open_v2(s->path, &s->db, flags | SQLITE_OPEN_NOMUTEX, NULL) == SQLITE_OK;
+
+    sqlite3_extended_result_codes(s->db, 1);
+    sqlite3_busy_timeout(s->db, BUSY_MS);
+    if (is_ok && (flags & SQLITE_OPEN_READONLY ? set_functions(s) : set_up(s)))
+        return true;
+    if (s->conn.error[0] == '\0')
+        fail(s);
+    snprintf(error, DB_ERROR_MAX, "%s", s->conn.error);
+    return false;
+}
+
 static bool open_file(struct sqlite *s, char error[DB_ERROR_MAX])
 {
-    const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
-
-    if (!lock_file(s, error) || !make_file(s, error))
+    if (!lock_file(s, error) || !make_file(s, error) || !open_db(s, SQLITE_OPEN_READWRITE, error))
         return false;
-    if (sqlite3_open_v2(s->path, &s->db, flags, NULL) != SQLITE_OK || !set_up(s)) {
-        if (s->conn.error[0] == '\0')
-            fail(s);
-        snprintf(error, DB_ERROR_MAX, "%s", s->conn.error);
-        return false;
-    }
     if (sqlite3_db_readonly(s->db, "main") != 0) {
         snprintf(error, DB_ERROR_MAX, "database %.150s cannot be written", s->path);
         return false;
@@ -511,7 +538,10 @@ static struct db_conn *open_conn(const struct db_params *params, bool writes,
     s->conn.driver = &db_sqlite;
     s->lock = -1;
     s->path = text_copy(params->url + strlen(db_sqlite.scheme));
-    if (open_file(s, error) && (!params->erases || script(&s->conn, "PRAGMA secure_delete=ON")))
+    if (params->reads_only && open_db(s, SQLITE_OPEN_READONLY, error))
+        return &s->conn;
+    if (!params->reads_only && open_file(s, error) &&
+        (!params->erases || script(&s->conn, "PRAGMA secure_delete=ON")))
         return &s->conn;
     close_conn(&s->conn);
     return NULL;

@@ -11,6 +11,16 @@
 
 static void on_due(struct due *due);
 
+static void tell_watch(struct rpc_call *call, const struct rpc_status *status)
+{
+    const struct rpc_server *server = call->conn ? call->conn->server : NULL;
+
+    if (!server || !server->watch || !call->offer || call->is_noted)
+        return;
+    call->is_noted = true;
+    server->watch(call, status, server->watch_arg);
+}
+
 struct rpc_call *rpc_call_new(struct conn *conn, const struct exchange *exchange)
 {
     struct rpc_call *call = mem_new(1, sizeof *call);
@@ -61,7 +71,12 @@ void rpc_call_closed(struct rpc_call *call)
     call->out_at = 0;
     rpc_call_account(call);
     if (!call->is_answered) {
+        const struct rpc_status gone =
+            rpc_error(RPC_CANCELLED, "caller_gone", "the caller is gone");
+
         call->is_answered = true;
+        if (call->is_running)
+            tell_watch(call, &gone);
         /* The handler may finish the call in there: it is still carried. */
         rpc_call_cancel(call);
     }
@@ -193,6 +208,7 @@ static void finish(struct rpc_call *call, const struct rpc_status *status)
     call->is_answered = true;
     due_clear(dues, &call->due);
     note_end(call, status);
+    tell_watch(call, status);
     buffer_free(&call->in);
     if (call->is_complete || !call->exchange || !call->exchange->cut) {
         say(call, status);
@@ -393,6 +409,16 @@ void rpc_set_caller(struct rpc_call *call, const char *caller)
 const char *rpc_caller(const struct rpc_call *call)
 {
     return call->caller ? call->caller : "";
+}
+
+void rpc_set_noted(struct rpc_call *call)
+{
+    call->is_noted = true;
+}
+
+const ProtobufCMessage *rpc_request_of(const struct rpc_call *call)
+{
+    return call->request;
 }
 
 void rpc_set_access(struct rpc_call *call, unsigned bit)

@@ -101,6 +101,8 @@ struct rpc_call {
     bool is_head_too_large;
     bool is_complete;
     bool is_running;
+    /* rpc_set_noted, or the watch was told */
+    bool is_noted;
     /* head sent; everything said */
     bool has_head, is_answered;
     bool has_ended;

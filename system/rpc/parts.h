@@ -39,6 +39,8 @@ struct rpc_server {
     struct routes routes;
     rpc_guard *guard;
     void *guard_arg;
+    rpc_watch *watch;
+    void *watch_arg;
     /* allowed origins of browsers */
     char **origins;
     size_t origins_n;

@@ -118,6 +118,12 @@ void rpc_server_guard(struct rpc_server *server, rpc_guard *guard, void *arg)
     server->guard_arg = arg;
 }
 
+void rpc_server_watch(struct rpc_server *server, rpc_watch *watch, void *arg)
+{
+    server->watch = watch;
+    server->watch_arg = arg;
+}
+
 void rpc_server_page(struct rpc_server *server, const char *path, rpc_page *page, void *arg)
 {
     routes_page(&server->routes, path, page, arg);

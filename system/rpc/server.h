@@ -61,6 +61,10 @@ struct rpc_route {
 /* May this call go on? Asked before the body is parsed. RPC_OK or the refusal. */
 typedef struct rpc_status rpc_guard(struct rpc_call *call, void *arg);
 
+/* Told of a call's end: answered, refused by the guard, or RPC_CANCELLED if the caller went away
+ * before. Of calls of a method only, once each, and not of those with rpc_set_noted. */
+typedef void rpc_watch(struct rpc_call *call, const struct rpc_status *status, void *arg);
+
 struct rpc_limits {
     /* 0 takes the default in brackets */
     size_t body_max;             /* [1 MiB] */
@@ -90,6 +94,7 @@ void rpc_server_add(struct rpc_server *server, const struct rpc_method *methods,
  * None is the default: browsers then only come from the same origin. */
 void rpc_server_origins(struct rpc_server *server, const char *const *origins, size_t n);
 void rpc_server_guard(struct rpc_server *server, rpc_guard *guard, void *arg);
+void rpc_server_watch(struct rpc_server *server, rpc_watch *watch, void *arg);
 /* Plain GET pages without key: /health, /ready, /metrics. |page| writes status, content type and
  * body into the call by rpc_page_reply. */
 typedef void rpc_page(struct rpc_call *call, void *arg);
@@ -147,6 +152,10 @@ const char *rpc_caller(const struct rpc_call *call);
 /* By which bit of rpc_method.access the guard let the caller in; 0 before that. */
 void rpc_set_access(struct rpc_call *call, unsigned bit);
 unsigned rpc_access(const struct rpc_call *call);
+/* The handler has written down itself how the call ends. */
+void rpc_set_noted(struct rpc_call *call);
+/* What was asked, lent as to the handler; NULL before it was understood. */
+const ProtobufCMessage *rpc_request_of(const struct rpc_call *call);
 /* For a guard that believes whoever passed this call on: the address it came from, rpc_peer from
  * then on. Cut to what an address can have. */
 void rpc_set_peer(struct rpc_call *call, const char *address);

@@ -7,7 +7,7 @@ usage: include_direction.py ROOT
 lib/<layer> may include its own and earlier layers, the public headers, and a short list of system
 headers; include/quorate only itself and libsecp256k1; system/<folder> its own and earlier folders and
 the public headers; participant what is below it; services/<name> what is below it and itself, no other
-service; cli the public headers, the messages, itself, and system/core and system/access, its
+service; cli the public headers, the messages, itself, and core, db and access of system/, its
 backup*.c also how a party keeps shares.
 Tests and benchmarks may include anything. Then the rules about #if: only in lib/base/port.h.
 """
@@ -18,8 +18,9 @@ import sys
 LAYERS = ["base", "math", "hash", "wire", "key", "ot", "proto"]
 SYSTEM = ["core", "vault", "cache", "bus", "db", "rpc", "access", "discovery", "service"]
 # The command stands above the system and makes what the services read: keys, certificates, orders, env
-# files. It needs no more of it, and of no service anything: it starts them and calls their doors.
-CLI_SYSTEM = ["core", "access"]
+# files; and it reads what they wrote into databases. It needs no more of it, and of no service
+# anything: it starts them and calls their doors.
+CLI_SYSTEM = ["core", "db", "access"]
 # Its backup*.c put a party's shares back where its keeper keeps them.
 CLI_BACKUP = {"participant/backup_body.h", "participant/keys.h", "participant/shares.h",
               "participant/store.h", "participant/store_backups.h", "system/vault/backup.h",

@@ -40,6 +40,7 @@ def postgres(place):
 # What is done before the first command of a page of meson.build.
 BEFORE = {
     "docs/api.md": system,
+    "docs/audit.md": system,
     "docs/migration.md": system,
     "docs/postgres.md": postgres,
 }

@@ -79,7 +79,7 @@ static void test_an_account_is_made(void **state)
     assert_int_equal(world_accounts(w), 1);
     world_stop(w);
     world_audit(w, audit);
-    assert_string_equal(audit, "account_create active");
+    assert_string_equal(audit, "CreateAccount active");
 }
 
 /* Nobody could name the key to the delegate while the caller waits. */

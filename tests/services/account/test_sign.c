@@ -68,7 +68,7 @@ static void test_a_message_is_signed(void **state)
 
     world_sign(w, &answer, "pay", NULL, 20);
     expect_signature(w, &answer, "pay");
-    expect_audit(w, "sign completed");
+    expect_audit(w, "Sign completed");
 }
 
 /* Lying. */
@@ -174,7 +174,7 @@ static void expect_forged(void **state, enum door door, script_lie *how)
     answer_expect(&answer, 500, "signature_invalid");
     assert_string_equal(answer.status.session_id, w->script.sessions[0].id);
     assert_null(answer.message);
-    expect_audit(w, "sign forged");
+    expect_audit(w, "Sign forged");
 }
 
 static void test_a_signature_of_another_message_is_refused(void **state)
@@ -405,7 +405,7 @@ static void test_a_refusal_says_why(void **state)
         assert_string_equal(answer.status.session_id, w->script.sessions[i].id);
         assert_true(!*ends[i].error || strcmp(answer.status.text, ends[i].error) == 0);
     }
-    expect_audit(w, "sign cancelled");
+    expect_audit(w, "Sign cancelled");
 }
 
 /* Repeats. */

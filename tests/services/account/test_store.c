@@ -18,6 +18,10 @@
 
 #include <cmocka.h>
 
+#define CHAIN "0123456789abcdef0123456789abcdef"
+
+static struct audit_entry entry = {.chain = CHAIN, .text = {"test"}};
+
 struct place {
     struct db_place where;
     struct db *db;
@@ -27,13 +31,14 @@ static int open_place(void **state)
 {
     struct place *p = calloc(1, sizeof *p);
     char error[DB_ERROR_MAX];
+    struct audit_opening opening = {.chain = CHAIN, .caller = "test"};
     struct db_params params;
 
     db_place_make(&p->where);
     params = db_place_params(&p->where, store_migrations);
     p->db = db_open(NULL, &params, error);
     *state = p;
-    return p->db ? 0 : -1;
+    return p->db && db_run(p->db, DB_DURABLE, audit_open, &opening) == DB_OK ? 0 : -1;
 }
 
 static int close_place(void **state)
@@ -125,7 +130,7 @@ static void test_an_account_is_finished_once(void **state)
     struct store_finish finish = {.account = &a,
                                   .certificate = (const uint8_t *)"DKK1",
                                   .certificate_len = 4,
-                                  .caller = "test"};
+                                  .audit = &entry};
     struct store_get job;
 
     activate(&a);
@@ -222,7 +227,7 @@ static void test_signing_parties_are_kept(void **state)
 {
     struct place *p = *state;
     struct account a = add(p, "alice");
-    struct store_signing_parties job = {.account = &a, .caller = "test"};
+    struct store_signing_parties job = {.account = &a, .audit = &entry};
     struct store_get read;
 
     a.parties[1].signs = true;
@@ -293,7 +298,7 @@ static void test_what_is_finished_is_nobodys_to_hold(void **state)
 {
     struct place *p = *state;
     struct account a = add(p, "alice");
-    struct store_finish finish = {.account = &a, .caller = "test"};
+    struct store_finish finish = {.account = &a, .audit = &entry};
 
     a.status = ACCOUNT_FAILED;
     assert_int_equal(db_run(p->db, DB_DURABLE, store_finish, &finish), DB_OK);

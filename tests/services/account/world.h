@@ -81,7 +81,8 @@ struct answer world_get(struct world *w, const char *account_id);
 struct answer world_settled(struct world *w, const char *account_id);
 /* How many accounts there are besides the first. */
 size_t world_accounts(struct world *w);
-/* The last row of the audit log: "action outcome"; read when the service has stopped. */
+/* The last row of the audit log that is not of a list: "action outcome"; read when the service has
+ * stopped. */
 void world_audit(struct world *w, char out[128]);
 
 /* An intent of the caller's own for a keygen of parties 1 to 3, or for a signature of WORLD_ACCOUNT,
