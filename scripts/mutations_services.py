@@ -14,6 +14,7 @@ EVENTS, MAIL = R + "event_calls.c", R + "mail.c"
 SIGN, MAKE, INTENTS, ROSTER, ASKED = (A + "sign.c", A + "create.c", A + "intents.c", A + "roster.c",
                                       A + "request.c")
 CLUSTER_T = R + "cluster"
+AUDIT, AUDIT_CHECK = "system/access/audit.c", "cli/audit_check.c"
 API, MAIL_T, ASKED_T = PA + "api", R + "mail", A + "request"
 
 CHECKS = [
@@ -463,6 +464,55 @@ CHECKS = [
     check("router", "a party's TLS certificate registers that party alone",
           (R + "party_calls.c", "if (!named[0] || strcmp(named, party_id) == 0)", "if (1 || named)"),
           error="wrong_certificate", tests=["stack/tls"]),
+
+    # ---- the audit log ----
+    check("audit", "a text of a row ends where the next begins",
+          (AUDIT, "crypto_hash_sha256_update(hash, length, sizeof length);", "(void)length;"),
+          tests=["access/audit"]),
+    check("audit", "a row's hash covers the row before",
+          (A + "audit.c", "chain_hash(l.hash, $11)", "chain_hash(substr(l.hash, 1, 0), $11)"),
+          tests=[A + "audit"]),
+    check("audit", "rows are not changed",
+          (A + "store.c", "CREATE TRIGGER audit_log_no_update BEFORE UPDATE ON audit_log",
+           "CREATE TRIGGER audit_log_no_update BEFORE UPDATE ON audit"), tests=[A + "audit"]),
+    check("audit", "rows are not deleted",
+          (A + "store.c", "CREATE TRIGGER audit_log_no_delete BEFORE DELETE ON audit_log",
+           "CREATE TRIGGER audit_log_no_delete BEFORE DELETE ON audit"), tests=[A + "audit"]),
+    check("audit", "rows are not changed, at a server",
+          (A + "store.c", "BEFORE UPDATE OR DELETE ON audit_log", "BEFORE UPDATE OR DELETE ON audit"),
+          tests=[A + "audit (postgres)"]),
+    check("audit", "a new chain names the heads of the others",
+          (A + "audit.c", "entry.text[AUDIT_DETAIL] = heads;", "(void)heads;"), tests=[A + "audit"]),
+    check("audit", "a chain that never began takes no row",
+          (A + "audit.c", 'l.seq + 1, $2', 'coalesce(l.seq, 0) + 1, $2'),
+          (A + "audit.c", '$10, l.hash,"', '$10, coalesce(l.hash, $11),"'),
+          (A + "audit.c", "chain_hash(l.hash, $11)", "chain_hash(coalesce(l.hash, $11), $11)"),
+          tests=[A + "audit"]),
+    check("audit", "a refusal is told by who refused",
+          (A + "audit_call.c", "return status->code == RPC_UNAUTHENTICATED || status->code == RPC_DENIED;",
+           "return false;"), tests=["stack/audit"]),
+    check("audit", "what is refused too often is not written",
+          (A + "audit_call.c", "return status->code == RPC_UNAUTHENTICATED || status->code == RPC_DENIED;",
+           "return true;"), tests=["stack/audit"]),
+    check("audit", "a call is told once",
+          ("system/rpc/call.c", "!call->offer || call->is_noted)", "!call->offer)"),
+          tests=["stack/audit"]),
+    check("audit", "verify: every number is there",
+          (AUDIT_CHECK, "if (row->seq != chain->head.seq + 1)", "if (0)"), tests=["stack/audit"]),
+    check("audit", "verify: a row follows the one before",
+          (AUDIT_CHECK, "else if (memcmp(link->prev, chain->head.hash, AUDIT_HASH) != 0)",
+           "else if (0)"), tests=["stack/audit"]),
+    check("audit", "verify: a row's hash is its own",
+          (AUDIT_CHECK, "if (memcmp(hash, link->hash, AUDIT_HASH) != 0)", "if (0)"),
+          tests=["stack/audit"]),
+    check("audit", "verify: what is named has the hash that is named",
+          (AUDIT_CHECK, "if (memcmp(want->head.hash, head->hash, AUDIT_HASH) != 0)", "if (0)"),
+          tests=["stack/audit"]),
+    check("audit", "verify: what is named is there",
+          (AUDIT_CHECK, "if (!want->is_seen)", "if (0)"), tests=["stack/audit"]),
+    check("audit", "list: nothing writes on the terminal",
+          ("cli/audit.c", "putchar((unsigned char)*text < ' ' || *text == 0x7f ? '?' : *text);",
+           "putchar(*text);"), tests=["stack/audit"]),
 ]
 
 UNREMOVABLE = []

@@ -10,6 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import unittest
+import urllib.parse
 
 from support import (HASH, LIMIT, POSTGRES, SOURCE, Stack, TestCase, change_env, psql,
                      until)
@@ -101,6 +102,14 @@ class Audit(TestCase):
         self.row_of(self.stack.call("GET", path))
         refused = [r["outcome"] for r in self.rows() if r["caller"] == ""]
         self.assertEqual(sorted(refused), ["address_not_allowed"] + ["unauthorized"] * 20)
+
+    def test_a_list_does_not_write_on_the_terminal(self):
+        bad = "\x1b]0;eve\x07"
+        self.row_of(self.stack.call("GET", "/api/v1/accounts/" + urllib.parse.quote(bad)))
+        code, out, _ = self.stack.cli("audit", "list")
+        self.assertEqual(code, 0)
+        self.assertIn("object=?]0;eve?", out)
+        self.assertTrue(all(c >= " " or c == "\n" for c in out))
 
     # --- exports ---
 

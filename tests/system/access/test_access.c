@@ -216,7 +216,7 @@ static void test_either_key_opens_and_no_other(void **state)
 {
     (void)state;
     assert_int_equal(ask("/key", KEY), 200);
-    expect_body("\"party_id\":\"api-key\"");
+    expect_body("\"party_id\":\"default\"");
     assert_int_equal(ask("/key", "X-API-Key: second-key\r\n"), 200);
     assert_int_equal(ask("/key", "X-API-Key: first-keY\r\n"), 401);
     expect_body("\"error\":\"unauthorized\"");
