@@ -10,6 +10,7 @@
 
 #include "system/rpc/client_link.h"
 #include "system/rpc/dial.h"
+#include "system/rpc/names.h"
 #include "system/rpc/targets.h"
 
 #include <stdlib.h>
@@ -25,8 +26,6 @@ enum {
     CALLS_MAX = 16384,
     CALL_BYTES_MAX = 64 << 20,
     DRAINING_MAX = 8,
-    NAMES_MAX = 64,
-    NAME_MAX_LEN = 64,
     TRIES_MAX = 3
 };
 
@@ -59,7 +58,7 @@ struct rpc_channel {
     struct pending_list waiting, running, ending;
     size_t calls_n, calls_bytes;
     /* error codes that servers gave */
-    char *names[NAMES_MAX];
+    struct names names;
 };
 
 static void try_now(struct rpc_channel *channel);
@@ -426,16 +425,7 @@ void link_on_over(struct rpc_channel *channel, struct rpc_pending *call, bool re
 
 const char *link_on_name(struct rpc_channel *channel, const char *name, size_t len)
 {
-    if (len == 0 || len > NAME_MAX_LEN ||
-        strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_") != len)
-        return NULL;
-    for (size_t i = 0; i < NAMES_MAX; i++) {
-        if (channel->names[i] == NULL)
-            channel->names[i] = mem_copy(name, len + 1);
-        if (strcmp(channel->names[i], name) == 0)
-            return channel->names[i];
-    }
-    return NULL;
+    return names_keep(&channel->names, name, len);
 }
 
 /* --- the public face --- */
@@ -475,8 +465,7 @@ static void on_closed(uv_handle_t *handle)
 
     if (--channel->handles > 0)
         return;
-    for (size_t i = 0; i < NAMES_MAX; i++)
-        free(channel->names[i]);
+    names_free(&channel->names);
     free(channel->authorization);
     free(channel->api_key);
     free(channel->ca);
@@ -524,6 +513,17 @@ void rpc_channel_authorize(struct rpc_channel *channel, const char *authorizatio
     free(channel->api_key);
     channel->authorization = copy_or_null(authorization);
     channel->api_key = copy_or_null(api_key);
+}
+
+void rpc_channel_recheck(struct rpc_channel *channel)
+{
+    if (channel->ca == NULL || channel->is_closed || !context_renew(channel))
+        return;
+    if (channel->link != NULL)
+        link_recheck(channel->link, channel->tls);
+    for (size_t i = 0; i < DRAINING_MAX; i++)
+        if (channel->draining[i] != NULL)
+            link_recheck(channel->draining[i], channel->tls);
 }
 
 bool rpc_channel_is_connected(const struct rpc_channel *channel)

@@ -35,6 +35,9 @@ void rpc_channel_free(struct rpc_channel *channel);
 /* "Bearer ..." for the authorization of every later call, x-api-key, or NULL for none; copied. */
 void rpc_channel_authorize(struct rpc_channel *channel, const char *authorization,
                            const char *api_key);
+/* The PEM files have changed: a connection whose server is revoked now ends soon, as one that
+ * breaks, and so does one that is still being made, which would believe the old list. */
+void rpc_channel_recheck(struct rpc_channel *channel);
 bool rpc_channel_is_connected(const struct rpc_channel *channel);
 
 /* The end of a call: |response| is lent for the callback, NULL unless it succeeded (and always NULL

@@ -392,6 +392,12 @@ static bool handshake_is_over(struct rpc_link *link)
     return true;
 }
 
+void link_recheck(struct rpc_link *link, const struct tls_context *context)
+{
+    if (!link->is_ready || tls_peer_is_revoked(link->tls, context))
+        fault_soon(link, "the server's certificate is revoked, or was not seen yet");
+}
+
 static void take_cipher(struct rpc_link *link, const uint8_t *b, size_t len)
 {
     static const char closed[] = "the server ended the connection";

@@ -30,6 +30,10 @@ struct rpc_link *link_new(const struct rpc_link_params *params);
  * caller's to end. |is_orderly|: with a GOAWAY; every call has been forgotten before. */
 void link_close(struct rpc_link *link, bool is_orderly);
 
+/* Ends soon if its server is revoked by |context|, which is newer than its own, or if nobody knows
+ * yet who the server is. */
+void link_recheck(struct rpc_link *link, const struct tls_context *context);
+
 /* Metadata of every call, NULL for none; lent during link_submit. */
 struct link_metadata {
     const char *authorization, *api_key;

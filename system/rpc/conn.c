@@ -358,6 +358,19 @@ static void take_plain(struct conn *conn, const uint8_t *b, size_t len)
         sniff(conn, b, len);
 }
 
+bool conn_prove(struct conn *conn)
+{
+    if (!tls_is_ready(conn->tls))
+        return true;
+    conn->is_unproven = false;
+    if (!listener_revokes(conn->server, conn->tls))
+        return true;
+    log_event(LOG_WARN, "a connection ends: its certificate is revoked", LOG_S("peer", conn->peer),
+              LOG_S("party", tls_peer_party(conn->tls)));
+    conn_abort(conn, "the certificate is revoked");
+    return false;
+}
+
 static void take_tls(struct conn *conn, const uint8_t *b, size_t len)
 {
     uint8_t *room = conn->server->scratch;
@@ -367,10 +380,14 @@ static void take_tls(struct conn *conn, const uint8_t *b, size_t len)
     conn_touch(conn);
     /* |b| is |room|, but it is in the machine now. */
     while ((n = tls_read(conn->tls, room, SERVER_SCRATCH)) > 0) {
+        if (conn->is_unproven && !conn_prove(conn))
+            return;
         if (!conn->protocol && strcmp(tls_alpn(conn->tls), "h2") == 0)
             h2_start(conn);
         take_plain(conn, room, (size_t)n);
     }
+    if (conn->is_unproven && !conn_prove(conn))
+        return;
     if (n < 0 && tls_error(conn->tls)[0])
         log_event(LOG_DEBUG, "TLS fault", LOG_S("peer", conn->peer),
                   LOG_S("error", tls_error(conn->tls)));

@@ -79,10 +79,15 @@ struct conn {
     /* the peer sends no more */
     bool is_eof;
     bool is_draining, is_pinged;
+    /* its handshake began before the listeners' files were read again */
+    bool is_unproven;
 };
 
 /* Takes |fd|. |tls| NULL: plain. */
 void conn_open(struct rpc_server *server, int fd, struct tls_context *tls);
+/* False: its peer's certificate is revoked by now, and it is being closed. Nobody knows before the
+ * handshake is over. */
+bool conn_prove(struct conn *conn);
 /* Plain text to the peer. */
 void conn_send(struct conn *conn, const void *b, size_t len);
 bool conn_is_full(const struct conn *conn);

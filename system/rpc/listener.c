@@ -254,14 +254,22 @@ bool listener_open(struct rpc_server *server, const char *host, int port, const 
     return false;
 }
 
-static void end_revoked(struct rpc_server *server, const struct listener *listener)
+bool listener_revokes(const struct rpc_server *server, const struct tls *tls)
+{
+    for (const struct listener *l = server->listeners; l; l = l->next)
+        if (l->tls && tls_peer_is_revoked(tls, l->tls))
+            return true;
+    return false;
+}
+
+/* Who has not shown a certificate yet is asked when it has. */
+static void end_revoked(struct rpc_server *server)
 {
     for (struct conn *conn = server->conns; conn; conn = conn->next) {
-        if (conn->tls && !conn->is_closing && tls_peer_is_revoked(conn->tls, listener->tls)) {
-            log_event(LOG_WARN, "a connection ends: its certificate is revoked",
-                      LOG_S("peer", conn->peer), LOG_S("party", tls_peer_party(conn->tls)));
-            conn_abort(conn, "the certificate is revoked");
-        }
+        if (!conn->tls || conn->is_closing)
+            continue;
+        conn->is_unproven = !tls_is_ready(conn->tls);
+        conn_prove(conn);
     }
 }
 
@@ -279,11 +287,12 @@ bool listener_reload_all(struct rpc_server *server, char error[RPC_TEXT_MAX])
         if (ok && listener->fresh) {
             tls_context_free(listener->tls);
             listener->tls = listener->fresh;
-            end_revoked(server, listener);
         } else {
             tls_context_free(listener->fresh);
         }
         listener->fresh = NULL;
     }
+    if (ok)
+        end_revoked(server);
     return ok;
 }

@@ -80,6 +80,8 @@ bool server_allows_origin(const struct rpc_server *server, const char *origin);
 
 bool listener_open(struct rpc_server *server, const char *host, int port, const struct rpc_tls *tls,
                    char error[RPC_TEXT_MAX]);
+/* Has a listener read a list since that revokes the peer of |tls|? */
+bool listener_revokes(const struct rpc_server *server, const struct tls *tls);
 /* rpc_server_reload. */
 bool listener_reload_all(struct rpc_server *server, char error[RPC_TEXT_MAX]);
 void listener_resume_all(struct rpc_server *server);

@@ -9,6 +9,7 @@
 #include "system/core/clock.h"
 #include "system/core/log.h"
 #include "system/core/metrics.h"
+#include "system/service/dial.h"
 #include "system/service/listen.h"
 
 #include <signal.h>
@@ -188,6 +189,7 @@ static void reload(struct certificates *c)
                   LOG_S("error", error));
         return;
     }
+    service_dial_recheck();
     measure(c);
     clock_text(ends, tls_file_ends(config_text(c->config, "GRPC_TLS_CERT")) * 1000);
     log_event(LOG_INFO, "TLS files were read again", LOG_S("grpc_certificate_ends", ends));

@@ -127,6 +127,12 @@ struct rpc_channel *service_dial_replica(const struct service_host *host,
     return d->channel;
 }
 
+void service_dial_recheck(void)
+{
+    for (const struct dialled *d = all; d; d = d->next)
+        rpc_channel_recheck(d->channel);
+}
+
 static void free_record(uv_handle_t *handle)
 {
     free(handle->data);

@@ -28,6 +28,8 @@ struct service_replica {
 };
 struct rpc_channel *service_dial_replica(const struct service_host *host,
                                          const struct service_replica *replica);
+/* The TLS files of this program have changed: rpc_channel_recheck of every channel. */
+void service_dial_recheck(void);
 /* Ends the channel and its calls (RPC_CANCELLED, inside this call). NULL is nothing. */
 void service_hangup(struct rpc_channel *channel);
 

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The whole system under TLS, with certificates of `quorate pki` and of another authority: who is
 let in, who is not, and what happens when files change under running programs."""
+import contextlib
 import json
 import os
 import re
 import shutil
+import socket
 import ssl
 import subprocess
 import threading
@@ -19,6 +21,45 @@ from support import HASH, LIMIT, QUORATE, Stack, TestCase, curl, signature_is_va
 HOSTS = "IP:127.0.0.1,DNS:localhost"
 SERVICES = ("account-service", "session-coordinator", "message-router", "server-party-api")
 READ_AGAIN, STAY = "TLS files were read again", "the old ones stay in use"
+REVOKED = "a connection ends: its certificate is revoked"
+LOST = "connection lost variable=ROUTER_ADDR"
+
+
+class HalfOpen:
+    """A client that has heard the server's part of the handshake and not said its own."""
+
+    def __init__(self, port, ca, pair):
+        context = ssl.create_default_context(cafile=ca)
+        context.load_cert_chain(*pair)
+        context.set_alpn_protocols(["h2"])
+        self.socket = socket.create_connection(("127.0.0.1", port), LIMIT)
+        self.into, self.out = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.tls = context.wrap_bio(self.into, self.out, server_hostname="127.0.0.1")
+        while not self.is_done():
+            self.socket.sendall(self.out.read())
+            self.into.write(self.socket.recv(65536))
+
+    def is_done(self):
+        try:
+            self.tls.do_handshake()
+            return True
+        except ssl.SSLWantReadError:
+            return False
+
+    def finish(self):
+        """The rest, and a request's beginning: what the server says to that."""
+        said = b""
+        self.tls.write(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0")
+        try:
+            self.socket.sendall(self.out.read())
+            while part := self.socket.recv(65536):
+                self.into.write(part)
+                with contextlib.suppress(ssl.SSLWantReadError):
+                    said += self.tls.read(65536)
+        except ConnectionError:
+            pass
+        self.socket.close()
+        return said
 
 
 def pki(stack, *words):
@@ -131,9 +172,19 @@ class UnderTls(TestCase):
             except (ssl.SSLError, ConnectionError):
                 rest = b""
         live.close()
-        self.assertIn("a connection ends: its certificate is revoked",
-                      self.stack.log("message-router"))
+        self.assertIn(REVOKED, self.stack.log("message-router"))
         self.assertTrue(self.is_let_in(self.pair("party-1")))
+
+    def test_a_handshake_that_began_before_the_revocation(self):
+        """It is over when the list has been read: what the old list let in is asked again."""
+        made = pki(self.stack, "issue", "late")
+        door = HalfOpen(self.port("message-router"), self.ca, (made["certificate"], made["key"]))
+        before = self.count("message-router", READ_AGAIN)
+        ended = self.count("message-router", REVOKED)
+        pki(self.stack, "revoke", "late")
+        until(lambda: self.count("message-router", READ_AGAIN) > before)
+        self.assertEqual(door.finish(), b"")
+        until(lambda: self.count("message-router", REVOKED) > ended)
 
     def register(self, pair, party, port="GRPC_PORT"):
         """What RegisterParty says to a message with nothing but the party's id."""
@@ -260,9 +311,21 @@ class UnderTls(TestCase):
               made["serial"])
         pki(self.stack, "revoke", "--serial", made["replaced_serial"])
         # Its connections are ended, and it comes back with the new one.
-        until(lambda: "its certificate is revoked" in self.stack.log("session-coordinator"))
+        until(lambda: REVOKED in self.stack.log("session-coordinator"))
         answers = [self.stack.sign(self.account) for _ in range(5)]
         self.assertEqual([a.status for a in answers], [200] * 5, answers)
+        until(lambda: all(p["live"] for p in
+                          self.stack.call("GET", "/api/v1/parties").body["parties"]))
+
+    def test_connections_to_a_server_that_is_revoked_end(self):
+        """Those that the party made, with the certificate that the router showed then."""
+        made = pki(self.stack, "renew", "message-router", "--out",
+                   os.path.join(self.stack.dir, "message-router"))
+        until(lambda: serial_at(self.port("message-router"), self.ca, self.pair("party-1")) ==
+              made["serial"])
+        lost = self.count("party-1", LOST)
+        pki(self.stack, "revoke", "--serial", made["replaced_serial"])
+        until(lambda: self.count("party-1", LOST) > lost)
         until(lambda: all(p["live"] for p in
                           self.stack.call("GET", "/api/v1/parties").body["parties"]))
 
