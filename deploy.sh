@@ -50,6 +50,8 @@ usage: ./deploy.sh COMMAND
   shell [SVC]            a shell where that service has its files
   doctor                 what is wrong, and what to do about it; exit code 1 if anything is
   test-api               create an account, sign, and check both, through the API
+  backup FILE            everything that is stored, sealed to BACKUP_RECIPIENT, into a new file
+  restore FILE KEY       the same back to a machine that has nothing; KEY: the recipient's key file
   clean [--yes]          stop everything and delete all that is stored, keys included
   help                   this page
 
@@ -138,6 +140,8 @@ main() {
         ;;
     logs | logs-tail | shell) at_most_one "$command" "$@" ;;
     infra | mpc) at_most_one "$command" "$@" ;;
+    backup) [ $# -eq 1 ] || wrong "backup takes the new file" ;;
+    restore) [ $# -eq 2 ] || wrong "restore takes the backup and the key's file" ;;
     clean) ;;
     help | -h | --help)
         usage
@@ -150,6 +154,7 @@ main() {
     . "$root/deploy/check.sh"
     # shellcheck source=deploy/native.sh
     . "$root/deploy/$mode.sh"
+    . "$root/deploy/backup.sh"
     case $command in
     up)
         check_settings
@@ -171,6 +176,8 @@ main() {
     build-no-cache) build_anew ;;
     shell) open_shell "${1:-account-service}" ;;
     test-api) test_api ;;
+    backup) backup_all "$@" ;;
+    restore) restore_all "$@" ;;
     clean) do_clean "$@" ;;
     esac
 }

@@ -29,6 +29,12 @@ static const struct action actions[] = {
      "takes receipts from BACKUP_DIR; a share counts as backed up from then on. A directory "
      "stands\n"
      "for the *.qbk files in it."},
+    {"seal", "", "--to --out", backup_command_seal,
+     "Seal what comes on standard input, a database's dump say, to a backup key's public text "
+     "(--to)\n"
+     "in a new file (--out). Whoever has that text can do so: keep the file where only you write."},
+    {"open", "FILE", "--out", backup_command_open,
+     "Open what was sealed so, in a new file (--out)."},
 };
 
 static const struct action *find_action(const char *name)
@@ -48,7 +54,8 @@ static enum options_answer read_options(struct backup_request *r, const struct a
         {"--passphrase-file", "FILE", NULL, &r->passphrase_file,
          "holds the passphrase of that key (default: asked for)"},
         {"--json", NULL, &r->json, NULL, "answer in JSON"},
-        {"--out", "FILE", NULL, &r->out, "make a new key here"},
+        {"--out", "FILE", NULL, &r->out, "the new file"},
+        {"--to", "TEXT", NULL, &r->to, "public text of a backup key"},
         {"--seal", NULL, &r->seal, NULL, "seal the new key by a passphrase"},
         {"--env", "FILE", NULL, &r->env, "the party's settings"},
         {"--accept-age", NULL, &r->accept_age, NULL,
@@ -87,7 +94,7 @@ int command_backup(char **argv)
     int code;
 
     if (!action)
-        return refuse_usage("say what: quorate backup key or verify");
+        return refuse_usage("say what: quorate backup key, verify, seal or open");
     while (argv[words])
         words++;
     r.files = mem_new(words, sizeof *r.files);

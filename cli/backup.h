@@ -15,7 +15,7 @@ struct backup_request {
     /* files, or directories with *.qbk */
     const char **files;
     size_t files_n;
-    const char *key, *passphrase_file, *out, *env;
+    const char *key, *passphrase_file, *out, *to, *env;
     bool json, seal, accept_age;
 };
 
@@ -24,6 +24,8 @@ int backup_command_key(const struct backup_request *request);
 int backup_command_verify(const struct backup_request *request);
 int backup_command_restore(const struct backup_request *request);
 int backup_command_drill(const struct backup_request *request);
+int backup_command_seal(const struct backup_request *request);
+int backup_command_open(const struct backup_request *request);
 
 /* backup_key.c: the recipient's key out of its file, in guarded memory, the caller's: secret_free.
  * NULL with |trouble|. */

@@ -84,6 +84,7 @@ prepare_service() {
 # Where a service finds others, its files and its servers, in its container.
 placed() {
     local port=8080 role schema
+    backup_place /data/backup
     [ "$1" != account-service ] || port=4000
     printf '%s\n' LISTEN_HOST=0.0.0.0 "HTTP_PORT=$port" GRPC_PORT=50051 TLS=on DATA_DIR=/data \
         TLS_CERT=/run/secrets/tls.crt TLS_KEY=/run/secrets/tls.key \
@@ -182,6 +183,21 @@ service_names() {
     done
 }
 
+has_database() { :; }
+services_run() { [ "$(state_of account-service)" != absent ]; }
+
+# database_client PROGRAM ARGUMENT...: one of PostgreSQL's own, as the database's owner.
+database_client() {
+    # shellcheck disable=SC2016  # the container's shell
+    compose exec -T postgres sh -c 'PGPASSWORD=$(cat /run/secrets/password) \
+        exec /usr/lib/postgresql/*/bin/"$0" -h /run/server -U "$SERVER_USER" "$@"' "$@"
+}
+
+make_roles() {
+    compose run --rm --no-deps tools /run/secrets/init.sh >/dev/null ||
+        die "the database's owner cannot make the roles: is POSTGRES_PASSWORD the first one?"
+}
+
 infra_up() {
     prepare
     # shellcheck disable=SC2086  # several names
@@ -194,8 +210,7 @@ mpc_up() {
     local names
     prepare
     [ "$(state_of postgres)" = healthy ] || infra_up
-    compose run --rm --no-deps tools /run/secrets/init.sh >/dev/null ||
-        die "the database's owner cannot make the roles: is POSTGRES_PASSWORD the first one?"
+    make_roles
     mapfile -t names < <(service_names)
     compose up -d --no-deps "${names[@]}" >&2
     await 300 "${names[@]}"

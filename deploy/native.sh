@@ -26,12 +26,32 @@ database_of() {
 
 # Where its servers are, for a process's file; its role and schema are made by the database's owner.
 placed() {
+    backup_place "$dir/$1/backup"
     [ -z "$(postgres_host)" ] || [ "$1" = message-router ] || database_of "$1"
     [ -z "$(redis_host)" ] || printf '%s\n' "REDIS_HOST=$(redis_host)" "REDIS_PORT=$(redis_port)" \
         "REDIS_PASSWORD=$(setting REDIS_PASSWORD)"
     [ -z "$(rabbitmq_host)" ] || printf '%s\n' "RABBITMQ_HOST=$(rabbitmq_host)" \
         "RABBITMQ_PORT=$(rabbitmq_port)" "RABBITMQ_TLS=$(rabbitmq_tls)" \
         "RABBITMQ_PASSWORD=$(setting RABBITMQ_PASSWORD)"
+}
+
+has_database() { [ -n "$(postgres_host)" ]; }
+services_run() { is_running "$dir/up.pid" "up --dir"; }
+
+# database_client PROGRAM ARGUMENT...: one of PostgreSQL's own, as the database's owner.
+database_client() {
+    local program=$1
+    shift
+    PGPASSWORD=$(setting POSTGRES_PASSWORD) PGSSLMODE=$(postgres_tls | sed s/off/disable/) \
+        PGSSLROOTCERT=$(setting POSTGRES_TLS_CA) PGCONNECT_TIMEOUT=10 "$(postgres_bin)/$program" \
+        -h "$(postgres_host)" -p "$(postgres_port)" -U "$(setting POSTGRES_USER mpc_user)" "$@"
+}
+
+make_roles() {
+    local name
+    for name in $(members); do
+        [ -z "$(value "$name" DATA_DIR)" ] || database_of "$name" >/dev/null
+    done
 }
 
 # is_running FILE WORD: the process in that file lives and is what WORD says.
@@ -56,7 +76,7 @@ wait_gone() {
 
 mpc_up() {
     local name words=()
-    if is_running "$dir/up.pid" "up --dir"; then
+    if services_run; then
         say "the services run already"
         return
     fi
@@ -79,7 +99,7 @@ mpc_up() {
 }
 
 mpc_down() {
-    is_running "$dir/up.pid" "up --dir" || return 0
+    services_run || return 0
     kill "$(cat "$dir/up.pid")"
     wait_gone "$dir/up.pid" "up --dir" 120 || die "quorate up (process $(cat "$dir/up.pid")) does not end"
     rm -f "$dir/up.pid"
@@ -125,7 +145,7 @@ examine() { "$quorate" doctor --dir "$dir"; }
 show_status() {
     local name state=stopped
     servers_status
-    ! is_running "$dir/up.pid" "up --dir" || state="run by process $(cat "$dir/up.pid")"
+    ! services_run || state="run by process $(cat "$dir/up.pid")"
     for name in $(members); do
         printf '%-20s %-28s %s\n' "$name" "$state" "$(url_of "$name")"
     done

@@ -222,6 +222,7 @@ class Native(unittest.TestCase):
         self.wrong_password()
         self.done("up")
         self.signs(account)
+        self.lost_and_restored(account)
         self.done("mpc", "down")
         self.done("infra", "down")
         self.cleaned()
@@ -318,6 +319,50 @@ class Native(unittest.TestCase):
         self.assertEqual(code, 1)
         self.assertIn("POSTGRES_PASSWORD is not the one", err)
         self.place.write()
+
+    def backup_key(self, name):
+        path = os.path.join(self.place.top, name)
+        p = subprocess.run([QUORATE, "backup", "key", "--out", path, "--json"], check=True,
+                           capture_output=True, text=True)
+        return path, json.loads(p.stdout)["recipient"]
+
+    def lost_and_restored(self, account):
+        """The machine and its disk are gone; .env too. The key and the file were elsewhere."""
+        file = os.path.join(self.place.top, "system.qbs")
+        code, _, err = self.place.run("backup", file)
+        self.assertEqual((code, err.count("\n")), (1, 1), err)
+        self.assertIn("BACKUP_RECIPIENT is not set", err)
+        key, self.place.settings["BACKUP_RECIPIENT"] = self.backup_key("backup.key")
+        self.place.write()
+        self.done("mpc", "restart")
+        self.done("backup", file)
+        self.assertEqual(self.place.run("backup", file)[0], 1)  # nothing is replaced
+        code, _, err = self.place.run("restore", file, key)
+        self.assertEqual(code, 1)
+        self.assertIn("exists: a backup is restored to where nothing is", err)
+        self.done("clean", "--yes")
+        shutil.move(self.place.env_file, self.place.env_file + ".lost")
+        for fault, words in (("sealed to another recipient", (file, self.backup_key("other.key")[0])),
+                             ("is cut off", (self.cut(file), key))):
+            code, _, err = self.place.run("restore", *words)
+            self.assertEqual((code, err.count("\n")), (1, 1), err)
+            self.assertIn(fault, err)
+            self.assertFalse(os.path.exists(self.place.data))
+        self.done("restore", file, key)
+        with open(self.place.env_file, encoding="utf-8") as now, \
+                open(self.place.env_file + ".lost", encoding="utf-8") as before:
+            self.assertEqual(now.read(), before.read())
+        self.done("up")
+        self.signs(account)
+        self.signs(self.made_account())
+        for name in ("system.qbs", "cut.qbs", "backup.key", "other.key", ".env.lost"):
+            os.remove(os.path.join(self.place.top, name))
+
+    def cut(self, file):
+        path = os.path.join(self.place.top, "cut.qbs")
+        with open(file, "rb") as whole, open(path, "wb") as part:
+            part.write(whole.read()[:-100])
+        return path
 
     def cleaned(self):
         code, _, err = self.place.run("clean", text="no\n")

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash disable=SC2154  # deploy.sh sets what is used here
+# Everything that is stored, keys included, in one file that is sealed to BACKUP_RECIPIENT, and back
+# to a machine that has nothing. In it: $dir without logs and without what only lives while
+# something runs, the database's dump and .env. $dir/backup holds the last two meanwhile.
+
+# Files of a moment; a database that is a file is there only if nobody writes it.
+backup_leaves=(--exclude=./log --exclude=./*.pid --exclude=./ready.json --exclude=./*/*.lock)
+
+database_name() { setting POSTGRES_DB mpc_system; }
+
+# The dump is a moment of the database. Files are read after it: what they know of burns is newer.
+collect() {
+    mkdir "$dir/backup" || die "$dir/backup is there: another backup is under way, or was cut off"
+    cp "$env_file" "$dir/backup/env"
+    printf '%s\n' "$dir" >"$dir/backup/place"
+    if has_database; then
+        database_client pg_dump --format=custom "$(database_name)" >"$dir/backup/database" ||
+            die "the database cannot be dumped"
+    elif services_run; then
+        die "the databases are files that are being written: ./deploy.sh mpc down first"
+    fi
+}
+
+# A file that grew meanwhile is no fault (tar's exit code 1).
+pack() {
+    tar -C "$dir" "${backup_leaves[@]}" --warning=no-file-changed --warning=no-file-ignored \
+        -cf - . || [ $? -eq 1 ]
+}
+
+backup_all() {
+    local recipient
+    recipient=$(setting BACKUP_RECIPIENT)
+    [ -n "$recipient" ] ||
+        die "BACKUP_RECIPIENT is not set in $env_file: quorate backup key makes one"
+    [ ! -e "$1" ] || die "$1 exists already"
+    [ -e "$dir/up.json" ] || die "the system was never started: ./deploy.sh up"
+    trap 'rm -rf "$dir/backup"' EXIT
+    collect
+    pack | "$quorate" backup seal --to "$recipient" --out "$1" || die "nothing was backed up"
+    say "the system is in $1; it can be opened by the recipient's key alone"
+}
+
+# What was half done is taken back: the next try finds the machine as this one did.
+undo_restore() {
+    [ ! -e "$dir/up.json" ] || infra_down
+    delete_all
+}
+
+unpack() {
+    mkdir -p "$dir"
+    "$quorate" backup open --key "$2" --out "$dir/archive" "$1" || exit 1
+    tar -C "$dir" -xpf "$dir/archive" || die "$1 cannot be unpacked"
+    rm -f "$dir/archive"
+    # files name each other by whole paths
+    [ "$(cat "$dir/backup/place")" = "$dir" ] ||
+        die "$1 is of $(cat "$dir/backup/place"): it is restored to there (DEPLOY_DIR)"
+    if [ ! -e "$env_file" ]; then
+        cp "$dir/backup/env" "$env_file"
+        say "$env_file is as it was"
+    elif ! cmp -s "$dir/backup/env" "$env_file"; then
+        say "$env_file is not the one of the backup, and stays"
+    fi
+}
+
+# Roles are not in a dump; they are made as at the first start, with schemas that must be empty.
+load_database() {
+    local name
+    make_roles
+    for name in $(members); do
+        [ -z "$(value "$name" DATA_DIR)" ] ||
+            database_client psql -X -q -v ON_ERROR_STOP=1 -d "$(database_name)" \
+                -c "DROP SCHEMA \"$(schema_of "$name")\"" ||
+            die "the database holds something already"
+    done
+    database_client pg_restore --exit-on-error --single-transaction -d "$(database_name)" \
+        <"$dir/backup/database" || die "the database cannot be restored"
+}
+
+restore_all() {
+    local place
+    for place in "$dir" "$infra_dir"; do
+        [ ! -e "$place" ] || die "$place exists: a backup is restored to where nothing is"
+    done
+    trap undo_restore EXIT
+    unpack "$1" "$2"
+    check_settings
+    infra_up
+    [ ! -e "$dir/backup/database" ] || load_database
+    rm -rf "$dir/backup"
+    trap - EXIT
+    say "restored; ./deploy.sh up starts the services"
+}

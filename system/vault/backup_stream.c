@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See backup_stream.h. */
+#include "system/vault/backup_stream.h"
+
+#include "system/core/be.h"
+#include "system/core/buffer.h"
+#include "system/core/secret.h"
+
+#include <errno.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define ABYTES crypto_secretstream_xchacha20poly1305_ABYTES
+#define KEYBYTES crypto_secretstream_xchacha20poly1305_KEYBYTES
+#define HEADERBYTES crypto_secretstream_xchacha20poly1305_HEADERBYTES
+
+enum {
+    MAGIC = 8,
+    BOX = crypto_box_SEALBYTES + KEYBYTES,
+    BOX_AT = MAGIC + BACKUP_ID,
+    HEADER_AT = BOX_AT + BOX,
+    HEAD = HEADER_AT + HEADERBYTES,
+    LENGTH = 4,
+    CHUNK = 64 * 1024
+};
+
+static const uint8_t magic[MAGIC] = "QSTREAM\1";
+
+struct stream {
+    crypto_secretstream_xchacha20poly1305_state state;
+    uint8_t key[KEYBYTES];
+    uint8_t plain[CHUNK];
+};
+
+/* The stream is in guarded memory; what is sealed need not be. */
+struct pass {
+    struct stream *stream;
+    uint8_t head[HEAD];
+    uint8_t sealed[LENGTH + CHUNK + ABYTES];
+    int in, out;
+    bool has_begun;
+    char *error;
+};
+
+static bool fault(struct pass *pass, const char *what)
+{
+    snprintf(pass->error, BACKUP_STREAM_ERROR, "%s", what);
+    return false;
+}
+
+static bool fault_of_system(struct pass *pass, const char *what)
+{
+    snprintf(pass->error, BACKUP_STREAM_ERROR, "%s: %s", what, strerror(errno));
+    return false;
+}
+
+/* As many as there are, up to |len|; false: it cannot be read. */
+static bool read_up_to(struct pass *pass, uint8_t *b, size_t len, size_t *got)
+{
+    for (*got = 0; *got < len;) {
+        ssize_t n = read(pass->in, b + *got, len - *got);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return fault_of_system(pass, "cannot be read");
+        if (n == 0)
+            break;
+        *got += (size_t)n;
+    }
+    return true;
+}
+
+static bool write_all(struct pass *pass, const uint8_t *b, size_t len)
+{
+    while (len > 0) {
+        ssize_t n = write(pass->out, b, len);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return fault_of_system(pass, "cannot be written");
+        b += n;
+        len -= (size_t)n;
+    }
+    return true;
+}
+
+/* The first chunk is bound to the head. */
+static const uint8_t *bound_to(const struct pass *pass, size_t *len)
+{
+    *len = pass->has_begun ? 0 : HEAD;
+    return pass->head;
+}
+
+/* Sealing */
+
+static bool seal_head(struct pass *pass, const struct backup_recipient *recipient)
+{
+    struct stream *s = pass->stream;
+
+    memcpy(pass->head, magic, MAGIC);
+    memcpy(pass->head + MAGIC, recipient->id, BACKUP_ID);
+    crypto_secretstream_xchacha20poly1305_keygen(s->key);
+    if (crypto_box_seal(pass->head + BOX_AT, s->key, KEYBYTES, recipient->box) != 0)
+        return fault(pass, "the recipient's key is no key");
+    crypto_secretstream_xchacha20poly1305_init_push(&s->state, pass->head + HEADER_AT, s->key);
+    return write_all(pass, pass->head, HEAD);
+}
+
+static bool seal_chunk(struct pass *pass, size_t len)
+{
+    const uint8_t tag = len < CHUNK ? crypto_secretstream_xchacha20poly1305_TAG_FINAL : 0;
+    size_t bound_len;
+    const uint8_t *bound = bound_to(pass, &bound_len);
+
+    crypto_secretstream_xchacha20poly1305_push(&pass->stream->state, pass->sealed + LENGTH, NULL,
+                                               pass->stream->plain, len, bound, bound_len, tag);
+    be_put(pass->sealed, LENGTH, len + ABYTES);
+    pass->has_begun = true;
+    return write_all(pass, pass->sealed, LENGTH + len + ABYTES);
+}
+
+/* A chunk that is not full is the last one; it may be empty. */
+static bool seal_all(struct pass *pass, const struct backup_recipient *recipient)
+{
+    size_t len = CHUNK;
+
+    if (!seal_head(pass, recipient))
+        return false;
+    while (len == CHUNK)
+        if (!read_up_to(pass, pass->stream->plain, CHUNK, &len) || !seal_chunk(pass, len))
+            return false;
+    return true;
+}
+
+/* Opening */
+
+static bool open_head(struct pass *pass, const struct backup_key *key)
+{
+    struct stream *s = pass->stream;
+    size_t got;
+
+    if (!read_up_to(pass, pass->head, HEAD, &got))
+        return false;
+    if (got < MAGIC || memcmp(pass->head, magic, MAGIC - 1) != 0)
+        return fault(pass, "is no sealed stream");
+    if (pass->head[MAGIC - 1] != magic[MAGIC - 1])
+        return fault(pass, "is of another version of this program");
+    if (got < HEAD)
+        return fault(pass, "is cut off");
+    if (memcmp(pass->head + MAGIC, key->recipient.id, BACKUP_ID) != 0)
+        return fault(pass, "is sealed to another recipient");
+    if (crypto_box_seal_open(s->key, pass->head + BOX_AT, BOX, key->recipient.box, key->box) != 0 ||
+        crypto_secretstream_xchacha20poly1305_init_pull(&s->state, pass->head + HEADER_AT,
+                                                        s->key) != 0)
+        return fault(pass, "is damaged");
+    return true;
+}
+
+/* The sealed bytes of the next chunk. */
+static bool read_chunk(struct pass *pass, size_t *len)
+{
+    size_t got;
+
+    if (!read_up_to(pass, pass->sealed, LENGTH, &got))
+        return false;
+    if (got < LENGTH)
+        return fault(pass, "is cut off");
+    *len = (size_t)be_get(pass->sealed, LENGTH);
+    if (*len < ABYTES || *len > CHUNK + ABYTES)
+        return fault(pass, "is damaged");
+    if (!read_up_to(pass, pass->sealed, *len, &got))
+        return false;
+    return got == *len || fault(pass, "is cut off");
+}
+
+static bool open_chunk(struct pass *pass, bool *is_last)
+{
+    unsigned long long plain_len;
+    size_t len, bound_len;
+    const uint8_t *bound = bound_to(pass, &bound_len);
+    uint8_t tag;
+
+    if (!read_chunk(pass, &len))
+        return false;
+    if (crypto_secretstream_xchacha20poly1305_pull(&pass->stream->state, pass->stream->plain,
+                                                   &plain_len, &tag, pass->sealed, len, bound,
+                                                   bound_len) != 0)
+        return fault(pass, "is damaged");
+    pass->has_begun = true;
+    *is_last = tag == crypto_secretstream_xchacha20poly1305_TAG_FINAL;
+    return write_all(pass, pass->stream->plain, (size_t)plain_len);
+}
+
+static bool open_all(struct pass *pass, const struct backup_key *key)
+{
+    bool is_last = false;
+    size_t more;
+
+    if (!open_head(pass, key))
+        return false;
+    while (!is_last)
+        if (!open_chunk(pass, &is_last))
+            return false;
+    if (!read_up_to(pass, pass->sealed, 1, &more))
+        return false;
+    return more == 0 || fault(pass, "has something behind its end");
+}
+
+/* Both */
+
+static struct pass *pass_new(int in, int out, char error[BACKUP_STREAM_ERROR])
+{
+    struct pass *pass = mem_new(1, sizeof *pass);
+
+    pass->stream = secret_new(sizeof *pass->stream);
+    pass->in = in;
+    pass->out = out;
+    pass->error = error;
+    return pass;
+}
+
+static void pass_free(struct pass *pass)
+{
+    secret_free(pass->stream);
+    free(pass);
+}
+
+bool backup_stream_seal(int in, int out, const struct backup_recipient *recipient,
+                        char error[BACKUP_STREAM_ERROR])
+{
+    struct pass *pass = pass_new(in, out, error);
+    bool ok = seal_all(pass, recipient);
+
+    pass_free(pass);
+    return ok;
+}
+
+bool backup_stream_open(int in, int out, const struct backup_key *key,
+                        char error[BACKUP_STREAM_ERROR])
+{
+    struct pass *pass = pass_new(in, out, error);
+    bool ok = open_all(pass, key);
+
+    pass_free(pass);
+    return ok;
+}
