@@ -212,7 +212,7 @@ static void on_body(void *arg, const uint8_t *b, size_t len)
         return;
     if (watch->in.len > (is_event ? EVENT_MAX : LIST_MAX)) {
         end_fetch(watch);
-        failed(watch, "the answer is too long");
+        list_again(watch, "the answer is too long");
     }
 }
 

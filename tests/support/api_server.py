@@ -44,6 +44,8 @@ class Api:
         self.oldest = 1000  # a watch from before this one is gone
         self.tokens = {"first-token"}
         self.refuse = None  # (code, reason) for every request
+        self.watch_s = None  # how long watches last, if not as asked
+        self.padding = ""  # more in each slice that is put from now on
         self.changed = threading.Condition()
         self.watches = 0  # open now
         self.seen = []  # "list" or "watch VERSION", or the status of a refusal
@@ -68,6 +70,7 @@ class Api:
         ends = None if pods is None else [endpoint(p) if isinstance(p, str) else p for p in pods]
         o = {"kind": "EndpointSlice", "apiVersion": GROUP, "addressType": "IPv4",
              "metadata": {"name": name, "namespace": self.namespace,
+                          "annotations": {"padding": self.padding},
                           "uid": "10000000-0000-4000-8000-000000000000",
                           "creationTimestamp": "2026-01-01T00:00:00Z",
                           "labels": {SERVICE: service}},
@@ -204,7 +207,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         with api.changed:
             gone = since < api.oldest
             start = (api.epoch, api.cuts)
-            end = time.monotonic() + float(query.get("timeoutSeconds", LIMIT))
+            end = time.monotonic() + float(query.get("timeoutSeconds", LIMIT)
+                                           if api.watch_s is None else api.watch_s)
             if not gone:
                 api.seen.append(f"watch {since}")
                 api.watches += 1
