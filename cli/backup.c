@@ -29,6 +29,9 @@ static const struct action actions[] = {
      "takes receipts from BACKUP_DIR; a share counts as backed up from then on. A directory "
      "stands\n"
      "for the *.qbk files in it."},
+    {"drill", "FILE...", "", backup_command_drill,
+     "Prove that backups sign: with those of enough parties of one account, make and check a real\n"
+     "signature of a random message in this process. Nothing is written."},
     {"seal", "", "--to --out", backup_command_seal,
      "Seal what comes on standard input, a database's dump say, to a backup key's public text "
      "(--to)\n"
@@ -94,7 +97,7 @@ int command_backup(char **argv)
     int code;
 
     if (!action)
-        return refuse_usage("say what: quorate backup key, verify, seal or open");
+        return refuse_usage("say what: quorate backup key, verify, drill, seal or open");
     while (argv[words])
         words++;
     r.files = mem_new(words, sizeof *r.files);

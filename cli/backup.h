@@ -62,16 +62,24 @@ bool backup_paths_of(struct backup_paths *out, const struct backup_request *requ
                      struct trouble *trouble);
 void backup_paths_free(struct backup_paths *paths);
 
-/* backup_sign.c: t shares of one account, opened together. Burned pairs are read from states among
- * the files. */
-struct backup_group;
+/* backup_group.c: t shares or more of one account, the first t of which can sign together; burned
+ * pairs are also those of states among the files. */
+struct backup_group {
+    const struct qrt_ctx *ctx;
+    struct backup_item items[QRT_PARTIES_MAX];
+    size_t n;
+    struct store_burn *burns;
+    size_t burns_n;
+};
+/* |paths| outlives it. NULL with |trouble|. */
 struct backup_group *backup_group_open(const struct backup_paths *paths,
                                        const struct backup_key *key, const struct qrt_ctx *ctx,
                                        struct trouble *trouble);
 void backup_group_close(struct backup_group *group);
-/* {account_id, kgid, epoch, parties} */
+/* {account_id, parties} */
 json_t *backup_group_json(const struct backup_group *group);
 
+/* backup_sign.c. */
 /* What is to be signed, and what came of it. */
 struct backup_signing {
     uint8_t digest[32];
@@ -83,5 +91,9 @@ struct backup_signing {
 /* By t parties in this process; the signature was verified. */
 bool backup_group_sign(const struct backup_group *group, struct backup_signing *signing,
                        struct trouble *trouble);
+/* All of it; |signing| has digest and path. The answer as the service gives one; NULL with
+ * |trouble|. */
+json_t *backup_sign(const struct backup_request *request, struct backup_signing *signing,
+                    struct trouble *trouble);
 
 #endif

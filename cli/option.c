@@ -46,8 +46,22 @@ static bool set_flag(const struct options *o, const struct option_row *row, bool
     return true;
 }
 
+/* Where the next value of an option goes; NULL if it has them all. */
+static const char **place_of(const struct option_row *row)
+{
+    size_t len = strlen(row->arg), most = 1, n = 0;
+
+    if (len > 3 && strcmp(row->arg + len - 3, "...") == 0)
+        most = OPTION_REPEATS - 1;
+    while (n < most && row->value[n])
+        n++;
+    return n < most ? &row->value[n] : NULL;
+}
+
 static bool set_value(const struct options *o, const struct option_row *row, const char *value)
 {
+    const char **place = place_of(row);
+
     if (!value) {
         say("%s needs a value (%s); see quorate %s --help", row->name, row->arg, o->command);
         return false;
@@ -56,11 +70,11 @@ static bool set_value(const struct options *o, const struct option_row *row, con
         say("%s is empty; see quorate %s --help", row->name, o->command);
         return false;
     }
-    if (*row->value) {
+    if (!place) {
         say("%s is given twice", row->name);
         return false;
     }
-    *row->value = value;
+    *place = value;
     return true;
 }
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* "quorate sign": ask the system for a signature, and check it here. */
+/* "quorate sign": ask the system for a signature, and check it here; or, with backups of enough
+ * parties, make it here without any system. */
 #include "api.h"
+#include "backup.h"
 #include "command.h"
 #include "file.h"
 #include "hex.h"
@@ -8,6 +10,7 @@
 #include "report.h"
 
 #include "quorate/address.h"
+#include "quorate/derive.h"
 #include "quorate/signature.h"
 
 #include <sodium.h>
@@ -21,6 +24,7 @@ struct sign {
     struct api_options api;
     const char *account, *message_hash, *message, *hash, *path, *parties, *key, *wait;
     const char *intent, *intent_signature;
+    const char *backups[OPTION_REPEATS], *backup_key, *passphrase_file;
     /* what is to be signed; not known if the service has to refuse the request */
     uint8_t digest[32];
     bool has_digest;
@@ -55,11 +59,24 @@ static bool hash_is_known(const char *name)
     return strcmp(name, "sha256") == 0 || strcmp(name, "keccak256") == 0;
 }
 
+static int check_backups(const struct sign *s)
+{
+    if (!s->backups[0] && (s->backup_key || s->passphrase_file))
+        return refuse_usage("--key and --passphrase-file go with --backup");
+    if (s->backups[0] && !s->backup_key)
+        return refuse_usage("--backup needs --key: the key that the backups are sealed to");
+    if (s->backups[0] && (s->parties || s->intent || s->wait || s->key))
+        return refuse_usage("with --backup nobody is asked: --parties, --intent, --wait and "
+                            "--idempotency-key do not go with it");
+    return EXIT_DONE;
+}
+
 static int check_usage(const struct sign *s)
 {
     long wait;
 
-    if (!s->account || !api_is_id(s->account))
+    /* backups name their account */
+    if (s->account ? !api_is_id(s->account) : !s->backups[0])
         return refuse_usage("--account is missing or no account id; see quorate sign --help");
     if (!s->message_hash == !s->message)
         return refuse_usage("give one of --message-hash and --message");
@@ -158,6 +175,53 @@ static int run(struct sign *s)
     return report_print(answer, s->api.json) ? EXIT_DONE : EXIT_REFUSED;
 }
 
+/* Offline. */
+
+static bool prepare(struct sign *s, struct backup_signing *signing, uint32_t path[QRT_PATH_MAX],
+                    struct trouble *trouble)
+{
+    json_t *message = s->message ? take_message(s, trouble) : take_hash(s);
+
+    if (!message)
+        return false;
+    json_decref(message);
+    if (!s->has_digest)
+        return trouble_set(trouble, "--message-hash is not 32 bytes in hex");
+    memcpy(signing->digest, s->digest, sizeof signing->digest);
+    signing->path = path;
+    return qrt_path_parse(path, &signing->path_n, s->path ? s->path : "") == QRT_OK ||
+           trouble_set(trouble, "--path %s: %s", s->path, qrt_err_text(QRT_E_PATH));
+}
+
+/* Another account's backups are a mistake, and a signature must not come out of it. */
+static bool is_account(const struct sign *s, const json_t *report, struct trouble *trouble)
+{
+    const char *account = api_text(report, "account_id");
+
+    return !s->account || strcmp(s->account, account) == 0 ||
+           trouble_set(trouble, "these are backups of account %s", account);
+}
+
+static int run_offline(struct sign *s)
+{
+    struct backup_request request = {
+        .files = s->backups, .key = s->backup_key, .passphrase_file = s->passphrase_file};
+    struct backup_signing signing = {0};
+    uint32_t path[QRT_PATH_MAX];
+    struct trouble trouble;
+    json_t *report = NULL;
+
+    while (s->backups[request.files_n])
+        request.files_n++;
+    if (prepare(s, &signing, path, &trouble))
+        report = backup_sign(&request, &signing, &trouble);
+    if (!report || !is_account(s, report, &trouble)) {
+        json_decref(report);
+        return refuse("%s", trouble.text);
+    }
+    return report_print(report, s->api.json) ? EXIT_DONE : EXIT_REFUSED;
+}
+
 int command_sign(char **argv)
 {
     struct sign s = {0};
@@ -172,11 +236,17 @@ int command_sign(char **argv)
         {"--intent-signature", "HEX", NULL, &s.intent_signature, "and its signature"},
         {"--idempotency-key", "KEY", NULL, &s.key, "the same key gives the same signature"},
         {"--wait", "SECONDS", NULL, &s.wait, "how long (default: 30); 0: do not wait"},
+        {"--backup", "FILE...", NULL, s.backups,
+         "sign here with these backups, one of each signing party"},
+        {"--key", "FILE", NULL, &s.backup_key, "with --backup: the key that they are sealed to"},
+        {"--passphrase-file", "FILE", NULL, &s.passphrase_file,
+         "holds the passphrase of that key (default: asked for)"},
         API_OPTION_ROWS(s.api),
     };
     const struct options options = {"sign", "",
                                     "Sign with an account's key. The signature is checked before it"
-                                    " is shown.",
+                                    " is shown. With --backup\nno system is asked: enough parties'"
+                                    " backups sign in this process.",
                                     rows, sizeof rows / sizeof rows[0]};
     size_t rest_n;
     enum options_answer answer = options_read(&options, argv, NULL, 0, &rest_n);
@@ -184,6 +254,10 @@ int command_sign(char **argv)
 
     if (answer != OPTIONS_GO)
         return options_code(answer);
-    code = check_usage(&s);
-    return code == EXIT_DONE ? run(&s) : code;
+    code = check_backups(&s);
+    if (code == EXIT_DONE)
+        code = check_usage(&s);
+    if (code != EXIT_DONE)
+        return code;
+    return s.backups[0] ? run_offline(&s) : run(&s);
 }

@@ -2,6 +2,7 @@
 """Backups of parties, from the file a party writes to a signature out of restored shares, by the
 commands of docs/backup.md."""
 import glob
+import itertools
 import json
 import os
 import shutil
@@ -10,7 +11,7 @@ import subprocess
 import tempfile
 import unittest
 
-from support import LIMIT, QUORATE, SOURCE, Stack, TestCase, change_env, signature_is_valid, until
+from support import HASH, LIMIT, QUORATE, SOURCE, Stack, TestCase, change_env, signature_is_valid, until
 
 PARTIES = ("party-1", "party-2", "party-3")
 METRIC = "quorate_party_keys_without_backup"
@@ -28,6 +29,7 @@ class Backup(TestCase):
     @classmethod
     def setUpClass(cls):
         cls.tmp = tempfile.mkdtemp(prefix="quorate-backup-")
+        cls.kept = os.path.join(cls.tmp, "kept")
         cls.key = os.path.join(cls.tmp, "backup.key")
         recipient = quorate("backup", "key", "--out", cls.key, "--json")["recipient"]
 
@@ -70,7 +72,7 @@ class Backup(TestCase):
         shares = [f for f in shown["verified"] if f["kind"] == "share"]
         self.assertEqual(sorted(f["account_id"] for f in shares), sorted(self.accounts))
         until(lambda: self.without(PARTIES[0]) == 0)
-        self.assertEqual(self.without(PARTIES[1]), len(self.accounts))
+        until(lambda: self.without(PARTIES[1]) == len(self.accounts))
         self.accounts.append(self.stack.create()["account_id"])
         until(lambda: len(self.files(PARTIES[0])) == len(self.accounts))
         until(lambda: self.without(PARTIES[0]) == 1)
@@ -111,15 +113,63 @@ class Backup(TestCase):
 
     def test_d_a_file_that_is_gone_is_written_again_unless_it_was_verified(self):
         name = PARTIES[2]
+        verified = self.files(name)
+        self.verify(os.path.join(self.tmp, name))
+        until(lambda: self.without(name) == 0)
         new = self.stack.create()["account_id"]
         self.accounts.append(new)
         path = until(lambda: [f for f in self.files(name) if new in f])[0]
+        os.mkdir(self.kept)
         for f in self.files(name):
-            os.unlink(f)
+            os.rename(f, os.path.join(self.kept, os.path.basename(f)))
         self.stack.restarted(name, self.stack.kill(name, signal.SIGTERM))
         until(lambda: os.path.exists(path))
         until(lambda: self.without(name) == 1)
         self.assertEqual(self.files(name), [path])
+        for f in verified:
+            os.rename(os.path.join(self.kept, os.path.basename(f)), f)
+
+    # --- signatures out of backups ---
+
+    def of(self, account, *names):
+        return [next(f for f in self.files(name) if account in f) for name in names]
+
+    def test_e_backups_of_enough_parties_sign(self):
+        account = self.accounts[0]
+        for pair in itertools.combinations(PARTIES, 2):
+            shown = quorate("backup", "drill", "--key", self.key, "--json", self.state(pair[0]),
+                            *self.of(account, *pair))
+            self.assertEqual(shown["account_id"], account)
+            self.assertEqual((shown["signs"], shown["parties"]), (True, list(pair)))
+            self.assertNotIn("signature", shown)
+        signed = self.stack.sign(account).body
+        words = [w for f in self.of(account, "party-1", "party-3") for w in ("--backup", f)]
+        shown = quorate("sign", *words, "--key", self.key, "--message-hash", HASH, "--json")
+        self.assertEqual(shown["public_key"], signed["public_key"])
+        self.assertEqual(shown["message_hash"], HASH)
+        self.assertTrue(signature_is_valid(shown))
+        child = quorate("sign", *words, "--key", self.key, "--message-hash", HASH, "--json",
+                        "--path", "m/44/60")
+        signed = self.stack.sign(account, derivation_path="m/44/60").body
+        self.assertEqual(child["public_key"], signed["public_key"])
+        self.assertTrue(signature_is_valid(child))
+
+    def test_f_backups_that_do_not_belong_together_sign_nothing(self):
+        first, second = self.accounts[:2]
+        one, = self.of(first, "party-1")
+        other, = self.of(second, "party-2")
+        for files, say in (
+                ([one, other], f"{one} is of account {first}, {other} of account {second}"),
+                ([one, one], "are backups of the same party's share"),
+                ([one], f"account {first} signs with the shares of 2 parties, and 1 is here"),
+                ([self.state("party-1")], "there is no share among these backups")):
+            said = quorate("backup", "drill", "--key", self.key, *files, code=1)
+            self.assertIn(say, said)
+            self.assertEqual(said.count("\n"), 1)
+        words = [w for f in self.of(first, "party-1", "party-2") for w in ("--backup", f)]
+        said = quorate("sign", *words, "--key", self.key, "--account", second, "--message-hash",
+                       HASH, code=1)
+        self.assertIn(f"these are backups of account {first}", said)
 
 
 if __name__ == "__main__":

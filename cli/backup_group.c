@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Backups of several parties, opened together: shares of one account, one sharing, different
+ * parties, enough of them to sign, and no pair among them that is burned. */
+#include "backup.h"
+
+#include "report.h"
+
+#include "system/core/buffer.h"
+#include "system/core/ids.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void backup_group_close(struct backup_group *group)
+{
+    if (!group)
+        return;
+    for (size_t i = 0; i < group->n; i++)
+        backup_item_close(&group->items[i]);
+    free(group->burns);
+    free(group);
+}
+
+static void add_burns(struct backup_group *group, const struct backup_state *state)
+{
+    struct store_burn *all = mem_new(group->burns_n + state->burns_n + 1, sizeof *all);
+
+    if (group->burns_n > 0)
+        memcpy(all, group->burns, group->burns_n * sizeof *all);
+    if (state->burns_n > 0)
+        memcpy(all + group->burns_n, state->burns, state->burns_n * sizeof *all);
+    free(group->burns);
+    group->burns = all;
+    group->burns_n += state->burns_n;
+}
+
+/* Of one account and one sharing, and not the same party twice. */
+static bool fits(const struct backup_item *a, const struct backup_item *b, struct trouble *trouble)
+{
+    const struct backup_head *x = &a->parsed.head, *y = &b->parsed.head;
+    char first[ID_TEXT_MAX], second[ID_TEXT_MAX];
+
+    id_text(first, x->account);
+    id_text(second, y->account);
+    if (memcmp(x->account, y->account, sizeof x->account) != 0)
+        return trouble_set(trouble,
+                           "%s is of account %s, %s of account %s: give backups of one account",
+                           a->path, first, b->path, second);
+    if (memcmp(x->kgid, y->kgid, sizeof x->kgid) != 0 || x->epoch != y->epoch)
+        return trouble_set(trouble,
+                           "%s is of epoch %u, %s of epoch %u of another sharing of account %s: "
+                           "shares sign together only with their own sharing",
+                           a->path, x->epoch, b->path, y->epoch, first);
+    return a->opened.own != b->opened.own ||
+           trouble_set(trouble, "%s and %s are backups of the same party's share", a->path,
+                       b->path);
+}
+
+static bool add_item(struct backup_group *group, struct backup_item *item, struct trouble *trouble)
+{
+    if (group->n == QRT_PARTIES_MAX)
+        return trouble_set(trouble, "these are more shares than a key has parties");
+    for (size_t i = 0; i < group->n; i++) {
+        if (!fits(&group->items[i], item, trouble))
+            return false;
+    }
+    group->items[group->n++] = *item;
+    *item = (struct backup_item){0};
+    return true;
+}
+
+static bool add(struct backup_group *group, const char *path, const struct backup_key *key,
+                struct trouble *trouble)
+{
+    struct backup_item item;
+    bool ok = backup_item_open(&item, path, key, group->ctx, trouble);
+
+    if (ok && item.parsed.head.kind == BACKUP_STATE)
+        add_burns(group, &item.state);
+    else if (ok)
+        ok = add_item(group, &item, trouble);
+    backup_item_close(&item);
+    return ok;
+}
+
+static bool is_burned(const struct backup_group *group, const struct qrt_share *share,
+                      uint16_t peer)
+{
+    if (qrt_share_burn_bits(share, peer) != 0)
+        return true;
+    for (size_t i = 0; i < group->burns_n; i++) {
+        const struct store_burn *burn = &group->burns[i];
+
+        if (memcmp(burn->kgid, share->kgid, 32) == 0 && burn->epoch == share->epoch &&
+            burn->own == share->own && burn->peer == peer)
+            return true;
+    }
+    return false;
+}
+
+static bool check_pairs(const struct backup_group *group, struct trouble *trouble)
+{
+    size_t t = group->items[0].opened.t;
+
+    for (size_t i = 0; i < t; i++) {
+        for (size_t j = 0; j < t; j++) {
+            if (i != j && is_burned(group, &group->items[i].opened, group->items[j].opened.own))
+                return trouble_set(trouble,
+                                   "party %s has burned its pair with party %s: give a backup of "
+                                   "another party first",
+                                   group->items[i].parsed.head.party_id,
+                                   group->items[j].parsed.head.party_id);
+        }
+    }
+    return true;
+}
+
+static bool check(const struct backup_group *group, struct trouble *trouble)
+{
+    char account[ID_TEXT_MAX];
+
+    if (group->n == 0)
+        return trouble_set(trouble, "there is no share among these backups");
+    id_text(account, group->items[0].parsed.head.account);
+    if (group->n < group->items[0].opened.t)
+        return trouble_set(
+            trouble, "account %s signs with the shares of %u parties, and %zu %s here", account,
+            group->items[0].opened.t, group->n, group->n == 1 ? "is" : "are");
+    return check_pairs(group, trouble);
+}
+
+struct backup_group *backup_group_open(const struct backup_paths *paths,
+                                       const struct backup_key *key, const struct qrt_ctx *ctx,
+                                       struct trouble *trouble)
+{
+    struct backup_group *group = mem_new(1, sizeof *group);
+    bool ok = true;
+
+    group->ctx = ctx;
+    for (size_t i = 0; ok && i < paths->n; i++)
+        ok = add(group, paths->v[i], key, trouble);
+    if (ok && check(group, trouble))
+        return group;
+    backup_group_close(group);
+    return NULL;
+}
+
+json_t *backup_group_json(const struct backup_group *group)
+{
+    json_t *json = json_object(), *parties = json_array();
+    char account[ID_TEXT_MAX];
+
+    id_text(account, group->items[0].parsed.head.account);
+    for (size_t i = 0; i < group->items[0].opened.t; i++)
+        json_array_append_new(parties, json_string(group->items[i].parsed.head.party_id));
+    report_add(json, "account_id", json_string(account));
+    report_add(json, "parties", parties);
+    return json;
+}
