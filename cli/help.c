@@ -17,7 +17,7 @@ static const struct several {
     const char *actions[8];
 } several[] = {
     {"account", {"create", "list", "show", "verify"}},
-    {"backup", {"key", "verify", "drill"}},
+    {"backup", {"key", "verify", "drill", "seal", "open"}},
     {"pki", {"init", "issue", "renew", "revoke", "show"}},
     {"session", {"show", "events", "cancel"}},
 };

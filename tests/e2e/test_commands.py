@@ -367,7 +367,7 @@ COMMANDS = ["up", "demo", "account", "sign", "session", "parties", "status", "he
             "freeze", "unfreeze", "db", "pki", "backup", "verify", "address", "inspect", "help",
             "version"]
 ACTIONS = {"account": ["create", "list", "show", "verify"], "session": ["show", "events", "cancel"],
-           "backup": ["key", "verify", "drill"], "pki": ["init", "issue", "renew", "revoke", "show"]}
+           "backup": ["key", "verify", "drill", "seal", "open"], "pki": ["init", "issue", "renew", "revoke", "show"]}
 
 
 class Help(TestCase):
