@@ -216,9 +216,13 @@ void admission_check(const struct admission_try *try)
 
 struct rpc_status admission_check_elsewhere(const struct admission *admission,
                                             const Mpc__Router__V1__RegisterPartyRequest *request,
-                                            bool is_new)
+                                            bool is_new, int64_t now_ms)
 {
     struct rpc_status status = check_fields(request);
 
-    return status.code == RPC_OK && is_new ? check_proof(admission, request) : status;
+    if (status.code == RPC_OK && is_new)
+        status = check_proof(admission, request);
+    if (status.code == RPC_OK && is_new && request->time_ms > now_ms)
+        status = admission_check_clock(request->party_id, request->time_ms, now_ms);
+    return status;
 }

@@ -45,10 +45,12 @@ struct admission_try {
  * differ. */
 void admission_check(const struct admission_try *try);
 
-/* A registration that another router took: its fields and, if |is_new|, certificate and proof. */
+/* A registration that another router took: its fields and, if |is_new|, certificate and proof, and
+ * that it is not more ahead of |now_ms| than clocks may differ, for it would hold the party until
+ * then. */
 struct rpc_status admission_check_elsewhere(const struct admission *admission,
                                             const Mpc__Router__V1__RegisterPartyRequest *request,
-                                            bool is_new);
+                                            bool is_new, int64_t now_ms);
 
 /* RPC_OK, or RPC_STATE with a sentence that has the difference. */
 struct rpc_status admission_check_clock(const char *party_id, int64_t time_ms, int64_t now_ms);

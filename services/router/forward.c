@@ -145,7 +145,7 @@ static void say(struct said *out, const struct party *party)
     out->certificate.signature = (ProtobufCBinaryData){party->signature_len, party->signature};
     r->certificate = &out->certificate;
     out->here.registration = r;
-    out->here.claim = party->claim;
+    out->here.claim = (uint64_t)party->proof_ms;
     out->here.load = party->load;
     out->here.live = party->live;
     out->list = &out->here;
@@ -242,7 +242,8 @@ static void take_party(struct router *router, const struct elsewhere *elsewhere)
     if (!r)
         return;
     status = admission_check_elsewhere(router->admission, r,
-                                       registry_is_unproven(router->registry, elsewhere));
+                                       registry_is_unproven(router->registry, elsewhere),
+                                       router_now().unix_ms);
     if (status.code != RPC_OK) {
         log_event(LOG_WARN, "another router's word about a party was refused",
                   LOG_S("router", elsewhere->home), LOG_S("reason", status.text));

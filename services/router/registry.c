@@ -118,7 +118,6 @@ enum registered registry_register(struct registry *registry,
         party = add(registry, request->party_id);
     fill(party, request);
     party->home[0] = '\0';
-    party->claim++;
     if (restarted)
         party->load = 0;
     seen(registry, party, now);
@@ -157,15 +156,17 @@ bool is_here(const struct party *party)
 /* Is what |e| says newer than what is known of |party|? */
 static bool is_newer(const struct party *party, const struct elsewhere *e)
 {
+    const Mpc__Router__V1__RegisterPartyRequest *r = e->said->registration;
     const char *holder = is_here(party) ? e->self : party->home;
 
     if (strcmp(holder, e->home) == 0)
         return e->number > party->said;
     if (party->is_home_lost)
         return true;
-    if (e->said->claim != party->claim)
-        return e->said->claim > party->claim;
-    return strcmp(e->home, holder) > 0;
+    if (r->time_ms != party->proof_ms)
+        return r->time_ms > party->proof_ms;
+    return r->nonce.len != sizeof party->nonce ||
+           memcmp(r->nonce.data, party->nonce, sizeof party->nonce) > 0;
 }
 
 bool registry_is_unproven(const struct registry *registry, const struct elsewhere *e)
@@ -180,6 +181,8 @@ bool registry_is_unproven(const struct registry *registry, const struct elsewher
             memcmp(party->boot_id, r->boot_id.data, sizeof party->boot_id) != 0 ||
             r->proof.len != sizeof party->proof ||
             memcmp(party->proof, r->proof.data, sizeof party->proof) != 0 ||
+            r->time_ms != party->proof_ms || r->nonce.len != sizeof party->nonce ||
+            memcmp(r->nonce.data, party->nonce, sizeof party->nonce) != 0 || !r->certificate ||
             r->certificate->body.len != party->body_len ||
             memcmp(r->certificate->body.data, party->body, party->body_len) != 0);
 }
@@ -197,11 +200,11 @@ enum elsewhere_result registry_take(struct registry *registry, const struct else
         return ELSEWHERE_IGNORED;
     if (!party)
         party = add(registry, said->registration->party_id);
-    is_news = said->live != was_live || party->load != said->load || party->claim != said->claim ||
+    is_news = said->live != was_live || party->load != said->load ||
+              party->proof_ms != said->registration->time_ms ||
               memcmp(party->boot_id, said->registration->boot_id.data, sizeof party->boot_id) != 0;
     fill(party, said->registration);
     snprintf(party->home, sizeof party->home, "%s", e->home);
-    party->claim = said->claim;
     party->said = e->number;
     party->load = said->load;
     seen(registry, party, now);

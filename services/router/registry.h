@@ -8,10 +8,10 @@
  * genuine is admission's question, not this one's.
  *
  * With several routers the list has the parties of all: what another router says of those that
- * registered there. A party is at one router. Which of two registrations is the newer one is told
- * by no clock: each gets a number above all that its router has heard of for this party; of equal
- * ones the greater instance's counts. A registration that loses only because its router had not
- * heard of the other is repeated by the party, with a higher number then. */
+ * registered there. A party is at one router. Which of two registrations is the newer one the
+ * party says itself, by the time that it signed; of equal ones the greater nonce's counts, which is
+ * signed as well. So no router can hold a party by an old registration. One that loses, as when
+ * the party's clock was set back, is repeated by the party. */
 #ifndef ROUTER_REGISTRY_H
 #define ROUTER_REGISTRY_H
 
@@ -38,9 +38,8 @@ struct party {
     uint8_t nonce[16], proof[64];
     /* the process that it is registered at, in hex; "": here */
     char home[ROUTER_INSTANCE_MAX];
-    /* that is gone: any other counts more, also one that never heard of the number */
+    /* that is gone: any other counts more */
     bool is_home_lost;
-    uint64_t claim;
     /* of its home's word: the frame's number */
     uint64_t said;
     /* its mailbox elsewhere was full; refuse until then */

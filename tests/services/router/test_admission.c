@@ -310,9 +310,38 @@ static void test_registrations_of_one_address_are_limited(void **state)
     admission_free(admission);
 }
 
+static enum rpc_code elsewhere(const struct attempt *a, bool is_new)
+{
+    struct admission *admission = admission_new(ca, NULL);
+    enum rpc_code code = admission_check_elsewhere(admission, &a->request, is_new, NOW_MS).code;
+
+    admission_free(admission);
+    return code;
+}
+
+/* It may be old, and is not from the future. */
+static void test_attack_another_router_holds_a_party_by_a_time_to_come(void **state)
+{
+    struct attempt *a = attempt();
+
+    (void)state;
+    a->request.time_ms = NOW_MS + 30000;
+    sign(a);
+    assert_int_equal(elsewhere(a, true), RPC_OK);
+    a->request.time_ms = NOW_MS + 30001;
+    assert_int_equal(elsewhere(a, true), RPC_UNAUTHENTICATED);
+    sign(a);
+    assert_int_equal(elsewhere(a, true), RPC_STATE);
+    a->request.time_ms = 1;
+    sign(a);
+    assert_int_equal(elsewhere(a, true), RPC_OK);
+    end(a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_attack_another_router_holds_a_party_by_a_time_to_come),
         cmocka_unit_test(test_a_genuine_registration_is_good_once),
         cmocka_unit_test(test_every_signed_field_is_bound),
         cmocka_unit_test(test_the_certificate_must_be_this_authoritys_for_this_party_and_role),

@@ -62,6 +62,55 @@ static enum registered enter(struct registry *r, const char *id, const char *rol
     return registry_register(r, &request, now);
 }
 
+/* What router |home| says: the registration of enter(), but of |time_ms| and |nonce|. */
+static enum elsewhere_result hear(struct registry *r, const char *home, int64_t time_ms,
+                                  uint8_t nonce, bool *is_unproven)
+{
+    Mpc__Router__V1__RegisterPartyRequest request = MPC__ROUTER__V1__REGISTER_PARTY_REQUEST__INIT;
+    Mpc__Session__V1__PartyCertificate certificate = MPC__SESSION__V1__PARTY_CERTIFICATE__INIT;
+    Mpc__Router__V1__PartyHere here = MPC__ROUTER__V1__PARTY_HERE__INIT;
+    const struct elsewhere elsewhere = {home, "this one", 1, &here};
+    uint8_t nonces[16] = {nonce}, proof[64] = {4}, boot_id[16] = {1}, body[] = "body",
+            signature[64] = {1};
+
+    certificate.body = (ProtobufCBinaryData){sizeof body, body};
+    certificate.signature = (ProtobufCBinaryData){sizeof signature, signature};
+    request.party_id = (char *)(uintptr_t) "a";
+    request.role = (char *)(uintptr_t) "persistent";
+    request.version = (char *)(uintptr_t) "1.2";
+    request.certificate = &certificate;
+    request.time_ms = time_ms;
+    request.boot_id = (ProtobufCBinaryData){sizeof boot_id, boot_id};
+    request.nonce = (ProtobufCBinaryData){sizeof nonces, nonces};
+    request.proof = (ProtobufCBinaryData){sizeof proof, proof};
+    here.registration = &request;
+    here.claim = UINT64_MAX;
+    here.live = true;
+    *is_unproven = registry_is_unproven(r, &elsewhere);
+    return registry_take(r, &elsewhere, at(0));
+}
+
+/* Whatever number a router puts beside it. */
+static void test_of_two_registrations_the_one_that_was_signed_later_counts(void **state)
+{
+    struct registry *r = fresh();
+    bool is_unproven;
+
+    (void)state;
+    enter(r, "a", "persistent", 1, at(0));
+    assert_int_equal(hear(r, "z", 0, 3, &is_unproven), ELSEWHERE_OUTDATED); /* repeated */
+    assert_false(is_unproven);
+    assert_int_equal(hear(r, "z", -1, 9, &is_unproven), ELSEWHERE_OUTDATED);
+    assert_int_equal(hear(r, "z", 0, 2, &is_unproven), ELSEWHERE_OUTDATED);
+    assert_int_equal(hear(r, "b", 5, 3, &is_unproven), ELSEWHERE_MOVED);
+    assert_true(is_unproven); /* the proof that is known is of another time */
+    assert_int_equal(hear(r, "z", 4, 9, &is_unproven), ELSEWHERE_IGNORED);
+    assert_int_equal(hear(r, "z", 5, 3, &is_unproven), ELSEWHERE_IGNORED);
+    assert_int_equal(hear(r, "c", 5, 4, &is_unproven), ELSEWHERE_TAKEN);
+    assert_true(is_unproven);
+    registry_free(r);
+}
+
 static void said(size_t i, const char *what)
 {
     assert_true(i < news_n);
@@ -213,6 +262,7 @@ static void test_the_number_of_parties_is_bounded(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_of_two_registrations_the_one_that_was_signed_later_counts),
         cmocka_unit_test(test_a_party_is_live_for_its_lease_and_not_longer),
         cmocka_unit_test(test_a_heartbeat_renews_tells_load_and_brings_back),
         cmocka_unit_test(test_who_did_not_register_has_no_heartbeat),
