@@ -35,6 +35,7 @@ static const char *const migrations[] = {
     "ALTER TABLE orders ADD COLUMN signature BLOB;",
     "CREATE TABLE unbacked (account_id TEXT NOT NULL, kgid BLOB NOT NULL, made INTEGER NOT NULL,"
     " PRIMARY KEY (account_id, kgid));",
+    "CREATE INDEX shares_pending ON shares (deadline_ms) WHERE status = 0;",
     NULL};
 
 enum store_result store_result_of(enum db_result result)
@@ -64,6 +65,7 @@ static struct store *store_with(struct db *db, const char *directory, char error
     if (!db)
         return NULL;
     store = mem_new(1, sizeof *store);
+    pthread_mutex_init(&store->count.lock, NULL);
     store->db = db;
     store->reserve = reserve_open(directory, error);
     if (store->reserve)
@@ -109,6 +111,7 @@ void store_close(struct store *store)
     db_close(store->db);
     reserve_close(store->reserve);
     ledger_close(store->ledger);
+    pthread_mutex_destroy(&store->count.lock);
     free(store);
 }
 
@@ -217,6 +220,7 @@ enum store_result store_activate(struct store *store, const struct store_share *
     struct activation a = {share, given};
     enum store_result result = store_result_of(db_run(store->db, DB_DURABLE, activate, &a));
 
+    store_shares_changed(store);
     store_changed(store);
     return result;
 }
@@ -332,6 +336,7 @@ struct giving {
     int64_t now_ms;
     struct store_sealed *out;
     bool found;
+    int64_t erased;
 };
 
 static bool take_sealed(const struct db_row *row, void *arg)
@@ -385,10 +390,13 @@ static enum db_result forget_given(struct db_tx *tx, void *arg)
 enum store_result store_forget_given(struct store *store, const char *session_id)
 {
     struct giving g = {.session_id = session_id};
+    enum store_result result;
 
     if (!store_retire(store, session_id, -1))
         return STORE_FAILED;
-    return store_result_of(db_run(store->db, DB_DURABLE, forget_given, &g));
+    result = store_result_of(db_run(store->db, DB_DURABLE, forget_given, &g));
+    store_shares_changed(store);
+    return result;
 }
 
 /* Time */
@@ -402,7 +410,7 @@ static enum db_result expire(struct db_tx *tx, void *arg)
         db_exec(tx,
                 "DELETE FROM shares WHERE status = 1 AND session_id IN (SELECT session_id FROM"
                 " given WHERE expires_ms <= $1)",
-                now, 1, NULL);
+                now, 1, &g->erased);
 
     if (result == DB_OK)
         result = db_exec(tx, "DELETE FROM given WHERE expires_ms <= $1", now, 1, NULL);
@@ -415,9 +423,13 @@ static enum db_result expire(struct db_tx *tx, void *arg)
 bool store_expire(struct store *store, int64_t now_ms)
 {
     struct giving g = {.now_ms = now_ms};
+    bool ok;
 
     store_move_burns(store);
-    return store_retire(store, "", now_ms) && db_run(store->db, DB_DURABLE, expire, &g) == DB_OK;
+    ok = store_retire(store, "", now_ms) && db_run(store->db, DB_DURABLE, expire, &g) == DB_OK;
+    if (g.erased > 0)
+        store_shares_changed(store);
+    return ok;
 }
 
 static bool take_count(const struct db_row *row, void *arg)
@@ -431,10 +443,31 @@ static enum db_result count(struct db_tx *tx, void *arg)
     return db_query(tx, "SELECT count(*) FROM shares WHERE status = 1", NULL, 0, take_count, arg);
 }
 
+void store_shares_changed(struct store *store)
+{
+    pthread_mutex_lock(&store->count.lock);
+    store->count.made++;
+    pthread_mutex_unlock(&store->count.lock);
+}
+
 size_t store_count(struct store *store)
 {
     size_t n = 0;
+    uint64_t made;
+    bool is_known;
 
-    (void)db_run(store->db, DB_READ, count, &n);
+    pthread_mutex_lock(&store->count.lock);
+    made = store->count.made;
+    is_known = store->count.is_known && store->count.made_then == made;
+    if (is_known)
+        n = store->count.n;
+    pthread_mutex_unlock(&store->count.lock);
+    if (is_known || db_run(store->db, DB_READ, count, &n) != DB_OK)
+        return n;
+    pthread_mutex_lock(&store->count.lock);
+    store->count.n = n;
+    store->count.made_then = made;
+    store->count.is_known = true;
+    pthread_mutex_unlock(&store->count.lock);
     return n;
 }

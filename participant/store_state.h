@@ -8,6 +8,7 @@
 #include "participant/store.h"
 #include "system/db/db.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 
 struct store {
@@ -15,6 +16,14 @@ struct store {
     struct reserve *reserve;
     struct ledger *ledger;
     atomic_uint_fast64_t changes;
+    /* How many shares there are is asked every few seconds, and of many it is much to count: the
+     * number holds while |made| stands still. */
+    struct {
+        pthread_mutex_t lock;
+        uint64_t made, made_then;
+        size_t n;
+        bool is_known;
+    } count;
 };
 
 enum store_result store_result_of(enum db_result result);
@@ -27,6 +36,8 @@ bool store_settle_ledger(struct store *store);
  * whatever brings such a row back brings no share. False: not written down. */
 bool store_retire(struct store *store, const char *session_id, int64_t now_ms);
 
+/* Shares became active or were erased. */
+void store_shares_changed(struct store *store);
 /* store_changes is another from now on. */
 void store_changed(struct store *store);
 /* In the transaction that makes |share| active: it has no backup. */

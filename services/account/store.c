@@ -97,18 +97,23 @@ static void read_account(struct account *out, const struct db_row *row)
     db_copy_text(out->error, sizeof out->error, row, 13);
 }
 
-static bool take_party(const struct db_row *row, void *arg)
+/* From the columns party_id, idx, signs, which begin at |column|. False: no more fit. */
+static bool add_party(struct account *account, const struct db_row *row, int column)
 {
-    struct account *account = arg;
     struct account_party *party;
 
     if (account->parties_n == COUNT(account->parties))
         return false;
     party = &account->parties[account->parties_n++];
-    db_copy_text(party->id, sizeof party->id, row, 0);
-    party->index = (uint16_t)db_get_int(row, 1);
-    party->signs = db_get_int(row, 2) != 0;
+    db_copy_text(party->id, sizeof party->id, row, column);
+    party->index = (uint16_t)db_get_int(row, column + 1);
+    party->signs = db_get_int(row, column + 2) != 0;
     return true;
+}
+
+static bool take_party(const struct db_row *row, void *arg)
+{
+    return add_party(arg, row, 0);
 }
 
 static enum db_result read_parties(struct db_tx *tx, struct account *account)
@@ -381,42 +386,85 @@ static bool take_listed(const struct db_row *row, void *arg)
     return job->accounts_n <= job->limit;
 }
 
-/* Accounts made in the same millisecond are told apart by their ids. */
-#define BEFORE                                                                                     \
-    " ($1 = '' OR (created_ms, account_id) <"                                                      \
-    " (SELECT a.created_ms, a.account_id FROM accounts a WHERE a.account_id = $1))"
-#define NEWEST_FIRST " ORDER BY created_ms DESC, account_id DESC LIMIT $2"
+/* A page's accounts, those that come after the place ($1, $2), newest first. Accounts made in the
+ * same millisecond are told apart by their ids. */
+#define PAGE                                                                                       \
+    " (created_ms, account_id) < ($1, $2) ORDER BY created_ms DESC, account_id DESC LIMIT $3"
+#define PARTIES_OF(page)                                                                           \
+    "SELECT p.account_id, p.party_id, p.idx, p.signs FROM (SELECT account_id, created_ms FROM"     \
+    " accounts WHERE" page ") a JOIN account_parties p ON p.account_id = a.account_id"             \
+    " ORDER BY a.created_ms DESC, a.account_id DESC, p.idx"
 
-static enum db_result query_list(struct db_tx *tx, struct store_list *job)
+struct page_sql {
+    const char *accounts, *parties;
+};
+static const struct page_sql page_of_all = {"SELECT " COLUMNS " FROM accounts WHERE" PAGE,
+                                            PARTIES_OF(PAGE)};
+static const struct page_sql page_of_user = {"SELECT " COLUMNS
+                                             " FROM accounts WHERE user_id = $4 AND" PAGE,
+                                             PARTIES_OF(" user_id = $4 AND" PAGE)};
+
+static bool take_place(const struct db_row *row, void *arg)
+{
+    *(int64_t *)arg = db_get_int(row, 0);
+    return false;
+}
+
+/* The accounts' order is that of the rows. Between the two statements accounts may have come. */
+static bool take_page_party(const struct db_row *row, void *arg)
+{
+    struct store_list *job = arg;
+    size_t at = job->parties_at;
+
+    while (at < job->accounts_n && strcmp(job->accounts[at].account_id, db_get_text(row, 0)) != 0)
+        at++;
+    if (at == job->accounts_n)
+        return true;
+    job->parties_at = at;
+    return add_party(&job->accounts[at], row, 1);
+}
+
+static enum db_result query_page(struct db_tx *tx, struct store_list *job)
+{
+    const struct page_sql *sql = job->user_id[0] ? &page_of_user : &page_of_all;
+    const struct db_value after = db_text(job->after);
+    int64_t place_ms = job->after[0] ? -1 : INT64_MAX;
+    struct db_value params[4] = {
+        {0}, after, db_int((int64_t)job->limit + 1), db_text(job->user_id)};
+    const size_t n = job->user_id[0] ? 4 : 3;
+    enum db_result r = DB_OK;
+
+    if (job->after[0])
+        r = db_query(tx, "SELECT created_ms FROM accounts WHERE account_id = $1", &after, 1,
+                     take_place, &place_ms);
+    params[0] = db_int(place_ms);
+    if (r == DB_OK)
+        r = db_query(tx, sql->accounts, params, n, take_listed, job);
+    job->parties_at = 0;
+    return r == DB_OK ? db_query(tx, sql->parties, params, n, take_page_party, job) : r;
+}
+
+static enum db_result query_pending(struct db_tx *tx, struct store_list *job)
 {
     const struct db_value params[] = {db_text(job->after), db_int((int64_t)job->limit + 1),
-                                      db_text(job->user_id)};
-    const struct db_value pending[] = {params[0], params[1], db_int(job->with_held)};
+                                      db_int(job->with_held)};
+    enum db_result r = db_query(tx,
+                                "SELECT " COLUMNS " FROM accounts WHERE status = 'pending'"
+                                " AND (held_until_ms <= now_ms() OR $3 = 1)"
+                                " AND account_id > $1 ORDER BY account_id LIMIT $2",
+                                params, COUNT(params), take_listed, job);
 
-    if (job->pending_only)
-        return db_query(tx,
-                        "SELECT " COLUMNS " FROM accounts WHERE status = 'pending'"
-                        " AND (held_until_ms <= now_ms() OR $3 = 1)"
-                        " AND account_id > $1 ORDER BY account_id LIMIT $2",
-                        pending, 3, take_listed, job);
-    if (!job->user_id[0])
-        return db_query(tx, "SELECT " COLUMNS " FROM accounts WHERE" BEFORE NEWEST_FIRST, params, 2,
-                        take_listed, job);
-    return db_query(tx,
-                    "SELECT " COLUMNS " FROM accounts WHERE user_id = $3 AND" BEFORE NEWEST_FIRST,
-                    params, 3, take_listed, job);
+    for (size_t i = 0; r == DB_OK && i < job->accounts_n; i++)
+        r = read_parties(tx, &job->accounts[i]);
+    return r;
 }
 
 enum db_result store_list(struct db_tx *tx, void *arg)
 {
     struct store_list *job = arg;
-    enum db_result r;
 
     job->accounts = mem_new(job->limit + 1, sizeof *job->accounts);
-    r = query_list(tx, job);
-    for (size_t i = 0; r == DB_OK && i < job->accounts_n; i++)
-        r = read_parties(tx, &job->accounts[i]);
-    return r;
+    return job->pending_only ? query_pending(tx, job) : query_page(tx, job);
 }
 
 enum db_result store_signing_parties(struct db_tx *tx, void *arg)

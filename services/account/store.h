@@ -166,6 +166,8 @@ struct store_list {
     /* out: heap, the caller's; one more than |limit| if there is a next page */
     struct account *accounts;
     size_t accounts_n;
+    /* the store's own: how far their parties are */
+    size_t parties_at;
 };
 db_work store_list;
 

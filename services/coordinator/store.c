@@ -73,6 +73,11 @@ const char *const store_migrations[] = {
     " fence BIGINT NOT NULL, lease_until_ms BIGINT NOT NULL);"
     "INSERT INTO leadership (id, replica, address, fence, lease_until_ms)"
     " VALUES (1, '', '', 0, 0);",
+    /* lists: a session that completes is not in the first of these */
+    "CREATE INDEX sessions_by_failure ON sessions (status, created_ms, session_id)"
+    " WHERE status IN ('failed', 'expired', 'cancelled');"
+    "DROP INDEX sessions_by_account;"
+    "CREATE INDEX sessions_by_account_and_time ON sessions (account_id, created_ms, session_id);",
     NULL};
 
 struct store_bytes store_bytes_copy(const void *b, size_t len)

@@ -365,19 +365,55 @@ static bool take_listed(const struct db_row *row, void *arg)
     return true;
 }
 
+static bool take_place(const struct db_row *row, void *arg)
+{
+    *(int64_t *)arg = db_get_int(row, 0);
+    return false;
+}
+
+/* The way to the few rows of a state: an open session has no end yet, one that ended otherwise than
+ * well is in an index of its own, and most are completed. */
+static const char *few(enum session_status status)
+{
+    if (!session_status_is_final(status))
+        return " AND s.end_seq = 0";
+    return status == SESSION_COMPLETED ? "" : " AND s.status IN ('failed', 'expired', 'cancelled')";
+}
+
+static enum db_result query_list(struct db_tx *tx, struct store_list *list, int64_t place_ms)
+{
+    struct db_value v[5] = {db_int(place_ms), db_text(list->after), db_int(list->limit)};
+    size_t n = 3;
+    struct buffer sql = {0};
+    enum db_result result;
+
+    buffer_printf(&sql, "SELECT " ROW_COLUMNS " FROM sessions s"
+                        " WHERE (s.created_ms, s.session_id) < ($1, $2)");
+    if (list->account_id[0]) {
+        v[n++] = db_text(list->account_id);
+        buffer_printf(&sql, " AND s.account_id = $%zu", n);
+    }
+    if (list->status[0]) {
+        v[n++] = db_text(list->status);
+        buffer_printf(&sql, " AND s.status = $%zu%s", n, few(session_status_of(list->status)));
+    }
+    buffer_printf(&sql, " ORDER BY s.created_ms DESC, s.session_id DESC LIMIT $3");
+    result = db_query(tx, (const char *)sql.b, v, n, take_listed, list);
+    buffer_free(&sql);
+    return result;
+}
+
 enum db_result store_list(struct db_tx *tx, void *arg)
 {
     struct store_list *list = arg;
-    const struct db_value v[] = {db_text(list->account_id), db_text(list->status),
-                                 db_text(list->after), db_int(list->limit)};
+    const struct db_value after = db_text(list->after);
+    int64_t place_ms = list->after[0] ? -1 : INT64_MAX;
+    enum db_result result = DB_OK;
 
-    return db_query(tx,
-                    "SELECT " ROW_COLUMNS " FROM sessions s"
-                    " WHERE ($1 = '' OR s.account_id = $1) AND ($2 = '' OR s.status = $2)"
-                    " AND ($3 = '' OR (s.created_ms, s.session_id) <"
-                    " (SELECT p.created_ms, p.session_id FROM sessions p WHERE p.session_id = $3))"
-                    " ORDER BY s.created_ms DESC, s.session_id DESC LIMIT $4",
-                    v, COUNT(v), take_listed, list);
+    if (list->after[0])
+        result = db_query(tx, "SELECT created_ms FROM sessions WHERE session_id = $1", &after, 1,
+                          take_place, &place_ms);
+    return result == DB_OK ? query_list(tx, list, place_ms) : result;
 }
 
 void store_list_free(struct store_list *list)

@@ -263,12 +263,14 @@ static bool is_in_files(const char *text)
 static void test_what_was_given_is_erased_for_good(void **state)
 {
     struct store_sealed g = sealed_of("sealed-to-owner", 5000), found;
+    size_t n;
 
     (void)state;
     put(4, "delegates-pending");
     assert_int_equal(activate(4, "delegates-active", &g), STORE_OK);
     store_sealed_free(&g);
     reopen();
+    n = store_count(store);
     assert_int_equal(store_get_sealed(store, &found, session), STORE_OK);
     assert_memory_equal(found.sealed, "sealed-to-owner", found.sealed_len);
     assert_int_equal(found.public_key[0], 2);
@@ -277,6 +279,7 @@ static void test_what_was_given_is_erased_for_good(void **state)
     assert_int_equal(store_forget_given(store, session), STORE_OK);
     assert_int_equal(store_forget_given(store, session), STORE_NONE);
     expect_key(4, NULL);
+    assert_true(store_count(store) < n);
     store_close(store);
     store = NULL;
     assert_true(is_in_files("CREATE TABLE"));
@@ -289,16 +292,20 @@ static void test_time_erases_what_waited_too_long(void **state)
 {
     struct store_sealed g = sealed_of("given", 5000), found;
     struct store_share row;
+    const size_t n = store_count(store);
 
     (void)state;
     put(5, "five");
     assert_int_equal(activate(5, "five", &g), STORE_OK);
     store_sealed_free(&g);
     put(6, "six");
+    assert_int_equal(store_count(store), n + 1);
     assert_true(store_expire(store, 4999));
     expect_key(5, "five");
+    assert_int_equal(store_count(store), n + 1);
     assert_true(store_expire(store, 5000));
     expect_key(5, NULL);
+    assert_int_equal(store_count(store), n);
     assert_int_equal(store_get_sealed(store, &found, session), STORE_NONE);
     assert_true(store_expire(store, 1000 + 30 * DAY_MS));
     assert_int_equal(store_get_made(store, &row, session, 6), STORE_OK);

@@ -316,7 +316,7 @@ def rows_at_server(env, sql, values):
     """Values of any kind come by way of JSON, bytes as hex behind \\x."""
     for value in values:
         sql = sql.replace("?", "'" + str(value).replace("'", "''") + "'", 1)
-    text = psql(env, f"SELECT coalesce(json_agg(row_to_json(t)), '[]') FROM ({sql}) t", "-q")
+    text = psql(env, f"SELECT coalesce(json_agg(row_to_json(a_row)), '[]') FROM ({sql}) a_row", "-q")
 
     def plain(value):
         is_hex = isinstance(value, str) and re.fullmatch(r"\\x(?:[0-9a-f]{2})*", value)

@@ -352,6 +352,48 @@ static void test_lists_come_in_pages_newest_first(void **state)
     assert_int_equal(count_rows(s, "account-1", "", 10, last), 2);
 }
 
+static size_t count_state(struct store *s, const char *account, const char *status)
+{
+    struct store_list *list = mem_new(1, sizeof *list);
+    size_t n;
+
+    snprintf(list->account_id, sizeof list->account_id, "%s", account);
+    snprintf(list->status, sizeof list->status, "%s", status);
+    list->limit = 10;
+    assert_int_equal(db_run(s->db, DB_READ, store_list, list), DB_OK);
+    n = list->rows_n;
+    for (size_t i = 0; i < n; i++)
+        assert_string_equal(session_status_name(list->rows[i].status), status);
+    store_list_free(list);
+    return n;
+}
+
+static void test_lists_show_one_state(void **state)
+{
+    static const enum session_status ends[] = {SESSION_COMPLETED, SESSION_FAILED, SESSION_EXPIRED,
+                                               SESSION_CANCELLED};
+    struct store *s = *state;
+
+    for (int i = 0; i < 6; i++) {
+        struct change *c = new_session(s, i), *end = NULL;
+
+        write_change(s, c);
+        if (i < 4) {
+            end = next_change(s, c, EVENT_FAILED, ends[i]);
+            write_change(s, end);
+            change_free(end);
+        }
+        change_free(c);
+    }
+    assert_int_equal(count_state(s, "", "waiting"), 2);
+    assert_int_equal(count_state(s, "", "running"), 0);
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++)
+        assert_int_equal(count_state(s, "", session_status_name(ends[i])), 1);
+    assert_int_equal(count_state(s, "account-0", "completed"), 1);
+    assert_int_equal(count_state(s, "account-0", "failed"), 0);
+    assert_int_equal(count_state(s, "account-1", "waiting"), 1);
+}
+
 static void test_only_what_is_old_and_has_ended_is_deleted(void **state)
 {
     struct store *s = *state;
@@ -435,6 +477,7 @@ int main(void)
         TEST(test_an_idempotency_key_is_claimed_once_for_each_caller),
         TEST(test_an_end_is_kept_and_its_parties_hear_of_it),
         TEST(test_lists_come_in_pages_newest_first),
+        TEST(test_lists_show_one_state),
         TEST(test_only_what_is_old_and_has_ended_is_deleted),
         TEST(test_a_change_that_fails_leaves_nothing),
         TEST(test_a_change_of_an_old_version_is_refused),
