@@ -68,7 +68,7 @@ CHECKS = [
           error="idempotency_conflict", tests=[SERVICE]),
     check("coordinator", "an idempotency key is its caller's",
           (C + "store.c", "\"SELECT session_id, binding FROM idempotency WHERE caller = $1 AND\" "
-           "\" request_key = $2\", v, 2,",
+           "\" request_key = $2\", v, COUNT(v),",
            "\"SELECT session_id, binding FROM idempotency WHERE request_key = $1\", v + 1, 1,"),
           error="idempotency_conflict", tests=[C + "store"]),
     check("coordinator", "a frozen account begins nothing",

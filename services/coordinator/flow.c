@@ -184,11 +184,17 @@ static void cannot_write(const struct coordinator *c)
         service_fault("the session database cannot be written");
 }
 
+static void existing_found(void *arg, enum db_result result);
+
 static void committed(void *arg, enum db_result result)
 {
     struct change *change = arg;
     struct flow *flow = change->owner;
 
+    if (result == DB_REFUSED && change->is_new && !change->existed) {
+        db_submit(flow->c->db, DB_READ, store_existing, existing_found, change);
+        return;
+    }
     flow->r->commits_pending--;
     if (result != DB_OK && !change->is_new) {
         cannot_write(flow->c);
@@ -199,6 +205,13 @@ static void committed(void *arg, enum db_result result)
         flow->c->committed_seq = change->events[change->events_n - 1].seq;
     finish(flow, result);
     flow_drop(flow);
+}
+
+static void existing_found(void *arg, enum db_result result)
+{
+    const struct change *change = arg;
+
+    committed(arg, result != DB_OK || change->existed ? result : DB_FAILED);
 }
 
 /* A fact that nobody waits for is written with the session's next change, or when the sweep comes:

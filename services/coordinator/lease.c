@@ -58,13 +58,11 @@ enum db_result lease_take(struct db_tx *tx, void *arg)
 static enum db_result extend(struct db_tx *tx, const struct lease *lease, int64_t ms)
 {
     const struct db_value v[] = {db_int(lease->fence), db_int(ms)};
-    int64_t changed = 0;
-    enum db_result result = db_exec(tx,
-                                    "UPDATE leadership SET lease_until_ms = now_ms() + $2"
-                                    " WHERE id = 1 AND fence = $1",
-                                    v, 2, &changed);
 
-    return result == DB_OK && changed == 0 ? DB_REFUSED : result;
+    return db_must(tx,
+                   "UPDATE leadership SET lease_until_ms = now_ms() + $2"
+                   " WHERE id = 1 AND fence = $1",
+                   v, 2);
 }
 
 enum db_result lease_renew(struct db_tx *tx, void *arg)
@@ -81,9 +79,6 @@ enum db_result lease_fence(struct db_tx *tx, void *arg)
 {
     const int64_t *fence = arg;
     const struct db_value v[] = {db_int(*fence)};
-    bool holds = false;
-    enum db_result result = db_exists(
-        tx, "SELECT 1 FROM leadership WHERE id = 1 AND fence = $1 FOR SHARE", v, 1, &holds);
 
-    return result == DB_OK && !holds ? DB_REFUSED : result;
+    return db_must(tx, "SELECT 1 FROM leadership WHERE id = 1 AND fence = $1 FOR SHARE", v, 1);
 }

@@ -170,16 +170,13 @@ static enum db_result update_row(struct db_tx *tx, const struct store_row *r)
         db_text(r->everybody),
         db_int(r->version),
     };
-    int64_t changed = 0;
-    enum db_result result;
 
-    result = db_exec(tx,
-                     "UPDATE sessions SET status = $2, attempts_n = $3, total = $4, joined = $5,"
-                     " completed = $6, signature = $7, error_code = $8, error = $9, end_seq = $10,"
-                     " ended_ms = $11, parties = $12, public_key = $13,"
-                     " everybody = $14, version = $15 WHERE session_id = $1 AND version = $15 - 1",
-                     v, COUNT(v), &changed);
-    return result == DB_OK && changed == 0 ? DB_REFUSED : result;
+    return db_must(tx,
+                   "UPDATE sessions SET status = $2, attempts_n = $3, total = $4, joined = $5,"
+                   " completed = $6, signature = $7, error_code = $8, error = $9, end_seq = $10,"
+                   " ended_ms = $11, parties = $12, public_key = $13,"
+                   " everybody = $14, version = $15 WHERE session_id = $1 AND version = $15 - 1",
+                   v, COUNT(v));
 }
 
 static bool take_existing(const struct db_row *row, void *arg)
@@ -192,28 +189,30 @@ static bool take_existing(const struct db_row *row, void *arg)
     return false;
 }
 
-/* Sets |existed| if the key was used before. */
-static enum db_result claim_key(struct db_tx *tx, struct change *c)
+enum db_result store_existing(struct db_tx *tx, void *arg)
+{
+    const struct store_request *q = &((struct change *)arg)->request;
+    const struct db_value v[] = {db_text(q->caller), db_text(q->idempotency_key)};
+
+    return db_query(tx,
+                    "SELECT session_id, binding FROM idempotency WHERE caller = $1 AND"
+                    " request_key = $2",
+                    v, COUNT(v), take_existing, arg);
+}
+
+static enum db_result claim_key(struct db_tx *tx, const struct change *c)
 {
     const struct store_request *q = &c->request;
     const struct db_value v[] = {db_text(q->caller), db_text(q->idempotency_key),
                                  db_text(c->row.session_id),
                                  db_blob(q->binding, sizeof q->binding)};
-    int64_t changed = 0;
-    enum db_result result;
 
     if (!q->idempotency_key[0])
         return DB_OK;
-    result = db_exec(tx,
-                     "INSERT INTO idempotency (caller, request_key, session_id, binding)"
-                     " VALUES ($1, $2, $3, $4) ON CONFLICT (caller, request_key) DO NOTHING",
-                     v, COUNT(v), &changed);
-    if (result != DB_OK || changed > 0)
-        return result;
-    return db_query(tx,
-                    "SELECT session_id, binding FROM idempotency WHERE caller = $1 AND"
-                    " request_key = $2",
-                    v, 2, take_existing, c);
+    return db_must(tx,
+                   "INSERT INTO idempotency (caller, request_key, session_id, binding)"
+                   " VALUES ($1, $2, $3, $4) ON CONFLICT (caller, request_key) DO NOTHING",
+                   v, COUNT(v));
 }
 
 /* With what belongs to it: the first one the request, an attempt's beginning its members, a joining
@@ -296,16 +295,14 @@ static enum db_result put_result(struct db_tx *tx, const struct change *c)
                    v, COUNT(v), NULL);
 }
 
-static enum db_result write_session(struct db_tx *tx, struct change *c)
+static enum db_result write_session(struct db_tx *tx, const struct change *c)
 {
     enum db_result result;
 
     if (!c->is_new)
         return update_row(tx, &c->row);
     result = claim_key(tx, c);
-    if (result != DB_OK || c->existed)
-        return result;
-    return insert_row(tx, &c->row);
+    return result == DB_OK ? insert_row(tx, &c->row) : result;
 }
 
 static bool has_event(const struct change *c, enum session_event_type type)
@@ -334,15 +331,14 @@ static enum db_result write_parts(struct db_tx *tx, const struct change *c)
 
 enum db_result store_change(struct db_tx *tx, void *arg)
 {
-    struct change *c = arg;
+    const struct change *c = arg;
     enum db_result result = DB_OK;
 
     for (const struct change *e = c->earlier; result == DB_OK && e; e = e->later)
         result = write_parts(tx, e);
     if (result == DB_OK)
         result = write_session(tx, c);
-
-    return result == DB_OK && !c->existed ? write_parts(tx, c) : result;
+    return result == DB_OK ? write_parts(tx, c) : result;
 }
 
 enum db_result store_late(struct db_tx *tx, void *arg)

@@ -129,8 +129,7 @@ struct change {
     /* changes of the same session that nobody waits for, oldest first, linked by |later|; owned.
      * Only what they add is written: the row is this change's */
     struct change *earlier, *later;
-    /* out, with |is_new|: the key was used before, for this session and request; nothing was
-     * written */
+    /* out of store_existing: the key was used before, for this session and request */
     bool existed;
     char existing_id[ID_TEXT_MAX];
     uint8_t existing_binding[32];
@@ -140,8 +139,11 @@ struct store_bytes store_bytes_copy(const void *b, size_t len);
 
 extern const char *const store_migrations[];
 
-/* DB_OK also if |existed|. */
+/* DB_REFUSED: of a change with |is_new|, its key was used before; of another one, the row is not
+ * the one it writes over. */
 db_work store_change;
+/* Of a struct change that was refused for its key. */
+db_work store_existing;
 
 /* A late report: of a session that is not in memory any more. */
 struct store_late {

@@ -210,13 +210,20 @@ static enum db_result run(struct db_tx *tx, const struct db_statement *statement
 enum db_result db_exec(struct db_tx *tx, const char *sql, const struct db_value *params, size_t n,
                        int64_t *changed)
 {
-    return run(tx, &(struct db_statement){sql, params, n, changed, NULL, NULL});
+    return run(tx,
+               &(struct db_statement){.sql = sql, .params = params, .n = n, .changed = changed});
+}
+
+enum db_result db_must(struct db_tx *tx, const char *sql, const struct db_value *params, size_t n)
+{
+    return run(tx, &(struct db_statement){.sql = sql, .params = params, .n = n, .must = true});
 }
 
 enum db_result db_query(struct db_tx *tx, const char *sql, const struct db_value *params, size_t n,
                         db_each *each, void *arg)
 {
-    return run(tx, &(struct db_statement){sql, params, n, NULL, each, arg});
+    return run(
+        tx, &(struct db_statement){.sql = sql, .params = params, .n = n, .each = each, .arg = arg});
 }
 
 static bool note_found(const struct db_row *row, void *arg)

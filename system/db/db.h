@@ -91,8 +91,8 @@ void db_submit(struct db *db, enum db_mode mode, db_work *work, db_done *done, v
 enum db_result db_run(struct db *db, enum db_mode mode, db_work *work, void *arg);
 
 /* From here on every transaction that writes begins with |fence|, which keeps until the commit what
- * it looked at. If it says DB_REFUSED, nothing is written any more and the database is lost, with
- * |why| (lent) as its line. */
+ * it looked at. If it ends with DB_REFUSED (by db_must: the server itself sees to it), nothing is
+ * written any more and the database is lost, with |why| (lent) as its line. */
 void db_fence(struct db *db, db_work *fence, void *arg, const char *why);
 
 /* Values and statements; only inside a work. Pointers are borrowed for the call. */
@@ -113,6 +113,9 @@ struct db_value db_blob(const void *b, size_t len);
  * statement or is the work's result. */
 enum db_result db_exec(struct db_tx *tx, const char *sql, const struct db_value *params, size_t n,
                        int64_t *changed);
+/* A statement that must change, or find, at least one row: else the work ends with DB_REFUSED. The
+ * database itself sees to that, so it may be put off as well. */
+enum db_result db_must(struct db_tx *tx, const char *sql, const struct db_value *params, size_t n);
 /* |each| for every row, until it returns false; the row is lent for the call. */
 typedef bool db_each(const struct db_row *row, void *arg);
 enum db_result db_query(struct db_tx *tx, const char *sql, const struct db_value *params, size_t n,

@@ -5,7 +5,7 @@
  * A connection is used by one thread at a time. Every function that can fail leaves one line in
  * conn->error. After a statement that did not succeed its work is taken back, and nothing else
  * happens before: db.c sees to that. A driver may put off a statement whose outcome nobody asked
- * for until the next one that is asked for, or |keep|. */
+ * for until the next one that is asked for, a work later in its transaction, or the commit. */
 #ifndef SYSTEM_DB_DRIVER_H
 #define SYSTEM_DB_DRIVER_H
 
@@ -23,6 +23,10 @@ struct db_conn {
     atomic_bool is_full;
     /* given up: nothing succeeds from here on */
     bool is_lost;
+    /* since |begin|: what stands before the first savepoint was refused, and with it everything */
+    bool is_refused;
+    /* since |begin|: the line of the last work that failed after its |keep| */
+    char late[DB_ERROR_MAX];
 };
 
 struct db_tx {
@@ -45,6 +49,8 @@ struct db_statement {
     /* NULL: the statement gives no rows */
     db_each *each;
     void *arg;
+    /* see db_must; then |changed| and |each| are NULL */
+    bool must;
 };
 
 struct db_driver {
@@ -70,9 +76,11 @@ struct db_driver {
     void (*rollback)(struct db_conn *conn);
     /* One savepoint at a time: open, keep, take back (which also ends it). False: the whole
      * transaction is lost. |keep| says how the work ended; if it is not kept, it is there to be
-     * taken back */
+     * taken back. If statements of it were put off, what becomes of it may be known later: if it
+     * fails then, the driver takes it back by itself and sets |*result|, at the latest in |commit|,
+     * and nobody else notices. |result| NULL: it must be known now */
     bool (*save)(struct db_conn *conn);
-    enum db_result (*keep)(struct db_conn *conn);
+    enum db_result (*keep)(struct db_conn *conn, enum db_result *result);
     bool (*take_back)(struct db_conn *conn);
     /* Several statements without values */
     bool (*script)(struct db_conn *conn, const char *sql);

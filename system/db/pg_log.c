@@ -10,6 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* division_by_zero */
+static const char NO_ROW[] = "22012";
+
 /* Steps */
 
 static bool is_kept(const struct pg_kept *k, const char *sql, const struct pg_values *v)
@@ -53,27 +56,87 @@ struct pg_step *pg_log_add(struct pg_log *log, const char *sql, const struct pg_
 {
     struct pg_step *step = new_step(log);
 
-    *step = (struct pg_step){.kept = keep(log, sql, values), .values = *values};
+    *step = (struct pg_step){.kept = keep(log, sql, values), .values = *values, .writes = true};
     if (!step->kept)
         step->sql = text_copy(sql);
     return step;
 }
 
+struct pg_step *pg_log_add_control(struct pg_log *log, const char *sql)
+{
+    const struct pg_values none = {0};
+    struct pg_step *step = pg_log_add(log, sql, &none);
+
+    step->writes = false;
+    return step;
+}
+
+/* A division by zero is what a statement can make of no rows without help from the schema. */
+struct pg_step *pg_log_add_must(struct pg_log *log, const char *sql, const struct pg_values *values)
+{
+    bool finds = strncmp(sql, "SELECT ", 7) == 0;
+    struct buffer text = {0};
+    struct pg_step *step;
+
+    buffer_printf(&text, "WITH it AS (%s%s) SELECT 1 / count(*) FROM it", sql,
+                  finds ? "" : " RETURNING 1");
+    step = pg_log_add(log, (const char *)text.b, values);
+    step->must = true;
+    step->writes = !finds;
+    buffer_free(&text);
+    return step;
+}
+
 void pg_log_add_once(struct pg_log *log, char *sql)
 {
-    *new_step(log) = (struct pg_step){.sql = sql};
+    *new_step(log) = (struct pg_step){.sql = sql, .writes = true};
+}
+
+static void free_step(struct pg_step *step)
+{
+    pg_values_free(&step->values);
+    free(step->sql);
 }
 
 void pg_log_cut(struct pg_log *log, size_t n)
 {
-    while (log->n > n) {
-        struct pg_step *step = &log->steps[--log->n];
-
-        pg_values_free(&step->values);
-        free(step->sql);
-    }
+    while (log->n > n)
+        free_step(&log->steps[--log->n]);
     if (log->sent > n)
         log->sent = n;
+}
+
+void pg_log_drop(struct pg_log *log, size_t from, size_t to)
+{
+    for (size_t i = from; i < to; i++)
+        free_step(&log->steps[i]);
+    memmove(&log->steps[from], &log->steps[to], (log->n - to) * sizeof *log->steps);
+    log->n -= to - from;
+    log->sent = from;
+}
+
+bool pg_log_speak(struct pg_log *log)
+{
+    bool was_silent = false;
+
+    for (size_t i = 0; i < log->n; i++) {
+        was_silent |= log->steps[i].is_silent;
+        log->steps[i].is_silent = log->steps[i].is_answered = false;
+    }
+    return was_silent;
+}
+
+bool pg_log_writes(const struct pg_log *log)
+{
+    for (size_t i = 0; i < log->n; i++)
+        if (log->steps[i].writes)
+            return true;
+    return false;
+}
+
+bool pg_log_is_refused(const struct pg_log *log)
+{
+    return strcmp(log->code, NO_ROW) == 0 && log->steps[log->failed].must;
 }
 
 void pg_log_rewind(struct pg_log *log)
@@ -205,7 +268,8 @@ static enum pg_outcome answer(struct pg_log *log, struct pg_step *step, PGresult
 
     PQclear(log->last);
     log->last = r;
-    log->wrote |= changes(r);
+    if (!step->must)
+        step->writes = changes(r);
     digest_of(digest, r);
     if (step->is_answered && memcmp(digest, step->digest, sizeof digest) != 0)
         return PG_CHANGED;
@@ -269,12 +333,14 @@ static enum pg_outcome receive(struct pg_log *log, PGconn *c, size_t n)
 
     for (size_t i = log->sent; i < n; i++) {
         struct pg_step *step = &log->steps[i];
-        enum pg_outcome outcome = take_step(log, c, step);
+        enum pg_outcome outcome = step->is_silent ? PG_OK : take_step(log, c, step);
 
         if (outcome == PG_LOST)
             return PG_LOST;
-        if (worst == PG_OK)
-            worst = outcome == PG_ERROR && step->is_answered ? PG_CHANGED : outcome;
+        if (worst != PG_OK || outcome == PG_OK)
+            continue;
+        worst = outcome == PG_ERROR && step->is_answered ? PG_CHANGED : outcome;
+        log->failed = i;
     }
     if (!take_sync(c) || is_lost(log, c))
         return PG_LOST;
@@ -290,7 +356,7 @@ static void note_loss(struct pg_log *log, const PGconn *c)
 static bool send_steps(struct pg_log *log, PGconn *c, size_t n)
 {
     for (size_t i = log->sent; i < n; i++)
-        if (!send_step(log, c, &log->steps[i]))
+        if (!log->steps[i].is_silent && !send_step(log, c, &log->steps[i]))
             return false;
     return PQpipelineSync(c) == 1;
 }

@@ -5,7 +5,7 @@
  * same answers, everybody who saw the first may believe in the second; if not, the transaction is
  * given up.
  *
- * A step that fails is not part of the list: the steps since the savepoint are cut off. */
+ * A step that fails is not part of the list: the steps since its savepoint are cut off. */
 #ifndef SYSTEM_DB_PG_LOG_H
 #define SYSTEM_DB_PG_LOG_H
 
@@ -32,6 +32,12 @@ struct pg_step {
     struct pg_values values;
     uint8_t digest[PG_DIGEST];
     bool is_answered;
+    /* it stands in the list, and is not sent */
+    bool is_silent;
+    /* the server fails it where it changes, or finds, no row */
+    bool must;
+    /* it changed something when it was answered, or may when it is */
+    bool writes;
 };
 
 struct pg_log {
@@ -41,8 +47,8 @@ struct pg_log {
     size_t n, cap;
     /* so many were sent on this connection, and answered */
     size_t sent;
-    /* an answered step changed something */
-    bool wrote;
+    /* the first step of the last exchange that was not answered well */
+    size_t failed;
     /* of the last step that was answered; the log's until the next exchange */
     PGresult *last;
     /* the last error: its code and its line */
@@ -63,10 +69,24 @@ enum pg_outcome {
 
 /* |values| become the log's. */
 struct pg_step *pg_log_add(struct pg_log *log, const char *sql, const struct pg_values *values);
+/* What begins, ends or divides a transaction. */
+struct pg_step *pg_log_add_control(struct pg_log *log, const char *sql);
+/* The same; the step fails where it changes, or finds, no row. */
+struct pg_step *pg_log_add_must(struct pg_log *log, const char *sql,
+                                const struct pg_values *values);
 /* Run once and not prepared; |sql| becomes the log's. */
 void pg_log_add_once(struct pg_log *log, char *sql);
 /* Forget all steps from |n| on. */
 void pg_log_cut(struct pg_log *log, size_t n);
+/* Forget the steps from |from| on, up to |to|, which is the next to be sent. */
+void pg_log_drop(struct pg_log *log, size_t from, size_t to);
+/* From now on every step is sent, and what was answered is forgotten: for a transaction that was
+ * taken back before anybody learnt of it. False: nothing was silent. */
+bool pg_log_speak(struct pg_log *log);
+/* A step changed something, or may when it is answered. */
+bool pg_log_writes(const struct pg_log *log);
+/* What failed last was a step that must change, or find, a row. */
+bool pg_log_is_refused(const struct pg_log *log);
 /* Send what was not sent of the first |n| steps, take the answers. */
 enum pg_outcome pg_log_exchange(struct pg_log *log, PGconn *c, size_t n);
 /* What is to be sent was answered before; whether that is the answer now shows afterwards only. */

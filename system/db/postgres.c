@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* PostgreSQL behind driver.h.
  *
- * Round trips. BEGIN and SAVEPOINT wait for the first statement; a statement whose outcome nobody
- * asked for waits for the next one, or for the end of its work. A work that only writes is one
- * round trip, its batch's commit another.
+ * Round trips. A statement whose outcome nobody asked for waits for the next one that is asked for,
+ * or for the commit. A batch of works that only write is one round trip with its commit, and if all
+ * goes well one without savepoints. If a step fails there, its work is taken back alone: the whole
+ * is rolled back and sent again with savepoints, or the rest is sent again behind the work's
+ * savepoint. What must hold for the commit is failed by the server itself (db_must), for the COMMIT
+ * behind it is under way already.
  *
  * A server that goes away. A transaction is a list (pg_log.h), run again on the next connection;
  * whoever runs a work sees a pause. Whether a commit took place whose answer did not come is never
@@ -27,19 +30,31 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Statements that wait for each other; runs of one transaction that others disturbed. */
-enum { DEFER_MAX = 64, AGAIN_MAX = 10, WRITER_BYTES = 16 };
+/* Statements and works that wait for each other; runs of one transaction that others disturbed. */
+enum { DEFER_MAX = 1024, LATE_MAX = 256, AGAIN_MAX = 10, WRITER_BYTES = 16 };
 
 static const char NO_TABLE[] = "42P01";
+
+/* A work that was kept while statements of it waited: where it begins in the log, and whom to tell
+ * if it fails. It ends where the next one begins, the last one at the mark. */
+struct late {
+    size_t at;
+    enum db_result *result;
+};
 
 struct postgres {
     struct db_conn conn;
     struct pg_link link;
     struct pg_log log;
     bool is_reading;
-    /* where the savepoint stands in the log, and what was written by then */
+    /* where the present work's savepoint stands in the log, or the end of those that were kept */
     size_t mark;
-    bool wrote_at_mark;
+    /* where the first work begins; 0: there was none */
+    size_t first;
+    struct late late[LATE_MAX];
+    size_t late_n;
+    /* somebody has learnt something of this transaction */
+    bool is_told;
     /* a step failed: nothing but taking back is left; not even that */
     enum db_result broken;
     bool is_hopeless;
@@ -62,9 +77,7 @@ static void fault(struct postgres *p, const char *what)
 
 static void add(struct postgres *p, const char *sql)
 {
-    struct pg_values none = {0};
-
-    pg_log_add(&p->log, sql, &none);
+    (void)pg_log_add_control(&p->log, sql);
 }
 
 static enum pg_outcome aside(struct postgres *p, const char *sql)
@@ -156,6 +169,67 @@ static enum pg_outcome exchange_once(struct postgres *p, bool is_end)
     return outcome == PG_OK ? pg_log_exchange(&p->log, p->link.c, p->log.n) : outcome;
 }
 
+/* What the last error means for its work. */
+static enum db_result verdict(struct postgres *p)
+{
+    if (pg_log_is_refused(&p->log))
+        return DB_REFUSED;
+    if (strcmp(p->log.code, "23505") == 0 || strcmp(p->log.code, "23P01") == 0)
+        return DB_CONFLICT;
+    fault(p, p->log.line);
+    return DB_FAILED;
+}
+
+/* The kept work that the failed step belongs to, from 1; 0: none, it is of the whole transaction or
+ * of the present work. */
+static size_t failed_work(const struct postgres *p)
+{
+    size_t k = p->log.failed < p->mark ? p->late_n : 0;
+
+    while (k > 0 && p->late[k - 1].at > p->log.failed)
+        k--;
+    return k;
+}
+
+/* Takes the |k|th kept work back and out of the list. */
+static enum pg_outcome drop_work(struct postgres *p, size_t k)
+{
+    size_t from = p->late[k].at, to = k + 1 < p->late_n ? p->late[k + 1].at : p->mark;
+    enum db_result result = verdict(p);
+    enum pg_outcome outcome = aside(p, "ROLLBACK TO work");
+
+    if (outcome == PG_OK)
+        outcome = aside(p, "RELEASE work");
+    if (outcome != PG_OK && outcome != PG_LOST)
+        return outcome;
+    *p->late[k].result = result;
+    if (result == DB_FAILED)
+        memcpy(p->conn.late, p->conn.error, sizeof p->conn.late);
+    pg_log_drop(&p->log, from, to);
+    p->mark -= to - from;
+    p->late_n--;
+    memmove(&p->late[k], &p->late[k + 1], (p->late_n - k) * sizeof *p->late);
+    for (; k < p->late_n; k++)
+        p->late[k].at -= to - from;
+    return outcome != PG_LOST || find_again(p) ? PG_OK : PG_LOST;
+}
+
+/* After a step that failed: PG_OK if the list can be sent again from |log.sent| on, without the
+ * work whose step it was, or for the first time with savepoints. */
+static enum pg_outcome go_on_without(struct postgres *p)
+{
+    size_t k = failed_work(p);
+
+    if (k == 0)
+        return PG_ERROR;
+    if (p->is_told || !pg_log_speak(&p->log))
+        return drop_work(p, k - 1);
+    if (aside(p, "ROLLBACK") == PG_LOST && !find_again(p))
+        return PG_LOST;
+    p->log.sent = 0;
+    return PG_OK;
+}
+
 /* Until there is an answer. */
 static enum pg_outcome exchange(struct postgres *p, bool is_end)
 {
@@ -165,7 +239,9 @@ static enum pg_outcome exchange(struct postgres *p, bool is_end)
     p->is_open = true;
     for (int runs = 0; runs < AGAIN_MAX;) {
         outcome = exchange_once(p, is_end);
-        if (outcome != PG_LOST && outcome != PG_AGAIN)
+        if (outcome == PG_ERROR && (outcome = go_on_without(p)) == PG_OK)
+            continue;
+        if (p->conn.is_lost || (outcome != PG_LOST && outcome != PG_AGAIN))
             return outcome;
         if (is_end && outcome == PG_LOST) {
             if (!learn_fate(p, &is_done))
@@ -182,19 +258,26 @@ static enum pg_outcome exchange(struct postgres *p, bool is_end)
 
 static enum db_result give_up(struct postgres *p, enum pg_outcome why)
 {
+    bool is_of_work = p->is_reading || (why == PG_ERROR && p->log.failed >= p->mark);
+
     p->broken = DB_FAILED;
     p->is_torn = true;
-    p->is_hopeless = why == PG_LOST || (why != PG_ERROR && !p->is_reading);
+    p->is_hopeless = why == PG_LOST || !is_of_work;
     if (why == PG_LOST)
         return p->broken;
-    if (why == PG_CHANGED) {
+    p->conn.is_refused = !p->is_reading && p->log.failed < p->first && pg_log_is_refused(&p->log);
+    if (why == PG_CHANGED)
         fault(p, "what a work had read was changed by others while the server was away");
-    } else if (strcmp(p->log.code, "23505") == 0 || strcmp(p->log.code, "23P01") == 0) {
-        p->broken = DB_CONFLICT;
-    } else {
-        fault(p, p->log.line);
-    }
+    else
+        p->broken = verdict(p);
     return p->broken;
+}
+
+/* What was sent is answered well, or known to be the present work's fault: the others stay. */
+static void settle(struct postgres *p)
+{
+    p->late_n = 0;
+    p->is_told = true;
 }
 
 /* Sends what waits. */
@@ -205,7 +288,10 @@ static enum db_result flush(struct postgres *p)
     if (p->broken != DB_OK)
         return p->broken;
     outcome = p->log.sent < p->log.n ? exchange(p, false) : PG_OK;
-    return outcome == PG_OK ? DB_OK : give_up(p, outcome);
+    if (outcome != PG_OK)
+        return give_up(p, outcome);
+    settle(p);
+    return DB_OK;
 }
 
 /* Statements */
@@ -230,6 +316,13 @@ static enum db_result give_rows(struct postgres *p, const struct db_statement *s
     return DB_OK;
 }
 
+static struct pg_step *add_statement(struct postgres *p, const struct db_statement *st,
+                                     const struct pg_values *values)
+{
+    return st->must ? pg_log_add_must(&p->log, st->sql, values)
+                    : pg_log_add(&p->log, st->sql, values);
+}
+
 static bool may_wait(const struct postgres *p, const struct db_statement *st,
                      const struct pg_step *step)
 {
@@ -251,7 +344,7 @@ static enum db_result run(struct db_conn *conn, const struct db_statement *st)
         fault(p, "too many values, or too long");
         return p->broken = DB_FAILED;
     }
-    if (may_wait(p, st, pg_log_add(&p->log, st->sql, &values)))
+    if (may_wait(p, st, add_statement(p, st, &values)))
         return DB_OK;
     result = flush(p);
     if (result != DB_OK)
@@ -277,10 +370,9 @@ static bool script(struct db_conn *conn, const char *sql)
 static void forget(struct postgres *p)
 {
     pg_log_cut(&p->log, 0);
-    p->log.wrote = false;
     p->broken = DB_OK;
-    p->is_hopeless = p->is_open = p->is_torn = false;
-    p->mark = 0;
+    p->is_hopeless = p->is_open = p->is_torn = p->is_told = false;
+    p->mark = p->first = p->late_n = 0;
 }
 
 static bool begin(struct db_conn *conn, bool writes)
@@ -328,8 +420,8 @@ static bool commit(struct db_conn *conn, bool *wrote)
     struct postgres *p = of(conn);
     enum pg_outcome outcome;
 
-    *wrote = p->log.wrote;
-    if (!p->log.wrote) {
+    *wrote = pg_log_writes(&p->log);
+    if (!*wrote) {
         rollback(conn);
         return true;
     }
@@ -355,7 +447,7 @@ static bool save(struct db_conn *conn)
     if (conn->is_lost)
         return false;
     p->mark = p->log.n;
-    p->wrote_at_mark = p->log.wrote;
+    p->first = p->first ? p->first : p->mark;
     if (p->is_reading)
         pg_log_cut(&p->log, p->mark = 1);
     else
@@ -363,19 +455,32 @@ static bool save(struct db_conn *conn)
     return true;
 }
 
-static enum db_result keep(struct db_conn *conn)
+/* The savepoint of a work of which nothing was sent before it ended can be left out, if nothing was
+ * sent of the whole transaction, either: then all of it can begin again. */
+static void put_off(struct postgres *p, enum db_result *result)
+{
+    if (p->log.sent == 0)
+        p->log.steps[p->mark].is_silent = p->log.steps[p->log.n - 1].is_silent = true;
+    p->late[p->late_n++] = (struct late){p->mark, result};
+    p->mark = p->log.n;
+}
+
+static enum db_result keep(struct db_conn *conn, enum db_result *result)
 {
     struct postgres *p = of(conn);
 
-    if (p->is_reading)
+    if (p->is_reading || p->broken != DB_OK)
         return p->broken;
     /* A work without statements. */
     if (p->log.n == p->mark + 1) {
         pg_log_cut(&p->log, p->mark);
-        return p->broken;
+        return DB_OK;
     }
     add(p, "RELEASE work");
-    return flush(p);
+    if (!result || p->late_n == LATE_MAX)
+        return flush(p);
+    put_off(p, result);
+    return DB_OK;
 }
 
 /* What was lost with the connection is begun again, without the work. */
@@ -388,6 +493,7 @@ static bool undo_at_server(struct postgres *p)
     if (outcome == PG_LOST)
         return find_again(p);
     p->log.sent = p->is_reading ? 0 : p->log.n;
+    settle(p);
     return outcome == PG_OK;
 }
 
@@ -399,7 +505,6 @@ static bool take_back(struct db_conn *conn)
     if (conn->is_lost || p->is_hopeless)
         return false;
     pg_log_cut(&p->log, p->mark);
-    p->log.wrote = p->wrote_at_mark;
     p->broken = DB_OK;
     p->is_torn = false;
     return !was_sent || undo_at_server(p);

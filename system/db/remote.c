@@ -112,8 +112,9 @@ static bool save(struct db_conn *conn)
     return ask_plain(conn, REMOTE_SAVE) == DB_OK;
 }
 
-static enum db_result keep(struct db_conn *conn)
+static enum db_result keep(struct db_conn *conn, enum db_result *result)
 {
+    (void)result;
     return ask_plain(conn, REMOTE_KEEP);
 }
 
@@ -173,7 +174,8 @@ static enum db_result run(struct db_conn *conn, const struct db_statement *st)
     enum db_result result;
 
     wire_put_int(&r->question, REMOTE_RUN);
-    wire_put_int(&r->question, (st->each ? REMOTE_ROWS : 0) | (st->changed ? REMOTE_CHANGED : 0));
+    wire_put_int(&r->question, (st->each ? REMOTE_ROWS : 0) | (st->changed ? REMOTE_CHANGED : 0) |
+                                   (st->must ? REMOTE_MUST : 0));
     wire_put_text(&r->question, st->sql);
     wire_put_int(&r->question, (int64_t)st->n);
     for (size_t i = 0; i < st->n; i++)

@@ -77,7 +77,7 @@ static enum db_result serve_save(struct host *h)
 
 static enum db_result serve_keep(struct host *h)
 {
-    return h->conn->driver->keep(h->conn);
+    return h->conn->driver->keep(h->conn, NULL);
 }
 
 static enum db_result serve_take_back(struct host *h)
@@ -137,6 +137,7 @@ static enum db_result serve_run(struct host *h)
         return DB_FAILED;
     st.each = wants & REMOTE_ROWS ? put_row : NULL;
     st.changed = wants & REMOTE_CHANGED ? &h->number : NULL;
+    st.must = (wants & REMOTE_MUST) != 0;
     return h->conn->driver->run(h->conn, &st);
 }
 

@@ -25,7 +25,7 @@ enum remote_what {
     REMOTE_REST
 };
 /* What a statement's answer is wanted for, a bit each. */
-enum { REMOTE_ROWS = 1, REMOTE_CHANGED = 2 };
+enum { REMOTE_ROWS = 1, REMOTE_CHANGED = 2, REMOTE_MUST = 4 };
 
 /* What of a message was not read yet; once |is_bad|, everything is zero and empty. */
 struct wire {

@@ -210,16 +210,19 @@ static bool bind_values(sqlite3_stmt *stmt, const struct db_statement *st)
 static enum db_result step_all(struct sqlite *s, sqlite3_stmt *stmt, const struct db_statement *st)
 {
     struct db_row row = {.conn = &s->conn, .cursor = stmt};
+    int64_t n = 0;
     int code;
 
-    while ((code = sqlite3_step(stmt)) == SQLITE_ROW)
+    for (; (code = sqlite3_step(stmt)) == SQLITE_ROW; n++)
         if (st->each && !st->each(&row, st->arg))
             return DB_OK;
     if (code != SQLITE_DONE)
         return fail(s);
+    if (!sqlite3_stmt_readonly(stmt))
+        n = sqlite3_changes64(s->db);
     if (st->changed)
-        *st->changed = sqlite3_changes64(s->db);
-    return DB_OK;
+        *st->changed = n;
+    return st->must && n == 0 ? DB_REFUSED : DB_OK;
 }
 
 static enum db_result run_stmt(struct sqlite *s, sqlite3_stmt *stmt, const struct db_statement *st)
@@ -324,8 +327,9 @@ static bool save(struct db_conn *conn)
     return simple(conn, "SAVEPOINT work");
 }
 
-static enum db_result keep(struct db_conn *conn)
+static enum db_result keep(struct db_conn *conn, enum db_result *result)
 {
+    (void)result;
     return simple(conn, "RELEASE work") ? DB_OK : DB_FAILED;
 }
 

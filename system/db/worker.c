@@ -157,7 +157,7 @@ static void run_work(struct lane *lane, struct db_job *job)
     if (tx.worst == DB_FAILED || job->result == DB_OK)
         job->result = tx.worst;
     if (job->result == DB_OK)
-        job->result = lane->conn->driver->keep(lane->conn);
+        job->result = lane->conn->driver->keep(lane->conn, &job->result);
     if (job->result == DB_FAILED)
         note_fault(lane, "a work of the database failed", 1);
 }
@@ -226,45 +226,66 @@ void db_worker_fence(struct db_worker *w, const struct db_fence *fence)
     pthread_mutex_unlock(&w->lock);
 }
 
-/* False: the transaction is over. Whoever stands behind the fence has lost what it guards, and with
- * it the database. */
+static struct db_fence fence_of(struct db_worker *w)
+{
+    struct db_fence fence;
+
+    pthread_mutex_lock(&w->lock);
+    fence = w->fence;
+    pthread_mutex_unlock(&w->lock);
+    return fence;
+}
+
+/* False: the transaction is over. True: it is not, yet: the fence may have been put off. */
 static bool passes_fence(struct lane *lane)
 {
     struct db_tx tx = {.conn = lane->conn};
-    struct db_fence fence;
+    struct db_fence fence = fence_of(lane->w);
     enum db_result result = DB_OK;
 
-    pthread_mutex_lock(&lane->w->lock);
-    fence = lane->w->fence;
-    pthread_mutex_unlock(&lane->w->lock);
     if (fence.work)
         result = fence.work(&tx, fence.arg);
     if (tx.worst != DB_OK)
         result = tx.worst;
-    if (result != DB_REFUSED)
-        return result == DB_OK;
-    lane->conn->driver->rollback(lane->conn);
-    lane->conn->is_lost = true;
-    snprintf(lane->conn->error, sizeof lane->conn->error, "%s", fence.why);
-    return false;
+    lane->conn->is_refused |= result == DB_REFUSED;
+    return result == DB_OK;
 }
 
-static void run_writes(struct lane *lane, struct jobs *batch)
+/* False: nothing was written. */
+static bool write_all(struct lane *lane, struct jobs *batch)
 {
     const struct db_driver *driver = lane->conn->driver;
-    bool is_begun = driver->begin(lane->conn, true), wrote = false;
+    bool wrote = false;
     uint64_t start;
 
-    if (!is_begun || !passes_fence(lane) || !run_all(lane, batch)) {
+    if (!passes_fence(lane) || !run_all(lane, batch)) {
+        driver->rollback(lane->conn);
+        return false;
+    }
+    start = clock_steady_us();
+    if (!driver->commit(lane->conn, &wrote))
+        return false;
+    if (wrote)
+        count_commit(lane->w, clock_steady_us() - start);
+    return true;
+}
+
+/* Whoever stands behind a fence that is lost has lost what it guards, and with it the database. */
+static void run_writes(struct lane *lane, struct jobs *batch)
+{
+    struct db_conn *conn = lane->conn;
+
+    conn->is_refused = false;
+    conn->late[0] = '\0';
+    if (!conn->driver->begin(conn, true) || !write_all(lane, batch)) {
+        if (conn->is_refused) {
+            conn->is_lost = true;
+            snprintf(conn->error, sizeof conn->error, "%s", fence_of(lane->w).why);
+        }
         fail_all(lane, batch);
-        if (is_begun)
-            driver->rollback(lane->conn);
-    } else {
-        start = clock_steady_us();
-        if (!driver->commit(lane->conn, &wrote))
-            fail_all(lane, batch);
-        else if (wrote)
-            count_commit(lane->w, clock_steady_us() - start);
+    } else if (conn->late[0]) {
+        memcpy(conn->error, conn->late, sizeof conn->error);
+        note_fault(lane, "a work of the database failed", 1);
     }
     let_reads_end(lane);
     finish_batch(lane, batch);

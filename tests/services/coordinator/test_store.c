@@ -108,6 +108,16 @@ static void write_change(struct store *s, struct change *c)
     assert_int_equal(db_run(s->db, DB_DURABLE, store_change, c), DB_OK);
 }
 
+/* The key of a new session was used before: nothing is written, and for which one is there. */
+static void expect_existing(struct store *s, struct change *c, const char *session_id)
+{
+    assert_int_equal(db_run(s->db, DB_DURABLE, store_change, c), DB_REFUSED);
+    assert_false(c->existed);
+    assert_int_equal(db_run(s->db, DB_READ, store_existing, c), DB_OK);
+    assert_true(c->existed);
+    assert_string_equal(c->existing_id, session_id);
+}
+
 static struct store_load load(struct store *s)
 {
     struct store_load out = {0};
@@ -248,16 +258,10 @@ static void test_an_idempotency_key_is_claimed_once_for_each_caller(void **state
     snprintf(again->request.idempotency_key, KEY_MAX, "key");
     snprintf(again->request.caller, CALLER_MAX, "another");
     write_change(s, first);
-    write_change(s, repeat);
-    write_change(s, other);
-    write_change(s, again);
-    assert_false(first->existed);
-    assert_true(repeat->existed);
-    assert_string_equal(repeat->existing_id, "session-01");
+    expect_existing(s, repeat, "session-01");
     assert_int_equal(repeat->existing_binding[0], 1);
-    assert_false(other->existed);
-    assert_true(again->existed);
-    assert_string_equal(again->existing_id, "session-03");
+    write_change(s, other);
+    expect_existing(s, again, "session-03");
     l = load(s);
     assert_int_equal(l.sessions_n, 2);
     store_load_free(&l);

@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A program that writes without pause, for test_loss.py: LANES works at a time, one after the other
  * each, until its stdin ends. Each work inserts a row, adds one to a counter and reads it, which
- * finds lost and repeated works alike. Each work that ended is a line on stdout: "ok ID" or
- * "failed ID". Then "end". Where: DB_TEST_URL with a schema, DB_TEST_PASSWORD.
+ * finds lost and repeated works alike. A blind work does the same without asking for anything, so
+ * that all of it may be put off; each seventh of those must change a row that is not there. Each work
+ * that ended is a line on stdout: "ok ID", "refused ID" or "failed ID". Then "end". Where:
+ * DB_TEST_URL with a schema, DB_TEST_PASSWORD.
  *
- * usage: lanes LANES */
+ * usage: lanes LANES [blind] */
 #include "system/core/log.h"
 #include "system/db/db.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 enum { LANES_MAX = 256 };
@@ -24,7 +27,7 @@ static uv_loop_t loop;
 static uv_pipe_t input;
 static int64_t next_id;
 static size_t running;
-static bool is_ending;
+static bool is_ending, is_blind;
 
 struct lane {
     int64_t id, at;
@@ -49,20 +52,35 @@ static enum db_result count_up(struct db_tx *tx, void *arg)
                    (struct db_value[]){db_int(lane->id), db_int(lane->at)}, 2, NULL);
 }
 
+static enum db_result count_up_blindly(struct db_tx *tx, void *arg)
+{
+    const struct lane *lane = arg;
+    const struct db_value id = db_int(lane->id);
+    enum db_result r = db_must(tx, "UPDATE counter SET n = n + 1", NULL, 0);
+
+    if (r == DB_OK)
+        r = db_exec(tx, "INSERT INTO item (id, at) SELECT $1, n FROM counter", &id, 1, NULL);
+    if (r == DB_OK && lane->id % 7 == 0)
+        r = db_must(tx, "UPDATE item SET at = 0 WHERE id = -1", NULL, 0);
+    return r;
+}
+
 static void ended(void *arg, enum db_result result);
 
 static void go_on(struct lane *lane)
 {
     lane->id = ++next_id;
     running++;
-    db_submit(db, DB_DURABLE, count_up, ended, lane);
+    db_submit(db, DB_DURABLE, is_blind ? count_up_blindly : count_up, ended, lane);
 }
 
 static void ended(void *arg, enum db_result result)
 {
+    static const char *const words[] = {
+        [DB_OK] = "ok", [DB_CONFLICT] = "failed", [DB_REFUSED] = "refused", [DB_FAILED] = "failed"};
     struct lane *lane = arg;
 
-    printf("%s %lld\n", result == DB_OK ? "ok" : "failed", (long long)lane->id);
+    printf("%s %lld\n", words[result], (long long)lane->id);
     fflush(stdout);
     running--;
     if (!is_ending)
@@ -104,9 +122,10 @@ int main(int argc, char **argv)
                                      .retry = {.step_ms = 2, .cap_ms = 50, .max = 1000},
                                      .lost = on_lost};
     char error[DB_ERROR_MAX];
-    int n = argc == 2 ? atoi(argv[1]) : 0;
+    int n = argc > 1 ? atoi(argv[1]) : 0;
 
-    if (n < 1 || n > LANES_MAX || uv_loop_init(&loop) != 0)
+    is_blind = argc == 3 && strcmp(argv[2], "blind") == 0;
+    if (n < 1 || n > LANES_MAX || argc > 2 + is_blind || uv_loop_init(&loop) != 0)
         return 2;
     log_setup("lanes", LOG_INFO);
     db = db_open(&loop, &params, error);

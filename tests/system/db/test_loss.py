@@ -66,12 +66,13 @@ class Cutter:
 class Writer:
     """The program under test."""
 
-    def __init__(self, server, schema, port=None, lanes=32):
+    def __init__(self, server, schema, port=None, lanes=32, blind=False):
         url = server.url().replace(f"port={server.port}", f"port={port or server.port}")
         env = dict(server.env(), DB_TEST_URL=f"{url} options=-csearch_path={schema}")
-        self.process = subprocess.Popen([LANES, str(lanes)], env=env, stdin=subprocess.PIPE,
+        words = [LANES, str(lanes)] + ["blind"] * blind
+        self.process = subprocess.Popen(words, env=env, stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        self.log = []
+        self.blind, self.log = blind, []
         self.reader = threading.Thread(target=lambda: self.log.extend(self.process.stderr))
         self.reader.start()
         self.told = []
@@ -104,14 +105,22 @@ class Losses(unittest.TestCase):
     def tearDownClass(cls):
         cls.server.remove()
 
+    def both(self, lose):
+        """With works that ask, and with works that may be put off whole."""
+        for blind in (False, True):
+            with self.subTest(blind=blind):
+                lose(blind)
+
     def check(self, writer, schema):
         """Nobody was refused; each work is there exactly once, in an order."""
         self.assertEqual(writer.finish(), 0, "".join(writer.log)[-3000:])
         self.assertEqual(writer.told.pop(), "end")
-        self.assertEqual([line for line in writer.told if not line.startswith("ok ")], [],
-                         "".join(writer.log)[-3000:])
-        ids = {int(line[3:]) for line in writer.told}
-        self.assertEqual(len(ids), len(writer.told))
+        told = [(word, int(number)) for word, number in map(str.split, writer.told)]
+        for word, number in told:
+            self.assertEqual(word, "refused" if writer.blind and number % 7 == 0 else "ok",
+                             "".join(writer.log)[-3000:])
+        self.assertEqual(len({number for _, number in told}), len(told))
+        ids = {number for word, number in told if word == "ok"}
         rows = self.server.sql(f"SELECT id FROM {schema}.item").split()
         self.assertEqual({int(i) for i in rows}, ids)
         self.assertEqual(self.server.sql(
@@ -119,13 +128,16 @@ class Losses(unittest.TestCase):
             f" FROM {schema}.counter"), "|".join([str(len(ids))] * 3))
 
     def test_server_is_killed_and_started_again(self):
-        writer = Writer(self.server, "killed")
-        for _ in range(4):
+        self.both(self.server_is_killed_and_started_again)
+
+    def server_is_killed_and_started_again(self, blind):
+        writer = Writer(self.server, f"killed_{blind:d}", blind=blind)
+        for _ in range(2):
             writer.read(700)
             self.server.kill()
             self.server.start()
         writer.read(700)
-        self.check(writer, "killed")
+        self.check(writer, f"killed_{blind:d}")
 
     def test_server_is_stopped_and_started_again(self):
         writer = Writer(self.server, "stopped")
@@ -137,6 +149,9 @@ class Losses(unittest.TestCase):
         self.check(writer, "stopped")
 
     def test_connections_break_anywhere(self):
+        self.both(self.connections_break_anywhere)
+
+    def connections_break_anywhere(self, blind):
         lots, left = random.Random(7), {}
 
         def watch(number, data, _):
@@ -145,13 +160,16 @@ class Losses(unittest.TestCase):
             return None if rest > len(data) else rest
 
         cutter = Cutter(self.server.port, watch)
-        writer = Writer(self.server, "broken", cutter.port, lanes=8)
-        while cutter.cuts < 60:
+        writer = Writer(self.server, f"broken_{blind:d}", cutter.port, lanes=8, blind=blind)
+        while cutter.cuts < 30:
             writer.read(20)
-        self.check(writer, "broken")
+        self.check(writer, f"broken_{blind:d}")
         cutter.close()
 
     def test_answers_of_commits_are_lost(self):
+        self.both(self.answers_of_commits_are_lost)
+
+    def answers_of_commits_are_lost(self, blind):
         """The third commit of each connection takes place, and its answer does not come."""
         seen = {}
 
@@ -163,13 +181,16 @@ class Losses(unittest.TestCase):
             return None
 
         cutter = Cutter(self.server.port, watch)
-        writer = Writer(self.server, "unanswered", cutter.port, lanes=8)
-        while cutter.cuts < 30:
+        writer = Writer(self.server, f"unanswered_{blind:d}", cutter.port, lanes=8, blind=blind)
+        while cutter.cuts < 20:
             writer.read(5)
-        self.check(writer, "unanswered")
+        self.check(writer, f"unanswered_{blind:d}")
         cutter.close()
 
     def test_commits_that_do_not_arrive_are_made_again(self):
+        self.both(self.commits_that_do_not_arrive_are_made_again)
+
+    def commits_that_do_not_arrive_are_made_again(self, blind):
         """A request is swallowed: the end of a transaction, or its middle."""
         requests, lots = {}, random.Random(5)
 
@@ -178,10 +199,10 @@ class Losses(unittest.TestCase):
             return 0 if not from_server and requests[number] > lots.randrange(9, 30) else None
 
         cutter = Cutter(self.server.port, watch)
-        writer = Writer(self.server, "swallowed", cutter.port, lanes=8)
-        while cutter.cuts < 40:
+        writer = Writer(self.server, f"swallowed_{blind:d}", cutter.port, lanes=8, blind=blind)
+        while cutter.cuts < 25:
             writer.read(5)
-        self.check(writer, "swallowed")
+        self.check(writer, f"swallowed_{blind:d}")
         cutter.close()
 
 

@@ -553,6 +553,41 @@ static void test_what_was_seen_must_still_be_so_at_the_commit(void **state)
     pthread_barrier_destroy(&g.both);
 }
 
+static enum db_result fence_a(struct db_tx *tx, void *arg)
+{
+    return db_must(tx, "SELECT 1 FROM a WHERE x = $1 FOR SHARE",
+                   (struct db_value[]){db_int(*(int64_t *)arg)}, 1);
+}
+
+static enum db_result insert_b(struct db_tx *tx, void *arg)
+{
+    return db_exec(tx, "INSERT INTO b (y) VALUES ($1)",
+                   (struct db_value[]){db_blob(arg, sizeof(int64_t))}, 1, NULL);
+}
+
+/* Every work here may be put off: fence, works and commit go to the server together. */
+static void test_behind_a_lost_fence_nothing_is_written(void **state)
+{
+    const struct db_params params = db_place_params(&f, many);
+    struct db *db = db_open(NULL, &params, error);
+    int64_t fence = 1;
+
+    (void)state;
+    assert_non_null(db);
+    db_fence(db, fence_a, &fence, "the fence is gone");
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(db_run(db, DB_DURABLE, insert_b, &fence), DB_OK);
+    sql("UPDATE a SET x = 2%s", "");
+    assert_int_equal(db_run(db, DB_DURABLE, insert_b, &fence), DB_FAILED);
+    db_error(db, error);
+    assert_string_equal(error, "the fence is gone");
+    /* even if it were there again */
+    sql("UPDATE a SET x = 1%s", "");
+    assert_int_equal(db_run(db, DB_DURABLE, insert_b, &fence), DB_FAILED);
+    db_close(db);
+    sql("DO $$ BEGIN IF (SELECT count(*) FROM b) <> 3 THEN RAISE 'written'; END IF; END $$%s", "");
+}
+
 static void test_what_was_seen_must_still_be_so(void **state)
 {
     struct db_params params = db_place_params(&f, many);
@@ -588,6 +623,7 @@ int main(void)
         TEST(test_reads_run_beside_a_write),
         TEST(test_a_read_without_a_write_is_told_before_it),
         TEST(test_a_deadlock_is_nobodys_failure),
+        TEST(test_behind_a_lost_fence_nothing_is_written),
         TEST(test_what_was_seen_must_still_be_so),
         TEST(test_what_was_seen_must_still_be_so_at_the_commit),
     };

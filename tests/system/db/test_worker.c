@@ -11,6 +11,7 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -179,6 +180,104 @@ static void test_work_that_fails_takes_only_itself_back(void **state)
     assert_int_equal(b.result, DB_OK);
     db = fixture_open(&f, NULL);
     assert_int_equal(fixture_count(db), 2);
+    db_close(db);
+}
+
+/* What a work of a mixed batch does. Only the last one asks for anything. */
+enum kind { INSERTS, REPEATS, CHANGES, MISSES, BREAKS, REFUSES, COUNTS, KINDS_N };
+
+struct mixed {
+    struct item item;
+    enum kind kind;
+    int64_t seen;
+};
+
+static enum db_result insert_nameless(struct db_tx *tx, int64_t id)
+{
+    return db_exec(tx, "INSERT INTO item (id, name) VALUES ($1, $2)",
+                   (struct db_value[]){db_int(id), db_text(NULL)}, 2, NULL);
+}
+
+static enum db_result change_name(struct db_tx *tx, int64_t id)
+{
+    return db_must(tx, "UPDATE item SET name = name WHERE id = $1", (struct db_value[]){db_int(id)},
+                   1);
+}
+
+/* Each begins with an insertion, which must go if the work does not end well. */
+static enum db_result do_mixed(struct db_tx *tx, void *arg)
+{
+    struct mixed *m = arg;
+    enum db_result result = item_insert(tx, &m->item);
+
+    if (result != DB_OK || m->kind == INSERTS)
+        return result;
+    switch (m->kind) {
+    case REPEATS:
+        return item_insert(tx, &m->item);
+    case CHANGES:
+        return change_name(tx, m->item.id);
+    case MISSES:
+        return change_name(tx, -1);
+    case BREAKS:
+        return insert_nameless(tx, -1);
+    case REFUSES:
+        return DB_REFUSED;
+    default:
+        return item_count(tx, &m->seen);
+    }
+}
+
+static void note_mixed(void *arg, enum db_result result)
+{
+    note(&((struct mixed *)arg)->item, result);
+}
+
+/* What came about, and what each one saw of it, as if they had been done one by one. */
+static void check_mixed(const struct mixed *m, int n, int64_t *count)
+{
+    static const enum db_result ends[KINDS_N] = {[REPEATS] = DB_CONFLICT,
+                                                 [MISSES] = DB_REFUSED,
+                                                 [BREAKS] = DB_FAILED,
+                                                 [REFUSES] = DB_REFUSED};
+
+    for (int i = 0; i < n; i++) {
+        assert_int_equal(m[i].item.done_n, 1);
+        assert_int_equal(m[i].item.result, ends[m[i].kind]);
+        *count += ends[m[i].kind] == DB_OK;
+        if (m[i].kind == COUNTS)
+            assert_int_equal(m[i].seen, *count);
+    }
+}
+
+static void run_mixed(struct db *db, unsigned *lots, int64_t *next_id, int64_t *count)
+{
+    struct mixed m[40];
+    int n = 1 + rand_r(lots) % 40, kinds = 1 + rand_r(lots) % KINDS_N;
+    struct gate gate;
+
+    enter_gate(db, &gate);
+    for (int i = 0; i < n; i++) {
+        m[i] = (struct mixed){.item.id = ++*next_id, .kind = (enum kind)(rand_r(lots) % kinds)};
+        db_submit(db, DB_DURABLE, do_mixed, note_mixed, &m[i]);
+    }
+    open_gate(&gate);
+    while (m[n - 1].item.done_n == 0)
+        uv_run(&loop, UV_RUN_ONCE);
+    check_mixed(m, n, count);
+    assert_int_equal(fixture_count(db), *count);
+}
+
+static void test_each_work_of_a_batch_has_its_own_end(void **state)
+{
+    struct db *db = fixture_open(&f, &loop);
+    int64_t next_id = 0, count = 0;
+    unsigned lots = 11;
+
+    (void)state;
+    for (int i = 0; i < 100; i++)
+        run_mixed(db, &lots, &next_id, &count);
+    assert_true(count > 100);
     db_close(db);
 }
 
@@ -383,6 +482,7 @@ int main(void)
         TEST(test_one_commit_is_counted_for_a_batch),
         TEST(test_many_threads_share_commits),
         TEST(test_work_that_fails_takes_only_itself_back),
+        TEST(test_each_work_of_a_batch_has_its_own_end),
         TEST(test_commit_that_fails_fails_the_whole_batch),
         TEST(test_lazy_rides_with_durable),
         TEST(test_lazy_alone_is_committed_in_the_end),
