@@ -34,6 +34,7 @@ int command_freeze(char **argv);
 int command_health(char **argv);
 int command_help(char **argv);
 int command_inspect(char **argv);
+int command_key(char **argv);
 int command_parties(char **argv);
 int command_pki(char **argv);
 int command_session(char **argv);

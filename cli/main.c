@@ -22,6 +22,7 @@ const struct command commands[] = {
     {"doctor", command_doctor, "what is wrong with a system, and what to do"},
     {"freeze", command_freeze, "order the parties to sign nothing, for an account or anybody"},
     {"unfreeze", command_unfreeze, "end a freeze"},
+    {"key", command_key, "make an API key for a backend"},
     {"audit", command_audit, "read account-service's audit log, or verify it"},
     {"db", command_db, "make a role and a schema in a PostgreSQL database"},
     {"pki", command_pki, "the operator's authority: certificates for services and parties"},

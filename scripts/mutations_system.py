@@ -3,7 +3,7 @@
 from mutations import check
 
 ACCESS, ADDRESS, TOKEN = "system/access/access.c", "system/access/address.c", "system/access/token.c"
-ORDER = "system/access/order.c"
+ORDER, API_KEY = "system/access/order.c", "system/access/api_key.c"
 IDENTITY, VAULT, BUS = "system/access/identity.c", "system/vault/vault.c", "system/bus/bus.c"
 AEAD, P11, P11_KEYS = ("system/vault/" + f for f in ("aead.c", "pkcs11.c", "pkcs11_keys.c"))
 CACHE, WORKER, SQLITE = "system/cache/cache.c", "system/db/worker.c", "system/db/sqlite.c"
@@ -21,9 +21,25 @@ CHECKS = [
     check("access", "an address is in ALLOWED_IPS",
           (ACCESS, "if (!address_is_in(&caller, &access->allowed))", "if (0)"),
           error="address_not_allowed", tests=["access/access"]),
+    check("access", "the API key has the scope",
+          (ACCESS, "if (status.code == RPC_OK && !(scopes_of(call) & key->scopes))", "if (0)"),
+          error="missing_scope", tests=["access/access"]),
+    check("access", "a method that says no scope is not open to all",
+          (ACCESS, "return scopes ? scopes : SCOPE_MANAGE;", "return scopes ? scopes : SCOPE_ALL;"),
+          error="missing_scope", tests=["access/access"]),
+    check("access", "a name of a key stands once in API_KEYS",
+          (API_KEY, "if (is_taken(keys, entry))", "if (0 && is_taken(keys, entry))"),
+          tests=["access/api_key"]),
+    check("access", "two keys have not one digest",
+          (API_KEY, "if (!add(keys, like, digest))", "(void)add(keys, like, digest); if (0)"),
+          tests=["access/api_key"]),
+    check("access", "nobody but MPC_API_KEY is default",
+          (API_KEY, '!name[len] && strcmp(name, "default") != 0;', "!name[len];"),
+          tests=["access/api_key"]),
     check("access", "the API key is one of ours",
-          (ACCESS, "if (number == 0) return failed(access, call, access->bad_keys,",
-           "if (0) return failed(access, call, access->bad_keys,"),
+          (ACCESS, "if (!key) return failed(access, call, access->bad_keys,",
+           'if (!key) key = api_keys_find(access->keys, "first-key"); if (0) '
+           'return failed(access, call, access->bad_keys,'),
           error="unauthorized", tests=["access/access"]),
     check("access", "a forwarded address counts from proxies of ours only",
           (ADDRESS, "while (len > 0 && address_is_in(out, proxies)) {",

@@ -132,7 +132,7 @@ static void stored(void *arg, enum db_result result)
     log_event(LOG_INFO, "account finished", LOG_S("account", account->account_id),
               LOG_S("status", account_status_name(account->status)),
               LOG_S("session", account->session_id), LOG_S("trace", account->trace_id),
-              LOG_S("error", account->error));
+              LOG_S("caller", op->audit.text[AUDIT_CALLER]), LOG_S("error", account->error));
     if (result == DB_OK && op->call)
         rpc_set_noted(op->call);
     if (result == DB_OK) { /* otherwise somebody else who waited for it was first */

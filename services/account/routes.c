@@ -10,32 +10,33 @@
 #define SERVICE "mpc.account.v1.AccountService/"
 #define IN(name) &mpc__account__v1__##name##_request__descriptor
 #define OUT(name) &mpc__account__v1__##name##__descriptor
-#define METHOD(name, in, out, handler)                                                             \
+#define METHOD(name, in, out, handler, scope)                                                      \
     {                                                                                              \
         .path = SERVICE name, .request = IN(in), .response = out, .handle = handler,               \
-        .access = ACCESS_API_KEY                                                                   \
+        .access = ACCESS_API_KEY | SCOPE_##scope                                                   \
     }
 /* A message of 64 KiB in base64 or hex, and an intent that repeats it in hex. */
 enum { SIGN_REQUEST_MAX = 384 * 1024 };
 
 /* clang-format off */
 const struct rpc_method account_methods[] = {
-    METHOD("CreateAccount", create_account, OUT(account), create_account),
-    METHOD("ListAccounts", list_accounts, OUT(list_accounts_response), accounts_list),
-    METHOD("GetAccount", get_account, OUT(account), accounts_get),
+    METHOD("CreateAccount", create_account, OUT(account), create_account, CREATE),
+    METHOD("ListAccounts", list_accounts, OUT(list_accounts_response), accounts_list, READ),
+    METHOD("GetAccount", get_account, OUT(account), accounts_get, READ),
     { .path = SERVICE "Sign", .request = IN(sign), .response = OUT(sign_response),
-      .handle = sign_message, .access = ACCESS_API_KEY, .request_max = SIGN_REQUEST_MAX },
-    METHOD("GetCertificate", get_certificate, OUT(certificate), accounts_certificate),
-    METHOD("GetSigningParties", get_signing_parties, OUT(signing_parties), signing_parties_get),
-    METHOD("SetSigningParties", set_signing_parties, OUT(signing_parties), signing_parties_set),
-    METHOD("DeleteSigningParties", delete_signing_parties, OUT(signing_parties), signing_parties_delete),
-    METHOD("Keygen", keygen, OUT(keygen_response), create_keygen),
-    METHOD("SignSession", sign_session, OUT(sign_session_response), sign_session),
-    METHOD("GetSession", get_session, &mpc__session__v1__session__descriptor, sessions_get),
-    METHOD("ListSessionEvents", list_session_events, OUT(list_session_events_response), sessions_events),
-    METHOD("CancelSession", cancel_session, &mpc__session__v1__session__descriptor, sessions_cancel),
-    METHOD("ListParties", list_parties, OUT(list_parties_response), parties_list),
-    METHOD("SubmitOrder", submit_order, OUT(submit_order_response), orders_submit),
+      .handle = sign_message, .access = ACCESS_API_KEY | SCOPE_SIGN,
+      .request_max = SIGN_REQUEST_MAX },
+    METHOD("GetCertificate", get_certificate, OUT(certificate), accounts_certificate, READ),
+    METHOD("GetSigningParties", get_signing_parties, OUT(signing_parties), signing_parties_get, READ),
+    METHOD("SetSigningParties", set_signing_parties, OUT(signing_parties), signing_parties_set, MANAGE),
+    METHOD("DeleteSigningParties", delete_signing_parties, OUT(signing_parties), signing_parties_delete, MANAGE),
+    METHOD("Keygen", keygen, OUT(keygen_response), create_keygen, CREATE),
+    METHOD("SignSession", sign_session, OUT(sign_session_response), sign_session, SIGN),
+    METHOD("GetSession", get_session, &mpc__session__v1__session__descriptor, sessions_get, READ),
+    METHOD("ListSessionEvents", list_session_events, OUT(list_session_events_response), sessions_events, READ),
+    METHOD("CancelSession", cancel_session, &mpc__session__v1__session__descriptor, sessions_cancel, MANAGE),
+    METHOD("ListParties", list_parties, OUT(list_parties_response), parties_list, READ),
+    METHOD("SubmitOrder", submit_order, OUT(submit_order_response), orders_submit, MANAGE),
     { .path = NULL },
 };
 

@@ -148,7 +148,8 @@ static void audited(void *arg, enum db_result result)
     metric_observe_us(s->sign_time, clock_steady_us() - op->started_us);
     log_event(LOG_INFO, "signature finished", LOG_S("account", op->account.account_id),
               LOG_S("status", op->end->status), LOG_S("session", op->session_id),
-              LOG_S("trace", op->trace), LOG_S("error", op->end->error));
+              LOG_S("trace", op->trace), LOG_S("caller", rpc_caller(op->call)),
+              LOG_S("error", op->end->error));
     if (result == DB_OK)
         rpc_set_noted(op->call);
     if (result != DB_OK)

@@ -17,13 +17,14 @@
 
 enum {
     CALLERS = ACCESS_SERVICE | ACCESS_API_KEY,
-    READERS = CALLERS | ACCESS_PARTY,
+    LISTERS = CALLERS | SCOPE_READ,
+    READERS = LISTERS | ACCESS_PARTY,
     /* the token is in the message */
     PROVEN = ACCESS_OPEN
 };
 
 const struct rpc_method coordinator_methods[] = {
-    {SERVICE "SelectParties", TYPES(select_parties), .handle = select_parties, .access = CALLERS},
+    {SERVICE "SelectParties", TYPES(select_parties), .handle = select_parties, .access = LISTERS},
     {SERVICE "CreateSession", TYPES(create_session), .handle = create_session, .access = CALLERS},
     {SERVICE "JoinSession", TYPES(join_session), .handle = join_session, .access = PROVEN},
     {SERVICE "MarkPartyReady", TYPES(mark_party_ready), .handle = mark_party_ready,
@@ -39,7 +40,7 @@ const struct rpc_method coordinator_methods[] = {
      .access = READERS},
     {SERVICE "WatchSession", TYPES(watch_session), .is_stream = true, .handle = watch_session,
      .access = READERS},
-    {SERVICE "ListSessions", TYPES(list_sessions), .handle = list_sessions, .access = CALLERS},
+    {SERVICE "ListSessions", TYPES(list_sessions), .handle = list_sessions, .access = LISTERS},
     {SERVICE "ListInvitations", TYPES(list_invitations), .handle = list_invitations,
      .access = ACCESS_PARTY},
     {SERVICE "SubmitOrder", TYPES(submit_order), .handle = submit_order, .access = CALLERS},

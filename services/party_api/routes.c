@@ -14,13 +14,13 @@ enum { SHORT = 4096, TOKEN_MAX = 16384 };
 
 const struct rpc_method party_api_methods[] = {
     {SERVICE "GenerateShare", TYPES(generate_share), .handle = generate_handle,
-     .access = ACCESS_API_KEY, .request_max = TOKEN_MAX},
+     .access = ACCESS_API_KEY | SCOPE_CREATE, .request_max = TOKEN_MAX},
     {SERVICE "ConfirmShare", TYPES(confirm_share), .handle = confirm_handle,
-     .access = ACCESS_API_KEY, .request_max = SHORT},
+     .access = ACCESS_API_KEY | SCOPE_CREATE, .request_max = SHORT},
     {SERVICE "SignWithShare", TYPES(sign_with_share), .handle = sign_handle,
-     .access = ACCESS_API_KEY},
+     .access = ACCESS_API_KEY | SCOPE_SIGN},
     {SERVICE "GetShareKey", TYPES(get_share_key), .handle = share_key_handle,
-     .access = ACCESS_API_KEY, .request_max = SHORT},
+     .access = ACCESS_API_KEY | SCOPE_READ, .request_max = SHORT},
     {0},
 };
 

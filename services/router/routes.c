@@ -9,7 +9,7 @@
 #define OUT(name) .response = &mpc__router__v1__##name##__descriptor
 
 enum {
-    READERS = ACCESS_API_KEY | ACCESS_SERVICE | ACCESS_PARTY,
+    READERS = ACCESS_API_KEY | SCOPE_READ | ACCESS_SERVICE | ACCESS_PARTY,
     /* the HTTP calls of parties */
     PARTIES = ACCESS_PARTY | ACCESS_PARTY_HTTP,
     /* the proof is in the message */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The guard. A caller shows a token or an API key; the key counts only from an allowed address, and
- * the address is looked at first, so that strangers cannot try keys. Keys are compared by keyed
- * hash, all of them, in constant time.
+ * the address is looked at first, so that strangers cannot try keys; and it opens what its scopes
+ * name (api_key.h).
  *
  * Failures are counted per address (IPv6: per /64) and told to the log, the first FAILURES of a
  * minute; after them the address is told to wait. A token that is ours but out of time is no try
@@ -24,17 +24,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { KEYS_MAX = 2, FAILURES = 20, CACHE_ENTRIES = 65536 };
-
-/* Guarded: hashes of keys under a key of this process. */
-struct keys {
-    uint8_t hash_key[32];
-    uint8_t hashes[KEYS_MAX][32];
-};
+enum { FAILURES = 20, CACHE_ENTRIES = 65536 };
 
 struct access {
-    struct keys *keys;
-    size_t keys_n;
+    /* NULL: no key is good */
+    struct api_keys *keys;
     struct address_list allowed, proxies;
     unsigned per_minute;
     struct token_key *tokens;
@@ -43,7 +37,7 @@ struct access {
     /* TLS=on: tokens need certificates */
     bool has_tls;
     struct cache *cache;
-    struct metric *bad_keys, *bad_addresses, *bad_tokens, *bad_registrations;
+    struct metric *bad_keys, *bad_addresses, *bad_scopes, *bad_tokens, *bad_registrations;
 };
 
 /* Does |program| have this variable? */
@@ -53,24 +47,6 @@ static bool reads(enum config_program program, const char *name)
         if (strcmp(config_rows[i].name, name) == 0)
             return (config_rows[i].programs & (unsigned)program) != 0;
     return false;
-}
-
-static void hash_key(uint8_t out[32], const struct access *access, const char *key)
-{
-    crypto_generichash(out, 32, (const uint8_t *)key, strlen(key), access->keys->hash_key,
-                       sizeof access->keys->hash_key);
-}
-
-static bool load_keys(struct access *access, const struct config *config, char error[RPC_TEXT_MAX])
-{
-    access->keys_n = config_list_n(config, "MPC_API_KEY");
-    if (access->keys_n < 1 || access->keys_n > KEYS_MAX) {
-        snprintf(error, RPC_TEXT_MAX, "MPC_API_KEY must be one key, or two while rotating");
-        return false;
-    }
-    for (size_t i = 0; i < access->keys_n; i++)
-        hash_key(access->keys->hashes[i], access, config_list_item(config, "MPC_API_KEY", i));
-    return true;
 }
 
 static bool load_addresses(struct address_list *list, const struct config *config, const char *name,
@@ -93,8 +69,8 @@ static bool load(struct access *access, const struct config *config, enum config
     if (!reads(program, "MPC_API_KEY"))
         return true;
     access->per_minute = (unsigned)config_int(config, "RATE_LIMIT_PER_MINUTE");
-    return load_keys(access, config, error) &&
-           load_addresses(&access->allowed, config, "ALLOWED_IPS", error) &&
+    access->keys = api_keys_new(config, error);
+    return access->keys && load_addresses(&access->allowed, config, "ALLOWED_IPS", error) &&
            load_addresses(&access->proxies, config, "TRUSTED_PROXIES", error);
 }
 
@@ -109,11 +85,10 @@ struct access *access_new(const struct config *config, enum config_program progr
 {
     struct access *access = mem_new(1, sizeof *access);
 
-    access->keys = secret_new(sizeof *access->keys);
-    randombytes_buf(access->keys->hash_key, sizeof access->keys->hash_key);
     access->cache = cache_new(CACHE_ENTRIES);
     access->bad_keys = failures("reason=\"key\"");
     access->bad_addresses = failures("reason=\"address\"");
+    access->bad_scopes = failures("reason=\"scope\"");
     access->bad_tokens = failures("reason=\"token\"");
     access->bad_registrations = failures("reason=\"registration\"");
     if (load(access, config, program, error))
@@ -126,7 +101,7 @@ void access_free(struct access *access)
 {
     if (!access)
         return;
-    secret_free(access->keys);
+    api_keys_free(access->keys);
     address_list_free(&access->allowed);
     address_list_free(&access->proxies);
     token_key_free(access->tokens);
@@ -229,52 +204,66 @@ struct rpc_status access_refused(struct access *access, struct rpc_call *call,
     return failed(access, call, metric, why, refusal);
 }
 
-/* The number of the key from 1; 0: none of ours. Every key is compared. */
-static unsigned key_number(const struct access *access, const char *key)
-{
-    uint8_t hash[32];
-    unsigned number = 0;
-
-    if (!key)
-        return 0;
-    hash_key(hash, access, key);
-    for (unsigned i = 0; i < access->keys_n; i++)
-        if (sodium_memcmp(hash, access->keys->hashes[i], sizeof hash) == 0)
-            number = i + 1;
-    sodium_memzero(hash, sizeof hash);
-    return number;
-}
-
-static struct rpc_status limit_rate(struct access *access, unsigned key,
+static struct rpc_status limit_rate(struct access *access, const struct api_key *key,
                                     const struct address *address)
 {
-    char name[96], text[ADDRESS_TEXT_MAX];
+    char name[128], text[ADDRESS_TEXT_MAX];
     unsigned wait = 0;
 
     if (access->per_minute == 0)
         return rpc_ok();
     address_print(text, address);
-    snprintf(name, sizeof name, "rate/%u/%s", key, text);
+    snprintf(name, sizeof name, "rate/%s.%u/%s", key->name, key->value, text);
     if (cache_allow(access->cache, name, access->per_minute, access->per_minute, &wait))
         return rpc_ok();
     return wait_for(wait, "too many requests with this key from this address");
 }
 
+/* A method that says nothing of scopes is for those who may do everything else. */
+static unsigned scopes_of(const struct rpc_call *call)
+{
+    unsigned scopes = rpc_call_method(call)->access & SCOPE_ALL;
+
+    return scopes ? scopes : SCOPE_MANAGE;
+}
+
+/* No try to get in: who asks is known, and his rate is limited as ever. The log hears of some. */
+static struct rpc_status lacks_scope(struct access *access, const struct rpc_call *call,
+                                     const struct api_key *key)
+{
+    char words[API_KEY_WORDS_MAX], name[64];
+    unsigned wait = 0;
+
+    api_key_words(words, scopes_of(call));
+    metric_add(access->bad_scopes, 1);
+    snprintf(name, sizeof name, "scope/%s", key->name);
+    if (cache_allow(access->cache, name, FAILURES, FAILURES, &wait))
+        log_event(LOG_WARN, "a caller was refused", LOG_S("reason", "API key without the scope"),
+                  LOG_S("caller", key->name), LOG_S("method", rpc_call_method(call)->path),
+                  LOG_S("request", rpc_trace(call)));
+    return rpc_error(RPC_DENIED, "missing_scope",
+                     "the API key %s has not the scope that this call needs: %s", key->name, words);
+}
+
 static struct rpc_status check_key(struct access *access, struct rpc_call *call)
 {
     struct address caller = caller_of(access, call);
-    unsigned number;
+    const struct api_key *key;
+    struct rpc_status status;
 
     if (!address_is_in(&caller, &access->allowed))
         return failed(access, call, access->bad_addresses, "address not in ALLOWED_IPS",
                       rpc_error(RPC_DENIED, "address_not_allowed",
                                 "calls from this address are not allowed"));
-    number = key_number(access, rpc_header(call, "x-api-key"));
-    if (number == 0)
+    key = api_keys_find(access->keys, rpc_header(call, "x-api-key"));
+    if (!key)
         return failed(access, call, access->bad_keys, "missing or wrong API key", unauthorized());
-    rpc_set_caller(call, "default");
+    rpc_set_caller(call, key->name);
     rpc_set_access(call, ACCESS_API_KEY);
-    return limit_rate(access, number, &caller);
+    status = limit_rate(access, key, &caller);
+    if (status.code == RPC_OK && !(scopes_of(call) & key->scopes))
+        return lacks_scope(access, call, key);
+    return status;
 }
 
 /* The token itself; NULL without one. */
@@ -460,7 +449,7 @@ struct rpc_status access_guard(struct rpc_call *call, void *arg)
     }
     if (text && access->tokens && bits & (ACCESS_SERVICE | ACCESS_PARTY))
         return check_token(access, call, text);
-    if (bits & ACCESS_API_KEY && access->keys_n > 0)
+    if (bits & ACCESS_API_KEY && access->keys)
         return check_key(access, call);
     if (bits & (ACCESS_API_KEY | ACCESS_SERVICE | ACCESS_PARTY))
         return failed(access, call, access->bad_tokens, "no token", unauthorized());

@@ -4,6 +4,7 @@
 #ifndef SYSTEM_ACCESS_ACCESS_H
 #define SYSTEM_ACCESS_ACCESS_H
 
+#include "system/access/api_key.h"
 #include "system/access/token.h"
 #include "system/cache/cache.h"
 #include "system/core/config.h"
@@ -24,6 +25,7 @@ enum {
     ACCESS_PARTY = 8,
     /* with ACCESS_PARTY: also from a peer without certificate (docs/api.md) */
     ACCESS_PARTY_HTTP = 16
+    /* beside them, with ACCESS_API_KEY: the scopes of api_key.h of which a key needs one */
 };
 
 struct access;
@@ -34,10 +36,10 @@ struct access *access_new(const struct config *config, enum config_program progr
                           char error[RPC_TEXT_MAX]);
 void access_free(struct access *access);
 /* Count failures and requests together with all replicas; cache_allow says how exactly. NULL:
- * alone. What Redis learns are addresses and the number of a key in MPC_API_KEY, never a key. */
+ * alone. What Redis learns are addresses and names of keys, never a key. */
 void access_share(struct access *access, struct redis *redis);
 /* The guard; |arg| is the struct access. Without key: 401 with exactly "unauthorized"; with a
- * wrong address: 403; after too many failures from one address: 429. */
+ * wrong address, or a key without the scope: 403; after too many failures from one address: 429. */
 rpc_guard access_guard;
 /* Calls that another replica of |service| (lent) passed on: its token, of kind service and with
  * this name, lets it say who the caller is. Without this call the guard refuses whoever says so.

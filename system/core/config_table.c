@@ -107,6 +107,9 @@ const struct config_row config_rows[] = {
       "change-me-to-32-characters-or-more" },
     { "MPC_API_KEY", APIS, CONFIG_FORM_LIST, CONFIG_SECRET | CONFIG_REQUIRED, NULL, 1, 2, NULL,
       "The backends' key; two, comma separated, while rotating.", "change-me" },
+    { "API_KEYS", APIS, CONFIG_FORM_LIST, 0, NULL, 0, 0, NULL,
+      "Named keys of backends with their scopes, as quorate key new prints them:"
+      " NAME:SCOPES:DIGEST, comma separated.", NULL },
     { "ALLOWED_IPS", APIS, CONFIG_FORM_ADDRESSES, CONFIG_REQUIRED, NULL, 0, 0, NULL,
       "Addresses or CIDR ranges that backends may call from, comma separated.", "192.0.2.0/24" },
     { "TRUSTED_PROXIES", APIS, CONFIG_FORM_ADDRESSES, 0, NULL, 0, 0, NULL,

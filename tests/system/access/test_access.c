@@ -22,6 +22,13 @@
 
 #define SECRET "0123456789abcdef0123456789abcdef"
 #define KEY "X-API-Key: first-key\r\n"
+/* Digests of reader-1, reader-2, signer and boss. */
+#define READER_1 "638272d2c60a282ab8a042288e0c50cfee2cd7cc28c37dffe0466adce598b02c"
+#define READER_2 "5196ef6dcc26a9d3e9ee36196a16b3a94854ab30e0aa5fc211b841a797d44a0b"
+#define SIGNER "ffdcc4ba1ba029d91fb645eab1563010ee7bcfac6f321326f4eab298601b5bce"
+#define BOSS "a5e7c002443743c5836758c7d1cd8ddefd9fcf2061daa0efaac683fb99966057"
+#define NAMED                                                                                      \
+    "ledger:read:" READER_1 ":" READER_2 ", hot.wallet:sign+read:" SIGNER " ops:manage:" BOSS
 
 static struct place {
     uv_loop_t loop;
@@ -58,7 +65,10 @@ static void tell_caller(struct rpc_call *call, const ProtobufCMessage *request, 
 
 static const struct rpc_method methods[] = {
     METHOD("Open", ACCESS_OPEN),
-    METHOD("Key", ACCESS_API_KEY),
+    METHOD("Key", ACCESS_API_KEY | SCOPE_READ),
+    METHOD("Sign", ACCESS_API_KEY | SCOPE_SIGN),
+    METHOD("Either", ACCESS_API_KEY | SCOPE_SIGN | SCOPE_CREATE),
+    METHOD("Unsaid", ACCESS_API_KEY),
     METHOD("Service", ACCESS_SERVICE),
     METHOD("Party", ACCESS_PARTY),
     METHOD("Any", ACCESS_API_KEY | ACCESS_SERVICE | ACCESS_PARTY),
@@ -70,6 +80,9 @@ static const struct rpc_method methods[] = {
 static const struct rpc_route routes[] = {
     {"GET", "/open", "test.Access/Open", 200},
     {"GET", "/key", "test.Access/Key", 200},
+    {"GET", "/sign", "test.Access/Sign", 200},
+    {"GET", "/either", "test.Access/Either", 200},
+    {"GET", "/unsaid", "test.Access/Unsaid", 200},
     {"GET", "/service", "test.Access/Service", 200},
     {"GET", "/party", "test.Access/Party", 200},
     {"GET", "/any", "test.Access/Any", 200},
@@ -87,6 +100,7 @@ static void set_variables(const char *per_minute)
     setenv("TLS", tls, 1);
     setenv("JWT_SECRET_KEY", SECRET, 1);
     setenv("MPC_API_KEY", "first-key,second-key", 1);
+    setenv("API_KEYS", NAMED, 1);
     setenv("ALLOWED_IPS", "127.0.0.0/28,10.0.0.0/8", 1);
     setenv("TRUSTED_PROXIES", "127.0.0.15", 1);
     setenv("CA_KEY", "00000000000000000000000000000000000000000000000000000000000000aa", 1);
@@ -227,6 +241,39 @@ static void test_either_key_opens_and_no_other(void **state)
     expect_body("\"error\":\"unauthorized\"");
 }
 
+static int ask_as(const char *path, const char *key)
+{
+    char header[80];
+
+    snprintf(header, sizeof header, "X-API-Key: %s\r\n", key);
+    return ask(path, header);
+}
+
+static void test_a_named_key_opens_what_its_scopes_name(void **state)
+{
+    (void)state;
+    assert_int_equal(ask_as("/key", "reader-1"), 200);
+    expect_body("\"party_id\":\"ledger\"");
+    assert_int_equal(ask_as("/key", "reader-2"), 200);
+    expect_body("\"party_id\":\"ledger\"");
+    assert_int_equal(ask_as("/sign", "reader-1"), 403);
+    expect_body("\"code\":\"missing_scope\"");
+    expect_body("the API key ledger has not the scope that this call needs: sign\"");
+    assert_int_equal(ask_as("/either", "reader-1"), 403);
+    expect_body("needs: sign or create\"");
+    assert_int_equal(ask_as("/sign", "signer"), 200);
+    expect_body("\"party_id\":\"hot.wallet\"");
+    assert_int_equal(ask_as("/either", "signer"), 200);
+    assert_int_equal(ask_as("/key", "signer"), 200);
+    assert_int_equal(ask_as("/unsaid", "signer"), 403);
+    assert_int_equal(ask_as("/unsaid", "boss"), 200);
+    assert_int_equal(ask_as("/key", "boss"), 403);
+    assert_int_equal(ask("/unsaid", KEY), 200);
+    assert_int_equal(ask_as("/key", "reader-3"), 401);
+    /* the digest is no key */
+    assert_int_equal(ask_as("/key", READER_1), 401);
+}
+
 static void test_key_counts_from_allowed_addresses_only(void **state)
 {
     (void)state;
@@ -357,6 +404,7 @@ static void test_faults_of_the_configuration_are_named(void **state)
 {
     (void)state;
     expect_fault("MPC_API_KEY", "a,b,c", "MPC_API_KEY");
+    expect_fault("API_KEYS", "ledger:read", "API_KEYS: entry 1 (ledger:read)");
     expect_fault("ALLOWED_IPS", "10.0.0.1/8", "ALLOWED_IPS");
     expect_fault("ALLOWED_IPS", "::1/127", "ALLOWED_IPS");
     expect_fault("TRUSTED_PROXIES", "proxy", "TRUSTED_PROXIES");
@@ -508,6 +556,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_open_methods_need_nothing),
         TEST(test_either_key_opens_and_no_other),
+        TEST(test_a_named_key_opens_what_its_scopes_name),
         TEST(test_key_counts_from_allowed_addresses_only),
         TEST(test_address_behind_a_proxy_of_ours),
         TEST(test_attack_forwarded_by_a_stranger),
