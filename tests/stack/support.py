@@ -32,6 +32,9 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 SOURCE = os.path.dirname(os.path.dirname(HERE))
 # Set by tests/support/postgres.py: every system keeps its rows at that server.
 POSTGRES = os.environ.get("DB_TEST_URL")
+# Set by tests/support/servers.py as well: variables of those that use Redis, and of the router.
+REDIS = json.loads(os.environ.get("STACK_REDIS", "{}"))
+RABBITMQ = json.loads(os.environ.get("STACK_RABBITMQ", "{}"))
 LONG = "STACK_LONG" in os.environ  # the tests of the suite "long", too
 LIMIT = int(os.environ.get("STACK_LIMIT", "300"))  # seconds: nothing may hang, however loaded the machine is
 HASH = "11" * 32
@@ -70,6 +73,10 @@ class Stack:
             subprocess.run([self.program, *self.base, "--prepare"], check=True, capture_output=True)
         if POSTGRES:
             use_postgres(self.dir, POSTGRES, os.environ["DB_TEST_PASSWORD"])
+        if POSTGRES and REDIS:
+            for name in ("account-service", "session-coordinator", "server-party-api"):
+                change_env(self.dir, name, **REDIS)
+            change_env(self.dir, "message-router", **REDIS, **RABBITMQ)
         if edit:
             edit(self.dir)
         try:
