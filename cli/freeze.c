@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* "quorate freeze" and "quorate unfreeze": orders of the operator. The order is signed here; the
- * services only carry it, and every party checks the signature itself. Its serial is the time, so
- * that of two orders the later one counts. */
+/* "quorate freeze" and "quorate unfreeze": orders of the operator (freeze list: freeze_list.c). The
+ * order is signed here; the services only carry it, and every party checks the signature itself.
+ * Its serial is the time, so that of two orders the later one counts. */
 #include "api.h"
 #include "command.h"
+#include "freeze_list.h"
 #include "hex.h"
 #include "report.h"
 
@@ -132,6 +133,8 @@ int command_freeze(char **argv)
 {
     struct freeze f = {.action = "freeze"};
 
+    if (argv[1] && strcmp(argv[1], "list") == 0)
+        return freeze_list(argv + 1);
     return command(
         &f,
         "Order the parties to sign nothing for an account, or for anybody. The order is\n"

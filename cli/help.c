@@ -18,6 +18,7 @@ static const struct several {
 } several[] = {
     {"account", {"create", "list", "show", "verify"}},
     {"backup", {"key", "verify", "drill", "seal", "open"}},
+    {"freeze", {"", "list"}},
     {"pki", {"init", "issue", "renew", "revoke", "show"}},
     {"session", {"show", "events", "cancel"}},
 };

@@ -37,6 +37,7 @@ const struct rpc_method account_methods[] = {
     METHOD("CancelSession", cancel_session, &mpc__session__v1__session__descriptor, sessions_cancel, MANAGE),
     METHOD("ListParties", list_parties, OUT(list_parties_response), parties_list, READ),
     METHOD("SubmitOrder", submit_order, OUT(submit_order_response), orders_submit, MANAGE),
+    METHOD("ListFreezes", list_freezes, OUT(list_freezes_response), freezes_list, READ),
     { .path = NULL },
 };
 
@@ -59,6 +60,7 @@ const struct rpc_route account_routes[] = {
     { "POST", SESSION "/cancel", SERVICE "CancelSession", 200 },
     { "GET", "/api/v1/parties", SERVICE "ListParties", 200 },
     { "POST", "/api/v1/orders", SERVICE "SubmitOrder", 200 },
+    { "GET", "/api/v1/freezes", SERVICE "ListFreezes", 200 },
     { NULL, NULL, NULL, 0 },
 };
 /* clang-format on */

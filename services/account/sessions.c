@@ -7,6 +7,7 @@
 #include "services/account/lookup.h"
 #include "services/account/request.h"
 #include "system/core/buffer.h"
+#include "system/core/clock.h"
 #include "system/rpc/message.h"
 
 #include "router.pb-c.h"
@@ -287,4 +288,85 @@ void orders_submit(struct rpc_call *call, const ProtobufCMessage *request, void 
     }
     free(order.body.data);
     free(order.signature.data);
+}
+
+/* One row of the answer, and what its texts stand in. */
+struct freeze_row {
+    Mpc__Account__V1__Freeze message;
+    Mpc__Session__V1__OrderBody *body;
+    char issued[CLOCK_TEXT_MAX];
+    char *body_hex, *signature_hex;
+};
+
+static char *hex_of(const ProtobufCBinaryData *bytes)
+{
+    char *out = mem_new(1, 2 * bytes->len + 1);
+
+    hex_encode(out, bytes->data, bytes->len);
+    return out;
+}
+
+/* What the order says is shown beside it; who asks can check its signature. */
+static void fill_freeze(struct freeze_row *row, const Mpc__Session__V1__Order *order)
+{
+    mpc__account__v1__freeze__init(&row->message);
+    row->body = mpc__session__v1__order_body__unpack(NULL, order->body.len, order->body.data);
+    row->message.body = row->body_hex = hex_of(&order->body);
+    row->message.signature = row->signature_hex = hex_of(&order->signature);
+    if (!row->body)
+        return;
+    clock_text(row->issued, row->body->issued_ms);
+    row->message.account_id = row->body->account_id;
+    row->message.reason = row->body->reason;
+    row->message.issued_at = row->issued;
+}
+
+static void free_freeze(struct freeze_row *row)
+{
+    if (row->body)
+        mpc__session__v1__order_body__free_unpacked(row->body, NULL);
+    free(row->body_hex);
+    free(row->signature_hex);
+}
+
+static void freezes_come(void *arg, const struct rpc_status *status,
+                         const ProtobufCMessage *response)
+{
+    const Mpc__Coordinator__V1__ListFreezesResponse *in = (const void *)response;
+    Mpc__Account__V1__ListFreezesResponse r = MPC__ACCOUNT__V1__LIST_FREEZES_RESPONSE__INIT;
+    struct freeze_row *rows;
+
+    if (status->code != RPC_OK) {
+        rpc_fail(arg, *status);
+        return;
+    }
+    rows = mem_new(in->n_orders + 1, sizeof *rows);
+    r.freezes = mem_new(in->n_orders + 1, sizeof *r.freezes);
+    for (; r.n_freezes < in->n_orders; r.n_freezes++) {
+        fill_freeze(&rows[r.n_freezes], in->orders[r.n_freezes]);
+        r.freezes[r.n_freezes] = &rows[r.n_freezes].message;
+    }
+    if (in->cursor > 0) {
+        r.next_given_case = MPC__ACCOUNT__V1__LIST_FREEZES_RESPONSE__NEXT_GIVEN_NEXT;
+        r.next = in->cursor;
+    }
+    rpc_reply(arg, &r.base);
+    for (size_t i = 0; i < r.n_freezes; i++)
+        free_freeze(&rows[i]);
+    free(r.freezes);
+    free(rows);
+}
+
+void freezes_list(struct rpc_call *call, const ProtobufCMessage *request, void *service)
+{
+    struct account_service *s = service;
+    const Mpc__Account__V1__ListFreezesRequest *in = (const void *)request;
+    Mpc__Coordinator__V1__ListFreezesRequest q = MPC__COORDINATOR__V1__LIST_FREEZES_REQUEST__INIT;
+
+    q.after = in->after_given_case ? in->after : 0;
+    pass(call, s->coordinator,
+         (struct rpc_request){.path = "mpc.coordinator.v1.SessionCoordinator/ListFreezes",
+                              .message = &q.base,
+                              .response = &mpc__coordinator__v1__list_freezes_response__descriptor,
+                              .done = freezes_come});
 }

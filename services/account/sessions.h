@@ -10,5 +10,6 @@ rpc_handler sessions_events;
 rpc_handler sessions_cancel;
 rpc_handler parties_list;
 rpc_handler orders_submit;
+rpc_handler freezes_list;
 
 #endif

@@ -184,3 +184,48 @@ void submit_order(struct rpc_call *call, const ProtobufCMessage *request, void *
         rpc_fail(call, status);
     mpc__session__v1__order_body__free_unpacked(body, NULL);
 }
+
+/* Listing. */
+
+static void freezes_read(void *arg, enum db_result result)
+{
+    struct store_missed *missed = arg;
+    Mpc__Coordinator__V1__ListFreezesResponse m = MPC__COORDINATOR__V1__LIST_FREEZES_RESPONSE__INIT;
+    Mpc__Session__V1__Order *rows = mem_new(missed->orders_n + 1, sizeof *rows);
+
+    m.orders = mem_new(missed->orders_n + 1, sizeof *m.orders);
+    for (; m.n_orders < missed->orders_n; m.n_orders++) {
+        const struct store_order *o = &missed->orders[m.n_orders];
+
+        mpc__session__v1__order__init(&rows[m.n_orders]);
+        rows[m.n_orders].body = (ProtobufCBinaryData){o->body.len, o->body.b};
+        rows[m.n_orders].signature = (ProtobufCBinaryData){o->signature.len, o->signature.b};
+        m.orders[m.n_orders] = &rows[m.n_orders];
+    }
+    if (m.n_orders == PAGE_MAX)
+        m.cursor = missed->orders[m.n_orders - 1].seq;
+    if (result == DB_OK)
+        rpc_reply(missed->owner, &m.base);
+    else
+        rpc_fail(missed->owner, flow_database_fault());
+    free(m.orders);
+    free(rows);
+    store_missed_free(missed);
+}
+
+void list_freezes(struct rpc_call *call, const ProtobufCMessage *request, void *service)
+{
+    const Mpc__Coordinator__V1__ListFreezesRequest *in = (const void *)request;
+    struct coordinator *c = service;
+    struct store_missed *missed;
+
+    if (in->after < 0) {
+        rpc_fail(call, rpc_error(RPC_INVALID, "invalid_field", "after must be 0 or more"));
+        return;
+    }
+    missed = mem_new(1, sizeof *missed);
+    missed->owner = call;
+    missed->want_orders = missed->is_freezes = true;
+    missed->after_order = in->after;
+    db_submit(c->db, DB_READ, store_missed, freezes_read, missed);
+}

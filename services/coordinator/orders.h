@@ -18,7 +18,7 @@ bool orders_allow(const struct orders *orders, const char *account_id, struct rp
 /* The last one that is durable. */
 int64_t orders_seq(const struct orders *orders);
 
-/* Handler of SessionCoordinator/SubmitOrder. */
-rpc_handler submit_order;
+/* Handlers of SessionCoordinator/SubmitOrder and ListFreezes. */
+rpc_handler submit_order, list_freezes;
 
 #endif

@@ -44,6 +44,7 @@ const struct rpc_method coordinator_methods[] = {
     {SERVICE "ListInvitations", TYPES(list_invitations), .handle = list_invitations,
      .access = ACCESS_PARTY},
     {SERVICE "SubmitOrder", TYPES(submit_order), .handle = submit_order, .access = CALLERS},
+    {SERVICE "ListFreezes", TYPES(list_freezes), .handle = list_freezes, .access = LISTERS},
     {0},
 };
 

@@ -464,6 +464,13 @@ static enum db_result read_orders(struct db_tx *tx, struct store_missed *missed)
 {
     const struct db_value v[] = {db_int(missed->after_order), db_int(PAGE_MAX)};
 
+    if (missed->is_freezes)
+        return db_query(tx,
+                        "SELECT o.seq, o.account_id, o.serial, o.is_freeze, o.body, o.signature"
+                        " FROM orders o WHERE o.seq > $1 AND o.is_freeze <> 0"
+                        " AND o.serial = (SELECT MAX(p.serial) FROM orders p"
+                        " WHERE p.account_id = o.account_id) ORDER BY o.seq LIMIT $2",
+                        v, COUNT(v), take_missed_order, missed);
     return db_query(tx,
                     "SELECT seq, account_id, serial, is_freeze, body, signature FROM orders"
                     " WHERE seq > $1 ORDER BY seq LIMIT $2",

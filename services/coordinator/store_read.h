@@ -75,6 +75,8 @@ struct store_missed {
     void *owner;
     char party_id[PARTY_ID_MAX];
     bool want_ends, want_orders;
+    /* of the orders those alone that freeze something now */
+    bool is_freezes;
     int64_t after, since_ms, after_order;
     size_t rows_n;
     struct store_row *rows;

@@ -84,6 +84,8 @@ void api_ask(struct api *api, struct waiting *waiting, const char *join_token);
 bool api_session_id(struct rpc_call *call, const char *session_id);
 /* What a caller is told when the coordinator refuses to let this party join. */
 struct rpc_status api_join_error(const struct rpc_status *refused);
+/* What a caller is told whose session is over, with this status. */
+struct rpc_status api_over(enum waiting_kind kind, const char *status);
 /* Is this session known here or reachable with a token? |view->setup| is NULL if only a token leads
  * there. */
 enum api_known {
@@ -93,8 +95,12 @@ enum api_known {
     /* no invitation was heard: api_await_invitation */
     API_UNHEARD
 };
-enum api_known api_look(struct api *api, struct rpc_call *call, const char *session_id,
-                        const char *token, struct front_view *view);
+struct api_asked {
+    enum waiting_kind kind;
+    const char *session_id, *join_token;
+};
+enum api_known api_look(struct api *api, struct rpc_call *call, const struct api_asked *asked,
+                        struct front_view *view);
 /* Its session may be so new that its invitation is on the way: ask for it before saying 404. */
 void api_await_invitation(struct api *api, struct waiting *waiting);
 /* It waits to hear whether there is such a session, and cannot be told: 503. */

@@ -126,7 +126,9 @@ void generate_handle(struct rpc_call *call, const ProtobufCMessage *message, voi
         return;
     kept = kept_find(&api->kept, request->session_id);
     if (!kept || (!kept->is_complete && !kept->is_confirmed))
-        known = api_look(api, call, request->session_id, request->join_token, &view);
+        known = api_look(
+            api, call,
+            &(struct api_asked){WAITING_GENERATE, request->session_id, request->join_token}, &view);
     if (known == API_ENDED)
         return;
     waiting = api_wait(api, call, WAITING_GENERATE, request->session_id, GENERATE_WAIT_MS);
@@ -185,7 +187,11 @@ void generate_ended(struct api *api, const char *session_id, const char *status,
         kept_remove(&api->kept, session_id);
     for (; waiting; waiting = next) {
         next = api_next(api, waiting, WAITING_GENERATE, session_id);
-        if (!answer_kept(api, waiting))
+        if (answer_kept(api, waiting))
+            continue;
+        if (is_complete)
+            api_fail(api, waiting, api_over(WAITING_GENERATE, status));
+        else
             api_fail(api, waiting,
                      rpc_error(RPC_IMPOSSIBLE, "session_failed", "the session is %s: %s", status,
                                *detail ? detail : "no share was made here"));

@@ -80,7 +80,9 @@ void sign_handle(struct rpc_call *call, const ProtobufCMessage *message, void *s
     share = decode_share(call, request->user_share, &len);
     if (!share)
         return;
-    known = api_look(api, call, request->session_id, request->join_token, &view);
+    known = api_look(api, call,
+                     &(struct api_asked){WAITING_SIGN, request->session_id, request->join_token},
+                     &view);
     waiting = known != API_ENDED
                   ? api_wait(api, call, WAITING_SIGN, request->session_id, SIGN_WAIT_MS)
                   : NULL;

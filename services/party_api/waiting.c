@@ -100,20 +100,25 @@ struct rpc_status api_join_error(const struct rpc_status *refused)
     return *refused;
 }
 
-static struct rpc_status ended(const struct front_view *view)
+struct rpc_status api_over(enum waiting_kind kind, const char *status)
 {
-    return rpc_error(RPC_STATE, "session_ended", "the session is %s", view->status);
+    if (kind == WAITING_GENERATE && strcmp(status, "completed") == 0)
+        return rpc_error(RPC_STATE, "session_ended",
+                         "the session is completed, and no share of it is here: one is kept for an"
+                         " hour at most, and not over a restart; encrypted_user_share of the"
+                         " account is the same box");
+    return rpc_error(RPC_STATE, "session_ended", "the session is %s", status);
 }
 
-enum api_known api_look(struct api *api, struct rpc_call *call, const char *session_id,
-                        const char *token, struct front_view *view)
+enum api_known api_look(struct api *api, struct rpc_call *call, const struct api_asked *asked,
+                        struct front_view *view)
 {
     *view = (struct front_view){0};
-    if (!front_look(api->front, session_id, view))
-        return *token ? API_KNOWN : API_UNHEARD;
+    if (!front_look(api->front, asked->session_id, view))
+        return *asked->join_token ? API_KNOWN : API_UNHEARD;
     if (!view->has_ended)
         return API_KNOWN;
-    rpc_fail(call, ended(view));
+    rpc_fail(call, api_over(asked->kind, view->status));
     return API_ENDED;
 }
 
@@ -160,7 +165,7 @@ static bool look_again(struct api *api, struct waiting *waiting)
     }
     waiting->step = WAITING_FOR_JOIN;
     if (view.has_ended)
-        api_fail(api, waiting, ended(&view));
+        api_fail(api, waiting, api_over(waiting->kind, view.status));
     else if (waiting->kind == WAITING_GENERATE)
         generate_begin(api, waiting, &view, "");
     else
@@ -211,7 +216,7 @@ static void take_word(struct api *api, struct waiting *waiting, enum front_found
     else if (found == FRONT_FOUND_COMING || found == FRONT_FOUND_NOBODY)
         return;
     else if (found == FRONT_FOUND_OVER)
-        api_fail(api, waiting, rpc_error(RPC_STATE, "session_ended", "the session is %s", status));
+        api_fail(api, waiting, api_over(waiting->kind, status));
     else
         api_fail(api, waiting,
                  rpc_error(RPC_NOT_FOUND, "session_not_found",

@@ -41,6 +41,8 @@ export class Backends extends Calls {
     await this.signatures(account);
     await this.signing_parties(account);
     await this.sessions(account);
+    const { freezes } = await this.ok("account.ListFreezes", {});
+    this.check("nothing is frozen for long", Array.isArray(freezes), freezes);
     await this.refused("account.SubmitOrder", { body: "no", signature: "" }, key, INVALID,
       "invalid_field");
     const parties = await this.ok("account.ListParties", {});

@@ -7,6 +7,8 @@
 
 #include "health.grpc.pb.h"
 
+#include <algorithm>
+
 using namespace mpc;
 using grpc::StatusCode;
 using grpc::health::v1::Health;
@@ -60,6 +62,8 @@ void strangers()
     STRANGER(account, CreateAccount, CreateAccountRequest);
     STRANGER(account, ListParties, ListPartiesRequest);
     STRANGER(account, SubmitOrder, account::v1::SubmitOrderRequest);
+    STRANGER(account, ListFreezes, account::v1::ListFreezesRequest);
+    STRANGER(coordinator, ListFreezes, coordinator::v1::ListFreezesRequest);
     STRANGER(coordinator, ListSessions, coordinator::v1::ListSessionsRequest);
     STRANGER(coordinator, ListInvitations, coordinator::v1::ListInvitationsRequest);
     STRANGER(coordinator, WatchSession, coordinator::v1::WatchSessionRequest);
@@ -391,6 +395,17 @@ void orders()
                             {{"body", hex(freeze.body())}, {"signature", hex(freeze.signature())}}),
                         key);
 
+    const auto frozen =
+        ok(RPC(account, ListFreezes), account::v1::ListFreezesRequest(), key).freezes();
+    check("what is frozen is listed",
+          std::any_of(frozen.begin(), frozen.end(), [&](const auto& f) {
+              return f.account_id() == id && f.body() == hex(freeze.body());
+          }));
+    const auto orders =
+        ok(RPC(coordinator, ListFreezes), coordinator::v1::ListFreezesRequest(), key).orders();
+    check("with their orders", std::any_of(orders.begin(), orders.end(), [&](const auto& o) {
+              return o.body() == freeze.body();
+          }));
     *q.mutable_order() = order(oper, "unfreeze", id, 2);
     check("orders are numbered", ok(RPC(coordinator, SubmitOrder), q, key).seq() > got.seq());
     *q.mutable_order() = order(Key(), "freeze", id, 3);

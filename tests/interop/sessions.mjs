@@ -263,6 +263,11 @@ export class Sessions extends Parties {
     const freeze = await own.order(operator, "freeze", account_id, 1);
     const { seq } = await this.ok("account.SubmitOrder", { body: own.toHex(freeze.body),
       signature: own.toHex(freeze.signature) });
+    const frozen = await this.ok("coordinator.ListFreezes", {});
+    this.check("what is frozen is listed",
+      frozen.orders.some((o) => o.body === own.toBase64(freeze.body)), frozen.orders);
+    await this.refused("coordinator.ListFreezes", { after: -1 }, this.key, INVALID,
+      "invalid_field");
     const what = "coordinator.SubmitOrder";
     await this.refused(what, { order: freeze }, this.key, STATE, "order_too_old");
     const thaw = { order: await own.order(operator, "unfreeze", account_id, 2) };

@@ -50,7 +50,8 @@ ROUTES = [(process, *row.split()) for process, rows in {
                 GET /api/v1/mpc/sessions/{session_id}/events ListSessionEvents
                 POST /api/v1/mpc/sessions/{session_id}/cancel CancelSession
                 GET /api/v1/parties ListParties
-                POST /api/v1/orders SubmitOrder""",
+                POST /api/v1/orders SubmitOrder
+                GET /api/v1/freezes ListFreezes""",
     COORDINATOR: """POST /api/v1/sessions CreateSession
                 GET /api/v1/sessions ListSessions
                 GET /api/v1/sessions/{session_id} GetSessionStatus

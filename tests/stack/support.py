@@ -25,8 +25,6 @@ import unittest
 import urllib.parse
 import uuid
 
-import openapi
-
 QUORATE = os.environ["QUORATE"]
 HERE = os.path.dirname(os.path.abspath(__file__))
 SOURCE = os.path.dirname(os.path.dirname(HERE))
@@ -40,7 +38,8 @@ LIMIT = int(os.environ.get("STACK_LIMIT", "300"))  # seconds: nothing may hang, 
 HASH = "11" * 32
 os.umask(0o077)  # env files that tests write have secrets
 
-sys.path.append(os.path.join(SOURCE, "tests", "interop"))
+sys.path += [HERE, os.path.join(SOURCE, "tests", "interop")]
+import openapi  # noqa: E402
 from npm import MODULES, install_npm  # noqa: E402,F401: also for the tests that import this
 
 Answer = collections.namedtuple("Answer", "status body headers")

@@ -77,6 +77,25 @@ class Delegate(TestCase):
         # the others sign without the user
         self.assertTrue(signature_is_valid(self.stack.sign(account["account_id"]).body))
 
+    def test_a_share_that_a_restart_took_is_at_the_account(self):
+        account, _ = self.create()
+        session = {"session_id": account["session_id"]}
+        self.assertEqual(self.api("POST", "/api/v1/shares/generate", session).body["user_share"],
+                         account["encrypted_user_share"])
+        self.stack.restarted(DELEGATE, self.stack.kill(DELEGATE))
+        answer = until(lambda: next((a for a in [self.generate_again(session)] if a), None))
+        self.assertError(answer, 409, "encrypted_user_share of the account is the same box")
+        again = self.stack.call("GET", "/api/v1/accounts/" + account["account_id"])
+        self.assertEqual(again.body["encrypted_user_share"], account["encrypted_user_share"])
+
+    def generate_again(self, session):
+        """None while the delegate starts."""
+        try:
+            answer = self.api("POST", "/api/v1/shares/generate", session)
+        except OSError:
+            return None
+        return None if answer.status == 503 else answer
+
     def test_attack_a_box_of_another_session(self):
         account, share = self.create()
         self.confirm(account)

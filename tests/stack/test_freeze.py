@@ -83,6 +83,34 @@ class Freeze(TestCase):
         self.order("unfreeze", self.other)
         self.assertSigns(self.other)
 
+    def test_what_is_frozen_is_listed_with_its_order(self):
+        def listed(*words):
+            code, out, err = self.stack.cli("freeze", "list", "--json", *words)
+            self.assertEqual((code, err), (0, ""))
+            return [(f.get("account_id"), f.get("reason"), f["signed_by_operator"])
+                    for f in json.loads(out)["freezes"]]
+        self.assertEqual(listed(), [])
+        self.order("freeze", self.account, "--reason", REASON)
+        self.order("freeze")
+        self.order("freeze", self.other)
+        self.order("unfreeze", self.other)
+        self.assertEqual(listed(), [(self.account, REASON, True), (None, None, True)])
+        with tempfile.NamedTemporaryFile("w", suffix=".key") as f:  # another operator's
+            f.write("cd" * 32 + "\n")
+            f.flush()
+            self.assertEqual(listed("--key", f.name), [(self.account, REASON, False),
+                                                       (None, None, False)])
+        first, second = self.stack.call("GET", "/api/v1/freezes").body["freezes"]
+        # What was submitted comes back as it was, so that anybody can check it.
+        self.assertError(self.submit({k: first[k] for k in ("body", "signature")}), 409)
+        answer = self.stack.call("GET", "/api/v1/freezes?after=1")
+        self.assertEqual((answer.status, answer.body["freezes"][-1:]), (200, [second]))
+        for bad in ("x", "-1"):
+            self.assertError(self.stack.call("GET", "/api/v1/freezes?after=" + bad), 400, "after")
+        self.order("unfreeze")
+        self.order("unfreeze", self.account)
+        self.assertEqual(listed(), [])
+
     # --- who orders ---
 
     def test_attack_an_order_by_another_key_changes_nothing(self):

@@ -154,7 +154,7 @@ static void test_a_session_that_is_over_is_told(void **state)
     w->found_status = "completed";
     w->found_member = PARTY;
     generate(&answer, SESSION_ONE, "", KEY);
-    assert_refused(&answer, 409, "the session is completed");
+    assert_refused(&answer, 409, "the session is completed, and no share of it is here");
     w->found_status = "expired";
     sign(&answer, SESSION_ONE, "", SHARE);
     assert_refused(&answer, 409, "the session is expired");
