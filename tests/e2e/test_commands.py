@@ -364,8 +364,8 @@ class Inspect(TestCase):
 
 
 COMMANDS = ["up", "demo", "account", "sign", "session", "parties", "status", "health", "doctor",
-            "freeze", "unfreeze", "db", "pki", "backup", "verify", "address", "inspect", "help",
-            "version"]
+            "freeze", "unfreeze", "key", "audit", "db", "pki", "backup", "verify", "address",
+            "inspect", "help", "version"]
 ACTIONS = {"account": ["create", "list", "show", "verify"], "session": ["show", "events", "cancel"],
            "backup": ["key", "verify", "drill", "seal", "open"],
            "freeze": [None, "list"], "pki": ["init", "issue", "renew", "revoke", "show"]}
