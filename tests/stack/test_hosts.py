@@ -289,8 +289,13 @@ class DatabaseAway(Plays):
                                    url=self.stack.service_url(name)).status == 200
         return False
 
+    def has_lost(self, name):
+        return "the connection to the database is lost" in self.stack.log(name)
+
     def test_the_network_to_the_database_is_cut_and_healed(self):
-        self.play(lambda: not self.is_ready("session-coordinator"),
+        """For so long that both give the connection up: it is not the same one that goes on."""
+        self.play(lambda: all(self.has_lost(name) for name in self.servers) and
+                  not self.is_ready("session-coordinator"),
                   lambda: self.is_ready("session-coordinator"), goes_on=False)
 
 

@@ -5,6 +5,7 @@ kubectl, which lists and watches here and must see the same (tests/stack/test_di
 
 No API server can be had on the machines that these tests run on; what only a real one can show is
 left to whoever has a cluster."""
+import contextlib
 import http.server
 import json
 import os
@@ -264,6 +265,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
 class Server(http.server.ThreadingHTTPServer):
     daemon_threads = True
 
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.all = []
+
+    def get_request(self):
+        got = super().get_request()
+        self.all.append(got[0])
+        return got
+
     def handle_error(self, request, client_address):
         pass
 
@@ -326,3 +336,6 @@ class ApiServer(Api):
         self.server.shutdown()
         self.server.server_close()
         self.cut()
+        for s in self.server.all:  # also those that have not asked yet
+            with contextlib.suppress(OSError):
+                s.shutdown(socket.SHUT_RDWR)
