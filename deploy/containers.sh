@@ -93,7 +93,7 @@ placed() {
         COORDINATOR_ADDR=mpc-session-coordinator:50051 ROUTER_ADDR=mpc-message-router:50051 \
         ADVERTISE_ADDR=mpc-session-coordinator:50051 \
         INITIATOR_KEY_FILE=/run/secrets/initiator.key IDENTITY_KEY_FILE=/run/secrets/identity.key \
-        CERTIFICATE_FILE=/run/secrets/party.cert REDIS_HOST=redis REDIS_PORT=6379 \
+        CERTIFICATE_FILE=/run/secrets/party.cert REDIS_HOST=redis REDIS_PORT=6379 REDIS_PLAINTEXT=true \
         "REDIS_PASSWORD=$(cat "$mounts/redis/secrets/password")" RABBITMQ_HOST=rabbitmq \
         RABBITMQ_PORT=5671 RABBITMQ_TLS=verify-full RABBITMQ_TLS_CA=/run/secrets/ca.crt \
         "RABBITMQ_PASSWORD=$(setting RABBITMQ_PASSWORD)"

@@ -29,6 +29,7 @@ placed() {
     backup_place "$dir/$1/backup"
     [ -z "$(postgres_host)" ] || [ "$1" = message-router ] || database_of "$1"
     [ -z "$(redis_host)" ] || printf '%s\n' "REDIS_HOST=$(redis_host)" "REDIS_PORT=$(redis_port)" \
+        "REDIS_PLAINTEXT=$(setting REDIS_PLAINTEXT false)" \
         "REDIS_PASSWORD=$(setting REDIS_PASSWORD)"
     [ -z "$(rabbitmq_host)" ] || printf '%s\n' "RABBITMQ_HOST=$(rabbitmq_host)" \
         "RABBITMQ_PORT=$(rabbitmq_port)" "RABBITMQ_TLS=$(rabbitmq_tls)" \

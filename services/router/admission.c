@@ -183,15 +183,20 @@ static void refuse(const struct admission_try *try, struct rpc_status status)
     try->done(try->arg, status);
 }
 
-static void nonce_claimed(void *arg, bool is_first)
+/* What only Redis says may be a lie, which must not shut the door for an address. */
+static void nonce_claimed(void *arg, enum cache_claim claim)
 {
     const struct admission_try *try = arg;
+    struct rpc_status status =
+        rpc_error(RPC_UNAUTHENTICATED, "replayed",
+                  "this registration was used before: make a fresh nonce and proof");
 
-    if (is_first)
+    if (claim == CACHE_FIRST)
         try->done(try->arg, rpc_ok());
+    else if (claim == CACHE_ELSEWHERE)
+        try->done(try->arg, status);
     else
-        refuse(try, rpc_error(RPC_UNAUTHENTICATED, "replayed",
-                              "this registration was used before: make a fresh nonce and proof"));
+        refuse(try, status);
 }
 
 void admission_check(const struct admission_try *try)

@@ -311,7 +311,7 @@ static void claimed(void *arg, bool is_answered, bool is_first)
 {
     struct claim *claim = arg;
 
-    claim->done(claim->arg, !is_answered || is_first);
+    claim->done(claim->arg, !is_answered || is_first ? CACHE_FIRST : CACHE_ELSEWHERE);
     free(claim);
 }
 
@@ -322,7 +322,7 @@ void cache_claim(struct cache *cache, const char *key, int64_t ttl_ms, cache_cla
     struct claim *claim;
 
     if (!is_first || !cache->redis) {
-        done(arg, is_first);
+        done(arg, is_first ? CACHE_FIRST : CACHE_AGAIN);
         return;
     }
     claim = mem_new(1, sizeof *claim);

@@ -49,10 +49,12 @@ void cache_remove(struct cache *cache, const char *key);
 bool cache_allow(struct cache *cache, const char *key, unsigned per_minute, unsigned burst,
                  unsigned *wait_s);
 
-/* |is_first|: nobody claimed |key| within its |ttl_ms|, here or in any process that shares. |done|
+/* CACHE_FIRST: nobody claimed |key| within its |ttl_ms|, here or in any process that shares. |done|
  * comes once, at once or within REDIS_ANSWER_MS. Without Redis it is the first of this process; a
- * key that was claimed here is never first again, whatever Redis says. */
-typedef void cache_claimed(void *arg, bool is_first);
+ * key that was claimed here is never first again, whatever Redis says. CACHE_ELSEWHERE: only Redis
+ * says that it was claimed. */
+enum cache_claim { CACHE_FIRST, CACHE_AGAIN, CACHE_ELSEWHERE };
+typedef void cache_claimed(void *arg, enum cache_claim claim);
 void cache_claim(struct cache *cache, const char *key, int64_t ttl_ms, cache_claimed *done,
                  void *arg);
 

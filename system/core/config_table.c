@@ -56,6 +56,8 @@ const struct config_row config_rows[] = {
     { "REDIS_PASSWORD", APIS, CONFIG_FORM_SECRET_TEXT, CONFIG_SECRET, NULL, 1, 0, NULL,
       "Its password; it goes over the network as it is, so the network must be the operator's.",
       "change-me" },
+    { "REDIS_PLAINTEXT", APIS, CONFIG_FORM_WORD, 0, "false", 0, 0, "true|false",
+      "true: REDIS_HOST may be another machine; what goes there is not encrypted.", NULL },
     { "REDIS_PREFIX", APIS, CONFIG_FORM_TEXT, 0, "quorate:", 0, 0, NULL,
       "Stands before every key there: systems that share a server have different ones.", NULL },
     { "RABBITMQ_HOST", CONFIG_ROUTER, CONFIG_FORM_TEXT, 0, NULL, 0, 0, NULL,

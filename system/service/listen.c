@@ -88,9 +88,28 @@ static bool check_plain(const struct config *config, enum config_program program
     return true;
 }
 
+/* Whoever is on the way reads the password, and answers in Redis's place. */
+static bool check_redis(const struct config *config, enum config_program program,
+                        char error[RPC_TEXT_MAX])
+{
+    const unsigned users = CONFIG_ACCOUNT | CONFIG_COORDINATOR | CONFIG_ROUTER | CONFIG_PARTY_API;
+    const char *host = (unsigned)program & users ? config_text(config, "REDIS_HOST") : "";
+
+    if (!host[0] || strcmp(host, "localhost") == 0 || is_loopback(host) ||
+        strcmp(config_text(config, "REDIS_PLAINTEXT"), "true") == 0)
+        return true;
+    snprintf(error, RPC_TEXT_MAX,
+             "REDIS_HOST is %.64s, and nothing that goes there is encrypted: set "
+             "REDIS_PLAINTEXT=true if the network to it is the operator's own",
+             host);
+    return false;
+}
+
 bool listen_check(const struct config *config, enum config_program program,
                   char error[RPC_TEXT_MAX])
 {
+    if (!check_redis(config, program, error))
+        return false;
     if (listen_has_tls(config))
         return certificates_check(config, error);
     return check_plain(config, program, error);

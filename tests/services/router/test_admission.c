@@ -4,6 +4,7 @@
 #include "services/router/admission.h"
 
 #include "system/access/identity.h"
+#include "system/cache/cache.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -310,6 +311,36 @@ static void test_registrations_of_one_address_are_limited(void **state)
     admission_free(admission);
 }
 
+/* In the place of cache_claim: what Redis says, if |redis_says|. */
+static bool redis_says;
+void __real_cache_claim(struct cache *cache, const char *key, int64_t ttl_ms, cache_claimed *done,
+                        void *arg);
+void __wrap_cache_claim(struct cache *cache, const char *key, int64_t ttl_ms, cache_claimed *done,
+                        void *arg);
+void __wrap_cache_claim(struct cache *cache, const char *key, int64_t ttl_ms, cache_claimed *done,
+                        void *arg)
+{
+    if (redis_says)
+        done(arg, CACHE_ELSEWHERE);
+    else
+        __real_cache_claim(cache, key, ttl_ms, done, arg);
+}
+
+static void test_a_refusal_that_only_redis_makes_is_no_failed_try(void **state)
+{
+    struct admission *admission = admission_new(ca, NULL);
+    struct attempt *a = attempt();
+
+    (void)state;
+    redis_says = true;
+    for (int i = 0; i < 2 * ADMISSION_FAILURES_BURST; i++)
+        assert_string_equal(try_it(admission, a).name, "replayed");
+    redis_says = false;
+    assert_int_equal(try_it(admission, a).code, RPC_OK);
+    end(a);
+    admission_free(admission);
+}
+
 static enum rpc_code elsewhere(const struct attempt *a, bool is_new)
 {
     struct admission *admission = admission_new(ca, NULL);
@@ -341,6 +372,7 @@ static void test_attack_another_router_holds_a_party_by_a_time_to_come(void **st
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_refusal_that_only_redis_makes_is_no_failed_try),
         cmocka_unit_test(test_attack_another_router_holds_a_party_by_a_time_to_come),
         cmocka_unit_test(test_a_genuine_registration_is_good_once),
         cmocka_unit_test(test_every_signed_field_is_bound),

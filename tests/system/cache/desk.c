@@ -3,7 +3,7 @@
  * answer. Ends with stdin.
  *
  *     allow KEY PER_MINUTE BURST   yes | no
- *     claim KEY                    first | again
+ *     claim KEY                    first | again | elsewhere
  *     publish KEY VALUE            ok
  *     lookup KEY                   the value | none
  *     own KEY                      the value in this process | none
@@ -35,10 +35,13 @@ static void say(const char *text)
     fflush(stdout);
 }
 
-static void on_claimed(void *arg, bool is_first)
+static void on_claimed(void *arg, enum cache_claim claim)
 {
+    static const char *const words[] = {
+        [CACHE_FIRST] = "first", [CACHE_AGAIN] = "again", [CACHE_ELSEWHERE] = "elsewhere"};
+
     (void)arg;
-    say(is_first ? "first" : "again");
+    say(words[claim]);
 }
 
 static void on_found(void *arg, const void *b, size_t len)

@@ -56,6 +56,22 @@ static void test_plain_text_listens_on_loopback_only(void **state)
     expect_fault(CONFIG_ROUTER, "LISTEN_HOST", "localhost.example");
 }
 
+static void test_redis_elsewhere_is_plain_text_that_was_asked_for(void **state)
+{
+    (void)state;
+    expect_good(CONFIG_ROUTER, "REDIS_HOST", "127.0.0.1");
+    expect_good(CONFIG_ROUTER, "REDIS_HOST", "::1");
+    expect_good(CONFIG_ROUTER, "REDIS_HOST", "localhost");
+    expect_fault(CONFIG_ROUTER, "REDIS_HOST", "redis");
+    expect_fault(CONFIG_ROUTER, "REDIS_HOST", "10.0.0.1");
+    variables_set();
+    setenv("REDIS_HOST", "10.0.0.1", 1);
+    setenv("REDIS_PLAINTEXT", "true", 1);
+    assert_true(check(CONFIG_ROUTER));
+    unsetenv("REDIS_PLAINTEXT");
+    unsetenv("REDIS_HOST");
+}
+
 static void test_plain_text_goes_to_loopback_only(void **state)
 {
     (void)state;
@@ -120,6 +136,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_plain_text_listens_on_loopback_only),
+        cmocka_unit_test(test_redis_elsewhere_is_plain_text_that_was_asked_for),
         cmocka_unit_test(test_plain_text_goes_to_loopback_only),
         cmocka_unit_test(test_tls_needs_every_file),
     };
