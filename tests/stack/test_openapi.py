@@ -46,8 +46,16 @@ def routes():
                 r'\{ ?"(\w+)", ([^,]+), SERVICE "(\w+)", (\d+) ?\}', text):
             parts = re.findall(r'"([^"]*)"|(\w+)', path)
             whole = "".join(literal or words[name] for literal, name in parts)
-            found[service, verb, whole] = (*rpcs[method], status)
+            found[service, verb, whole] = (*rpcs[method], status, method)
     return found
+
+
+def scopes(service):
+    """{method: scope} of a service whose table names one for every method."""
+    text = text_of("services", service, "routes.c")
+    return {name: scope.lower() for name, scope in
+            re.findall(r'METHOD\("(\w+)",[^;]*?, (\w+)\),', text) +
+            re.findall(r'SERVICE "(\w+)"[^{}]*?SCOPE_(\w+)', text)}
 
 
 def messages():
@@ -105,7 +113,7 @@ class Document(unittest.TestCase):
     def test_answers_have_the_fields_of_the_messages(self):
         seen = set()
         for service, verb, path, operation in operations():
-            _, message, status = self.routes[service, verb, path]
+            _, message, status, _ = self.routes[service, verb, path]
             schema = operation["responses"][status]["content"]["application/json"]["schema"]
             self.compare(schema, message, seen)
         for message, schema in (("CreateSessionRequest", "CreateSession"),
@@ -129,6 +137,15 @@ class Document(unittest.TestCase):
         for name, kind in self.messages[message].items():
             if kind:
                 self.compare(fields[name], kind, seen)
+
+    def test_operations_name_the_scope_of_their_key(self):
+        for service in openapi.ACCOUNT, "party_api":
+            known = scopes(service)
+            self.assertGreater(len(known), 3)
+            for owner, verb, path, operation in operations():
+                if owner == service:
+                    method = self.routes[service, verb, path][3]
+                    self.assertEqual(operation["security"], [{"apiKey": [known[method]]}], path)
 
     def test_no_schema_is_without_use(self):
         text = text_of("docs", "openapi.yaml")
