@@ -19,6 +19,7 @@ ALL = sorted(os.path.relpath(p, pages.SOURCE) for p in glob.glob(pages.SOURCE + 
 TYPED = re.compile(r"^(\$ .*|sudo .*|(\./)?(build/cli/)?(quorate(?! [0-9])|deploy\.sh|curl|make|meson|ninja|npm|npx"
                    r"|node|git|docker|kubectl|psql|createdb|pg_dump|openssl|apt(-get)?|python3) .*)$",
                    re.M)
+LINK = re.compile(r"\]\(([^()#\s]*)(?:#([^()\s]*))?\)")
 INDENTED = re.compile(r"\n\n((?: {4}.*\n)+)")
 
 
@@ -60,6 +61,11 @@ class List(unittest.TestCase):
             shown = "\n".join(line.strip() for line in block.text.splitlines())
             self.assertTrue(any(shown in s for s in lines),
                             f"{block.page}:{block.line} is not in examples/node")
+
+    def test_the_index_has_every_page(self):
+        named = {target for target, _ in LINK.findall(pages.read("docs/README.md"))}
+        there = set(os.listdir(os.path.join(pages.SOURCE, "docs"))) - {"README.md"}
+        self.assertEqual(there - named, set(), "docs/README.md does not name them")
 
     def test_no_command_hides_in_another_form(self):
         for page in ALL:
