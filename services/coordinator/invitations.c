@@ -14,7 +14,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FRESH_MS = 3600000 };
+/* A party opens no session whose deadline is over, and ends what it has by its own clock: of such a
+ * session's end it need not hear. Of all that ended in an hour it would remember more than it has
+ * room for. Clocks may differ by half of this. */
+enum { PAST_MS = 60000 };
 
 struct told {
     struct view_event view;
@@ -173,7 +176,7 @@ static void read_missed(struct gathering *g, bool want_ends, int64_t after_order
     memcpy(missed->party_id, g->party_id, sizeof missed->party_id);
     missed->want_ends = want_ends;
     missed->after = g->after;
-    missed->since_ms = g->after > 0 ? 0 : clock_unix_ms() - FRESH_MS;
+    missed->open_ms = clock_unix_ms() - PAST_MS;
     missed->want_orders = after_order < orders_seq(g->c->orders);
     missed->after_order = after_order;
     db_submit(g->c->db, DB_READ, store_missed, missed_read, missed);

@@ -449,11 +449,11 @@ static bool take_missed_order(const struct db_row *row, void *arg)
 static enum db_result read_ends(struct db_tx *tx, struct store_missed *missed)
 {
     const struct db_value v[] = {db_text(missed->party_id), db_int(missed->after),
-                                 db_int(missed->since_ms), db_int(PAGE_MAX)};
+                                 db_int(missed->open_ms), db_int(PAGE_MAX)};
 
     return db_query(tx,
                     "SELECT " ROW_COLUMNS " FROM sessions s"
-                    " WHERE s.end_seq > $2 AND s.ended_ms >= $3"
+                    " WHERE s.end_seq > $2 AND s.deadline_ms >= $3"
                     " AND replace(',' || s.everybody || ',', ',' || $1 || ',', '')"
                     " <> ',' || s.everybody || ','"
                     " ORDER BY s.end_seq LIMIT $4",

@@ -69,15 +69,15 @@ struct store_list {
 void store_list_free(struct store_list *list);
 db_work store_list;
 
-/* What a party may have missed: ends of its sessions after |after| (and after |since_ms|), at most
- * PAGE_MAX, and orders after |after_order|. */
+/* What a party may have missed: ends after |after| of its sessions, at most PAGE_MAX, of those whose
+ * deadline is |open_ms| or later; and orders after |after_order|. */
 struct store_missed {
     void *owner;
     char party_id[PARTY_ID_MAX];
     bool want_ends, want_orders;
     /* of the orders those alone that freeze something now */
     bool is_freezes;
-    int64_t after, since_ms, after_order;
+    int64_t after, open_ms, after_order;
     size_t rows_n;
     struct store_row *rows;
     size_t orders_n;

@@ -271,7 +271,7 @@ static void test_an_idempotency_key_is_claimed_once_for_each_caller(void **state
     change_free(again);
 }
 
-static size_t missed_by(struct store *s, const char *party_id, int64_t after)
+static size_t missed_since(struct store *s, const char *party_id, int64_t after, int64_t open_ms)
 {
     struct store_missed *missed = mem_new(1, sizeof *missed);
     size_t n;
@@ -279,10 +279,16 @@ static size_t missed_by(struct store *s, const char *party_id, int64_t after)
     snprintf(missed->party_id, PARTY_ID_MAX, "%s", party_id);
     missed->want_ends = true;
     missed->after = after;
+    missed->open_ms = open_ms;
     assert_int_equal(db_run(s->db, DB_READ, store_missed, missed), DB_OK);
     n = missed->rows_n;
     store_missed_free(missed);
     return n;
+}
+
+static size_t missed_by(struct store *s, const char *party_id, int64_t after)
+{
+    return missed_since(s, party_id, after, 0);
 }
 
 static void test_an_end_is_kept_and_its_parties_hear_of_it(void **state)
@@ -316,6 +322,8 @@ static void test_an_end_is_kept_and_its_parties_hear_of_it(void **state)
     assert_int_equal(missed_by(s, "party-3", 0), 0);
     assert_int_equal(missed_by(s, "party", 0), 0);
     assert_int_equal(missed_by(s, "party_1", 0), 0);
+    assert_int_equal(missed_since(s, "party-1", 0, 9000), 1); /* the deadline */
+    assert_int_equal(missed_since(s, "party-1", 0, 9001), 0);
     change_free(a);
     change_free(end);
 }
