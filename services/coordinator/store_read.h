@@ -69,8 +69,8 @@ struct store_list {
 void store_list_free(struct store_list *list);
 db_work store_list;
 
-/* What a party may have missed: ends after |after| of its sessions, at most PAGE_MAX, of those whose
- * deadline is |open_ms| or later; and orders after |after_order|. */
+/* What a party may have missed: ends after |after| of its sessions, at most PAGE_MAX, of those
+ * whose deadline is |open_ms| or later; and orders after |after_order|. */
 struct store_missed {
     void *owner;
     char party_id[PARTY_ID_MAX];
