@@ -29,6 +29,10 @@ static const struct action actions[] = {
      "takes receipts from BACKUP_DIR; a share counts as backed up from then on. A directory "
      "stands\n"
      "for the *.qbk files in it."},
+    {"restore", "FILE...", "--env --accept-age", backup_command_restore,
+     "Put a party's shares into its empty database, sealed under the wrapping key of its settings\n"
+     "(--env), with the burns and orders of its newest state, and its identity. Give all of its\n"
+     "backups, and no other party's."},
     {"drill", "FILE...", "", backup_command_drill,
      "Prove that backups sign: with those of enough parties of one account, make and check a real\n"
      "signature of a random message in this process. Nothing is written."},
@@ -97,7 +101,7 @@ int command_backup(char **argv)
     int code;
 
     if (!action)
-        return refuse_usage("say what: quorate backup key, verify, drill, seal or open");
+        return refuse_usage("say what: quorate backup key, verify, restore, drill, seal or open");
     while (argv[words])
         words++;
     r.files = mem_new(words, sizeof *r.files);

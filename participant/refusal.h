@@ -10,6 +10,7 @@
 #ifndef PARTICIPANT_REFUSAL_H
 #define PARTICIPANT_REFUSAL_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 
 enum { REFUSAL_TEXT_MAX = 240 };
@@ -28,5 +29,8 @@ bool refuse(struct refusal *refusal, const char *code, const char *format, ...)
 /* The same, and trying again may help. */
 bool refuse_for_now(struct refusal *refusal, const char *code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* For these two. */
+void refusal_fill(struct refusal *refusal, const char *code, const char *format, va_list args)
+    __attribute__((format(printf, 3, 0)));
 
 #endif

@@ -135,13 +135,13 @@ class Includes(Tree):
 
     def test_a_command_that_takes_more_of_the_system_or_a_service_is_found(self):
         for name in ("system/rpc/server.h", "system/core/../rpc/server.h", "participant/front.h",
-                     "participant/store.h", "system/vault/backup.h",
+                     "participant/restore.h", "system/vault/backup.h",
                      "services/account/store.h"):
             self.put(name, "")
             self.put("cli/demo.c", f'#include "{name}"\n')
             self.expect(f"cli must not include {name}", "include_direction.py")
         self.put("cli/demo.c", '#include "system/core/log.h"\n#include "system/access/identity.h"\n')
-        self.put("cli/backup_one.c", '#include "participant/store.h"\n')
+        self.put("cli/backup_one.c", '#include "participant/restore.h"\n')
         self.assertEqual(self.run_check("include_direction.py"), (0, ""))
 
     def test_a_header_that_is_not_installed_is_found(self):

@@ -47,6 +47,7 @@ BEFORE = {
 
 # Pages whose commands need more than that: the test that runs them, by pages.Page.
 RUN_BY = {
+    "docs/backup.md": "tests/stack/test_backup.py",
     "docs/certificates.md": "tests/e2e/test_pki.py",
     "docs/keys.md": "tests/stack/test_rotation.py",
     "docs/kubernetes.md": "tests/e2e/kube_pod.py",

@@ -5,16 +5,28 @@ import glob
 import itertools
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import tempfile
 import unittest
 
-from support import HASH, LIMIT, QUORATE, SOURCE, Stack, TestCase, change_env, signature_is_valid, until
+from support import HASH, LIMIT, QUORATE, SOURCE, Stack, TestCase, change_env, psql, signature_is_valid, until
 
 PARTIES = ("party-1", "party-2", "party-3")
 METRIC = "quorate_party_keys_without_backup"
+
+
+def commands():
+    """Those of docs/backup.md, in its order."""
+    with open(os.path.join(SOURCE, "docs", "backup.md"), encoding="utf-8") as f:
+        blocks = re.findall(r"^```sh\n(.*?)^```", f.read(), re.S | re.M)
+    assert len(blocks) == 7, blocks
+    return blocks
+
+
+MAKE, SET, VERIFY, WAIT, DRILL, SIGN, RESTORE = commands()
 
 
 def quorate(*words, code=0):
@@ -31,12 +43,12 @@ class Backup(TestCase):
         cls.tmp = tempfile.mkdtemp(prefix="quorate-backup-")
         cls.kept = os.path.join(cls.tmp, "kept")
         cls.key = os.path.join(cls.tmp, "backup.key")
-        recipient = quorate("backup", "key", "--out", cls.key, "--json")["recipient"]
+        cls.do(MAKE)
 
         def edit(directory):
             for name in PARTIES:
-                change_env(directory, name, BACKUP_RECIPIENT=recipient,
-                           BACKUP_DIR=os.path.join(cls.tmp, name))
+                cls.do(SET, ENV_FILE=os.path.join(directory, name + ".env"),
+                       BACKUPS=os.path.join(cls.tmp, name))
 
         cls.stack = Stack(edit)
         cls.accounts = [cls.stack.create()["account_id"] for _ in range(2)]
@@ -48,6 +60,16 @@ class Backup(TestCase):
     def tearDownClass(cls):
         cls.stack.close()
         shutil.rmtree(cls.tmp)
+
+    @classmethod
+    def do(cls, command, code=0, **names):
+        """A command of the page, where the key is."""
+        path = os.path.dirname(QUORATE) + os.pathsep + os.environ["PATH"]
+        p = subprocess.run(["bash", "-euc", command], cwd=cls.tmp, capture_output=True, text=True,
+                           env={**os.environ, "PATH": path, **names}, stdin=subprocess.DEVNULL,
+                           timeout=LIMIT, check=False)
+        assert p.returncode == code, (command, p.stdout, p.stderr)
+        return p.stdout if code == 0 else p.stderr
 
     @classmethod
     def files(cls, name, pattern="*-*.*.qbk"):
@@ -114,8 +136,8 @@ class Backup(TestCase):
     def test_d_a_file_that_is_gone_is_written_again_unless_it_was_verified(self):
         name = PARTIES[2]
         verified = self.files(name)
-        self.verify(os.path.join(self.tmp, name))
-        until(lambda: self.without(name) == 0)
+        self.do(VERIFY, BACKUPS=os.path.join(self.tmp, name))
+        self.do(WAIT, PARTY=self.stack.service_url(name))
         new = self.stack.create()["account_id"]
         self.accounts.append(new)
         path = until(lambda: [f for f in self.files(name) if new in f])[0]
@@ -142,6 +164,8 @@ class Backup(TestCase):
             self.assertEqual(shown["account_id"], account)
             self.assertEqual((shown["signs"], shown["parties"]), (True, list(pair)))
             self.assertNotIn("signature", shown)
+        self.assertIn("signs               yes", self.do(DRILL, ACCOUNT=account))
+        self.assertIn("signature", self.do(SIGN, ACCOUNT=account, HASH=HASH))
         signed = self.stack.sign(account).body
         words = [w for f in self.of(account, "party-1", "party-3") for w in ("--backup", f)]
         shown = quorate("sign", *words, "--key", self.key, "--message-hash", HASH, "--json")
@@ -170,6 +194,60 @@ class Backup(TestCase):
         said = quorate("sign", *words, "--key", self.key, "--account", second, "--message-hash",
                        HASH, code=1)
         self.assertIn(f"these are backups of account {first}", said)
+
+    # --- a party that has lost everything ---
+
+    def lose(self, name):
+        """The party's database, ledger and identity."""
+        env = self.stack.env(name)
+        if env.get("POSTGRES_HOST"):
+            psql(env, "DO $$ DECLARE t text; BEGIN FOR t IN SELECT tablename FROM pg_tables WHERE"
+                      " schemaname = current_schema() LOOP EXECUTE 'DROP TABLE ' || t || ' CASCADE';"
+                      " END LOOP; END $$")
+        shutil.rmtree(env["DATA_DIR"])
+        self.assertFalse(os.path.exists(env["IDENTITY_KEY_FILE"]))
+
+    def refused(self, *files, options=(), say=""):
+        env = os.path.join(self.stack.dir, "party-1.env")
+        said = quorate("backup", "restore", "--key", self.key, "--env", env, *options, *files,
+                       code=1)
+        self.assertIn(say, said)
+        self.assertEqual(said.count("\n"), 1)
+
+    def test_g_a_party_is_restored_and_signs_as_before(self):
+        place, files = os.path.join(self.tmp, "party-1"), self.files("party-1")
+        env = os.path.join(self.stack.dir, "party-1.env")
+        frozen = self.accounts[-1]
+        code, _, err = self.stack.cli("freeze", "--account", frozen)
+        self.assertEqual((code, err), (0, ""))
+        before = os.path.getmtime(self.state("party-1"))
+        until(lambda: os.path.getmtime(self.state("party-1")) > before)
+        self.stack.stop()
+        self.refused(place, say="backups are restored into an empty one only")
+        self.lose("party-1")
+        self.refused(*files, say="none of these files is the state of party party-1")
+        self.refused(place, os.path.join(self.tmp, "party-2"), say="of party party-2: give one")
+        self.refused(self.state("party-1"), say="there is no share among these backups")
+        with open(files[0], "rb") as f:
+            content = bytearray(f.read())
+        content[-70] ^= 1
+        with open(os.path.join(self.tmp, "changed.qbk"), "wb") as f:
+            f.write(content)
+        self.refused(place, os.path.join(self.tmp, "changed.qbk"), say="is damaged")
+        self.assertFalse(os.path.exists(self.stack.env("party-1")["DATA_DIR"]))
+        change_env(self.stack.dir, "party-1", CRYPTO_MASTER_KEY=os.urandom(32).hex())
+        self.do(RESTORE, ENV_FILE=env, BACKUPS=place)
+        self.refused(place, say="backups are restored into an empty one only")
+        self.stack.start()
+        for account in self.accounts[:-1]:
+            for peer in PARTIES[1:]:
+                answer = self.stack.call("POST", f"/api/v1/accounts/{account}/sign", {
+                    "message": HASH,
+                    "participants": [{"party_id": p} for p in ("party-1", peer)]})
+                self.assertEqual(answer.status, 200, answer)
+                self.assertTrue(signature_is_valid(answer.body))
+        rows = self.stack.rows("party-1", "party.db", "SELECT subject, frozen FROM orders")
+        self.assertEqual(rows, [(frozen, 1)])
 
 
 if __name__ == "__main__":

@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* "quorate backup restore": everything is read and checked before anything is written; what is
+ * written goes the way a keeper's own shares go. Burns and orders are stored before the first
+ * share, so that a break in the middle leaves no share without them. */
+#include "backup.h"
+#include "backup_party.h"
+
+#include "library.h"
+#include "report.h"
+
+#include "system/core/be.h"
+#include "system/core/buffer.h"
+#include "system/core/secret.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+struct found {
+    const char *path;
+    uint8_t account[16], key_id[32];
+    uint32_t epoch;
+    int64_t time_ms;
+};
+
+struct restoring {
+    const struct backup_request *request;
+    struct backup_paths paths;
+    struct backup_key *key;
+    struct library library;
+    struct backup_party party;
+    /* whose backups these are */
+    char party_id[65];
+    uint8_t *identity;
+    struct found *shares;
+    size_t shares_n, restored, orders;
+    struct store_burn *burns;
+    size_t burns_n;
+    /* of the newest state; -1: there is none */
+    int64_t state_ms, share_ms;
+    uint32_t had_shares;
+    struct buffer certificate;
+};
+
+/* Reading */
+
+static bool is_same_party(struct restoring *r, const struct backup_item *item,
+                          struct trouble *trouble)
+{
+    const struct backup_head *head = &item->parsed.head;
+
+    if (!r->party_id[0]) {
+        memcpy(r->party_id, head->party_id, sizeof r->party_id);
+        memcpy(r->identity + 32, head->identity, 32);
+    }
+    return (strcmp(r->party_id, head->party_id) == 0 &&
+            memcmp(r->identity + 32, head->identity, 32) == 0) ||
+           trouble_set(trouble, "%s is a backup of party %s, %s of party %s: give one party's",
+                       r->paths.v[0], r->party_id, item->path, head->party_id);
+}
+
+static void note_share(struct restoring *r, const struct backup_item *item)
+{
+    struct found *f = &r->shares[r->shares_n++];
+
+    *f = (struct found){
+        .path = item->path, .epoch = item->opened.epoch, .time_ms = item->parsed.head.time_ms};
+    memcpy(f->account, item->parsed.head.account, sizeof f->account);
+    memcpy(f->key_id, item->opened.keyid, sizeof f->key_id);
+    memcpy(r->identity, item->share.identity, 64);
+    if (f->time_ms > r->share_ms)
+        r->share_ms = f->time_ms;
+}
+
+/* Burns are never taken back: those of every state count. */
+static void note_state(struct restoring *r, const struct backup_item *item)
+{
+    const struct backup_state *state = &item->state;
+    struct store_burn *all = mem_new(r->burns_n + state->burns_n + 1, sizeof *all);
+
+    if (r->burns_n > 0)
+        memcpy(all, r->burns, r->burns_n * sizeof *all);
+    if (state->burns_n > 0)
+        memcpy(all + r->burns_n, state->burns, state->burns_n * sizeof *all);
+    free(r->burns);
+    r->burns = all;
+    r->burns_n += state->burns_n;
+    if (item->parsed.head.time_ms <= r->state_ms)
+        return;
+    r->state_ms = item->parsed.head.time_ms;
+    r->had_shares = state->shares_n;
+    buffer_free(&r->certificate);
+    buffer_add(&r->certificate, state->certificate, state->certificate_len);
+}
+
+static bool look(struct restoring *r, struct trouble *trouble)
+{
+    struct backup_item item;
+    bool ok = true;
+
+    r->shares = mem_new(r->paths.n + 1, sizeof *r->shares);
+    for (size_t i = 0; ok && i < r->paths.n; i++) {
+        ok = backup_item_open(&item, r->paths.v[i], r->key, r->library.ctx, trouble) &&
+             is_same_party(r, &item, trouble);
+        if (ok && item.parsed.head.kind == BACKUP_SHARE)
+            note_share(r, &item);
+        else if (ok)
+            note_state(r, &item);
+        backup_item_close(&item);
+    }
+    return ok && (r->shares_n > 0 || trouble_set(trouble, "there is no share among these backups"));
+}
+
+static int compare(const void *a, const void *b)
+{
+    const struct found *x = a, *y = b;
+    int order = memcmp(x->account, y->account, sizeof x->account);
+
+    if (order == 0)
+        order = memcmp(x->key_id, y->key_id, sizeof x->key_id);
+    if (order == 0)
+        order = (x->epoch < y->epoch) - (x->epoch > y->epoch);
+    return order != 0 ? order : (x->time_ms < y->time_ms) - (x->time_ms > y->time_ms);
+}
+
+/* Of every key the newest sharing; older ones must not come back. */
+static void keep_newest(struct restoring *r)
+{
+    size_t n = 0;
+
+    qsort(r->shares, r->shares_n, sizeof *r->shares, compare);
+    for (size_t i = 0; i < r->shares_n; i++) {
+        const struct found *last = n > 0 ? &r->shares[n - 1] : NULL;
+
+        if (!last || memcmp(last->account, r->shares[i].account, sizeof last->account) != 0 ||
+            memcmp(last->key_id, r->shares[i].key_id, sizeof last->key_id) != 0)
+            r->shares[n++] = r->shares[i];
+    }
+    r->shares_n = n;
+}
+
+static bool check_age(const struct restoring *r, struct trouble *trouble)
+{
+    if (r->request->accept_age)
+        return true;
+    if (r->state_ms < 0)
+        return trouble_set(trouble,
+                           "none of these files is the state of party %s: which pairs it has "
+                           "burned and what is frozen is not known; give its newest state, or "
+                           "accept that with --accept-age",
+                           r->party_id);
+    return r->state_ms >= r->share_ms ||
+           trouble_set(trouble,
+                       "the newest state of party %s here is older than the newest share: pairs "
+                       "burned since are not known; give its newest state, or accept that with "
+                       "--accept-age",
+                       r->party_id);
+}
+
+/* Writing */
+
+static bool fault(const struct restoring *r, struct trouble *trouble)
+{
+    char why[STORE_ERROR_MAX];
+
+    restore_error(r->party.restore, why);
+    return trouble_set(trouble,
+                       "the database of party %s cannot be written (%s): empty it, and its "
+                       "DATA_DIR, before the next try",
+                       r->party_id, why);
+}
+
+static bool write_orders(struct restoring *r, const struct backup_state *state)
+{
+    for (size_t i = 0; i < state->orders_n; i++) {
+        struct store_order order = state->orders[i].order;
+
+        order.subject = state->orders[i].subject;
+        if (!restore_order(r->party.restore, &order))
+            return false;
+    }
+    r->orders += state->orders_n;
+    return true;
+}
+
+/* Of every file that is one. */
+static bool write_states(struct restoring *r, struct trouble *trouble)
+{
+    struct backup_item item;
+    bool ok = true;
+
+    for (size_t i = 0; ok && i < r->burns_n; i++)
+        ok = restore_burn(r->party.restore, &r->burns[i]) || fault(r, trouble);
+    for (size_t i = 0; ok && i < r->paths.n; i++) {
+        ok = backup_item_open(&item, r->paths.v[i], r->key, r->library.ctx, trouble);
+        if (ok && item.parsed.head.kind == BACKUP_STATE)
+            ok = write_orders(r, &item.state) || fault(r, trouble);
+        backup_item_close(&item);
+    }
+    return ok;
+}
+
+/* What was burned after the share's file was made is erased in it (docs/wire.md, burn record). */
+static bool burn(const struct restoring *r, struct backup_item *item, struct trouble *trouble)
+{
+    uint8_t *record = item->body + (item->share.record - item->body);
+    uint8_t b[47] = {'D', 'K', 'B', '1', 1};
+
+    for (size_t i = 0; i < r->burns_n; i++) {
+        const struct store_burn *burn = &r->burns[i];
+
+        if (memcmp(burn->kgid, item->parsed.head.kgid, 32) != 0 ||
+            burn->epoch != item->parsed.head.epoch || burn->own != item->share.row.own)
+            continue;
+        memcpy(b + 5, burn->kgid, 32);
+        be_put(b + 37, 4, burn->epoch);
+        be_put(b + 41, 2, burn->own);
+        be_put(b + 43, 2, 1);
+        be_put(b + 45, 2, burn->peer);
+        if (qrt_share_burn(record, item->share.record_len, b, sizeof b) != QRT_OK)
+            return trouble_set(trouble, "%s: a burn of the party's state does not fit this share",
+                               item->path);
+    }
+    return true;
+}
+
+static bool write_share(struct restoring *r, const struct found *found, struct trouble *trouble)
+{
+    struct backup_item item;
+    bool ok = backup_item_open(&item, found->path, r->key, r->library.ctx, trouble) &&
+              burn(r, &item, trouble) &&
+              (restore_share(r->party.restore, &item.share, found->key_id) || fault(r, trouble));
+
+    backup_item_close(&item);
+    return ok;
+}
+
+static bool write_all(struct restoring *r, struct trouble *trouble)
+{
+    bool ok = write_states(r, trouble);
+
+    for (; ok && r->restored < r->shares_n; r->restored += ok)
+        ok = write_share(r, &r->shares[r->restored], trouble);
+    return ok && backup_party_files(&r->party, r->identity, &r->certificate, trouble);
+}
+
+/* The answer */
+
+static json_t *report_of(const struct restoring *r)
+{
+    json_t *report = json_object();
+    time_t seconds = (time_t)(r->state_ms / 1000);
+    char text[32] = "";
+    struct tm tm;
+
+    if (r->state_ms >= 0 && gmtime_r(&seconds, &tm))
+        strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &tm);
+    report_add(report, "party_id", json_string(r->party_id));
+    report_add(report, "shares", json_integer((json_int_t)r->restored));
+    report_add(report, "burns", json_integer((json_int_t)r->burns_n));
+    report_add(report, "orders", json_integer((json_int_t)r->orders));
+    report_add(report, "known_until", text[0] ? json_string(text) : json_null());
+    report_add(report, "shares_then", r->state_ms >= 0 ? json_integer(r->had_shares) : json_null());
+    return report;
+}
+
+static bool restore(struct restoring *r, struct trouble *trouble)
+{
+    if (!look(r, trouble) || !check_age(r, trouble))
+        return false;
+    keep_newest(r);
+    return backup_party_open(&r->party, r->request->env, r->party_id, r->identity, trouble) &&
+           write_all(r, trouble);
+}
+
+static void close_all(struct restoring *r)
+{
+    backup_party_close(&r->party);
+    buffer_free(&r->certificate);
+    free(r->burns);
+    free(r->shares);
+    secret_free(r->identity);
+    secret_free(r->key);
+    backup_paths_free(&r->paths);
+    library_close(&r->library);
+}
+
+int backup_command_restore(const struct backup_request *request)
+{
+    struct restoring r = {.request = request, .state_ms = -1, .share_ms = -1};
+    struct trouble trouble;
+    int code;
+
+    if (!request->env)
+        return refuse_usage("--env is missing: the settings of the party that gets the shares");
+    r.identity = secret_new(64);
+    memset(r.identity, 0, 64);
+    library_open(&r.library);
+    r.key = backup_key_read(request->key, request->passphrase_file, &trouble);
+    if (r.key && backup_paths_of(&r.paths, request, &trouble) && restore(&r, &trouble)) {
+        if (r.restored < r.had_shares)
+            say("party %s had %u shares when its newest state was made; %zu are restored",
+                r.party_id, r.had_shares, r.restored);
+        code = report_print(report_of(&r), request->json) ? EXIT_DONE : EXIT_REFUSED;
+    } else {
+        code = refuse("%s", trouble.text);
+    }
+    close_all(&r);
+    return code;
+}

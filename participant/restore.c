@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See restore.h. A share becomes pending, then active, as one that a keygen makes. */
+#include "participant/restore.h"
+
+#include "participant/shares.h"
+#include "participant/store_backups.h"
+#include "system/core/buffer.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+struct restore {
+    struct keys *keys;
+    struct store *store;
+    struct shares *shares;
+    char *party_id;
+};
+
+static bool is_empty(const struct restore *r, char error[KEYS_ERROR_MAX])
+{
+    switch (store_is_empty(r->store)) {
+    case STORE_OK:
+        return true;
+    case STORE_NONE:
+        snprintf(error, KEYS_ERROR_MAX,
+                 "the database of party %s has shares: backups are restored into an empty one only",
+                 r->party_id);
+        return false;
+    case STORE_FAILED:
+        break;
+    }
+    store_error(r->store, error);
+    return false;
+}
+
+static bool open_all(struct restore *r, const struct config *config, const char *program,
+                     char error[KEYS_ERROR_MAX])
+{
+    const char *directory = config_text(config, "DATA_DIR");
+    struct shares_params params = {.party_id = r->party_id, .capacity = 1};
+
+    r->keys = keys_open(config, program, error);
+    if (!r->keys)
+        return false;
+    if (mkdir(directory, 0700) != 0 && errno != EEXIST) {
+        snprintf(error, KEYS_ERROR_MAX, "cannot make %.200s: %s", directory, strerror(errno));
+        return false;
+    }
+    r->store = store_open_configured(config, 0, error);
+    if (!r->store || !is_empty(r, error) || !keys_settle(r->keys, r->store, directory, error))
+        return false;
+    params.vault = keys_vault(r->keys);
+    params.store = r->store;
+    r->shares = shares_new(&params);
+    return true;
+}
+
+struct restore *restore_open(const struct config *config, const char *program, const char *party_id,
+                             char error[KEYS_ERROR_MAX])
+{
+    struct restore *r = mem_new(1, sizeof *r);
+
+    r->party_id = text_copy(party_id);
+    if (open_all(r, config, program, error))
+        return r;
+    restore_close(r);
+    return NULL;
+}
+
+void restore_close(struct restore *r)
+{
+    if (!r)
+        return;
+    shares_free(r->shares);
+    store_close(r->store);
+    keys_close(r->keys);
+    free(r->party_id);
+    free(r);
+}
+
+void restore_error(const struct restore *r, char out[STORE_ERROR_MAX])
+{
+    store_error(r->store, out);
+}
+
+bool restore_burn(struct restore *r, const struct store_burn *burn)
+{
+    return store_put_burn(r->store, NULL, burn) == STORE_OK;
+}
+
+bool restore_order(struct restore *r, const struct store_order *order)
+{
+    return store_put_order(r->store, order) != STORE_FAILED;
+}
+
+bool restore_share(struct restore *r, const struct backup_share *share, const uint8_t key_id[32])
+{
+    struct store_share row = share->row;
+    bool ok;
+
+    memcpy(row.key_id, key_id, sizeof row.key_id);
+    row.status = STORE_PENDING;
+    ok = shares_seal(r->shares, &row, share->record, share->record_len) &&
+         store_put_pending(r->store, &row) == STORE_OK;
+    free(row.sealed);
+    row.sealed = NULL;
+    row.status = STORE_ACTIVE;
+    ok = ok && shares_seal(r->shares, &row, share->record, share->record_len) &&
+         store_activate(r->store, &row, NULL) == STORE_OK;
+    free(row.sealed);
+    return ok;
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Shares, burns and orders out of backups into a party's own database and ledger, as its settings
+ * name them and while its keeper does not run; sealed under its wrapping key. What was checked
+ * before (backup_body.h) is not checked here. */
+#ifndef PARTICIPANT_RESTORE_H
+#define PARTICIPANT_RESTORE_H
+
+#include "participant/backup_body.h"
+#include "participant/keys.h"
+
+struct restore;
+
+/* |config| is a keeper's and outlives it; |program| is keys_open's. The database must have no
+ * share. NULL with one line in |error|. */
+struct restore *restore_open(const struct config *config, const char *program, const char *party_id,
+                             char error[KEYS_ERROR_MAX]);
+/* NULL is nothing. */
+void restore_close(struct restore *restore);
+/* The last failure in words. */
+void restore_error(const struct restore *restore, char out[STORE_ERROR_MAX]);
+
+/* Durable when they return; false: not stored. Burns go before the shares they are of. */
+bool restore_burn(struct restore *restore, const struct store_burn *burn);
+bool restore_order(struct restore *restore, const struct store_order *order);
+bool restore_share(struct restore *restore, const struct backup_share *share,
+                   const uint8_t key_id[32]);
+
+#endif
