@@ -5,28 +5,23 @@ import glob
 import itertools
 import json
 import os
-import re
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import unittest
 
 from support import HASH, LIMIT, QUORATE, SOURCE, Stack, TestCase, change_env, psql, signature_is_valid, until
 
+sys.path.append(os.path.join(SOURCE, "tests", "docs"))
+from pages import Page  # noqa: E402
+
 PARTIES = ("party-1", "party-2", "party-3")
 METRIC = "quorate_party_keys_without_backup"
 
 
-def commands():
-    """Those of docs/backup.md, in its order."""
-    with open(os.path.join(SOURCE, "docs", "backup.md"), encoding="utf-8") as f:
-        blocks = re.findall(r"^```sh\n(.*?)^```", f.read(), re.S | re.M)
-    assert len(blocks) == 7, blocks
-    return blocks
-
-
-MAKE, SET, VERIFY, WAIT, DRILL, SIGN, RESTORE = commands()
+PAGE = Page("docs/backup.md")
 
 
 def quorate(*words, code=0):
@@ -43,11 +38,11 @@ class Backup(TestCase):
         cls.tmp = tempfile.mkdtemp(prefix="quorate-backup-")
         cls.kept = os.path.join(cls.tmp, "kept")
         cls.key = os.path.join(cls.tmp, "backup.key")
-        cls.do(MAKE)
+        cls.do("Setting up")
 
         def edit(directory):
             for name in PARTIES:
-                cls.do(SET, ENV_FILE=os.path.join(directory, name + ".env"),
+                cls.do("Setting up", 1, ENV_FILE=os.path.join(directory, name + ".env"),
                        BACKUPS=os.path.join(cls.tmp, name))
 
         cls.stack = Stack(edit)
@@ -60,16 +55,18 @@ class Backup(TestCase):
     def tearDownClass(cls):
         cls.stack.close()
         shutil.rmtree(cls.tmp)
+        PAGE.all_ran()
 
     @classmethod
-    def do(cls, command, code=0, **names):
+    def do(cls, heading, place=0, **names):
         """A command of the page, where the key is."""
+        command = PAGE.of(heading)[place].text
         path = os.path.dirname(QUORATE) + os.pathsep + os.environ["PATH"]
         p = subprocess.run(["bash", "-euc", command], cwd=cls.tmp, capture_output=True, text=True,
                            env={**os.environ, "PATH": path, **names}, stdin=subprocess.DEVNULL,
                            timeout=LIMIT, check=False)
-        assert p.returncode == code, (command, p.stdout, p.stderr)
-        return p.stdout if code == 0 else p.stderr
+        assert p.returncode == 0, (command, p.stdout, p.stderr)
+        return p.stdout
 
     @classmethod
     def files(cls, name, pattern="*-*.*.qbk"):
@@ -136,8 +133,8 @@ class Backup(TestCase):
     def test_d_a_file_that_is_gone_is_written_again_unless_it_was_verified(self):
         name = PARTIES[2]
         verified = self.files(name)
-        self.do(VERIFY, BACKUPS=os.path.join(self.tmp, name))
-        self.do(WAIT, PARTY=self.stack.service_url(name))
+        self.do("Verifying", BACKUPS=os.path.join(self.tmp, name))
+        self.do("Verifying", 1, PARTY=self.stack.service_url(name))
         new = self.stack.create()["account_id"]
         self.accounts.append(new)
         path = until(lambda: [f for f in self.files(name) if new in f])[0]
@@ -164,8 +161,8 @@ class Backup(TestCase):
             self.assertEqual(shown["account_id"], account)
             self.assertEqual((shown["signs"], shown["parties"]), (True, list(pair)))
             self.assertNotIn("signature", shown)
-        self.assertIn("signs               yes", self.do(DRILL, ACCOUNT=account))
-        self.assertIn("signature", self.do(SIGN, ACCOUNT=account, HASH=HASH))
+        self.assertIn("signs               yes", self.do("Proving that backups sign", ACCOUNT=account))
+        self.assertIn("signature", self.do("Signing without a system", ACCOUNT=account, HASH=HASH))
         signed = self.stack.sign(account).body
         words = [w for f in self.of(account, "party-1", "party-3") for w in ("--backup", f)]
         shown = quorate("sign", *words, "--key", self.key, "--message-hash", HASH, "--json")
@@ -236,7 +233,7 @@ class Backup(TestCase):
         self.refused(place, os.path.join(self.tmp, "changed.qbk"), say="is damaged")
         self.assertFalse(os.path.exists(self.stack.env("party-1")["DATA_DIR"]))
         change_env(self.stack.dir, "party-1", CRYPTO_MASTER_KEY=os.urandom(32).hex())
-        self.do(RESTORE, ENV_FILE=env, BACKUPS=place)
+        self.do("Restoring a party", ENV_FILE=env, BACKUPS=place)
         self.refused(place, say="backups are restored into an empty one only")
         self.stack.start()
         for account in self.accounts[:-1]:
