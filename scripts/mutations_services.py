@@ -304,6 +304,13 @@ CHECKS = [
     check("router", "a refusal that only Redis makes is no failed try",
           (R + "admission.c", "else if (claim == CACHE_ELSEWHERE)", "else if (claim == 7)"),
           tests=[ADMISSION_T]),
+    check("coordinator", "the lease's row is signed",
+          ("services/coordinator/lease.c", "return sodium_memcmp(mac, said, sizeof mac) == 0;",
+           "return true;"), tests=["services/coordinator/lease (postgres)"]),
+    check("coordinator", "who has not signed for the lease is not followed",
+          ("services/coordinator/leadership.c", "} else if (!lease->is_over && !lease->is_signed) "
+           "{ refuse(l, lease); }", "} (void)refuse; if (lease->is_over) { }"),
+          tests=["services/coordinator/leadership (postgres)"]),
     check("routers", "another router's party is not from the future",
           (R + "admission.c", "if (status.code == RPC_OK && is_new && request->time_ms > now_ms)",
            "if (now_ms == 7)"), tests=[ADMISSION_T]),

@@ -174,6 +174,8 @@ static bool join_replicas(struct coordinator *c, char error[RPC_TEXT_MAX])
     if (!own_address(address, c->host->config, error))
         return false;
     params.address = c->address = text_copy(address);
+    lease_key(c->lease_key, config_text(c->host->config, "JWT_SECRET_KEY"));
+    params.key = c->lease_key;
     c->leadership = leadership_new(&params);
     if (c->leadership && (!leadership_leads(c->leadership) || lead_now(c))) {
         c->gate = gate_new(c);

@@ -15,6 +15,7 @@
 
 #include "quorate/context.h"
 #include "quorate/intent.h"
+#include "services/coordinator/lease.h"
 #include "services/coordinator/pool.h"
 #include "services/coordinator/presig_book.h"
 #include "services/coordinator/session.h"
@@ -125,6 +126,7 @@ struct coordinator {
     /* NULL: there is one only */
     struct leadership *leadership;
     char *address;
+    uint8_t lease_key[LEASE_KEY];
     struct gate *gate;
     /* long polls and streams; a length of time bounds each */
     size_t watchers_n;

@@ -29,8 +29,8 @@ struct leadership {
     /* by the steady clock: when the last confirmed renewal was asked for, and the one under way */
     int64_t confirmed_ms, asked_ms;
     bool was_sure;
-    /* what |follows| was told last */
-    int64_t followed;
+    /* what |follows| was told last; whom nobody follows */
+    int64_t followed, refused;
     struct lease parting;
     void (*left)(void *arg);
     void *left_arg;
@@ -40,7 +40,7 @@ struct leadership {
 static void submit(struct leadership *l, enum db_mode mode, db_work *work, db_done *done)
 {
     l->is_busy = true;
-    l->lease = (struct lease){.owner = l, .fence = l->fence};
+    l->lease = (struct lease){.owner = l, .fence = l->fence, .key = l->is.key};
     memcpy(l->lease.replica, l->replica, sizeof l->replica);
     snprintf(l->lease.address, sizeof l->lease.address, "%s", l->is.address);
     l->asked_ms = clock_steady_ms();
@@ -70,6 +70,19 @@ static void taken(void *arg, enum db_result result)
     l->is.takes(l->is.arg);
 }
 
+/* Told once for each. */
+static void refuse(struct leadership *l, const struct lease *lease)
+{
+    if (lease->fence == l->refused)
+        return;
+    l->refused = lease->fence;
+    log_event(
+        LOG_ERROR,
+        "the row of the lease was not written by a replica with this JWT_SECRET_KEY: nobody is"
+        " followed",
+        LOG_S("address", lease->address), LOG_I("fence", lease->fence));
+}
+
 static void looked(void *arg, enum db_result result)
 {
     const struct lease *lease = arg;
@@ -80,6 +93,8 @@ static void looked(void *arg, enum db_result result)
         return;
     if (lease->is_over && l->role == FOLLOWS) {
         submit(l, DB_DURABLE, lease_take, taken);
+    } else if (!lease->is_over && !lease->is_signed) {
+        refuse(l, lease);
     } else if (!lease->is_over && lease->fence != l->followed) {
         l->followed = lease->fence;
         log_event(LOG_INFO, "another replica leads", LOG_S("replica", lease->replica),
@@ -120,7 +135,7 @@ static void tick(uv_timer_t *timer)
 
 static bool take_first(struct leadership *l)
 {
-    struct lease lease = {0};
+    struct lease lease = {.key = l->is.key};
 
     memcpy(lease.replica, l->replica, sizeof l->replica);
     snprintf(lease.address, sizeof lease.address, "%s", l->is.address);
@@ -138,7 +153,7 @@ struct leadership *leadership_new(const struct leadership_params *params)
     uint8_t id[(LEASE_REPLICA_MAX - 1) / 2];
 
     l->is = *params;
-    l->followed = -1;
+    l->followed = l->refused = -1;
     randombytes_buf(id, sizeof id);
     sodium_bin2hex(l->replica, sizeof l->replica, id, sizeof id);
     l->leads = metric_new(METRIC_GAUGE, "quorate_coordinator_leads", NULL,

@@ -18,6 +18,8 @@ struct leadership_params {
     struct db *db;
     /* where other replicas reach this one */
     const char *address;
+    /* lease_key's; lent */
+    const uint8_t *key;
     /* ours from now on: once */
     void (*takes)(void *arg);
     /* sure again after it was not */

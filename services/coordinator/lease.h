@@ -5,7 +5,11 @@
  * has a fence, a number that only grows. What decides is the fence: lease_fence is the beginning of
  * every transaction of a leader that writes, and holds the row until its commit. So whoever takes
  * the lease takes it after that commit or before that transaction, which then comes to nothing;
- * clocks and pauses of processes decide only when it is taken. PostgreSQL only. */
+ * clocks and pauses of processes decide only when it is taken. PostgreSQL only.
+ *
+ * Others send what they are asked, and their own token, to the address in the row. So whoever takes
+ * the lease signs for it with a key that is made from JWT_SECRET_KEY: who can only write to the
+ * database leads nobody anywhere. */
 #ifndef COORDINATOR_LEASE_H
 #define COORDINATOR_LEASE_H
 
@@ -14,18 +18,24 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { LEASE_MS = 3000, LEASE_REPLICA_MAX = 33, LEASE_ADDRESS_MAX = 264 };
+enum { LEASE_MS = 3000, LEASE_REPLICA_MAX = 33, LEASE_ADDRESS_MAX = 264, LEASE_KEY = 32 };
 
 struct lease {
     /* the submitter's */
     void *owner;
     /* in for lease_take; out of lease_look */
     char replica[LEASE_REPLICA_MAX], address[LEASE_ADDRESS_MAX];
+    /* in for lease_take and lease_look; lent */
+    const uint8_t *key;
     /* out of lease_look and lease_take, in for the others */
     int64_t fence;
     /* out: it is over (look), it is ours now (take) */
     bool is_over, is_taken;
+    /* out of lease_look: a replica wrote it */
+    bool is_signed;
 };
+
+void lease_key(uint8_t key[LEASE_KEY], const char *secret);
 
 /* Who leads. */
 db_work lease_look;

@@ -78,6 +78,9 @@ const char *const store_migrations[] = {
     " WHERE status IN ('failed', 'expired', 'cancelled');"
     "DROP INDEX sessions_by_account;"
     "CREATE INDEX sessions_by_account_and_time ON sessions (account_id, created_ms, session_id);",
+    /* who leads has not signed for it, and gives way */
+    "ALTER TABLE leadership ADD COLUMN mac BLOB;"
+    "UPDATE leadership SET fence = fence + 1, lease_until_ms = 0;",
     NULL};
 
 struct store_bytes store_bytes_copy(const void *b, size_t len)

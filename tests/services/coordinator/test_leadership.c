@@ -25,11 +25,31 @@ static void follows(void *arg, const char *address)
     snprintf(((struct replica *)arg)->follows, LEASE_ADDRESS_MAX, "%s", address);
 }
 
+static const uint8_t key[LEASE_KEY] = {1}, other_key[LEASE_KEY] = {2};
+
+static void begin_with(struct replica *replica, struct rivals *r, const char *address,
+                       const uint8_t *with_key)
+{
+    const struct leadership_params params = {.loop = &r->loop,
+                                             .db = r->b,
+                                             .address = address,
+                                             .key = with_key,
+                                             .takes = takes,
+                                             .is_sure = is_sure,
+                                             .follows = follows,
+                                             .arg = replica};
+
+    *replica = (struct replica){0};
+    replica->l = leadership_new(&params);
+    assert_non_null(replica->l);
+}
+
 static void begin(struct replica *replica, struct rivals *r, struct db *db, const char *address)
 {
     const struct leadership_params params = {.loop = &r->loop,
                                              .db = db,
                                              .address = address,
+                                             .key = key,
                                              .takes = takes,
                                              .is_sure = is_sure,
                                              .follows = follows,
@@ -104,6 +124,26 @@ static void test_a_replica_that_is_late_is_replaced_and_ends(void **state)
     finish(r, &a, &b);
 }
 
+/* It takes the lease itself when it is over. */
+static void test_who_has_not_signed_is_not_followed(void **state)
+{
+    struct rivals *r = *state;
+    struct replica a, b;
+
+    begin(&a, r, r->a, "a:1");
+    begin_with(&b, r, "b:1", other_key);
+    while (!b.takes) {
+        uint64_t before = db_commits(r->a);
+
+        while (db_commits(r->a) == before && !r->lost[0])
+            uv_run(&r->loop, UV_RUN_ONCE);
+        rivals_wait(r, LEASE_MS);
+        uv_run(&r->loop, UV_RUN_ONCE);
+    }
+    assert_string_equal(b.follows, "");
+    finish(r, &a, &b);
+}
+
 static void test_a_leader_alone_goes_on_leading(void **state)
 {
     struct rivals *r = *state;
@@ -126,6 +166,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_a_replica_that_leaves_is_followed_at_once),
         TEST(test_a_replica_that_is_late_is_replaced_and_ends),
+        TEST(test_who_has_not_signed_is_not_followed),
         TEST(test_a_leader_alone_goes_on_leading),
     };
 

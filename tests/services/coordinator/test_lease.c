@@ -3,9 +3,11 @@
  * written by its fence. */
 #include "rivals.h"
 
+static const uint8_t key[LEASE_KEY] = {1}, other_key[LEASE_KEY] = {2};
+
 static struct lease take(struct db *db, const char *name)
 {
-    struct lease lease = {0};
+    struct lease lease = {.key = key};
 
     snprintf(lease.replica, sizeof lease.replica, "%s", name);
     snprintf(lease.address, sizeof lease.address, "%s:1", name);
@@ -26,12 +28,12 @@ static void test_one_leads_until_its_lease_is_over(void **state)
     struct lease seen = {0}, a = take(r->a, "a"), b = take(r->b, "b");
 
     assert_true(a.is_taken);
-    assert_int_equal(a.fence, 1);
+    assert_int_equal(a.fence, 2);
     assert_false(b.is_taken);
     assert_int_equal(db_run(r->b, DB_READ, lease_look, &seen), DB_OK);
     assert_string_equal(seen.replica, "a");
     assert_string_equal(seen.address, "a:1");
-    assert_int_equal(seen.fence, 1);
+    assert_int_equal(seen.fence, 2);
     assert_false(seen.is_over);
     rivals_wait(r, LEASE_MS - 1);
     assert_false(take(r->b, "b").is_taken);
@@ -40,8 +42,40 @@ static void test_one_leads_until_its_lease_is_over(void **state)
     assert_true(seen.is_over);
     b = take(r->b, "b");
     assert_true(b.is_taken);
-    assert_int_equal(b.fence, 2);
+    assert_int_equal(b.fence, 3);
     assert_false(take(r->a, "a").is_taken);
+}
+
+static enum db_result forge(struct db_tx *tx, void *arg)
+{
+    return db_exec(tx, arg, NULL, 0, NULL);
+}
+
+static bool is_signed(struct rivals *r, const uint8_t *with_key)
+{
+    struct lease seen = {.key = with_key};
+
+    assert_int_equal(db_run(r->b, DB_READ, lease_look, &seen), DB_OK);
+    return seen.is_signed;
+}
+
+/* The row names who is sent calls and tokens. */
+static void test_attack_a_lease_that_was_written_into_the_database(void **state)
+{
+    static const char *const forgeries[] = {
+        "UPDATE leadership SET address = 'evil:1'", "UPDATE leadership SET replica = 'b'",
+        "UPDATE leadership SET fence = fence + 1", "UPDATE leadership SET mac = NULL"};
+    struct rivals *r = *state;
+
+    for (size_t i = 0; i < sizeof forgeries / sizeof forgeries[0]; i++) {
+        assert_true(take(r->a, "a").is_taken);
+        assert_true(is_signed(r, key));
+        assert_false(is_signed(r, other_key));
+        assert_false(is_signed(r, NULL));
+        assert_int_equal(db_run(r->b, DB_DURABLE, forge, (void *)(uintptr_t)forgeries[i]), DB_OK);
+        assert_false(is_signed(r, key));
+        rivals_wait(r, LEASE_MS);
+    }
 }
 
 static void test_a_renewed_lease_lasts(void **state)
@@ -157,6 +191,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_one_leads_until_its_lease_is_over),
+        TEST(test_attack_a_lease_that_was_written_into_the_database),
         TEST(test_a_renewed_lease_lasts),
         TEST(test_a_lease_that_is_given_up_is_over_at_once),
         TEST(test_a_leader_that_was_replaced_writes_nothing),
