@@ -62,6 +62,21 @@ class List(unittest.TestCase):
             self.assertTrue(any(shown in s for s in lines),
                             f"{block.page}:{block.line} is not in examples/node")
 
+    def test_links_lead_somewhere(self):
+        for page in ALL:
+            for target, anchor in LINK.findall(re.sub(pages.FENCE, "", pages.read(page))):
+                if target.startswith("http"):
+                    continue
+                path = os.path.normpath(os.path.join(os.path.dirname(page), target) if target else
+                                        page)
+                with self.subTest(page=page, link=f"{target}#{anchor}"):
+                    self.assertTrue(os.path.exists(os.path.join(pages.SOURCE, path)))
+                    if anchor and path.endswith(".md"):
+                        text = re.sub(pages.FENCE, "", pages.read(path))
+                        self.assertIn(anchor, {
+                            re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+                            for heading in re.findall("^#+ (.*)$", text, re.M)})
+
     def test_the_index_has_every_page(self):
         named = {target for target, _ in LINK.findall(pages.read("docs/README.md"))}
         there = set(os.listdir(os.path.join(pages.SOURCE, "docs"))) - {"README.md"}
