@@ -14,6 +14,7 @@ EVENTS, MAIL = R + "event_calls.c", R + "mail.c"
 SIGN, MAKE, INTENTS, ROSTER, ASKED = (A + "sign.c", A + "create.c", A + "intents.c", A + "roster.c",
                                       A + "request.c")
 CLUSTER_T = R + "cluster"
+HOOK = A + "webhook.c"
 AUDIT, AUDIT_CHECK = "system/access/audit.c", "cli/audit_check.c"
 API, MAIL_T, ASKED_T = PA + "api", R + "mail", A + "request"
 
@@ -533,6 +534,34 @@ CHECKS = [
           tests=["stack/audit"]),
     check("audit", "verify: what is named is there",
           (AUDIT_CHECK, "if (!want->is_seen)", "if (0)"), tests=["stack/audit"]),
+    check("webhooks", "an event is there if its end is",
+          (A + "sign.c", "return r == DB_OK && op->s->webhooks ? webhook_end(tx, &op->hook) : r;",
+           "return r;"), tests=["stack/webhooks"]),
+    check("webhooks", "a keygen's end is an event",
+          (A + "store.c", "return r == DB_OK ? webhook_end(tx, job->hook) : r;", "return r;"),
+          tests=["stack/webhooks"]),
+    check("webhooks", "what is under way is looked after",
+          (HOOK, "await_session(d->s, d->hook.session_id, WAIT_MS, trace, end);",
+           "(void)end; delivery_free(d);"), tests=["stack/webhooks"]),
+    check("webhooks", "an end is told once",
+          (A + "webhook_rows.c", '" WHERE webhooks.state = \'open\'"', '""'),
+          tests=["stack/webhooks"]),
+    check("webhooks", "a receiver that says no gets it again",
+          (A + "webhook_post.c", "return http >= 200 && http < 300;", "return http > 0;"),
+          tests=["stack/webhooks"]),
+    check("webhooks", "the receiver's certificate is of WEBHOOK_CA",
+          (A + "webhook_post.c", "curl_easy_setopt(curl, CURLOPT_CAINFO, post->ca);",
+           "curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 0L);"), tests=["stack/webhooks"]),
+    check("webhooks", "plain text goes to this machine only",
+          (HOOK, 'if (strncmp(hooks->url, "https://", 8) != 0 && !is_plain_fit(hooks->url))',
+           "(void)is_plain_fit; if (0)"), tests=["stack/webhooks"]),
+    check("webhooks", "both secrets sign",
+          (A + "webhook_post.c", "for (size_t i = 0; i < secrets_n; i++) {",
+           "for (size_t i = 0; i < secrets_n && i < 1; i++) {"), tests=[A + "webhook_post"]),
+    check("webhooks", "the time is signed",
+          (A + "webhook_post.c",
+           "crypto_auth_hmacsha256_update(&mac, (const uint8_t *)time, strlen(time));", ""),
+          tests=[A + "webhook_post"]),
     check("audit", "list: nothing writes on the terminal",
           ("cli/audit.c", "putchar((unsigned char)*text < ' ' || *text == 0x7f ? '?' : *text);",
            "putchar(*text);"), tests=["stack/audit"]),

@@ -102,6 +102,7 @@ static void tick(uv_timer_t *timer)
     struct account_service *s = timer->data;
 
     create_hold_on(s);
+    webhooks_tick(s);
     if (s->ticks++ % RECONCILE_TICKS == 0)
         reconcile(s);
 }
@@ -140,6 +141,9 @@ static void *start(const struct service_host *host, char error[RPC_TEXT_MAX])
     s->is_alone = !db_configured_is_server(config);
     name_replica(s);
     if (!load_initiator(s, config_text(config, "INITIATOR_KEY_FILE"), error))
+        return NULL;
+    s->webhooks = webhooks_new(config, error);
+    if (!s->webhooks && config_text(config, "WEBHOOK_URL")[0])
         return NULL;
     s->db = open_db(host, error);
     if (!s->db)
@@ -181,7 +185,7 @@ static void stop(void *service, void (*stopped)(void *arg), void *arg)
     struct account_service *s = service;
 
     uv_timer_stop(&s->reconcile);
-    stopped(arg);
+    webhooks_stop(s, stopped, arg);
 }
 
 static void closed(uv_handle_t *handle)
@@ -204,6 +208,7 @@ static void end(void *service)
     cache_free(s->rows);
     repeats_free(s->repeats);
     hot_free(s->hot);
+    webhooks_free(s->webhooks);
     secret_free(s->initiator);
     uv_close((uv_handle_t *)&s->reconcile, closed);
 }

@@ -49,6 +49,8 @@ struct account_service {
     size_t in_flight, in_flight_max;
     /* NULL: no presignatures */
     struct hot *hot;
+    /* NULL: nobody hears of ends */
+    struct webhooks *webhooks;
     unsigned keygen_wait_s, sign_wait_s;
     /* USER_SHARE_PUBLIC_KEY is set: the delegate has it, too */
     bool has_default_user_key;

@@ -154,7 +154,8 @@ static void finish(struct create *op)
                                        .certificate_len = op->certificate_len,
                                        .user_share = op->user_share,
                                        .user_share_len = op->user_share_len,
-                                       .audit = &op->audit};
+                                       .audit = &op->audit,
+                                       .hook = create_hook(op)};
     db_submit(op->s->db, DB_DURABLE, store_finish, stored, &op->finish);
 }
 

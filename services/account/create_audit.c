@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the audit log says of an account's creation: a row when its key is there or cannot be made
- * (store_finish), and one more if the caller had his answer before. */
+ * (store_finish), and one more if the caller had his answer before. And what WEBHOOK_URL hears. */
 #include "services/account/create_op.h"
+
+#include <stdio.h>
+#include <string.h>
 
 /* The request's id is the account's trace, also after a restart. */
 void create_audit(struct create *op)
@@ -27,4 +30,22 @@ void create_audit_begun(struct create *op)
     entry.text[AUDIT_REQUEST] = op->account.trace_id;
     audit_note(op->s, &entry);
     rpc_set_noted(op->call);
+}
+
+/* Of a keygen that never had a session nobody hears. */
+const struct webhook *create_hook(struct create *op)
+{
+    const struct account *account = &op->account;
+    struct webhook *hook = &op->hook;
+    bool is_active = account->status == ACCOUNT_ACTIVE;
+
+    if (!op->s->webhooks || !account->session_id[0])
+        return NULL;
+    *hook = (struct webhook){.kind = "keygen"};
+    memcpy(hook->session_id, account->session_id, sizeof hook->session_id);
+    memcpy(hook->account_id, account->account_id, sizeof hook->account_id);
+    strcpy(hook->status, is_active ? "completed" : "failed");
+    snprintf(hook->code, sizeof hook->code, "%s", account->error_code);
+    snprintf(hook->error, sizeof hook->error, "%s", account->error);
+    return hook;
 }

@@ -21,6 +21,7 @@ struct create {
     char *idempotency_key;
     /* who asked */
     struct audit_entry audit;
+    struct webhook hook;
     struct account account;
     struct signed_intent intent;
     /* the caller signed |intent| himself; this is what it says */
@@ -62,6 +63,8 @@ void create_fail(struct create *op, const char *code, const char *text);
 /* Who asked, for the row of its end; the caller gets his answer before that. */
 void create_audit(struct create *op);
 void create_audit_begun(struct create *op);
+/* Who else hears of its end; NULL: nobody. */
+const struct webhook *create_hook(struct create *op);
 
 /* As if there had been no hint. */
 void create_insert(struct create *op);

@@ -17,12 +17,16 @@
 #include "system/core/buffer.h"
 #include "system/core/clock.h"
 #include "system/core/log.h"
+#include "system/core/utf8.h"
 #include "system/rpc/message.h"
 #include "system/service/signature.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* After its waiter has given up, a session is looked after by webhook.c. */
+enum { SLACK_MS = 5000 };
 
 struct sign {
     struct account_service *s;
@@ -53,6 +57,9 @@ struct sign {
     bool was_awaited;
     uint32_t presignatures;
     struct audit_entry audit;
+    struct webhook hook;
+    /* CreateSession's answer, while the hook is stored */
+    Mpc__Coordinator__V1__CreateSessionResponse *made;
 };
 
 static void sign_free(struct sign *op)
@@ -61,6 +68,8 @@ static void sign_free(struct sign *op)
     metric_set(op->s->waiting, (int64_t)op->s->in_flight);
     if (op->end)
         mpc__session__v1__session__free_unpacked(op->end, NULL);
+    if (op->made)
+        mpc__coordinator__v1__create_session_response__free_unpacked(op->made, NULL);
     signed_intent_free(&op->intent);
     free(op->req.message);
     free(op);
@@ -190,6 +199,35 @@ static void note(struct sign *op, const char *outcome)
     op->audit.text[AUDIT_OUTCOME] = outcome;
 }
 
+static void hook_name(struct sign *op)
+{
+    op->hook = (struct webhook){.owner = op, .kind = "sign"};
+    memcpy(op->hook.session_id, op->session_id, sizeof op->hook.session_id);
+    memcpy(op->hook.account_id, op->account.account_id, sizeof op->hook.account_id);
+}
+
+/* A signature that does not verify is none. */
+static void hook_end(struct sign *op)
+{
+    struct webhook *hook = &op->hook;
+
+    hook_name(op);
+    snprintf(hook->status, sizeof hook->status, "%s", op->is_forged ? "failed" : op->end->status);
+    snprintf(hook->code, sizeof hook->code, "%s",
+             op->is_forged ? "signature_invalid" : op->end->error_code);
+    snprintf(hook->error, sizeof hook->error, "%s", op->end->error);
+    utf8_mend(hook->code);
+    utf8_mend(hook->error);
+}
+
+static enum db_result store_end(struct db_tx *tx, void *arg)
+{
+    const struct sign *op = ((struct audit_entry *)arg)->owner;
+    enum db_result r = audit_write(tx, arg);
+
+    return r == DB_OK && op->s->webhooks ? webhook_end(tx, &op->hook) : r;
+}
+
 static void take_end(struct sign *op, const Mpc__Session__V1__Session *session)
 {
     op->end = message_copy(&session->base);
@@ -199,7 +237,8 @@ static void take_end(struct sign *op, const Mpc__Session__V1__Session *session)
     }
     op->is_forged = strcmp(session->status, "completed") == 0 && !take_signature(op);
     note(op, op->is_forged ? "forged" : op->end->status);
-    db_submit(op->s->db, DB_DURABLE, audit_store, audited, &op->audit);
+    hook_end(op);
+    db_submit(op->s->db, DB_DURABLE, store_end, audited, &op->audit);
 }
 
 static void waited(void *arg, const Mpc__Coordinator__V1__GetSessionStatusResponse *r,
@@ -220,6 +259,55 @@ static void waited(void *arg, const Mpc__Coordinator__V1__GetSessionStatusRespon
     }
 }
 
+static void hook_opened(void *arg, enum db_result result)
+{
+    (void)result; /* the end is stored all the same */
+    free(arg);
+}
+
+/* For the case that this process ends, or the wait does, before the session. */
+static void hook_open(struct sign *op)
+{
+    struct webhook *hook;
+
+    if (!op->s->webhooks)
+        return;
+    hook_name(op);
+    hook = mem_copy(&op->hook, sizeof op->hook);
+    hook->wait_ms = op->req.wait_s * INT64_C(1000) + SLACK_MS;
+    db_submit(op->s->db, DB_LAZY, webhook_open, hook_opened, hook);
+}
+
+static void reply_begun(struct sign *op)
+{
+    note(op, "begun");
+    audit_note(op->s, &op->audit);
+    rpc_set_noted(op->call);
+    reply(op, op->made);
+}
+
+static void unwaited_stored(void *arg, enum db_result result)
+{
+    struct sign *op = ((struct webhook *)arg)->owner;
+
+    if (result == DB_OK)
+        reply_begun(op);
+    else
+        fail(op, lookup_database_fault(op->s));
+}
+
+/* Who is answered now hears of the end through the hook, also after a restart. */
+static void begin_unwaited(struct sign *op, const Mpc__Coordinator__V1__CreateSessionResponse *r)
+{
+    op->end = message_copy(&r->session->base);
+    op->made = message_copy(&r->base);
+    hook_name(op);
+    if (op->s->webhooks)
+        db_submit(op->s->db, DB_DURABLE, webhook_open, unwaited_stored, &op->hook);
+    else
+        reply_begun(op);
+}
+
 static void session_created(void *arg, const struct rpc_status *status,
                             const ProtobufCMessage *response)
 {
@@ -235,12 +323,9 @@ static void session_created(void *arg, const struct rpc_status *status,
     if (await_is_final(r->session->status)) {
         take_end(op, r->session);
     } else if (op->req.wait_s == 0) {
-        op->end = message_copy(&r->session->base);
-        note(op, "begun");
-        audit_note(op->s, &op->audit);
-        rpc_set_noted(op->call);
-        reply(op, r);
+        begin_unwaited(op, r);
     } else {
+        hook_open(op);
         await_session(op->s, op->session_id, op->req.wait_s * 1000, op->trace, end);
     }
 }

@@ -54,6 +54,12 @@ const char *const store_migrations[] = {
     " FOR EACH ROW EXECUTE FUNCTION audit_log_keeps();"
     "CREATE TRIGGER audit_log_no_truncate BEFORE TRUNCATE ON audit_log"
     " FOR EACH STATEMENT EXECUTE FUNCTION audit_log_keeps();",
+    /* 7: webhook.h */
+    "CREATE TABLE webhooks ("
+    "  session_id TEXT PRIMARY KEY, account_id TEXT NOT NULL, kind TEXT NOT NULL,"
+    "  status TEXT NOT NULL, code TEXT NOT NULL, error TEXT NOT NULL, state TEXT NOT NULL,"
+    "  ended_ms BIGINT NOT NULL, due_ms BIGINT NOT NULL, tries BIGINT NOT NULL);"
+    "CREATE INDEX webhooks_by_due ON webhooks (due_ms) WHERE state IN ('open', 'due');",
     NULL,
 };
 
@@ -318,7 +324,9 @@ enum db_result store_finish(struct db_tx *tx, void *arg)
     audit->text[AUDIT_SESSION] = account->session_id;
     audit->text[AUDIT_OUTCOME] = account_status_name(account->status);
     audit->text[AUDIT_REQUEST] = account->trace_id;
-    return r == DB_OK ? audit_write(tx, audit) : r;
+    if (r == DB_OK)
+        r = audit_write(tx, audit);
+    return r == DB_OK ? webhook_end(tx, job->hook) : r;
 }
 
 enum db_result store_forget(struct db_tx *tx, void *arg)

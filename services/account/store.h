@@ -9,6 +9,7 @@
 
 #include "quorate/types.h"
 #include "services/account/audit.h"
+#include "services/account/webhook.h"
 #include "system/core/ids.h"
 #include "system/db/db.h"
 
@@ -130,6 +131,8 @@ struct store_finish {
     size_t user_share_len;
     /* who asked; the rest is filled in */
     struct audit_entry *audit;
+    /* who else hears of it; NULL: nobody */
+    const struct webhook *hook;
 };
 db_work store_finish;
 

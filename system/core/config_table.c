@@ -144,6 +144,15 @@ const struct config_row config_rows[] = {
       "Accounts that sign more often than this get presignatures in the background; 0: none do.",
       NULL },
 
+    { "WEBHOOK_URL", CONFIG_ACCOUNT, CONFIG_FORM_TEXT, 0, NULL, 0, 0, NULL,
+      "https:// address that hears of every finished session by POST; not set: nobody does.",
+      NULL },
+    { "WEBHOOK_SECRET", CONFIG_ACCOUNT, CONFIG_FORM_LIST, CONFIG_SECRET, NULL, 0, 2, NULL,
+      "Signs what WEBHOOK_URL is sent, 16 characters or more; two, comma separated, while"
+      " rotating: both sign.", NULL },
+    { "WEBHOOK_CA", CONFIG_ACCOUNT, CONFIG_FORM_TEXT, 0, NULL, 0, 0, NULL,
+      "PEM file: the authority that certified WEBHOOK_URL; not set: the machine's.", NULL },
+
     { "ADVERTISE_ADDR", CONFIG_COORDINATOR, CONFIG_FORM_TARGET, 0, NULL, 0, 0, NULL,
       "gRPC address under which the other replicas reach this one; not set: LISTEN_HOST, or this"
       " host's name if that is no single address, with GRPC_PORT.", NULL },
