@@ -235,7 +235,7 @@ class PartyAway(Plays):
         self.cut(lambda: self.stack.log(AWAY).count("connection lost") >= lost + 2)
 
 
-@unittest.skipUnless(programs(), "no PostgreSQL server is installed")
+@unittest.skipUnless(LONG and programs(), "STACK_LONG, and a PostgreSQL server")
 class DatabaseAway(Plays):
     """The rows of account-service and of the coordinator, by TLS; parties have theirs beside them.
     """
