@@ -9,6 +9,7 @@ PERMIT_T = P + "permit"
 BEGIN, RESUME, KEEPER = P + "run_begin.c", P + "run_resume.c", P + "keeper.c"
 ATTEMPTS, KEYS, REWRAP = P + "attempts.c", P + "keys.c", P + "rewrap.c"
 STORE_KEYS = P + "store_keys.c"
+BODY = P + "backup_body.c"
 
 # Without it there is no identity to compare: it is removed where it is made.
 IDENTITY, UNSIGNED = "system/access/identity.c", (
@@ -435,4 +436,33 @@ UNREMOVABLE = [
     {"spec": "gate", "check": "a pair's burn bits of the share refuse it",
      "why": "the library refuses the same quorum when it starts, with the same error (BURNED); "
             "here it is told with the party's name"},
+    # ---- backups ----
+    check("backup", "a backup's share is sound",
+          (BODY, "if (qrt_share_open(out, ctx, share->record, share->record_len) != QRT_OK)",
+           "if (qrt_share_open(out, ctx, share->record, share->record_len) == QRT_E_PENDING)"),
+          tests=[P + "backup_body"]),
+    check("backup", "a backup's share is the one that its head names",
+          (BODY, "if (memcmp(out->kgid, head->kgid, 32) != 0 || out->epoch != head->epoch || "
+           "out->own != share->row.own)", "if (0)"),
+          tests=[P + "backup_body"]),
+    check("backup", "a backup was signed by the party whose share it holds",
+          (BODY, "if (!is_identity(out, share->identity, head->identity))",
+           "(void)is_identity; if (0)"),
+          tests=[P + "backup_body"]),
+    check("backup", "the identity in a backup is the roster's",
+          (BODY, "&& memcmp(row->idk, idk, sizeof idk) == 0", ""),
+          tests=[P + "backup_body"]),
+    check("backup", "nothing is behind a backup's body",
+          (BODY, "return !c->failed && c->left == 0;", "return !c->failed;"),
+          tests=[P + "backup_body"]),
+    check("backup", "a backup is restored into an empty database only",
+          (P + "restore.c", "if (!r->store || !is_empty(r, error) ||", "(void)is_empty; if (!r->store ||"),
+          tests=["stack/backup"]),
+    check("backup", "a restore without the party's state is accepted by name only",
+          ("cli/backup_restore.c", "if (r->request->accept_age) return true;", "return true;"),
+          tests=["stack/backup"]),
+    check("backup", "shares of two accounts do not sign together",
+          ("cli/backup_group.c", "if (memcmp(x->account, y->account, sizeof x->account) != 0)",
+           "if (0)"),
+          tests=["stack/backup"]),
 ]

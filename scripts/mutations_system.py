@@ -4,6 +4,7 @@ from mutations import check
 
 ACCESS, ADDRESS, TOKEN = "system/access/access.c", "system/access/address.c", "system/access/token.c"
 ORDER, API_KEY = "system/access/order.c", "system/access/api_key.c"
+BACKUP = "system/vault/backup.c"
 IDENTITY, VAULT, BUS = "system/access/identity.c", "system/vault/vault.c", "system/bus/bus.c"
 AEAD, P11, P11_KEYS = ("system/vault/" + f for f in ("aead.c", "pkcs11.c", "pkcs11_keys.c"))
 CACHE, WORKER, SQLITE = "system/cache/cache.c", "system/db/worker.c", "system/db/sqlite.c"
@@ -137,6 +138,26 @@ CHECKS = [
           ("system/access/user_key.c", "crypto_hash_sha256(hash, intent, intent_len);",
            "for (int i = 0; i < 32; i++) hash[i] = 0; (void)intent; (void)intent_len;"),
           error="USER_KEY", tests=["access/user_key"]),
+    # ---- backups ----
+    check("backup", "a file is as its party signed it",
+          (BACKUP, "if (!is_signed(b + len - SIGNATURE, FILE_PURPOSE, b, len - SIGNATURE, "
+           "out->head.identity)) return BACKUP_CHANGED;", ""), tests=["vault/backup"]),
+    check("backup", "a file is of a known version",
+          (BACKUP, "if (b[MAGIC - 1] != file_magic[MAGIC - 1]) return BACKUP_VERSION;", ""),
+          tests=["vault/backup"]),
+    check("backup", "nothing is behind a file's signature",
+          (BACKUP, "sealed != len - BACKUP_HEAD - SIGNATURE ||", ""), tests=["vault/backup"]),
+    check("backup", "a file's fields are in range",
+          (BACKUP, "if (!ok || (out->head.kind == BACKUP_STATE && !is_zero(&out->head)))", "if (0)"),
+          tests=["vault/backup"]),
+    check("backup", "a receipt is the recipient's",
+          (BACKUP, "|| !is_signed(b + len - SIGNATURE, RECEIPT_PURPOSE, b, len - SIGNATURE, by->sign))",
+           "|| (is_signed(b + len - SIGNATURE, RECEIPT_PURPOSE, b, len - SIGNATURE, by->sign), 0))"),
+          tests=["vault/backup"]),
+    check("backup", "a recipient's text is not mistyped",
+          (BACKUP, "strcmp(again, text) == 0 &&", ""), tests=["vault/backup"]),
+    check("backup", "a recipient's key is no point of small order",
+          (BACKUP, "&& crypto_box_seal(box, b, 32, out->box) == 0", ""), tests=["vault/backup"]),
     # ---- vault ----
     check("vault", "kind is bound",
           (VAULT, "add_text(&out, binding->kind);", ""), tests=["vault/vault"]),
