@@ -81,6 +81,17 @@ def validator(path, verb, status):
     return jsonschema.Draft202012Validator({**schema, "components": document()["components"]})
 
 
+def check_event(headers, body):
+    """The same of a webhook: its headers, its object."""
+    hook = document()["webhooks"]["sessionFinished"]["post"]
+    schemas = [(hook["requestBody"]["content"]["application/json"]["schema"], body)]
+    schemas += [(p["schema"], headers.get(p["name"])) for p in hook["parameters"]]
+    for schema, value in schemas:
+        judge = jsonschema.Draft202012Validator({**schema, "components": document()["components"]})
+        fault = jsonschema.exceptions.best_match(judge.iter_errors(value))
+        assert fault is None, f"webhook: {fault.json_path}: {fault.message}"[:600]
+
+
 def check(verb, target, status, body):
     """AssertionError unless the file has this answer."""
     path = urllib.parse.urlsplit(target).path

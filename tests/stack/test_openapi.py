@@ -170,6 +170,16 @@ class Document(unittest.TestCase):
                 openapi.check("GET", "/api/v1/parties?x=1", status, body)
         with self.assertRaises(AssertionError):
             openapi.check("GET", "/api/v1/nothing", 200, {})
+        mine = "11111111-1111-4111-8111-111111111111"
+        head = {"Quorate-Signature": "t=1,v1=" + "0" * 64}
+        event = {"id": mine, "type": "session.completed", "created_at": parties["last_seen"],
+                 "session": {"session_id": mine, "session_type": "sign", "status": "completed",
+                             "account_id": mine}}
+        openapi.check_event(head, event)
+        for headers, body in (({}, event), (head, {**event, "more": 1}),
+                              (head, {**event, "type": "session.waiting"})):
+            with self.subTest(body), self.assertRaises(AssertionError):
+                openapi.check_event(headers, body)
 
 
 if __name__ == "__main__":

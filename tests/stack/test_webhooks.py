@@ -18,6 +18,7 @@ import time
 import unittest
 import uuid
 
+import openapi
 from doors import ACCOUNT
 from support import HASH, LIMIT, QUORATE, SOURCE, Stack, TestCase, change_env, until
 
@@ -72,9 +73,12 @@ class Receiver:
         return f"https://127.0.0.1:{self.server.server_port}/hook"
 
     def of(self, session, taken=True):
-        """[(headers, event)] about a session."""
-        return [(h, json.loads(b)) for status, h, b in self.got
-                if session in b.decode() and (status < 300) == taken]
+        """[(headers, event)] about a session, as docs/openapi.yaml has them."""
+        found = [(h, json.loads(b)) for status, h, b in self.got
+                 if session in b.decode() and (status < 300) == taken]
+        for headers, event in found:
+            openapi.check_event(headers, event)
+        return found
 
     def close(self):
         self.server.shutdown()
