@@ -430,12 +430,6 @@ CHECKS = [
     check("sandbox", "a client reads its one file and no others",
           (P + "sandbox.c", "if (file[0]) (void)allow(set, file, READ_FILE); obey(set);",
            "(void)file; close(set);"), tests=[P + "sandbox"]),
-]
-
-UNREMOVABLE = [
-    {"spec": "gate", "check": "a pair's burn bits of the share refuse it",
-     "why": "the library refuses the same quorum when it starts, with the same error (BURNED); "
-            "here it is told with the party's name"},
     # ---- backups ----
     check("backup", "a backup's share is sound",
           (BODY, "if (qrt_share_open(out, ctx, share->record, share->record_len) != QRT_OK)",
@@ -465,4 +459,10 @@ UNREMOVABLE = [
           ("cli/backup_group.c", "if (memcmp(x->account, y->account, sizeof x->account) != 0)",
            "if (0)"),
           tests=["stack/backup"]),
+]
+
+UNREMOVABLE = [
+    {"spec": "gate", "check": "a pair's burn bits of the share refuse it",
+     "why": "the library refuses the same quorum when it starts, with the same error (BURNED); "
+            "here it is told with the party's name"},
 ]
