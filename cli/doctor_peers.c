@@ -62,7 +62,7 @@ static void check_metrics(struct doctor *doctor)
         return;
     without = metric_of(&answer.body, "quorate_party_keys_without_backup");
     doctor_check(doctor, without <= 0, "verify the files of BACKUP_DIR (quorate backup verify)",
-                 "%.0f keys have no backup that was verified", without);
+                 "of its keys %.0f have no verified backup", without);
     redis = metric_of(&answer.body, "quorate_redis_up");
     doctor_check(doctor, redis != 0, "see REDIS_HOST and REDIS_PASSWORD, and the server's log",
                  "it runs without Redis");

@@ -26,6 +26,14 @@ container_of() {
 
 port_of() { value "$1" HTTP_PORT; }
 
+# Inside the network.
+target_of() {
+    case $1 in
+    account-service) echo "$1:4000" ;;
+    *) printf '%s:8080\n' "$(container_of "$1")" ;;
+    esac
+}
+
 compose() {
     local files=(-f "$root/deploy/docker-compose.yml")
     [ "$(setting ENVIRONMENT production)" != production ] ||
@@ -139,8 +147,9 @@ prepare() {
         prepare_service "$name"
     done
     prepare_tools
+    write_monitoring "$mounts/prometheus"
     # the servers' user is not ours; nobody else gets into $dir
-    for name in $server_names; do
+    for name in $server_names prometheus; do
         chmod -R a+rX "$mounts/$name"
     done
     [ "$(id -u)" != 0 ] || chown -R "$user" "$mounts"
@@ -214,6 +223,7 @@ mpc_up() {
     mapfile -t names < <(service_names)
     compose up -d --no-deps "${names[@]}" >&2
     await 300 "${names[@]}"
+    [ "${DEPLOY_MONITORING:-off}" = off ] || compose --profile monitoring up -d prometheus >&2
     say "the services are ready; the API is at https://127.0.0.1:$(port_of account-service)"
 }
 
@@ -226,11 +236,11 @@ mpc_down() {
 
 infra_down() {
     [ -e "$dir/up.json" ] || return 0
-    compose down --remove-orphans >&2
+    compose --profile monitoring down --remove-orphans >&2
 }
 
 delete_all() {
-    [ ! -e "$dir/up.json" ] || compose down -v --remove-orphans >&2
+    [ ! -e "$dir/up.json" ] || compose --profile monitoring down -v --remove-orphans >&2
     rm -rf "$dir"
 }
 

@@ -68,3 +68,31 @@ write_env() {
     rm -f "$lines"
     mv "$2.new" "$2"
 }
+
+# write_monitoring PLACE: what Prometheus reads. target_of MEMBER says where it is to be asked.
+write_monitoring() {
+    local name between='['
+    mkdir -p "$1"
+    cp "$root/deploy/prometheus/alerts.yml" "$1/"
+    if [ -e "$dir/tls/ca.crt" ]; then
+        cp "$dir/tls/ca.crt" "$root/deploy/prometheus/prometheus.yml" "$1/"
+    else
+        sed '/tls_config:/,/ca_file:/d' "$root/deploy/prometheus/prometheus.yml" >"$1/prometheus.yml"
+    fi
+    for name in $(members); do
+        printf '%s\n  {"targets": ["%s"], "labels": {"__scheme__": "%s", ' "$between" \
+            "$(target_of "$name")" "$(scheme_of "$name")"
+        printf '"service": "%s", "member": "%s"}}' "$(program_of "$name")" "$name"
+        between=,
+    done >"$1/targets.new"
+    printf '\n]\n' >>"$1/targets.new"
+    mv "$1/targets.new" "$1/targets.json"
+}
+
+scheme_of() {
+    if [ "$(value "$1" TLS)" = off ]; then
+        echo http
+    else
+        echo https
+    fi
+}

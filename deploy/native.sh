@@ -88,6 +88,7 @@ mpc_up() {
     for name in $(members); do
         write_env "$name" "$dir/$name.env"
     done
+    write_monitoring "$dir/prometheus"
     rm -f "$dir/ready.json"
     setsid nohup "$quorate" up --dir "$dir" --services "$services" --json >"$dir/ready.json" \
         2>>"$dir/log/up.log" </dev/null &
@@ -113,10 +114,10 @@ infra_down() { servers_down; }
 delete_all() { rm -rf "$dir" "$infra_dir"; }
 
 url_of() {
-    local scheme=http
-    [ "$(value "$1" TLS)" = off ] || scheme=https
-    printf '%s://127.0.0.1:%s\n' "$scheme" "$(value "$1" HTTP_PORT)"
+    printf '%s://%s\n' "$(scheme_of "$1")" "$(target_of "$1")"
 }
+
+target_of() { printf '127.0.0.1:%s\n' "$(value "$1" HTTP_PORT)"; }
 
 ask() {
     if [ "$(value "$1" TLS)" = off ]; then

@@ -18,7 +18,7 @@ basic="gcc libc6-dev make pkg-config meson ninja-build python3 libsecp256k1-dev 
     libhttp-parser-dev libwslay-dev libuv1-dev libprotobuf-c-dev protobuf-c-compiler
     libsqlite3-dev libpq-dev libp11-kit-dev softhsm2 opensc postgresql libhiredis-dev redis-server
     librabbitmq-dev rabbitmq-server libjwt-dev libseccomp-dev libcurl4-openssl-dev curl g++
-    iproute2 libgrpc++-dev protobuf-compiler-grpc protobuf-compiler libprotobuf-dev chromium"
+    iproute2 libgrpc++-dev protobuf-compiler-grpc protobuf-compiler libprotobuf-dev chromium prometheus"
 extra="clang clang-format libclang-rt-14-dev llvm-14 valgrind universal-ctags binutils gcc-multilib
     dpkg-dev xz-utils git docker.io docker-compose debootstrap iptables"
 

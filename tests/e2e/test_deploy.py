@@ -200,9 +200,10 @@ class Native(unittest.TestCase):
             self.assertRegex(status, rf"(?m)^{name} +process \d+$")
         for name in SERVICES:
             self.assertRegex(status, rf"(?m)^{name} +run by process \d+ +https://127")
-        account = self.made_account()
-        self.the_servers_are_used()
         self.the_doctor_is_asked()
+        account = self.made_account()
+        self.keys_have_no_backup()
+        self.the_servers_are_used()
         self.logs_are_shown()
         self.assertEqual(self.done("shell", "party-1", text="pwd; command -v quorate\n").split(),
                          [os.path.join(self.place.data, "party-1"), QUORATE])
@@ -268,6 +269,14 @@ class Native(unittest.TestCase):
             self.assertRegex(told[0]["what"], text)
             self.assertNotIn("wrong", told[0]["what"])
         self.servers_that_lose_commits()
+
+    def keys_have_no_backup(self):
+        code, out, _ = self.place.run("doctor")
+        told = re.findall(r"(?m)^(party-\d): of its keys 1 have no verified backup", out)
+        self.assertEqual((code, told), (1, ["party-1", "party-2", "party-3"]), out)
+        with open(os.path.join(self.place.data, "prometheus", "targets.json"),
+                  encoding="utf-8") as f:
+            self.assertEqual({t["labels"]["member"] for t in json.load(f)}, set(SERVICES))
 
     @staticmethod
     def program_of(name):

@@ -224,7 +224,7 @@ class Doctor(TestCase):
                      b"quorate_party_keys_without_backup 3\n") as port:
             plain = {"TLS": "off", "HTTP_PORT": str(port)}
             self.found("it runs, but is not ready", **plain)
-            self.found("3 keys have no backup", **plain, todo="quorate backup verify")
+            self.found("of its keys 3 have no verified backup", **plain, todo="quorate backup verify")
             self.found("runs without Redis", **plain)
         with service(metrics=b"quorate_party_keys_without_backup 0\nquorate_redis_up 1\n") as port:
             plain = {"TLS": "off", "HTTP_PORT": str(port)}
