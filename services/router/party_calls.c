@@ -51,8 +51,8 @@ static void refuse_registration(struct router *router, struct rpc_call *call, co
     rpc_fail(call, status);
 }
 
-/* A TLS certificate that names a party is that party's alone. HTTP_PORT asks for none, so nobody
- * becomes a party there. */
+/* A TLS certificate that names a party is that party's alone. Without one, as it is allowed on
+ * HTTP_PORT, nobody becomes a party. */
 static struct rpc_status check_certificate(const struct router *router, const struct rpc_call *call,
                                            const char *party_id)
 {
@@ -60,7 +60,7 @@ static struct rpc_status check_certificate(const struct router *router, const st
 
     if (listen_has_tls(router->host->config) && !rpc_peer_is_certified(call))
         return rpc_error(RPC_DENIED, "certificate_required",
-                         "parties register with a TLS certificate: use the router's GRPC_PORT");
+                         "parties register with a TLS certificate of the operator's authority");
     if (!named[0] || strcmp(named, party_id) == 0)
         return rpc_ok();
     return rpc_error(RPC_DENIED, "wrong_certificate",

@@ -79,6 +79,8 @@ const struct config_row config_rows[] = {
       "Address to listen on.", NULL },
     { "HTTP_PORT", NETWORK, CONFIG_FORM_INT, 0, "8080", 0, 65535, NULL,
       "Port of the HTTP interface; 0 takes a free one.", NULL },
+    { "HTTP_PORT_ALSO", NETWORK, CONFIG_FORM_INT, 0, "0", 0, 65535, NULL,
+      "A second port of the HTTP interface; 0: none.", NULL },
     { "GRPC_PORT", NETWORK, CONFIG_FORM_INT, 0, "50051", 0, 65535, NULL,
       "Port of the gRPC interface; 0 takes a free one.", NULL },
     { "TLS", NETWORK, CONFIG_FORM_WORD, 0, "on", 0, 0, "on|off",

@@ -207,7 +207,8 @@ static struct tls_context *read_files(const struct listener *listener, char erro
     const struct tls_files files = {listener->certificate, listener->key, listener->ca,
                                     listener->crl};
 
-    return tls_context_server(&files, error);
+    return listener->is_open ? tls_context_server_open(&files, error)
+                             : tls_context_server(&files, error);
 }
 
 static char *copy_or_null(const char *text)
@@ -221,6 +222,7 @@ static bool use_tls(struct listener *listener, const struct rpc_tls *tls, char e
     listener->key = text_copy(tls->key);
     listener->ca = copy_or_null(tls->client_ca);
     listener->crl = copy_or_null(tls->crl);
+    listener->is_open = tls->is_open;
     listener->tls = read_files(listener, error);
     return listener->tls != NULL;
 }

@@ -28,6 +28,8 @@ struct listener {
     /* while all are read anew */
     struct tls_context *fresh;
     char *certificate, *key, *ca, *crl;
+    /* a client may show no certificate */
+    bool is_open;
     /* not accepting until this is due; also while the server is full */
     struct due resume;
     bool is_paused;

@@ -83,6 +83,8 @@ struct rpc_tls {
     /* PEM files; a client CA makes client certificates a must (mTLS); |crl|, its revocation list,
      * may be NULL */
     const char *certificate, *key, *client_ca, *crl;
+    /* clients may show none; those that do must show a good one, and are the party that it names */
+    bool is_open;
 };
 
 /* |methods| and |routes| end with a row of NULLs and outlive the server; several tables may be

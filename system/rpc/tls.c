@@ -176,7 +176,13 @@ const char *tls_alpn(const struct tls *tls)
 
 bool tls_has_peer(const struct tls *tls)
 {
-    return tls_is_ready(tls) && SSL_get0_peer_certificate(tls->ssl) != NULL;
+    const X509 *peer = tls_is_ready(tls) ? SSL_get0_peer_certificate(tls->ssl) : NULL;
+    char party[TLS_PARTY_MAX] = "";
+
+    if (!peer || SSL_get_verify_mode(tls->ssl) & SSL_VERIFY_FAIL_IF_NO_PEER_CERT)
+        return peer != NULL;
+    tls_party_of(party, peer);
+    return party[0] != '\0';
 }
 
 const char *tls_peer_party(struct tls *tls)

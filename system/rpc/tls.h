@@ -41,7 +41,8 @@ void tls_close(struct tls *tls);
 bool tls_is_ready(const struct tls *tls);
 /* "h2", "http/1.1" or "". */
 const char *tls_alpn(const struct tls *tls);
-/* The peer has shown a certificate, and it is good. */
+/* The peer has shown a certificate, and it is good. Where none need be shown only that of a party
+ * counts. */
 bool tls_has_peer(const struct tls *tls);
 /* The party that the peer's certificate names; "" if it shows none or names none. Lent. */
 const char *tls_peer_party(struct tls *tls);

@@ -211,6 +211,15 @@ struct tls_context *tls_context_server(const struct tls_files *files, char error
     return with_files(context, files, error);
 }
 
+struct tls_context *tls_context_server_open(const struct tls_files *files, char error[RPC_TEXT_MAX])
+{
+    struct tls_context *context = tls_context_server(files, error);
+
+    if (context && files->ca)
+        SSL_CTX_set_verify(context->ssl, SSL_VERIFY_PEER, NULL);
+    return context;
+}
+
 struct tls_context *tls_context_client(const struct tls_files *files, char error[RPC_TEXT_MAX])
 {
     struct tls_context *context = context_new(false);

@@ -32,6 +32,10 @@ struct tls_files {
 
 /* A CA makes client certificates a must. NULL with one line in |error|, which names the file. */
 struct tls_context *tls_context_server(const struct tls_files *files, char error[RPC_TEXT_MAX]);
+/* The same, but a client may show none; one that is shown must be good, and counts if it names a
+ * party: services have a door of their own. */
+struct tls_context *tls_context_server_open(const struct tls_files *files,
+                                            char error[RPC_TEXT_MAX]);
 /* Offers h2 only. */
 struct tls_context *tls_context_client(const struct tls_files *files, char error[RPC_TEXT_MAX]);
 /* Offers http/1.1 only. */

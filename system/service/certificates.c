@@ -58,7 +58,10 @@ static const char *file_or_null(const struct config *config, const char *variabl
 struct rpc_tls certificates_http(const struct config *config)
 {
     return (struct rpc_tls){.certificate = config_text(config, "TLS_CERT"),
-                            .key = config_text(config, "TLS_KEY")};
+                            .key = config_text(config, "TLS_KEY"),
+                            .client_ca = config_text(config, "GRPC_TLS_CA"),
+                            .crl = file_or_null(config, "GRPC_TLS_CRL"),
+                            .is_open = true};
 }
 
 struct rpc_tls certificates_grpc(const struct config *config)

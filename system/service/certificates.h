@@ -15,7 +15,8 @@
 
 struct certificates;
 
-/* What the listeners of HTTP_PORT and GRPC_PORT take, and what our own calls take; lent by
+/* What the listeners of HTTP_PORT (a certificate of GRPC_TLS_CA is asked for, but callers with an
+ * API key need none) and GRPC_PORT take, and what our own calls take; lent by
  * |config|. Only with TLS=on. */
 struct rpc_tls certificates_http(const struct config *config);
 struct rpc_tls certificates_grpc(const struct config *config);

@@ -136,6 +136,9 @@ bool listen_start(struct rpc_server *server, const struct config *config, char e
     if (!start_one(server, config, "HTTP_PORT", &http, error))
         return false;
     http_port = rpc_server_port(server);
+    if (config_int(config, "HTTP_PORT_ALSO") != 0 &&
+        !start_one(server, config, "HTTP_PORT_ALSO", &http, error))
+        return false;
     if (!start_one(server, config, "GRPC_PORT", &grpc, error))
         return false;
     log_event(LOG_INFO, "listening", LOG_S("host", config_text(config, "LISTEN_HOST")),

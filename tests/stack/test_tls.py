@@ -210,8 +210,22 @@ class UnderTls(TestCase):
 
     def test_nobody_registers_without_a_certificate(self):
         self.assertIn("certificate_required", self.register(None, "party-1", "HTTP_PORT"))
+
+    def test_the_http_port_takes_a_certificate_as_well(self):
+        """For a party on another host, which reaches no other port."""
+        self.assertIn("invalid_role", self.register(self.pair("party-1"), "party-1", "HTTP_PORT"))
+        self.assertIn("wrong_certificate",
+                      self.register(self.pair("party-2"), "party-1", "HTTP_PORT"))
         self.assertIn("certificate_required",
-                      self.register(self.pair("party-1"), "party-1", "HTTP_PORT"))
+                      self.register(self.pair("message-router"), "party-1", "HTTP_PORT"))
+        port = self.port("message-router", "HTTP_PORT")
+        stranger = Authority(os.path.join(self.stack.dir, "stranger2"))
+        self.assertTrue(is_let_in(port, self.ca, None))
+        self.assertTrue(is_let_in(port, self.ca, self.pair("party-1")))
+        self.assertFalse(is_let_in(port, self.ca, stranger.issue("a", HOSTS)))
+        made = pki(self.stack, "issue", "passer-by")
+        pki(self.stack, "revoke", "passer-by")
+        until(lambda: not is_let_in(port, self.ca, (made["certificate"], made["key"])))
 
     def test_a_partys_token_is_no_good_with_anothers_certificate(self):
         now = int(time.time())
@@ -246,7 +260,7 @@ class UnderTls(TestCase):
     def test_a_services_token_needs_a_services_certificate(self):
         unauthenticated = 16
         self.assertEqual(self.as_service("HTTP_PORT", None), unauthenticated)
-        # HTTP_PORT asks for no certificate, so it is as if there were none
+        # on HTTP_PORT only a party's certificate counts, so it is as if there were none
         self.assertEqual(self.as_service("HTTP_PORT", self.pair("session-coordinator")),
                          unauthenticated)
         self.assertEqual(self.as_service("GRPC_PORT", self.pair("party-1")), unauthenticated)

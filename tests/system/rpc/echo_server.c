@@ -76,8 +76,9 @@ int main(int argc, char **argv)
 {
     struct rpc_limits limits = limits_of(argv);
     const char *origin = option(argv, "origin");
-    const struct rpc_tls tls = {option(argv, "certificate"), option(argv, "key"),
-                                option(argv, "client_ca"), NULL};
+    const struct rpc_tls tls = {.certificate = option(argv, "certificate"),
+                                .key = option(argv, "key"),
+                                .client_ca = option(argv, "client_ca")};
     struct echo echo = {.loop = uv_default_loop()};
     uv_signal_t term;
 

@@ -520,7 +520,7 @@ static void test_late_cancel_callback(void **state)
 
 static void test_listen_says_what_is_wrong(void **state)
 {
-    const struct rpc_tls tls = {"/no/such/file.pem", "/no/such/key.pem", NULL, NULL};
+    const struct rpc_tls tls = {.certificate = "/no/such/file.pem", .key = "/no/such/key.pem"};
     char error[RPC_TEXT_MAX] = "";
     struct world w;
 

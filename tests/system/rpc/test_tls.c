@@ -77,14 +77,18 @@ static void pump(struct ends *e, size_t step)
     } while (moved);
 }
 
+/* The server's door of open_ends: a client may show no certificate. */
+static bool is_open;
+
 static void open_ends(struct ends *e, const char *client_ca, const struct pki *trusted,
                       const struct pki *shown, const char *name)
 {
+    const struct tls_files files = {pki.certificate, pki.key, client_ca, NULL};
     char error[RPC_TEXT_MAX];
 
     *e = (struct ends){.server = NULL};
     e->server_context =
-        tls_context_server(&(struct tls_files){pki.certificate, pki.key, client_ca, NULL}, error);
+        is_open ? tls_context_server_open(&files, error) : tls_context_server(&files, error);
     e->client_context =
         tls_context_client(&(struct tls_files){shown ? shown->certificate : NULL,
                                                shown ? shown->key : NULL, trusted->ca, NULL},
@@ -177,6 +181,31 @@ static void test_server_checks_the_client(void **state)
     assert_true(e.server_ended);
     assert_non_null(strstr(tls_error(e.server), "certificate"));
     close_ends(&e);
+}
+
+static void test_an_open_server_checks_what_is_shown(void **state)
+{
+    struct ends e;
+
+    (void)state;
+    is_open = true;
+    open_ends(&e, pki.ca, &pki, &pki, "127.0.0.1");
+    pump(&e, 1 << 20);
+    assert_true(tls_is_ready(e.server));
+    assert_false(tls_has_peer(e.server));
+    close_ends(&e);
+    open_ends(&e, pki.ca, &pki, NULL, "127.0.0.1");
+    pump(&e, 1 << 20);
+    assert_true(tls_is_ready(e.server));
+    assert_false(tls_has_peer(e.server));
+    assert_string_equal(tls_peer_party(e.server), "");
+    close_ends(&e);
+    open_ends(&e, pki.ca, &pki, &other, "127.0.0.1");
+    pump(&e, 1 << 20);
+    assert_true(e.server_ended);
+    assert_non_null(strstr(tls_error(e.server), "certificate"));
+    close_ends(&e);
+    is_open = false;
 }
 
 /* The fault is that connection's alone: another one of the same context goes on. */
@@ -286,6 +315,13 @@ static void test_the_party_of_the_peer(void **state)
     pump(&e, 1 << 20);
     assert_string_equal(tls_peer_party(e.server), "party-1");
     close_ends(&e);
+    is_open = true;
+    open_ends(&e, pki.ca, &pki, &pki, "127.0.0.1");
+    pump(&e, 1 << 20);
+    assert_true(tls_has_peer(e.server));
+    assert_string_equal(tls_peer_party(e.server), "party-1");
+    close_ends(&e);
+    is_open = false;
     /* A client that shows none. */
     open_ends(&e, NULL, &pki, NULL, "127.0.0.1");
     pump(&e, 1 << 20);
@@ -300,6 +336,7 @@ int main(void)
         cmocka_unit_test(test_both_ways_in_any_pieces),
         cmocka_unit_test(test_client_checks_the_server),
         cmocka_unit_test(test_server_checks_the_client),
+        cmocka_unit_test(test_an_open_server_checks_what_is_shown),
         cmocka_unit_test(test_damaged_bytes),
         cmocka_unit_test(test_plain_text_is_no_handshake),
         cmocka_unit_test(test_a_revoked_certificate_is_refused),
