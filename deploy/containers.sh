@@ -49,18 +49,38 @@ compose() {
         "${compose_command[@]}" -p "${COMPOSE_PROJECT_NAME:-quorate}" "${files[@]}" "$@"
 }
 
-# certify NAME HOSTS [OPTION...]: tls.crt and tls.key in its secrets.
+# is_here SERVER: it is a container of ours; its HOST in .env says that it runs elsewhere.
+is_here() { [ -z "$(setting "${1^^}_HOST")" ]; }
+
+servers_here() {
+    local name
+    for name in $server_names; do
+        ! is_here "$name" || echo "$name"
+    done
+}
+
+# certify NAME HOSTS [OPTION...]: tls.crt and tls.key in its secrets, for the names by which others
+# reach it. DEPLOY_HOSTS are this machine's: parties on other hosts call it by them.
 certify() {
-    local place=$mounts/$1/secrets name=$1 hosts=$2
+    local place=$mounts/$1/secrets name=$1 hosts=$2,localhost,127.0.0.1${DEPLOY_HOSTS:+,$DEPLOY_HOSTS}
     shift 2
     mkdir -p "$place" "$mounts/$name/data"
-    [ -e "$place/tls.crt" ] || "$quorate" pki issue "container-$name" --dir "$dir/tls" \
-        --out "$place" --hosts "$hosts,localhost,127.0.0.1" "$@" >/dev/null || exit 1
+    # without DEPLOY_HOSTS the names stay
+    if [ -e "$place/tls.crt" ] && [ -n "${DEPLOY_HOSTS:-}" ] &&
+        [ "$(cat "$place/hosts" 2>/dev/null)" != "$hosts" ]; then
+        rm -f "$place/tls.crt" "$place/tls.key"
+    fi
+    if [ ! -e "$place/tls.crt" ]; then
+        "$quorate" pki issue "container-$name" --dir "$dir/tls" --out "$place" --hosts "$hosts" \
+            "$@" >/dev/null || exit 1
+        printf '%s\n' "$hosts" >"$place/hosts"
+    fi
     cp "$dir/tls/ca.crt" "$dir/tls/crl.pem" "$place/"
 }
 
 prepare_server() {
     certify "$1" "$1"
+    give_authority "$1" "$mounts/$1/secrets"
     case $1 in
     postgres) setting POSTGRES_PASSWORD >"$mounts/$1/secrets/password" ;;
     rabbitmq) setting RABBITMQ_PASSWORD >"$mounts/$1/secrets/password" ;;
@@ -86,31 +106,59 @@ prepare_service() {
     *) certify "$1" "$1,mpc-$1" ;;
     esac
     [ "$1" != account-service ] || cp "$dir/keys/initiator.key" "$place/"
+    give_authority postgres "$place"
+    give_authority rabbitmq "$place"
     write_env "$1" "$place/service.env"
+}
+
+# authority_of SERVER: the file, as containers see it; give_authority SERVER PLACE puts it there.
+authority_of() {
+    if is_here "$1"; then
+        echo /run/secrets/ca.crt
+    else
+        echo "/run/secrets/$1-ca.crt"
+    fi
+}
+give_authority() {
+    local file
+    file=$(setting "${1^^}_TLS_CA")
+    is_here "$1" || [ -z "$file" ] || cp "$file" "$2/$1-ca.crt" ||
+        die "${1^^}_TLS_CA $file cannot be read"
 }
 
 # Where a service finds others, its files and its servers, in its container.
 placed() {
-    local port=8080 role schema
     backup_place /data/backup
-    [ "$1" != account-service ] || port=4000
-    printf '%s\n' LISTEN_HOST=0.0.0.0 "HTTP_PORT=$port" GRPC_PORT=50051 TLS=on DATA_DIR=/data \
+    printf '%s\n' LISTEN_HOST=0.0.0.0 HTTP_PORT=8080 GRPC_PORT=50051 TLS=on DATA_DIR=/data \
         TLS_CERT=/run/secrets/tls.crt TLS_KEY=/run/secrets/tls.key \
         GRPC_TLS_CERT=/run/secrets/tls.crt GRPC_TLS_KEY=/run/secrets/tls.key \
         GRPC_TLS_CA=/run/secrets/ca.crt GRPC_TLS_CRL=/run/secrets/crl.pem \
         COORDINATOR_ADDR=mpc-session-coordinator:50051 ROUTER_ADDR=mpc-message-router:50051 \
         ADVERTISE_ADDR=mpc-session-coordinator:50051 \
         INITIATOR_KEY_FILE=/run/secrets/initiator.key IDENTITY_KEY_FILE=/run/secrets/identity.key \
-        CERTIFICATE_FILE=/run/secrets/party.cert REDIS_HOST=redis REDIS_PORT=6379 REDIS_PLAINTEXT=true \
-        "REDIS_PASSWORD=$(cat "$mounts/redis/secrets/password")" RABBITMQ_HOST=rabbitmq \
-        RABBITMQ_PORT=5671 RABBITMQ_TLS=verify-full RABBITMQ_TLS_CA=/run/secrets/ca.crt \
-        "RABBITMQ_PASSWORD=$(setting RABBITMQ_PASSWORD)"
-    role=$(role_of "$1") schema=$(schema_of "$1")
+        CERTIFICATE_FILE=/run/secrets/party.cert
+    [ "$1" != account-service ] || echo HTTP_PORT_ALSO=4000
+    placed_servers
     make_secret "$dir/database/$1"
-    printf '%s\n' POSTGRES_HOST=postgres POSTGRES_PORT=5432 POSTGRES_TLS=verify-full \
-        POSTGRES_TLS_CA=/run/secrets/ca.crt "POSTGRES_DB=$(setting POSTGRES_DB mpc_system)" \
-        "POSTGRES_USER=$role" "POSTGRES_SCHEMA=$schema" \
+    printf '%s\n' "POSTGRES_HOST=$(setting POSTGRES_HOST postgres)" \
+        "POSTGRES_PORT=$(setting POSTGRES_PORT 5432)" \
+        "POSTGRES_TLS=$(setting POSTGRES_TLS verify-full)" \
+        "POSTGRES_TLS_CA=$(authority_of postgres)" "POSTGRES_DB=$(setting POSTGRES_DB mpc_system)" \
+        "POSTGRES_USER=$(role_of "$1")" "POSTGRES_SCHEMA=$(schema_of "$1")" \
         "POSTGRES_PASSWORD=$(cat "$dir/database/$1")"
+}
+
+placed_servers() {
+    printf '%s\n' "REDIS_HOST=$(setting REDIS_HOST redis)" "REDIS_PORT=$(setting REDIS_PORT 6379)" \
+        "RABBITMQ_HOST=$(setting RABBITMQ_HOST rabbitmq)" \
+        "RABBITMQ_PORT=$(setting RABBITMQ_PORT 5671)" \
+        "RABBITMQ_TLS=$(setting RABBITMQ_TLS verify-full)" \
+        "RABBITMQ_TLS_CA=$(authority_of rabbitmq)" "RABBITMQ_PASSWORD=$(setting RABBITMQ_PASSWORD)"
+    if is_here redis; then
+        printf 'REDIS_PLAINTEXT=true\nREDIS_PASSWORD=%s\n' "$(cat "$mounts/redis/secrets/password")"
+    else
+        printf 'REDIS_PASSWORD=%s\n' "$(setting REDIS_PASSWORD)"
+    fi
 }
 
 # What the one that makes roles and schemas is given.
@@ -118,13 +166,15 @@ prepare_tools() {
     local place=$mounts/tools/secrets name
     mkdir -p "$place"
     cp "$dir/tls/ca.crt" "$place/"
+    give_authority postgres "$place"
     setting POSTGRES_PASSWORD >"$place/owner"
     echo 'set -e' >"$place/init.sh"
     for name in $(members); do
         variables "$(program_of "$name")" | grep -qx DATA_DIR || continue
         cp "$dir/database/$name" "$place/$name"
-        printf 'quorate db init --host postgres --ca /run/secrets/ca.crt --database %s --owner %s' \
-            "$(setting POSTGRES_DB mpc_system)" "$(setting POSTGRES_USER mpc_user)"
+        printf 'quorate db init --host %s --port %s --ca %s --database %s --owner %s' \
+            "$(setting POSTGRES_HOST postgres)" "$(setting POSTGRES_PORT 5432)" \
+            "$(authority_of postgres)" "$(setting POSTGRES_DB mpc_system)" "$(setting POSTGRES_USER mpc_user)"
         printf ' --owner-password-file /run/secrets/owner --role %s --schema %s' \
             "$(role_of "$name")" "$(schema_of "$name")"
         printf ' --password-file /run/secrets/%s\n' "$name"
@@ -197,6 +247,10 @@ services_run() { [ "$(state_of account-service)" != absent ]; }
 
 # database_client PROGRAM ARGUMENT...: one of PostgreSQL's own, as the database's owner.
 database_client() {
+    if ! is_here postgres; then
+        remote_client "$@"
+        return
+    fi
     # shellcheck disable=SC2016  # the container's shell
     compose exec -T postgres sh -c 'PGPASSWORD=$(cat /run/secrets/password) \
         exec /usr/lib/postgresql/*/bin/"$0" -h /run/server -U "$SERVER_USER" "$@"' "$@"
@@ -207,18 +261,38 @@ make_roles() {
         die "the database's owner cannot make the roles: is POSTGRES_PASSWORD the first one?"
 }
 
+# The same at a server elsewhere.
+remote_client() {
+    # shellcheck disable=SC2016  # the container's shell
+    compose run --rm -T --no-deps --entrypoint sh -e "PGHOST=$(setting POSTGRES_HOST)" \
+        -e "PGPORT=$(setting POSTGRES_PORT 5432)" \
+        -e "PGSSLMODE=$(setting POSTGRES_TLS verify-full)" \
+        -e "PGSSLROOTCERT=$(authority_of postgres)" postgres -c \
+        'PGPASSWORD=$(cat /run/secrets/password) exec /usr/lib/postgresql/*/bin/"$0" \
+            -U "$SERVER_USER" "$@"' "$@"
+}
+
 infra_up() {
+    local names
     prepare
-    # shellcheck disable=SC2086  # several names
-    compose up -d $server_names >&2
-    # shellcheck disable=SC2086
-    await 180 $server_names
+    mapfile -t names < <(servers_here)
+    [ ${#names[@]} -gt 0 ] || return 0
+    compose up -d "${names[@]}" >&2
+    await 180 "${names[@]}"
+}
+
+# All servers of ours.
+is_up() {
+    local name
+    for name in $(servers_here); do
+        [ "$(state_of "$name")" = healthy ] || return 1
+    done
 }
 
 mpc_up() {
     local names
     prepare
-    [ "$(state_of postgres)" = healthy ] || infra_up
+    is_up || infra_up
     make_roles
     mapfile -t names < <(service_names)
     compose up -d --no-deps "${names[@]}" >&2
@@ -247,7 +321,10 @@ delete_all() {
 show_health() {
     local name state code=0
     [ -e "$dir/up.json" ] || die "the system was never started: ./deploy.sh up"
-    for name in $server_names $(members); do
+    for name in $server_names; do
+        is_here "$name" || printf '%-20s elsewhere, at %s\n' "$name" "$(setting "${name^^}_HOST")"
+    done
+    for name in $(servers_here) $(members); do
         state=$(state_of "$(container_of "$name")")
         [ "$state" = healthy ] || { state="not healthy: $state" && code=1; }
         printf '%-20s %s\n' "$name" "$state"

@@ -10,7 +10,8 @@
  * False with one line. */
 bool listen_check(const struct config *config, enum config_program program,
                   char error[RPC_TEXT_MAX]);
-/* HTTP_PORT, HTTP_PORT_ALSO and GRPC_PORT; the same server answers both. Tells the ports to the log. */
+/* HTTP_PORT, HTTP_PORT_ALSO and GRPC_PORT; the same server answers all. Tells the ports to the
+ * log. */
 bool listen_start(struct rpc_server *server, const struct config *config, char error[RPC_TEXT_MAX]);
 /* TLS=on. */
 bool listen_has_tls(const struct config *config);

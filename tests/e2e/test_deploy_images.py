@@ -11,9 +11,11 @@ import sys
 import tempfile
 import unittest
 
-from test_deploy import HASH, LIMIT, QUORATE, SERVERS, SERVICES, Place
+from test_deploy import HASH, LIMIT, QUORATE, SERVERS, SERVICES, SOURCE, Place
 
 GATEWAY = "172.30.250.1"
+# of the network of a party that is alone there, as on another host
+PARTY_NETWORK, PARTY_GATEWAY = "172.30.251.0/24", "172.30.251.1"
 
 
 def can_run():
@@ -98,7 +100,8 @@ class ContainerPlace(Place):
         self.write()
 
     def environment(self):
-        return {**super().environment(), "DEPLOY_MODE": "containers", "DOCKER_HOST": self.host}
+        return {**super().environment(), "DEPLOY_MODE": "containers", "DOCKER_HOST": self.host,
+                "DEPLOY_HOSTS": PARTY_GATEWAY}
 
 
 @unittest.skipUnless(can_run(), "no root, dockerd, docker-compose or debootstrap")
@@ -118,9 +121,9 @@ class Containers(unittest.TestCase):
         self.assertEqual(code, 0, f"{words}: {out}{err}")
         return out
 
-    def signs(self, account):
+    def signs(self, account, *words):
         p = subprocess.run([QUORATE, "sign", "--account", account, "--message-hash", HASH, "--dir",
-                            self.place.data, "--json"], capture_output=True, text=True,
+                            self.place.data, "--json", *words], capture_output=True, text=True,
                            timeout=LIMIT, check=False)
         self.assertEqual(p.returncode, 0, p.stderr)
 
@@ -147,8 +150,11 @@ class Containers(unittest.TestCase):
         self.assertEqual(sum(bool(r[3:]) for r in rows), 4)
         self.assertIn("database system is ready", self.done("logs-tail", "postgres"))
         self.assertIn("/data", self.done("shell", "party-1", text="pwd\n"))
+        self.account_service_has_two_ports()
+        self.examined()
         self.done("mpc", "restart")
         self.signs(account)
+        self.a_party_elsewhere()
         self.done("down")
         self.assertEqual(self.daemon.docker("ps", "-aq").stdout, "")
         self.done("up")
@@ -157,6 +163,89 @@ class Containers(unittest.TestCase):
         self.assertEqual(self.daemon.docker("ps", "-aq").stdout, "")
         self.assertEqual(self.daemon.docker("volume", "ls", "-q").stdout, "")
         self.assertFalse(os.path.exists(self.place.data))
+
+
+    def account_service_has_two_ports(self):
+        words = ("exec", "quorate_account-service_1", "quorate", "health", "--ca",
+                 "/run/secrets/ca.crt")
+        for port in (8080, 4000):
+            p = self.daemon.docker(*words, f"https://127.0.0.1:{port}")
+            self.assertEqual(p.returncode, 0, p.stderr)
+
+    def examined(self):
+        """Keys without a backup are all that is found."""
+        code, out, err = self.place.run("doctor")
+        told = [line for line in out.splitlines() if "checks," not in line]
+        self.assertTrue(told, err)
+        for line in told:
+            self.assertIn("have no verified backup", line)
+        self.assertEqual(code, 1)
+
+    def a_party_elsewhere(self):
+        """By the commands of the page, in a network without any of the others."""
+        top = self.place.top
+        with open(os.path.join(SOURCE, "docs", "operations.md"), encoding="utf-8") as f:
+            page = f.read().split("## A party on another host")[1].split("\n## ")[0]
+        first, second = re.findall(r"(?ms)^```sh\n(.*?)^```$", page)
+        first = "\n".join(line for line in first.splitlines() if "./deploy.sh" not in line)
+        place = os.path.join(top, "elsewhere")
+        os.makedirs(place)
+        for name in ("deploy", ".env.party.example"):
+            os.symlink(os.path.join(SOURCE, name), os.path.join(place, name))
+        os.symlink(self.place.data, os.path.join(place, "quorate-data"))
+        self.shell(first, place)
+        self.assertEqual(self.daemon.docker("network", "create", "--subnet", PARTY_NETWORK,
+                                            "elsewhere_default").returncode, 0)
+        with open(os.path.join(self.place.data, "party-1.env"), encoding="utf-8") as f:
+            given = dict(line.rstrip("\n").split("=", 1) for line in f if line[0] != "#")
+        values = {"CA_KEY": given["CA_KEY"], "INITIATOR_KEYS": given["INITIATOR_KEYS"],
+                  "CRYPTO_MASTER_KEY": os.urandom(32).hex(),
+                  **{a + "_ADDR": f"{PARTY_GATEWAY}:" + self.port_of(n) for a, n in
+                     (("COORDINATOR", "session-coordinator"), ("ROUTER", "message-router"))}}
+        path = os.path.join(place, "party-4", ".env")
+        with open(path, encoding="utf-8") as f:
+            lines = [line for line in f if line.split("=")[0] not in values]
+        with open(path, "w", encoding="utf-8") as f:
+            f.writelines(lines + [f"{k}={v}\n" for k, v in values.items()])
+        second = second.replace("docker compose", "docker-compose -p elsewhere")
+        override = os.path.join(place, "network.yml")
+        with open(override, "w", encoding="ascii") as f:
+            f.write("networks: {default: {external: {name: elsewhere_default}}}\n")
+        file = "-f deploy/docker-compose.party.yml"
+        self.shell(second.replace(file, f"{file} -f {override}"), place)
+        p = subprocess.run([QUORATE, "account", "create", "--user", "elsewhere", "--parties",
+                            "party-1,party-2,party-4", "--dir", self.place.data, "--json"],
+                           capture_output=True, text=True, timeout=LIMIT, check=False)
+        while "not" in p.stderr and p.returncode != 0 and self.waits_for_party():
+            p = subprocess.run(p.args, capture_output=True, text=True, timeout=LIMIT, check=False)
+        self.assertEqual(p.returncode, 0, p.stderr)
+        account = re.search('"account_id": *"([^"]*)"', p.stdout).group(1)
+        self.signs(account, "--parties", "party-1,party-4")
+        self.shell(f"PARTY_DIR=$PWD/party-4 docker-compose -p elsewhere {file} -f {override} down -v",
+                   place)
+        self.daemon.docker("network", "rm", "elsewhere_default")
+
+    def waits_for_party(self):
+        """Until it is healthy; false if it is, or has ended."""
+        for _ in range(600):
+            state = self.daemon.docker("inspect", "-f", "{{.State.Health.Status}}",
+                                       "elsewhere_party_1").stdout.strip()
+            if state != "starting":
+                break
+            select.select([], [], [], 0.1)  # between two looks
+        self.looks = getattr(self, "looks", 0) + 1
+        return self.looks < 20
+
+    def port_of(self, name):
+        with open(os.path.join(self.place.data, name + ".env"), encoding="utf-8") as f:
+            return re.search(r"(?m)^HTTP_PORT=(\d+)$", f.read()).group(1)
+
+    def shell(self, text, place):
+        bin_dir = os.path.dirname(QUORATE)
+        env = {**self.place.environment(), "PATH": bin_dir + ":" + os.environ["PATH"]}
+        p = subprocess.run(["bash", "-euc", text], cwd=place, env=env, capture_output=True,
+                           text=True, timeout=LIMIT, check=False)
+        self.assertEqual(p.returncode, 0, text + p.stdout + p.stderr)
 
 
 @unittest.skipUnless(can_run(), "no root, dockerd, docker-compose or debootstrap")

@@ -9,6 +9,7 @@ import shutil
 import socket
 import ssl
 import subprocess
+import sys
 import threading
 import time
 import unittest
@@ -16,7 +17,11 @@ import uuid
 
 from authority import Authority, is_let_in, open_door, serial_at
 from doors import field, jwt
-from support import HASH, LIMIT, QUORATE, Stack, TestCase, curl, signature_is_valid, until
+from support import (HASH, LIMIT, QUORATE, SOURCE, Stack, TestCase, change_env, curl, read_env,
+                     signature_is_valid, until)
+
+sys.path.append(os.path.join(SOURCE, "tests", "support"))
+from postgres import free_port  # noqa: E402
 
 HOSTS = "IP:127.0.0.1,DNS:localhost"
 SERVICES = ("account-service", "session-coordinator", "message-router", "server-party-api")
@@ -78,6 +83,33 @@ def say(stack, name, *options, **changes):
                                      "quorate-" + program), *options, "--env-file", path],
                        capture_output=True, text=True, timeout=LIMIT, check=False)
     return p.returncode, p.stdout + p.stderr
+
+
+class OverHttp(TestCase):
+    """A party that reaches nothing but HTTP_PORT of router and coordinator, as from another host."""
+
+    def test_it_makes_keys_and_signs(self):
+        def edit(directory):
+            for variable, name in (("ROUTER_ADDR", "message-router"),
+                                   ("COORDINATOR_ADDR", "session-coordinator")):
+                port = read_env(os.path.join(directory, name + ".env"))["HTTP_PORT"]
+                change_env(directory, "party-3", **{variable: "127.0.0.1:" + port})
+            change_env(directory, "account-service", HTTP_PORT_ALSO=self.also)
+
+        self.also = free_port()
+        stack = Stack(edit, options=["--tls"])
+        self.addCleanup(stack.close)
+        until(lambda: stack.call("GET", "/ready", url=stack.service_url("party-3"),
+                                 key=False).status == 200)
+        account = stack.create()["account_id"]
+        answer = stack.sign(account, participants=[{"party_id": "party-1"},
+                                                   {"party_id": "party-3"}])
+        self.assertEqual(answer.status, 200, answer)
+        self.assertTrue(signature_is_valid(answer.body))
+        # and account-service answers at its second port
+        answer = stack.call("GET", f"/api/v1/accounts/{account}",
+                            url=f"https://127.0.0.1:{self.also}")
+        self.assertEqual(answer.status, 200, answer)
 
 
 class UnderTls(TestCase):
