@@ -157,7 +157,8 @@ placed_servers() {
     if is_here redis; then
         printf 'REDIS_PLAINTEXT=true\nREDIS_PASSWORD=%s\n' "$(cat "$mounts/redis/secrets/password")"
     else
-        printf 'REDIS_PASSWORD=%s\n' "$(setting REDIS_PASSWORD)"
+        printf '%s\n' "REDIS_PASSWORD=$(setting REDIS_PASSWORD)" \
+            "REDIS_PLAINTEXT=$(setting REDIS_PLAINTEXT false)"
     fi
 }
 
