@@ -246,6 +246,21 @@ class Backup(TestCase):
         rows = self.stack.rows("party-1", "party.db", "SELECT subject, frozen FROM orders")
         self.assertEqual(rows, [(frozen, 1)])
 
+    # --- another recipient ---
+
+    def test_h_a_party_serves_once_its_recipient_has_shown_that_it_opens_backups(self):
+        name, key = "party-3", os.path.join(self.tmp, "next.key")
+        recipient = quorate("backup", "key", "--out", key, "--json")["recipient"]
+        change_env(self.stack.dir, name, BACKUP_RECIPIENT=recipient, BACKUP_REQUIRED="true")
+        ready = self.stack.log(name).count("keeper ready")
+        self.stack.restarted(name, self.stack.kill(name, signal.SIGTERM))
+        until(lambda: "serves once the recipient of its backups" in self.stack.log(name))
+        self.assertEqual(self.stack.log(name).count("keeper ready"), ready)
+        opens = [QUORATE, "backup", "verify", "--key", key, self.state(name)]
+        until(lambda: subprocess.run(opens, capture_output=True, check=False).returncode == 0)
+        until(lambda: self.stack.log(name).count("keeper ready") > ready)
+        until(lambda: self.without(name) == len(self.accounts))
+
 
 if __name__ == "__main__":
     unittest.main()
