@@ -196,7 +196,7 @@ def resident_mib(pid):
 class Accounts(TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.server = Server(EXPLAIN)
+        cls.server, cls.stack = Server(EXPLAIN), None
         support.POSTGRES = cls.server.url()
         os.environ["DB_TEST_PASSWORD"] = cls.server.password
         try:
@@ -210,6 +210,8 @@ class Accounts(TestCase):
             cls.server.sql("VACUUM ANALYZE", user="mpc_user")
             cls.figures[ALL] = cls.measure()
         except BaseException:
+            if cls.stack:
+                cls.stack.remove()
             cls.server.remove()
             raise
 

@@ -114,7 +114,11 @@ class Churn(TestCase):
         cls.stack = Pool()
         cls.presence = Presence(cls.stack.names)
         # Parties are named as their processes are.
-        cls.accounts = together(ACCOUNTS, lambda i: cls.make(SHAPES[i % len(SHAPES)]))
+        try:
+            cls.accounts = together(ACCOUNTS, lambda i: cls.make(SHAPES[i % len(SHAPES)]))
+        except BaseException:
+            cls.stack.remove()
+            raise
 
     @classmethod
     def tearDownClass(cls):
