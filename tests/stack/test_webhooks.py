@@ -141,6 +141,7 @@ class Webhooks(TestCase):
     def test_ends_are_told_and_signed_by_both_secrets(self):
         self.expect(self.account["session_id"], "keygen", "completed")
         session = self.sign().body["session_id"]
+        self.assertIn(self.row(session)[0], ("due", "sent"))  # stored with the end
         self.expect(session, "sign", "completed")
         (status, headers, body), = [g for g in self.receiver.got if session in g[2].decode()]
         parts = headers["Quorate-Signature"].split(",")
