@@ -311,6 +311,10 @@ CHECKS = [
     check("coordinator", "the lease's row is signed",
           ("services/coordinator/lease.c", "return sodium_memcmp(mac, said, sizeof mac) == 0;",
            "return true;"), tests=["services/coordinator/lease (postgres)"]),
+    check("coordinator", "a leader that slept is not sure",
+          ("services/coordinator/leadership.c", "clock_gettime(CLOCK_BOOTTIME, &now);",
+           "clock_gettime(CLOCK_MONOTONIC, &now);"),
+          tests=["services/coordinator/leadership (postgres)"]),
     check("coordinator", "who has not signed for the lease is not followed",
           ("services/coordinator/leadership.c", "} else if (!lease->is_over && !lease->is_signed) "
            "{ refuse(l, lease); }", "} (void)refuse; if (lease->is_over) { }"),

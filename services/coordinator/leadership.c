@@ -3,7 +3,6 @@
 #include "services/coordinator/leadership.h"
 
 #include "system/core/buffer.h"
-#include "system/core/clock.h"
 #include "system/core/log.h"
 #include "system/core/metrics.h"
 
@@ -11,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 enum { RENEW_MS = LEASE_MS / 3, LOOK_MS = 250 };
 
@@ -26,7 +26,8 @@ struct leadership {
     bool is_busy;
     /* ours; lent to the fence as long as the database is open */
     int64_t fence;
-    /* by the steady clock: when the last confirmed renewal was asked for, and the one under way */
+    /* by the clock that goes on in sleep: when the last confirmed renewal was asked for, and the one
+     * under way */
     int64_t confirmed_ms, asked_ms;
     bool was_sure;
     /* what |follows| was told last; whom nobody follows */
@@ -37,13 +38,22 @@ struct leadership {
     struct metric *leads;
 };
 
+/* A machine that slept was late: the steady clock would not have noticed. */
+static int64_t awake_or_not_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_BOOTTIME, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
 static void submit(struct leadership *l, enum db_mode mode, db_work *work, db_done *done)
 {
     l->is_busy = true;
     l->lease = (struct lease){.owner = l, .fence = l->fence, .key = l->is.key};
     memcpy(l->lease.replica, l->replica, sizeof l->replica);
     snprintf(l->lease.address, sizeof l->lease.address, "%s", l->is.address);
-    l->asked_ms = clock_steady_ms();
+    l->asked_ms = awake_or_not_ms();
     db_submit(l->is.db, mode, work, done, &l->lease);
 }
 
@@ -129,7 +139,7 @@ static void tick(uv_timer_t *timer)
         return;
     if (l->role != LEADS)
         submit(l, DB_READ, lease_look, looked);
-    else if (clock_steady_ms() - l->asked_ms >= RENEW_MS)
+    else if (awake_or_not_ms() - l->asked_ms >= RENEW_MS)
         submit(l, DB_DURABLE, lease_renew, renewed);
 }
 
@@ -139,7 +149,7 @@ static bool take_first(struct leadership *l)
 
     memcpy(lease.replica, l->replica, sizeof l->replica);
     snprintf(lease.address, sizeof lease.address, "%s", l->is.address);
-    l->asked_ms = clock_steady_ms();
+    l->asked_ms = awake_or_not_ms();
     if (db_run(l->is.db, DB_DURABLE, lease_take, &lease) != DB_OK)
         return false;
     if (lease.is_taken)
@@ -175,7 +185,7 @@ bool leadership_leads(const struct leadership *l)
 
 bool leadership_is_sure(const struct leadership *l)
 {
-    return l->role == LEADS && clock_steady_ms() - l->confirmed_ms < LEASE_MS;
+    return l->role == LEADS && awake_or_not_ms() - l->confirmed_ms < LEASE_MS;
 }
 
 bool leadership_has_left(const struct leadership *l)

@@ -3,8 +3,9 @@
  * it every second. Once it leads it does so to its end: from the fence on every commit is refused
  * when another one has taken over (db_fence), and that ends the process.
  *
- * "Sure" is less than leading: the lease was confirmed so lately, by this machine's steady clock,
- * that nobody else can have taken it. A leader that is not sure answers nobody from its memory. */
+ * "Sure" is less than leading: the lease was confirmed so lately, by a clock of this machine that
+ * goes on in its sleep, that nobody else can have taken it. A leader that is not sure answers
+ * nobody from its memory. */
 #ifndef COORDINATOR_LEADERSHIP_H
 #define COORDINATOR_LEADERSHIP_H
 

@@ -4,6 +4,8 @@
 
 #include "services/coordinator/leadership.h"
 
+#include <time.h>
+
 struct replica {
     struct leadership *l;
     unsigned takes, sure;
@@ -124,6 +126,32 @@ static void test_a_replica_that_is_late_is_replaced_and_ends(void **state)
     finish(r, &a, &b);
 }
 
+/* In the place of clock_gettime: as after a sleep of the machine. */
+static time_t slept_s;
+int __real_clock_gettime(clockid_t clock, struct timespec *now);
+int __wrap_clock_gettime(clockid_t clock, struct timespec *now);
+int __wrap_clock_gettime(clockid_t clock, struct timespec *now)
+{
+    int result = __real_clock_gettime(clock, now);
+
+    if (clock == CLOCK_BOOTTIME)
+        now->tv_sec += slept_s;
+    return result;
+}
+
+static void test_a_leader_that_slept_is_not_sure(void **state)
+{
+    struct rivals *r = *state;
+    struct replica a, b = {0};
+
+    begin(&a, r, r->a, "a:1");
+    assert_true(leadership_is_sure(a.l));
+    slept_s = LEASE_MS / 1000;
+    assert_false(leadership_is_sure(a.l));
+    slept_s = 0;
+    finish(r, &a, &b);
+}
+
 /* It takes the lease itself when it is over. */
 static void test_who_has_not_signed_is_not_followed(void **state)
 {
@@ -166,6 +194,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_a_replica_that_leaves_is_followed_at_once),
         TEST(test_a_replica_that_is_late_is_replaced_and_ends),
+        TEST(test_a_leader_that_slept_is_not_sure),
         TEST(test_who_has_not_signed_is_not_followed),
         TEST(test_a_leader_alone_goes_on_leading),
     };
