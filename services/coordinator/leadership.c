@@ -26,8 +26,8 @@ struct leadership {
     bool is_busy;
     /* ours; lent to the fence as long as the database is open */
     int64_t fence;
-    /* by the clock that goes on in sleep: when the last confirmed renewal was asked for, and the one
-     * under way */
+    /* by the clock that goes on in sleep: when the last confirmed renewal was asked for, and the
+     * one under way */
     int64_t confirmed_ms, asked_ms;
     bool was_sure;
     /* what |follows| was told last; whom nobody follows */
