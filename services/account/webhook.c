@@ -17,8 +17,6 @@
 #include <string.h>
 
 enum {
-    /* at one time: half of the pool's threads, names of hosts are looked up by the others */
-    SENDING_MAX = 2,
     WAITING_MAX = 256,
     /* a claim; nothing is begun in its last part, a try or a wait must fit in */
     CLAIM_MS = 30000,
@@ -44,8 +42,8 @@ struct webhooks {
     size_t waiting;
     struct delivery *ready, **ready_end;
     size_t sending;
-    void *line[SENDING_MAX];
-    bool is_busy[SENDING_MAX];
+    void *line[WEBHOOK_SENDING_MAX];
+    bool is_busy[WEBHOOK_SENDING_MAX];
     unsigned ticks;
     atomic_bool ends;
     void (*stopped)(void *arg);
@@ -107,7 +105,7 @@ struct webhooks *webhooks_new(const struct config *config, char error[RPC_TEXT_M
     hooks->tries_failed = metric_new(METRIC_COUNTER, "quorate_webhook_tries_failed_total", NULL,
                                      "Tries to reach WEBHOOK_URL that failed.");
     hooks->ready_end = &hooks->ready;
-    for (size_t i = 0; i < SENDING_MAX; i++)
+    for (size_t i = 0; i < WEBHOOK_SENDING_MAX; i++)
         hooks->line[i] = webhook_line_new();
     if (load(hooks, config, error))
         return hooks;
@@ -119,7 +117,7 @@ void webhooks_free(struct webhooks *hooks)
 {
     if (!hooks)
         return;
-    for (size_t i = 0; i < SENDING_MAX; i++)
+    for (size_t i = 0; i < WEBHOOK_SENDING_MAX; i++)
         webhook_line_free(hooks->line[i]);
     free(hooks);
 }
@@ -294,7 +292,7 @@ static bool is_stale(const struct delivery *d)
 
 static void send_ready(struct webhooks *hooks)
 {
-    for (size_t line = 0; line < SENDING_MAX; line++) {
+    for (size_t line = 0; line < WEBHOOK_SENDING_MAX; line++) {
         while (hooks->ready && !hooks->is_busy[line]) {
             struct delivery *d = hooks->ready;
 

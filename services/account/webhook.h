@@ -23,6 +23,10 @@
 struct account_service;
 struct webhooks;
 
+/* Posts at one time, and threads of libuv's pool: as many again look up names of hosts. */
+enum { WEBHOOK_SENDING_MAX = 8 };
+#define WEBHOOK_THREADS "16"
+
 enum { WEBHOOK_CODE_MAX = 48, WEBHOOK_TEXT_MAX = 256, WEBHOOK_WORD_MAX = 16 };
 
 /* An end, or |status| "": a session under way. */
