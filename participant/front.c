@@ -115,18 +115,28 @@ static bool keep_outcome(struct front_entry *entry, const Mpc__Keeper__V1__Outco
     return false;
 }
 
+/* False: it has one of this attempt. */
+static bool report_outcome(struct front *front, struct front_entry *entry,
+                           const Mpc__Keeper__V1__Outcome *outcome)
+{
+    unsigned actions = front_session_outcome(&entry->core, outcome->attempt);
+
+    if (!keep_outcome(entry, outcome))
+        return false;
+    log_outcome(entry, outcome);
+    front_act(front, entry, actions);
+    return true;
+}
+
+/* Once the session has ended nobody wants a report, but the host may still wait for the result. */
 static void take_outcome(struct front *front, const Mpc__Keeper__V1__Outcome *outcome)
 {
-    struct front_entry *entry = find_live(front, outcome->session_id);
-    unsigned actions;
+    struct front_entry *entry = front_table_find(&front->table, outcome->session_id);
 
     if (!entry || !entry->core.is_known || outcome->attempt > entry->core.attempt)
         return;
-    actions = front_session_outcome(&entry->core, outcome->attempt);
-    if (!keep_outcome(entry, outcome))
+    if (!entry->core.has_ended && !report_outcome(front, entry, outcome))
         return;
-    log_outcome(entry, outcome);
-    front_act(front, entry, actions);
     if (front->host.outcome)
         front->host.outcome(front->host.arg, outcome);
 }

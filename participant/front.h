@@ -42,13 +42,16 @@ struct front_host {
     /* how front_ask ended; |setup| NULL unless RPC_OK */
     void (*joined)(void *arg, const char *session_id, const struct rpc_status *status,
                    const Mpc__Session__V1__Setup *setup);
+    /* may follow |ended|: the other parties were faster */
     void (*outcome)(void *arg, const Mpc__Keeper__V1__Outcome *outcome);
     void (*share)(void *arg, const Mpc__Keeper__V1__SealedShare *share);
     void (*answer)(void *arg, const Mpc__Keeper__V1__ShareAnswer *answer);
     /* every invitation that was there at the last front_poll has been heard */
     void (*polled)(void *arg);
-    /* the answer to front_find, once for each; |status| as below, or "". Needed by who calls it */
-    void (*found)(void *arg, const char *session_id, enum front_found found, const char *status);
+    /* the answer to front_find, once for each; |session| NULL unless FRONT_FOUND_OVER. Needed by
+     * who calls it */
+    void (*found)(void *arg, const char *session_id, enum front_found found,
+                  const Mpc__Session__V1__Session *session);
     /* |status|: completed, failed, expired, cancelled */
     void (*ended)(void *arg, const char *session_id, const char *status, const char *detail);
 };

@@ -59,8 +59,7 @@ static void on_status(void *arg, enum front_answer answer, const struct rpc_stat
         found = FRONT_FOUND_NOTHING;
     else if (r)
         found = judge(find, r);
-    host->found(host->arg, find->session_id, found,
-                found == FRONT_FOUND_OVER ? r->session->status : "");
+    host->found(host->arg, find->session_id, found, found == FRONT_FOUND_OVER ? r->session : NULL);
     free(find);
 }
 

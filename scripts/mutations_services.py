@@ -16,6 +16,7 @@ SIGN, MAKE, INTENTS, ROSTER, ASKED = (A + "sign.c", A + "create.c", A + "intents
 CLUSTER_T = R + "cluster"
 HOOK = A + "webhook.c"
 AUDIT, AUDIT_CHECK = "system/access/audit.c", "cli/audit_check.c"
+SIGNATURE = "system/service/signature.c"
 API, MAIL_T, ASKED_T = PA + "api", R + "mail", A + "request"
 
 CHECKS = [
@@ -162,8 +163,7 @@ CHECKS = [
            "(is_known(r, signature), verify_signature(report->c, r, signature), 0)) {"),
           error="invalid_result", tests=[SERVICE]),
     check("coordinator", "a signature is of the session's key, by its recovery id too",
-          (VERIFY, "qrt_sig_recover(&maker, c->ctx, &sig, &hash) == QRT_OK && memcmp(maker.b, pk.b, "
-           "sizeof pk.b) == 0;", "(qrt_sig_recover(&maker, c->ctx, &sig, &hash), true);"),
+          (VERIFY, "&& signature_verify(c->ctx, signature->data, &hash, &pk);", ";"),
           error="invalid_result", tests=[SERVICE]),
     check("coordinator", "a reported certificate is of the intent",
           (VERIFY, "|| qrt_certificate_check_intent(&key, c->ctx, intent->data, intent->len) != "
@@ -381,11 +381,14 @@ CHECKS = [
           tests=[ROUTER_CALLS]),
     # ---- account service: the coordinator is not believed ----
     check("account", "a signature verifies before it is passed on",
-          (SIGN, "qrt_sig_verify(ctx, &sig, &op->hash, &op->key.pk) == QRT_OK &&", ""),
+          (SIGN, "signature_verify(ctx, b, &op->hash, &op->key.pk) &&", ""),
+          error="signature_invalid", tests=[A + "sign"]),
+    check("account", "a high s is no signature",
+          (SIGNATURE, "qrt_sig_verify(ctx, &sig, hash, pk) == QRT_OK &&", ""),
           error="signature_invalid", tests=[A + "sign"]),
     check("account", "a signature's recovery id leads to the key",
-          (SIGN, "memcmp(signer.b, op->key.pk.b, sizeof signer.b) == 0 &&", ""),
-          error="signature_invalid", tests=[A + "sign"]),
+          (SIGNATURE, "memcmp(maker.b, pk->b, sizeof maker.b) == 0;", "true;"),
+          error="signature_invalid", tests=[A + "sign", "service/signature"]),
     check("account", "a hint is of this request and of ours",
           (A + "repeat.c", "if (sodium_memcmp(tag, entry.tag, sizeof tag) == 0)", "if (1)"),
           tests=[A + "repeat"]),
@@ -485,6 +488,12 @@ CHECKS = [
     check("party_api", "a share is lent to a session that signs",
           (PA + "sign.c", "if (!api_is_sign(setup->session_type)) {", "if (0) {"),
           error="wrong_session_type", tests=[API]),
+    check("party_api", "an end that overtakes the keeper's result is not the answer",
+          (PA + "sign.c", "&& waiting->step == WAITING_FOR_SESSION)",
+           "&& waiting->step == WAITING_FOR_SIGNATURE)"), tests=[PA + "overtaken"]),
+    check("party_api", "a signature of the coordinator's verifies before it is passed on",
+          (PA + "sign.c", "signature_verify(ctx, b, &hash, &pk) &&", ""),
+          error="signature_invalid", tests=[PA + "overtaken"]),
     check("router", "with TLS nobody registers without a certificate",
           (R + "party_calls.c", "if (listen_has_tls(router->host->config) && "
            "!rpc_peer_is_certified(call))", "if (0 && router)"),

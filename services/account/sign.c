@@ -178,14 +178,9 @@ static bool take_signature(struct sign *op)
 {
     const struct qrt_ctx *ctx = op->s->ctx;
     uint8_t b[SIGNATURE_BYTES];
-    struct qrt_pubkey signer;
-    struct qrt_sig sig;
 
     op->has_signature = signature_read(b, op->end->signature) &&
-                        qrt_sig_parse(&sig, ctx, b, sizeof b) == QRT_OK &&
-                        qrt_sig_verify(ctx, &sig, &op->hash, &op->key.pk) == QRT_OK &&
-                        qrt_sig_recover(&signer, ctx, &sig, &op->hash) == QRT_OK &&
-                        memcmp(signer.b, op->key.pk.b, sizeof signer.b) == 0 &&
+                        signature_verify(ctx, b, &op->hash, &op->key.pk) &&
                         signature_forms(&op->signature, ctx, b, sizeof b);
     return op->has_signature;
 }

@@ -3,26 +3,20 @@
 #include "services/coordinator/verify.h"
 
 #include "quorate/certificate.h"
-#include "quorate/signature.h"
+#include "system/service/signature.h"
 
 #include <sodium.h>
-#include <string.h>
 
 bool verify_signature(const struct coordinator *c, const struct record *r,
                       const ProtobufCBinaryData *signature)
 {
-    struct qrt_sig sig;
     struct qrt_hash hash;
-    struct qrt_pubkey pk, maker;
+    struct qrt_pubkey pk;
 
-    if (signature->len != SIGNATURE_LEN ||
-        !hex_decode(hash.b, sizeof hash.b, r->row.message_hash) ||
-        !hex_decode(pk.b, sizeof pk.b, r->row.public_key))
-        return false;
-    return qrt_sig_parse(&sig, c->ctx, signature->data, signature->len) == QRT_OK &&
-           qrt_sig_verify(c->ctx, &sig, &hash, &pk) == QRT_OK &&
-           qrt_sig_recover(&maker, c->ctx, &sig, &hash) == QRT_OK &&
-           memcmp(maker.b, pk.b, sizeof pk.b) == 0;
+    return signature->len == SIGNATURE_BYTES &&
+           hex_decode(hash.b, sizeof hash.b, r->row.message_hash) &&
+           hex_decode(pk.b, sizeof pk.b, r->row.public_key) &&
+           signature_verify(c->ctx, signature->data, &hash, &pk);
 }
 
 bool verify_certificate(uint8_t result[32], char public_key[PUBLIC_KEY_MAX],

@@ -47,9 +47,10 @@ static void on_polled(void *arg)
     api_polled(arg);
 }
 
-static void on_found(void *arg, const char *session_id, enum front_found found, const char *status)
+static void on_found(void *arg, const char *session_id, enum front_found found,
+                     const Mpc__Session__V1__Session *session)
 {
-    api_found(arg, session_id, found, status);
+    api_found(arg, session_id, found, session);
 }
 
 static void on_ended(void *arg, const char *session_id, const char *status, const char *detail)
@@ -82,6 +83,8 @@ static void on_sweep(uv_timer_t *timer)
             fail_late(api, waiting);
         else if (api_is_looking(waiting) && waiting->look_until_ms <= now)
             api_fail_unheard(api, waiting);
+        else if (waiting->step == WAITING_FOR_SIGNATURE && waiting->look_until_ms <= now)
+            sign_look(api, waiting);
     }
 }
 

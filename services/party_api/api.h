@@ -25,6 +25,8 @@ enum waiting_step {
     WAITING_FOR_JOIN,
     WAITING_FOR_KEEPER,
     WAITING_FOR_SESSION,
+    /* sign: it ended before the keeper's result came */
+    WAITING_FOR_SIGNATURE,
     WAITING_FOR_INVITATION,
     WAITING_FOR_WORD,
     WAITING_FOR_TURN
@@ -37,7 +39,8 @@ struct waiting {
     enum waiting_step step;
     char session_id[ID_TEXT_MAX];
     int64_t until_ms;
-    /* WAITING_FOR_INVITATION, WAITING_FOR_WORD: when it is given up */
+    /* WAITING_FOR_INVITATION, WAITING_FOR_WORD: when it is given up; WAITING_FOR_SIGNATURE: when
+     * the coordinator is asked again */
     int64_t look_until_ms;
     /* generate: whom the share is sealed to, if the caller said so */
     bool has_user_key;
@@ -108,7 +111,8 @@ bool api_is_looking(const struct waiting *waiting);
 void api_fail_unheard(struct api *api, struct waiting *waiting);
 /* Invitations have been heard: calls that awaited one go on, or ask what became of theirs. */
 void api_polled(struct api *api);
-void api_found(struct api *api, const char *session_id, enum front_found found, const char *status);
+void api_found(struct api *api, const char *session_id, enum front_found found,
+               const Mpc__Session__V1__Session *session);
 bool api_is_keygen(const char *session_type);
 bool api_is_sign(const char *session_type);
 
@@ -132,5 +136,9 @@ void sign_joined(struct api *api, const char *session_id, const struct rpc_statu
 void sign_answer(struct api *api, const Mpc__Keeper__V1__ShareAnswer *answer);
 void sign_outcome(struct api *api, const Mpc__Keeper__V1__Outcome *outcome);
 void sign_ended(struct api *api, const char *session_id, const char *status, const char *detail);
+/* Ask for the signature of a session that has ended; the coordinator's answer. */
+void sign_look(struct api *api, struct waiting *waiting);
+void sign_found(struct api *api, struct waiting *waiting, enum front_found found,
+                const Mpc__Session__V1__Session *session);
 
 #endif

@@ -5,6 +5,7 @@
 #include "services/party_api/api.h"
 
 #include "system/core/buffer.h"
+#include "system/core/clock.h"
 #include "system/service/library.h"
 #include "system/service/signature.h"
 
@@ -12,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SIGN_WAIT_MS = 30000 };
+enum { SIGN_WAIT_MS = 30000, AGAIN_MS = 1000 };
 
 void share_key_handle(struct rpc_call *call, const ProtobufCMessage *message, void *service)
 {
@@ -169,15 +170,57 @@ void sign_outcome(struct api *api, const Mpc__Keeper__V1__Outcome *outcome)
     }
 }
 
-/* Completed without this party's own result: its quorum was another one. The signature is the
- * session's result, which the account service gives. */
+void sign_look(struct api *api, struct waiting *waiting)
+{
+    waiting->step = WAITING_FOR_SIGNATURE;
+    waiting->look_until_ms = clock_unix_ms() + AGAIN_MS;
+    front_find(api->front, waiting->session_id, 0);
+}
+
+/* Under the key that the session names; whose key that is the caller knows. */
+static bool take_signature(struct signature_forms *forms, const Mpc__Session__V1__Session *session)
+{
+    const struct qrt_ctx *ctx = library_ctx();
+    uint8_t b[SIGNATURE_BYTES];
+    struct qrt_hash hash;
+    struct qrt_pubkey pk;
+
+    return signature_read(b, session->signature) &&
+           hex_decode(hash.b, sizeof hash.b, session->message_hash) &&
+           hex_decode(pk.b, sizeof pk.b, session->public_key) &&
+           signature_verify(ctx, b, &hash, &pk) && signature_forms(forms, ctx, b, sizeof b);
+}
+
+/* A coordinator that is away is asked again. */
+void sign_found(struct api *api, struct waiting *waiting, enum front_found found,
+                const Mpc__Session__V1__Session *session)
+{
+    struct signature_forms forms;
+
+    if (found == FRONT_FOUND_NOBODY)
+        return;
+    if (session && take_signature(&forms, session))
+        reply_signed(api, waiting, &forms);
+    else
+        api_fail(api, waiting,
+                 rpc_error(RPC_DATA_LOSS, "signature_invalid",
+                           "session %s is completed, and the coordinator has no signature of it"
+                           " that verifies under its key",
+                           waiting->session_id));
+}
+
+/* Whose share takes part gets the signature though the others were faster: from the keeper, or
+ * from the coordinator if the end has stopped the keeper's run. Without that the quorum was another
+ * one. */
 void sign_ended(struct api *api, const char *session_id, const char *status, const char *detail)
 {
     struct waiting *waiting = api_next(api, NULL, WAITING_SIGN, session_id), *next;
 
     for (; waiting; waiting = next) {
         next = api_next(api, waiting, WAITING_SIGN, session_id);
-        if (!strcmp(status, "completed"))
+        if (!strcmp(status, "completed") && waiting->step == WAITING_FOR_SESSION)
+            sign_look(api, waiting);
+        else if (!strcmp(status, "completed"))
             api_fail(api, waiting,
                      rpc_error(RPC_STATE, "session_ended",
                                "the session was completed by others; read its signature there"));

@@ -202,7 +202,7 @@ static void await_turn(struct api *api, struct waiting *waiting)
 
 /* That nothing changed, or that nobody says so, changes nothing for a call that waits its turn. */
 static void take_word(struct api *api, struct waiting *waiting, enum front_found found,
-                      const char *status)
+                      const Mpc__Session__V1__Session *session)
 {
     struct front_view view;
     bool awaits_turn = waiting->step == WAITING_FOR_TURN;
@@ -216,22 +216,26 @@ static void take_word(struct api *api, struct waiting *waiting, enum front_found
     else if (found == FRONT_FOUND_COMING || found == FRONT_FOUND_NOBODY)
         return;
     else if (found == FRONT_FOUND_OVER)
-        api_fail(api, waiting, api_over(waiting->kind, status));
+        api_fail(api, waiting, api_over(waiting->kind, session->status));
     else
         api_fail(api, waiting,
                  rpc_error(RPC_NOT_FOUND, "session_not_found",
                            "this party was not invited to session %s", waiting->session_id));
 }
 
-void api_found(struct api *api, const char *session_id, enum front_found found, const char *status)
+void api_found(struct api *api, const char *session_id, enum front_found found,
+               const Mpc__Session__V1__Session *session)
 {
     struct waiting *waiting = api->waiting, *next;
 
     for (; waiting; waiting = next) {
         next = waiting->next;
-        if ((waiting->step == WAITING_FOR_WORD || waiting->step == WAITING_FOR_TURN) &&
-            strcmp(waiting->session_id, session_id) == 0)
-            take_word(api, waiting, found, status);
+        if (strcmp(waiting->session_id, session_id) != 0)
+            continue;
+        if (waiting->step == WAITING_FOR_SIGNATURE)
+            sign_found(api, waiting, found, session);
+        else if (waiting->step == WAITING_FOR_WORD || waiting->step == WAITING_FOR_TURN)
+            take_word(api, waiting, found, session);
     }
 }
 

@@ -4,6 +4,8 @@
 
 #include "system/core/ids.h"
 
+#include <string.h>
+
 enum { SCALAR_BYTES = 32, RECID_MAX = 3 };
 
 bool signature_forms(struct signature_forms *out, const struct qrt_ctx *ctx, const uint8_t *b,
@@ -27,6 +29,18 @@ bool signature_forms(struct signature_forms *out, const struct qrt_ctx *ctx, con
     out->message.der = out->der;
     out->message.compact = out->compact;
     return true;
+}
+
+bool signature_verify(const struct qrt_ctx *ctx, const uint8_t b[SIGNATURE_BYTES],
+                      const struct qrt_hash *hash, const struct qrt_pubkey *pk)
+{
+    struct qrt_pubkey maker;
+    struct qrt_sig sig;
+
+    return qrt_sig_parse(&sig, ctx, b, SIGNATURE_BYTES) == QRT_OK &&
+           qrt_sig_verify(ctx, &sig, hash, pk) == QRT_OK &&
+           qrt_sig_recover(&maker, ctx, &sig, hash) == QRT_OK &&
+           memcmp(maker.b, pk->b, sizeof maker.b) == 0;
 }
 
 bool signature_read(uint8_t out[SIGNATURE_BYTES], const Mpc__Session__V1__Signature *message)

@@ -22,6 +22,10 @@ struct signature_forms {
 bool signature_forms(struct signature_forms *out, const struct qrt_ctx *ctx, const uint8_t *b,
                      size_t len);
 
+/* By |pk| over |hash|, and its recovery id leads to |pk|; |b| as above. */
+bool signature_verify(const struct qrt_ctx *ctx, const uint8_t b[SIGNATURE_BYTES],
+                      const struct qrt_hash *hash, const struct qrt_pubkey *pk);
+
 /* The signature of r, s and recovery id; der and compact are not looked at. False if it is none,
  * NULL included. */
 bool signature_read(uint8_t out[SIGNATURE_BYTES], const Mpc__Session__V1__Signature *message);

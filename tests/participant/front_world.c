@@ -254,6 +254,11 @@ void answer_find(struct world *w, struct rpc_call *call, const char *session_id)
     session.status = (char *)w->found_status;
     session.parties = &parties;
     session.n_parties = w->found_party ? 1 : 0;
+    session.signature = w->found_signature;
+    if (w->found_signature) {
+        session.public_key = (char *)w->found_key;
+        session.message_hash = (char *)w->found_hash;
+    }
     member.party_id = (char *)w->found_member;
     answer.session = &session;
     answer.members = &members;

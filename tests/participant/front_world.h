@@ -60,6 +60,9 @@ struct world {
     const uint8_t *user_key;
     /* of the session that the find desk tells of; NULL: it knows none */
     const char *found_status, *found_member, *found_party;
+    /* its signature, with the key and the hash that it is of; NULL: none */
+    Mpc__Session__V1__Signature *found_signature;
+    const char *found_key, *found_hash;
     uint32_t find_wait_s;
     /* the session that was joined last */
     char joined[64];

@@ -78,12 +78,42 @@ static void test_what_cannot_be_read_is_refused(void **state)
     assert_false(signature_read(b, &message));
 }
 
+/* A real one, and the same with each of its parts changed. */
+static void test_only_the_keys_own_signature_verifies(void **state)
+{
+    static const char key[] = "02989c0b76cb563971fdc9bef31ec06c3560f3249d6ee9e5d83c57625596e05f6f";
+    static const char text[] = "62c0a046dacce86ddd0343c6d3c7c79c2208ba0d9c9cf24a6d046d21d21f90f7"
+                               "428bec699a7aba99642ea11cd781e88acc1945d8b0f7f9c79a6ee60e19ff3605"
+                               "00";
+    uint8_t b[SIGNATURE_BYTES];
+    struct qrt_hash hash;
+    struct qrt_pubkey pk;
+
+    (void)state;
+    assert_true(hex_decode(pk.b, sizeof pk.b, key));
+    assert_true(hex_decode(b, sizeof b, text));
+    memset(hash.b, 0x2a, sizeof hash.b);
+    assert_true(signature_verify(library_ctx(), b, &hash, &pk));
+    b[64] = 1; /* leads to another key */
+    assert_false(signature_verify(library_ctx(), b, &hash, &pk));
+    b[64] = 0;
+    b[32] ^= 1;
+    assert_false(signature_verify(library_ctx(), b, &hash, &pk));
+    b[32] ^= 1;
+    hash.b[0] ^= 1;
+    assert_false(signature_verify(library_ctx(), b, &hash, &pk));
+    hash.b[0] ^= 1;
+    pk.b[0] ^= 1;
+    assert_false(signature_verify(library_ctx(), b, &hash, &pk));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_forms_say_the_same),
         cmocka_unit_test(test_what_is_none_is_refused),
         cmocka_unit_test(test_what_cannot_be_read_is_refused),
+        cmocka_unit_test(test_only_the_keys_own_signature_verifies),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
