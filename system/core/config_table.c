@@ -43,7 +43,8 @@ const struct config_row config_rows[] = {
       NULL },
     { "POSTGRES_TLS", STORES, CONFIG_FORM_WORD, 0, "verify-full", 0, 0,
       "verify-full|verify-ca|require|off",
-      "How far the server must prove itself; off: plain text, on loopback addresses only.", NULL },
+      "How far the server must prove itself; require: not at all, which a party accepts on loopback"
+      " addresses only; off: plain text, on loopback addresses only.", NULL },
     { "POSTGRES_TLS_CA", STORES, CONFIG_FORM_TEXT, 0, NULL, 0, 0, NULL,
       "PEM file: the authority that certified the server.", NULL },
     { "POSTGRES_CONNECTIONS", STORES, CONFIG_FORM_INT, 0, "2", 1, 64, NULL,

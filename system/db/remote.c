@@ -4,6 +4,7 @@
 #include "system/db/remote_wire.h"
 
 #include <poll.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -66,9 +67,14 @@ static enum db_result ask(struct remote *r)
     result = (enum db_result)wire_get_int(&r->answer);
     r->conn.is_lost = wire_get_int(&r->answer) != 0;
     line = wire_get_text(&r->answer);
+    r->number = wire_get_int(&r->answer);
+    /* what is cut off reads as zeroes, which would be success */
+    if (r->answer.is_bad) {
+        gone(r);
+        return DB_FAILED;
+    }
     if (result == DB_FAILED)
         snprintf(r->conn.error, sizeof r->conn.error, "%s", line);
-    r->number = wire_get_int(&r->answer);
     return result;
 }
 
@@ -251,12 +257,21 @@ static void close_conn(struct db_conn *conn)
     free(r);
 }
 
+/* It was in the question. */
+static void forget_password(struct remote *r)
+{
+    if (r->question.b)
+        sodium_memzero(r->question.b, r->question.cap);
+    buffer_free(&r->question);
+}
+
 /* "remote:FD:URL" */
 static struct db_conn *open_conn(const struct db_params *params, bool writes,
                                  char error[DB_ERROR_MAX])
 {
     struct remote *r = mem_new(1, sizeof *r);
     char *url = NULL;
+    bool ok;
 
     r->conn.driver = &db_remote;
     atomic_init(&r->conn.is_down, false);
@@ -270,7 +285,9 @@ static struct db_conn *open_conn(const struct db_params *params, bool writes,
     wire_put_int(&r->question, params->is_alone);
     wire_put_int(&r->question, params->erases);
     wire_put_int(&r->question, writes);
-    if (ask(r) == DB_OK)
+    ok = ask(r) == DB_OK;
+    forget_password(r);
+    if (ok)
         return &r->conn;
     snprintf(error, DB_ERROR_MAX, "%s", r->conn.error);
     close_conn(&r->conn);

@@ -230,6 +230,45 @@ static void test_a_server_that_is_waited_for_is_seen_without_work(void **state)
     assert_non_null(strstr(told, "process has ended"));
 }
 
+/* Every answer is too short: |cut| numbers of it. */
+static void answer_shortly(int fd, unsigned cut)
+{
+    struct buffer out = {0};
+    struct wire question;
+
+    while (wire_receive(fd, &question)) {
+        for (unsigned i = 0; i < cut; i++)
+            wire_put_int(&out, 0);
+        (void)wire_send(fd, &out);
+        free(question.b);
+    }
+    buffer_free(&out);
+}
+
+static void test_an_answer_that_is_cut_off_is_no_success(void **state)
+{
+    (void)state;
+    for (unsigned cut = 0; cut < 4; cut++) {
+        struct db_params params = db_place_params(&f, migrations);
+        char remote[512];
+        int ends[2];
+
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+        other = fork();
+        if (other == 0) {
+            close(ends[0]);
+            answer_shortly(ends[1], cut);
+            _exit(0);
+        }
+        close(ends[1]);
+        snprintf(remote, sizeof remote, "remote:%d:%s", ends[0], f.url);
+        params.url = remote;
+        assert_null(db_open(NULL, &params, error));
+        assert_string_equal(error, "the database's own process has ended");
+        assert_int_equal(end_of_other(), 0);
+    }
+}
+
 static void test_nonsense_ends_the_other_process(void **state)
 {
     struct buffer b = {0};
@@ -260,6 +299,7 @@ int main(void)
         TEST(test_values_and_rows_are_the_same),
         TEST(test_end_of_the_other_process_is_told),
         TEST(test_a_server_that_is_waited_for_is_seen_without_work),
+        TEST(test_an_answer_that_is_cut_off_is_no_success),
         TEST(test_nonsense_ends_the_other_process),
     };
 
