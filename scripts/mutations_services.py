@@ -158,6 +158,9 @@ CHECKS = [
           (CALLS, "return status.code == RPC_OK ? status : access_refused(c->host->access, call, "
            "ACCESS_PROOF_TOKEN, status);", "(void)call; return status;"),
           error="rate_limited", tests=[PARTIES, SERVICE]),
+    check("coordinator", "a party's report of a key is durable before it is acknowledged",
+          (REPORT, "return session_type_is_keygen(r->state.type) && !session_is_final(&r->state);",
+           "return (void)r, false;"), tests=[SERVICE]),
     check("coordinator", "a reported signature verifies",
           (REPORT, "(!is_known(r, signature) && !verify_signature(report->c, r, signature))) {",
            "(is_known(r, signature), verify_signature(report->c, r, signature), 0)) {"),

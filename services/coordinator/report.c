@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The first word of a party about an attempt counts; a repeat is acknowledged. Whatever comes after
  * the end is acknowledged and recorded: a session that has failed or expired stays so, also if a
- * signature comes later, because its caller was told; the log then says that one exists. */
+ * signature comes later, because its caller was told; the log then says that one exists. What a
+ * party says of a key is acknowledged when it is durable. */
 #include "services/coordinator/report.h"
 
 #include "services/coordinator/dispatch.h"
@@ -53,15 +54,43 @@ static void answer(struct coordinator *c, struct rpc_call *call, struct record *
         acknowledge(c, call, r);
 }
 
+static void stored(void *arg, struct flow *flow, enum db_result result)
+{
+    if (result == DB_OK)
+        answer(flow->c, arg, flow->r);
+    else
+        rpc_fail(arg, flow_store_fault(flow->c));
+}
+
+/* Every party's report of a key counts, and a party does not make one again that was acknowledged:
+ * it is durable first. Of a signature any party's is enough. */
+static bool waits_for_disk(const struct record *r)
+{
+    return session_type_is_keygen(r->state.type) && !session_is_final(&r->state);
+}
+
 static void commit(struct report *report)
+{
+    struct flow *flow = report->flow;
+    bool waits = waits_for_disk(report->r);
+
+    if (waits) {
+        flow->done = stored;
+        flow->arg = report->call;
+    }
+    flow_commit(flow, waits);
+    if (!waits)
+        answer(report->c, report->call, report->r);
+}
+
+static void note(struct report *report)
 {
     struct change *change = report->flow->change;
 
     record_note_report(report->r, &report->row);
     change->has_report = true;
     change->report = report->row;
-    flow_commit(report->flow, false);
-    answer(report->c, report->call, report->r);
+    commit(report);
 }
 
 static void over(struct report *report, const char *code, const char *reason)
@@ -112,7 +141,7 @@ static void take_failure(struct report *report)
         pool_note_excuse(report->c->pool, record_party(report->r, report->seat), &report->r->intent,
                          failure.excuse, clock_unix_ms());
     over(report, row->code, reason);
-    commit(report);
+    note(report);
 }
 
 /* A party that reports what does not verify is treated as one that refused. */
@@ -166,7 +195,7 @@ static void take_signature(struct report *report)
         if (detail && report->flow->change->events_n > 0)
             snprintf(report->flow->change->events[0].detail, ERROR_TEXT_MAX, "%s", detail);
     }
-    commit(report);
+    note(report);
 }
 
 /* A keygen's or a presigning's part of the result; |public_key| may be NULL. Nobody reads of a key
@@ -185,7 +214,7 @@ static void take_made(struct report *report, const uint8_t result[32], const cha
     snprintf(reason, sizeof reason, "%.64s reported another result than the parties before it",
              record_party(r, report->seat));
     over(report, "RESULTS_DIFFER", reason);
-    commit(report);
+    note(report);
 }
 
 static void take_key(struct report *report)
@@ -216,6 +245,17 @@ static void take_presignature(struct report *report)
     take_made(report, id->data, NULL);
     if (report->out.ended)
         presig_stock_put(report->c, report->r);
+}
+
+/* The first may be on its way to the disk. */
+static void take_repeat(struct report *report)
+{
+    if (waits_for_disk(report->r) && report->r->commits_pending > 0) {
+        report->flow = flow_new(report->c, report->r);
+        commit(report);
+    } else {
+        answer(report->c, report->call, report->r);
+    }
 }
 
 static void take(struct report *report)
@@ -387,7 +427,7 @@ void report_completion(struct rpc_call *call, const ProtobufCMessage *request, v
     } else if (report.in->attempt >= r->state.attempts_n) {
         rpc_fail(call, no_such_attempt(report.in->attempt));
     } else if (is_repeat(r, report.in)) {
-        answer(c, call, r);
+        take_repeat(&report);
     } else {
         snprintf(report.row.party_id, sizeof report.row.party_id, "%s", report.in->party_id);
         report.row.attempt = report.in->attempt;

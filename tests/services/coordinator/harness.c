@@ -345,6 +345,36 @@ static bool is_not_ready(struct harness *h, const void *arg)
     return !is_ready(h, arg);
 }
 
+/* The database's file named |from|, if there is one, becomes that named |to|. */
+static void copy_file(const struct harness *h, const char *from, const char *to)
+{
+    char path[128], b[4096];
+    FILE *in, *out;
+    size_t n;
+
+    snprintf(path, sizeof path, "%s/%s", h->dir, from);
+    in = fopen(path, "rb");
+    if (!in)
+        return;
+    snprintf(path, sizeof path, "%s/%s", h->dir, to);
+    out = fopen(path, "wb");
+    assert_non_null(out);
+    while ((n = fread(b, 1, sizeof b, in)) > 0)
+        assert_int_equal(fwrite(b, 1, n, out), n);
+    assert_int_equal(fclose(out), 0);
+    fclose(in);
+}
+
+void harness_kill(struct harness *h)
+{
+    copy_file(h, "coordinator.db", "killed.db");
+    copy_file(h, "coordinator.db-wal", "killed.db-wal");
+    stop_coordinator(h);
+    copy_file(h, "killed.db", "coordinator.db");
+    copy_file(h, "killed.db-wal", "coordinator.db-wal");
+    start_coordinator(h);
+}
+
 void harness_restart_after(struct harness *h, int64_t unix_ms)
 {
     int64_t left;
@@ -373,8 +403,9 @@ void harness_restart_router(struct harness *h)
 
 static void remove_files(const char *dir)
 {
-    static const char *const names[] = {"env", "coordinator.db", "coordinator.db-wal",
-                                        "coordinator.db-shm"};
+    static const char *const names[] = {
+        "env",       "coordinator.db", "coordinator.db-wal", "coordinator.db-shm",
+        "killed.db", "killed.db-wal"};
     char path[128];
 
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {

@@ -59,6 +59,8 @@ void harness_free(struct harness *h);
 void harness_restart(struct harness *h);
 /* The same, but nothing runs before the clock has passed |unix_ms|. */
 void harness_restart_after(struct harness *h, int64_t unix_ms);
+/* Ends the coordinator as if it had been killed now: what is not on disk yet is lost. */
+void harness_kill(struct harness *h);
 /* The router goes away and comes back, having forgotten everything. */
 void harness_restart_router(struct harness *h);
 

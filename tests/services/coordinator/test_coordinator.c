@@ -326,6 +326,26 @@ static void test_a_keygen_needs_every_party(void **state)
     harness_free(h);
 }
 
+static void test_what_a_party_was_acknowledged_of_a_key_survives_a_kill(void **state)
+{
+    struct harness *h = harness_new(NULL);
+    char id[ID_TEXT_MAX], token[2048], log[512];
+
+    (void)state;
+    scene_keygen(h, id, 60000);
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(scene_join(h, id, h->parties[i].id, 0, KEY_A, token).code, RPC_OK);
+        assert_int_equal(scene_report_key(h, id, h->parties[i].id, token).code, RPC_OK);
+        harness_kill(h);
+    }
+    scene_expect(h, id, "completed", "");
+    scene_log(h, id, log, sizeof log);
+    assert_string_equal(log, "session_created party_joined party_completed party_joined"
+                             " party_completed party_joined session_ready session_started"
+                             " party_completed session_completed");
+    harness_free(h);
+}
+
 static void test_who_was_waited_for_is_asked_last(void **state)
 {
     struct harness *h = harness_new(NULL);
@@ -606,6 +626,7 @@ int main(void)
         cmocka_unit_test(test_lesson_1_7_a_party_that_goes_away_is_replaced_at_once),
         cmocka_unit_test(test_lesson_1_6_a_restart_goes_on_with_running_sessions),
         cmocka_unit_test(test_a_keygen_needs_every_party),
+        cmocka_unit_test(test_what_a_party_was_acknowledged_of_a_key_survives_a_kill),
         cmocka_unit_test(test_who_was_waited_for_is_asked_last),
         cmocka_unit_test(test_a_certificate_of_others_is_refused),
         cmocka_unit_test(test_a_certificate_of_another_intent_is_refused),
