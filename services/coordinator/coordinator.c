@@ -14,6 +14,7 @@
 #include "services/coordinator/routes.h"
 #include "services/coordinator/service.h"
 #include "services/coordinator/sweep.h"
+#include "services/coordinator/unlisted.h"
 #include "services/coordinator/watch.h"
 #include "system/core/buffer.h"
 #include "system/db/configured.h"
@@ -232,6 +233,7 @@ static void stop(void *service, void (*stopped)(void *arg), void *arg)
     if (c->leads)
         sweep_stop(c);
     watch_stop(c);
+    unlisted_expire(c, INT64_MAX);
     if (!c->leadership) {
         stopped(arg);
         return;

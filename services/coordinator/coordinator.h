@@ -94,6 +94,7 @@ struct gate;
 struct leadership;
 struct orders;
 struct publisher;
+struct unlisted;
 
 struct coordinator {
     const struct service_host *host;
@@ -130,6 +131,9 @@ struct coordinator {
     struct gate *gate;
     /* long polls and streams; a length of time bounds each */
     size_t watchers_n;
+    /* calls that wait for the first list of who is there, in the order of arrival */
+    struct unlisted *unlisted;
+    size_t unlisted_n;
 
     struct metric *created[SESSION_TYPES], *ended_by[SESSION_TYPES][SESSION_STATUSES];
     struct metric *running_now, *waiting_now, *attempts, *parties_live, *duration[CLASSES];

@@ -215,6 +215,11 @@ size_t pool_live_n(const struct pool *pool)
     return n;
 }
 
+bool pool_is_listed(const struct pool *pool)
+{
+    return pool->listed_ms != 0;
+}
+
 bool pool_is_able(const struct pool_party *party)
 {
     return party && party->is_live && party->capacity > 0;
@@ -226,7 +231,7 @@ bool pool_may_return(const struct pool *pool, const char *party_id, int64_t now_
 
     if (party && party->is_live)
         return false;
-    if (pool->listed_ms == 0 || now_ms - pool->listed_ms < POOL_GRACE_MS)
+    if (!pool_is_listed(pool) || now_ms - pool->listed_ms < POOL_GRACE_MS)
         return true;
     return party && now_ms - party->seen_ms < POOL_RECENT_MS;
 }

@@ -79,6 +79,8 @@ struct pool_party *pool_find(const struct pool *pool, const char *party_id);
 void pool_each(const struct pool *pool, void (*each)(struct pool_party *party, void *arg),
                void *arg);
 size_t pool_live_n(const struct pool *pool);
+/* A whole list has come: until then nothing is known of who is not there. */
+bool pool_is_listed(const struct pool *pool);
 /* Alive, and takes sessions: a party with capacity 0 is being drained. */
 bool pool_is_able(const struct pool_party *party);
 /* Is not there, but may come back any moment: it was seen shortly ago, or the router's list is so

@@ -5,6 +5,7 @@
 
 #include "services/coordinator/dispatch.h"
 #include "services/coordinator/record.h"
+#include "services/coordinator/unlisted.h"
 #include "services/coordinator/view.h"
 #include "system/core/buffer.h"
 #include "system/core/log.h"
@@ -158,6 +159,7 @@ static void present(void *arg, const ProtobufCMessage *message)
     if (batch->snapshot) {
         p->is_listed = true;
         publish_all(p->c);
+        unlisted_pump(p->c);
     }
     if (gained || batch->snapshot)
         dispatch_pump(p->c, true);

@@ -3,6 +3,7 @@
  * caller's own list is taken as it stands if it fits. */
 #include "services/coordinator/choose.h"
 #include "services/coordinator/create.h"
+#include "services/coordinator/unlisted.h"
 #include "system/core/buffer.h"
 #include "system/core/clock.h"
 
@@ -206,6 +207,10 @@ void select_parties(struct rpc_call *call, const ProtobufCMessage *request, void
     struct rpc_status status;
     bool is_ok;
 
+    if (!pool_is_listed(s.c->pool)) {
+        unlisted_wait(service, call, request, select_parties);
+        return;
+    }
     s.wants_delegate = strcmp(s.in->user_share, "delegate") == 0;
     is_ok = check(&s, &status);
     if (is_ok && s.in->n_party_ids > 0)

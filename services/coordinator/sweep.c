@@ -7,6 +7,7 @@
 #include "services/coordinator/flow.h"
 #include "services/coordinator/presig_stock.h"
 #include "services/coordinator/record.h"
+#include "services/coordinator/unlisted.h"
 #include "services/coordinator/watch.h"
 #include "system/core/buffer.h"
 #include "system/core/clock.h"
@@ -117,11 +118,12 @@ static void tick(uv_timer_t *timer)
     look_at_all(c, now);
     dispatch_resume(c, now);
     watch_expire(c, now);
+    unlisted_expire(c, now);
     record_expire(c, now);
     presig_stock_expire(c, now);
     if (!c->is_sweeping && now - c->swept_ms >= DELETE_EVERY_MS)
         delete_old(c, now);
-    if (c->open.n == 0 && uv_timer_get_repeat(timer) != IDLE_MS)
+    if (c->open.n == 0 && c->unlisted_n == 0 && uv_timer_get_repeat(timer) != IDLE_MS)
         uv_timer_start(timer, tick, IDLE_MS, IDLE_MS);
 }
 

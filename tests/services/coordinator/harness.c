@@ -98,7 +98,8 @@ static void watch_presence(struct rpc_call *call, const ProtobufCMessage *reques
     (void)request;
     h->presence = call;
     rpc_on_cancel(call, presence_gone, h);
-    send_presence(h, true);
+    if (!h->is_silent)
+        send_presence(h, true);
 }
 
 static const struct rpc_method router_methods[] = {
@@ -183,6 +184,12 @@ static bool is_ready(struct harness *h, const void *arg)
     return coordinator_service.is_ready(h->c);
 }
 
+static bool presence_is_back(struct harness *h, const void *arg)
+{
+    (void)arg;
+    return h->presence;
+}
+
 static void start_coordinator(struct harness *h)
 {
     char error[RPC_TEXT_MAX], target[32];
@@ -196,6 +203,7 @@ static void start_coordinator(struct harness *h)
                                     .server = rpc_server_new(&h->loop, NULL),
                                     .access = h->access};
     rpc_server_guard(h->host.server, access_guard, h->access);
+    h->presence = NULL; /* the one before may not be gone yet */
     h->c = coordinator_service.start(&h->host, error);
     if (!h->c)
         fail_msg("%s", error);
@@ -206,7 +214,7 @@ static void start_coordinator(struct harness *h)
         &h->loop,
         &(struct rpc_channel_params){.target = target, .retry = {.step_ms = 10, .cap_ms = 50}});
     harness_be(h, NULL);
-    harness_run_until(h, is_ready, NULL);
+    harness_run_until(h, h->is_silent ? presence_is_back : is_ready, NULL);
 }
 
 static void stop_coordinator(struct harness *h)
@@ -385,12 +393,6 @@ void harness_restart_after(struct harness *h, int64_t unix_ms)
     start_coordinator(h);
 }
 
-static bool presence_is_back(struct harness *h, const void *arg)
-{
-    (void)arg;
-    return h->presence;
-}
-
 void harness_restart_router(struct harness *h)
 {
     stop_server(h, h->router);
@@ -467,6 +469,12 @@ static bool presence_is_known(struct harness *h, const void *arg)
     return true;
 }
 
+void harness_list_presence(struct harness *h)
+{
+    h->is_silent = false;
+    send_presence(h, true);
+}
+
 void harness_tell_presence(struct harness *h)
 {
     send_presence(h, false);
@@ -504,19 +512,28 @@ static bool is_answered(struct harness *h, const void *arg)
     return answer->is_there;
 }
 
+struct rpc_pending *harness_ask(struct harness *h, const char *method,
+                                const ProtobufCMessage *request,
+                                const ProtobufCMessageDescriptor *response, rpc_done *done,
+                                void *arg)
+{
+    char path[128];
+
+    snprintf(path, sizeof path, "mpc.coordinator.v1.SessionCoordinator/%s", method);
+    return rpc_start(h->channel, &(struct rpc_request){.path = path,
+                                                       .message = request,
+                                                       .response = response,
+                                                       .deadline_ms = 20000,
+                                                       .done = done,
+                                                       .arg = arg});
+}
+
 void *harness_call(struct harness *h, const char *method, const ProtobufCMessage *request,
                    const ProtobufCMessageDescriptor *response, struct rpc_status *status)
 {
     struct answer answer = {.type = response};
-    char path[128];
 
-    snprintf(path, sizeof path, "mpc.coordinator.v1.SessionCoordinator/%s", method);
-    rpc_start(h->channel, &(struct rpc_request){.path = path,
-                                                .message = request,
-                                                .response = response,
-                                                .deadline_ms = 20000,
-                                                .done = answered,
-                                                .arg = &answer});
+    harness_ask(h, method, request, response, answered, &answer);
     harness_run_until(h, is_answered, &answer);
     *status = answer.status;
     return answer.message;

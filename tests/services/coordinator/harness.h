@@ -38,6 +38,8 @@ struct harness {
     struct rpc_server *router;
     int router_port;
     struct rpc_call *presence;
+    /* it says nothing of who is there until harness_list_presence */
+    bool is_silent;
     size_t published_n;
     Mpc__Router__V1__PublishSessionEventRequest *published[PUBLISHED_MAX];
     struct party parties[PARTIES];
@@ -66,6 +68,8 @@ void harness_restart_router(struct harness *h);
 
 void harness_run_until(struct harness *h, bool (*holds)(struct harness *h, const void *arg),
                        const void *arg);
+/* A silent router speaks. */
+void harness_list_presence(struct harness *h);
 /* Tell the coordinator what |h->parties| say now, and wait until it knows. */
 void harness_tell_presence(struct harness *h);
 
@@ -77,6 +81,11 @@ void harness_make_delegate(struct harness *h, size_t i);
 /* Parties 1 to 3, with the identities they began with, make the key that the intent asks for. */
 void harness_make_key(struct harness *h, const uint8_t *intent, size_t len, unsigned attempt);
 
+/* One call with the API key, which goes on while others are made: |done| is told. */
+struct rpc_pending *harness_ask(struct harness *h, const char *method,
+                                const ProtobufCMessage *request,
+                                const ProtobufCMessageDescriptor *response, rpc_done *done,
+                                void *arg);
 /* One call with the API key; the message is the caller's, NULL if |status| is not RPC_OK. */
 void *harness_call(struct harness *h, const char *method, const ProtobufCMessage *request,
                    const ProtobufCMessageDescriptor *response, struct rpc_status *status);
