@@ -10,6 +10,7 @@ BEGIN, RESUME, KEEPER = P + "run_begin.c", P + "run_resume.c", P + "keeper.c"
 ATTEMPTS, KEYS, REWRAP = P + "attempts.c", P + "keys.c", P + "rewrap.c"
 STORE_KEYS = P + "store_keys.c"
 BODY = P + "backup_body.c"
+GROUP = "cli/backup_group.c"
 
 # Without it there is no identity to compare: it is removed where it is made.
 IDENTITY, UNSIGNED = "system/access/identity.c", (
@@ -456,9 +457,25 @@ CHECKS = [
           ("cli/backup_restore.c", "if (r->request->accept_age) return true;", "return true;"),
           tests=["stack/backup"]),
     check("backup", "shares of two accounts do not sign together",
-          ("cli/backup_group.c", "if (memcmp(x->account, y->account, sizeof x->account) != 0)",
+          (GROUP, "if (memcmp(x->account, y->account, sizeof x->account) != 0)", "if (0)"),
+          tests=["stack/backup_sets"]),
+    check("backup", "shares of two sharings do not sign together",
+          (GROUP, "if (memcmp(x->kgid, y->kgid, sizeof x->kgid) != 0 || x->epoch != y->epoch)",
            "if (0)"),
-          tests=["stack/backup"]),
+          tests=["stack/backup_sets"]),
+    check("backup", "one party's share counts once",
+          (GROUP, "return a->opened.own != b->opened.own ||",
+           "return a->opened.own == b->opened.own || a->opened.own != b->opened.own ||"),
+          tests=["stack/backup_sets"]),
+    check("backup", "fewer than t parties do not sign",
+          (GROUP, "if (group->n < group->items[0].opened.t)", "if (0)"),
+          tests=["stack/backup_sets"]),
+    check("backup", "a pair that a state says is burned does not sign out of backups",
+          (GROUP, "burn->own == share->own && burn->peer == peer)", "0)"),
+          tests=["stack/backup_sets"]),
+    check("backup", "a pair that is burned in a share does not sign out of backups",
+          (GROUP, "if (qrt_share_burn_bits(share, peer) != 0)", "if (0)"),
+          tests=["stack/backup_sets"]),
 ]
 
 UNREMOVABLE = [

@@ -59,6 +59,14 @@ def until(what, limit=LIMIT):
         pause = min(pause * 1.5, 0.1)
 
 
+def quorate(*words, code=0):
+    """What a command said: its JSON, or with another exit code its one line."""
+    p = subprocess.run([QUORATE, *words], capture_output=True, text=True, timeout=LIMIT,
+                       stdin=subprocess.DEVNULL, check=False)
+    assert p.returncode == code, (words, p.returncode, p.stdout, p.stderr)
+    return json.loads(p.stdout) if code == 0 else p.stderr
+
+
 class Stack:
     """One `quorate up`. |edit| is called with the directory after the files were made and before
     anything runs."""

@@ -12,24 +12,15 @@ import sys
 import tempfile
 import unittest
 
-from support import HASH, LIMIT, QUORATE, SOURCE, Stack, TestCase, change_env, psql, signature_is_valid, until
+from support import (HASH, LIMIT, QUORATE, SOURCE, Stack, TestCase, change_env, psql, quorate,
+                     signature_is_valid, until)
 
 sys.path.append(os.path.join(SOURCE, "tests", "docs"))
 from pages import Page  # noqa: E402
 
 PARTIES = ("party-1", "party-2", "party-3")
 METRIC = "quorate_party_keys_without_backup"
-
-
 PAGE = Page("docs/backup.md")
-
-
-def quorate(*words, code=0):
-    """What a command said: its JSON, or with another exit code its one line."""
-    p = subprocess.run([QUORATE, *words], capture_output=True, text=True, timeout=LIMIT,
-                       stdin=subprocess.DEVNULL, check=False)
-    assert p.returncode == code, (words, p.returncode, p.stdout, p.stderr)
-    return json.loads(p.stdout) if code == 0 else p.stderr
 
 
 class Backup(TestCase):

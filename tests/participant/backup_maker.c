@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Backup files for tests, as a party writes them, of two keys that are made here: a 2-of-3 key of
+ * party-1, party-2 and party-3, and the next one of the same parties.
+ *
+ *   backup_maker DIRECTORY RECIPIENT
+ *
+ *   N.qbk          party N's share of the first key
+ *   1.state.qbk    party 1's state: nothing is burned
+ *   1.burned.qbk   party 1's state: its pair with party 2 is burned
+ *   3.burned.qbk   party 3's share, its pair with party 1 is burned in the share itself
+ *   2.epoch.qbk    party 2's share of a sharing of epoch EPOCH, of the first key's account; dealt,
+ *                  since no protocol run of this library makes one
+ *   2.kgid.qbk     party 2's share of the second key, of the first one's account
+ *   2.account.qbk  the same share, of another account */
+#include "committee.h"
+#include "key/certificate.h"
+#include "participant/backup_body.h"
+#include "system/core/be.h"
+#include "system/core/secret.h"
+#include "tests/unit/key/dealer.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { PARTIES = 3, EPOCH = 7 };
+
+struct maker {
+    const char *directory;
+    struct backup_recipient recipient;
+    struct committee committee;
+};
+
+/* A party's record and identity key; lent. */
+struct piece {
+    const uint8_t *record;
+    size_t len;
+    const uint8_t *identity;
+};
+
+static struct piece piece_of(const struct maker *m, size_t i)
+{
+    const struct committee *c = &m->committee;
+
+    return (struct piece){c->records[i], c->record_len, c->identity[i]};
+}
+
+static void put(const struct maker *m, const char *name, const struct backup_making *making,
+                const uint8_t *body, size_t len)
+{
+    uint8_t *b = mem_new(1, len + BACKUP_OVERHEAD);
+    char path[4096];
+    FILE *f;
+
+    backup_seal(b, making, body, len);
+    snprintf(path, sizeof path, "%s/%s.qbk", m->directory, name);
+    f = fopen(path, "wb");
+    if (!f || fwrite(b, 1, len + BACKUP_OVERHEAD, f) != len + BACKUP_OVERHEAD || fclose(f) != 0) {
+        fprintf(stderr, "cannot write %s\n", path);
+        exit(1);
+    }
+    free(b);
+}
+
+static void begin(struct backup_head *head, enum backup_kind kind, unsigned party,
+                  const uint8_t *identity)
+{
+    *head = (struct backup_head){.kind = kind, .time_ms = 1700000000000};
+    snprintf(head->party_id, sizeof head->party_id, "party-%u", party);
+    memcpy(head->identity, identity + 32, 32);
+}
+
+static void put_share(const struct maker *m, const char *name, uint8_t account, struct piece p)
+{
+    uint16_t own = (uint16_t)be_get(p.record + AT_OWN, 2);
+    struct backup_share what = {.identity = p.identity,
+                                .row = {.session_id = "bbbbbbbb-bbbb-4bbb-8bbb-000000000001",
+                                        .own = own,
+                                        .roster = text_copy("party-1 party-2 party-3")},
+                                .record = p.record,
+                                .record_len = p.len};
+    struct backup_head head;
+    const struct backup_making making = {&head, &m->recipient, p.identity};
+    uint8_t *body;
+    size_t len;
+
+    begin(&head, BACKUP_SHARE, own, p.identity);
+    head.account[0] = account;
+    head.epoch = (uint32_t)be_get(p.record + AT_EPOCH, 4);
+    memcpy(head.kgid, p.record + AT_KGID, 32);
+    body = backup_share_encode(&len, &what);
+    put(m, name, &making, body, len);
+    secret_free(body);
+    free(what.row.roster);
+}
+
+/* Of party 1. */
+static void put_state(const struct maker *m, const char *name, const struct store_burn *burn)
+{
+    const uint8_t *identity = m->committee.identity[0];
+    struct backup_writing w;
+    struct backup_head head;
+    const struct backup_making making = {&head, &m->recipient, identity};
+
+    begin(&head, BACKUP_STATE, 1, identity);
+    backup_state_begin(&w, (const uint8_t *)"", 0, 1);
+    if (burn)
+        backup_state_burn(&w, burn);
+    if (!backup_state_end(&w))
+        abort();
+    put(m, name, &making, w.out.b, w.out.len);
+    buffer_free(&w.out);
+}
+
+/* A burn record of docs/wire.md. */
+static void burn(uint8_t *record, const struct maker *m, size_t i, uint16_t peer)
+{
+    const struct qrt_share *share = &m->committee.shares[i];
+    uint8_t b[47] = {'D', 'K', 'B', '1', 1};
+
+    memcpy(b + 5, share->kgid, 32);
+    be_put(b + 37, 4, share->epoch);
+    be_put(b + 41, 2, share->own);
+    be_put(b + 43, 2, 1);
+    be_put(b + 45, 2, peer);
+    if (qrt_share_burn(record, m->committee.record_len, b, sizeof b) != QRT_OK)
+        abort();
+}
+
+static void put_first(struct maker *m)
+{
+    const struct committee *c = &m->committee;
+    struct store_burn burned = {.epoch = c->shares[0].epoch, .own = 1, .peer = 2};
+    uint8_t *record = mem_copy(c->records[2], c->record_len);
+    char name[8];
+
+    for (size_t i = 0; i < PARTIES; i++) {
+        snprintf(name, sizeof name, "%zu", i + 1);
+        put_share(m, name, 1, piece_of(m, i));
+    }
+    memcpy(burned.kgid, c->shares[0].kgid, 32);
+    put_state(m, "1.state", NULL);
+    put_state(m, "1.burned", &burned);
+    burn(record, m, 2, 1);
+    put_share(m, "3.burned", 1, (struct piece){record, c->record_len, c->identity[2]});
+    free(record);
+}
+
+static void put_second(struct maker *m)
+{
+    struct deal *d = deal_plan();
+
+    put_share(m, "2.account", 2, piece_of(m, 1));
+    put_share(m, "2.kgid", 1, piece_of(m, 1));
+    d->own = 2;
+    d->protocol = QRT_RESHARE;
+    d->epoch = EPOCH;
+    deal_make(d);
+    put_share(m, "2.epoch", 1, (struct piece){d->record, d->len, d->identity[1]});
+}
+
+int main(int argc, char **argv)
+{
+    struct maker m = {.directory = argc == 3 ? argv[1] : ""};
+
+    if (argc != 3 || !backup_recipient_parse(&m.recipient, argv[2])) {
+        fprintf(stderr, "usage: backup_maker DIRECTORY RECIPIENT\n");
+        return 2;
+    }
+    secret_harden();
+    committee_init(&m.committee, deal_plan()->ctx, PARTIES, 2, 7);
+    committee_make_key(&m.committee);
+    put_first(&m);
+    for (size_t i = 0; i < PARTIES; i++) {
+        free(m.committee.records[i]);
+        m.committee.records[i] = NULL;
+    }
+    committee_make_key(&m.committee);
+    put_second(&m);
+    committee_free(&m.committee);
+    return 0;
+}

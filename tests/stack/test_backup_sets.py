@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which backups sign together: sets that do not belong together and sets with a burned pair, of
+files that tests/participant/backup_maker.c makes. No system runs."""
+import os
+import subprocess
+import tempfile
+import unittest
+
+from support import HASH, LIMIT, QUORATE, TestCase, quorate, signature_is_valid
+
+MAKER = os.environ.get("BACKUP_MAKER", os.path.join(
+    os.path.dirname(QUORATE), os.pardir, "tests", "participant", "backup_maker"))
+FIRST, SECOND = (f"0{i}000000-0000-0000-0000-000000000000" for i in (1, 2))
+EPOCH = 0  # of a key that a keygen made
+
+
+class BackupSets(TestCase):
+    @classmethod
+    def setUpClass(cls):
+        place = tempfile.TemporaryDirectory(prefix="quorate-backup-sets-")
+        cls.addClassCleanup(place.cleanup)
+        cls.place, cls.key = place.name, os.path.join(place.name, "backup.key")
+        recipient = quorate("backup", "key", "--out", cls.key, "--json")["recipient"]
+        subprocess.run([MAKER, cls.place, recipient], check=True, timeout=LIMIT)
+
+    def paths(self, names):
+        return [os.path.join(self.place, name + ".qbk") for name in names.split()]
+
+    def sign(self, names):
+        words = [w for path in self.paths(names) for w in ("--backup", path)]
+        return ["sign", "--key", self.key, "--message-hash", HASH, "--json", *words]
+
+    def drill(self, names):
+        return ["backup", "drill", "--key", self.key, "--json", *self.paths(names)]
+
+    def signs(self, names, *parties):
+        shown = quorate(*self.drill(names))
+        self.assertEqual((shown["signs"], shown["parties"]), (True, list(parties)))
+        shown = quorate(*self.sign(names))
+        self.assertEqual(shown["parties"], list(parties))
+        self.assertTrue(signature_is_valid(shown))
+
+    def refused(self, names, say):
+        """By both commands, in one line, with |say| in it."""
+        for words in (self.drill(names), self.sign(names)):
+            said = quorate(*words, code=1)
+            self.assertIn(say, said)
+            self.assertEqual(said.count("\n"), 1)
+
+    def test_every_file_is_sound(self):
+        """Nothing below is refused for another reason."""
+        shown = quorate("backup", "verify", "--key", self.key, "--json", self.place)
+        self.assertEqual((shown["sound"], shown["not_sound"]), (9, 0))
+
+    def test_shares_of_one_sharing_sign(self):
+        self.signs("1 2", "party-1", "party-2")
+        self.signs("3 1", "party-3", "party-1")
+        self.signs("1 3 1.state", "party-1", "party-3")
+
+    def test_two_epochs_do_not(self):
+        one, other = self.paths("1 2.epoch")
+        self.refused("1 2.epoch", f"{one} is of epoch {EPOCH}, {other} of epoch 7 of another sharing "
+                     f"of account {FIRST}")
+        self.refused("2.epoch 1", f"{other} is of epoch 7, {one} of epoch {EPOCH}")
+        self.refused("1 3 2.epoch", f"{one} is of epoch {EPOCH}, {other} of epoch 7")
+
+    def test_two_sharings_of_one_epoch_do_not(self):
+        one, other = self.paths("1 2.kgid")
+        self.refused("1 2.kgid", f"{one} is of epoch {EPOCH}, {other} of epoch {EPOCH} of another "
+                     "sharing")
+
+    def test_two_accounts_do_not(self):
+        one, other = self.paths("1 2.account")
+        self.refused("1 2.account", f"{one} is of account {FIRST}, {other} of account {SECOND}")
+
+    def test_one_party_twice_is_one(self):
+        one, other = self.paths("3 3.burned")
+        self.refused("3 3.burned", f"{one} and {other} are backups of the same party's share")
+
+    def test_too_few_parties(self):
+        self.refused("1", f"account {FIRST} signs with the shares of 2 parties, and 1 is here")
+        self.refused("1 1.state", f"account {FIRST} signs with the shares of 2 parties, and 1 is")
+        self.refused("1.state", "there is no share among these backups")
+
+    def test_a_pair_that_a_state_says_is_burned_does_not_sign(self):
+        for names in ("1 2 1.burned", "1.burned 2 1", "1 1.state 2 1.burned"):
+            self.refused(names, "party party-1 has burned its pair with party party-2: give")
+        self.signs("1 3 1.burned", "party-1", "party-3")
+        self.signs("2 3 1.burned", "party-2", "party-3")
+
+    def test_a_pair_that_is_burned_in_a_share_does_not_sign(self):
+        for names in ("1 3.burned", "3.burned 1"):
+            self.refused(names, "party party-3 has burned its pair with party party-1: give")
+        self.signs("2 3.burned", "party-2", "party-3")
+
+    def test_of_more_backups_the_first_sign(self):
+        self.refused("1 2 3 1.burned", "party party-1 has burned its pair with party party-2: give "
+                     "a backup of another party first")
+        self.signs("1 3 2 1.burned", "party-1", "party-3")
+        self.signs("3 2 1 1.burned", "party-3", "party-2")
+
+
+if __name__ == "__main__":
+    unittest.main()
