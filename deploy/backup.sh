@@ -82,6 +82,8 @@ restore_all() {
     for place in "$dir" "$infra_dir"; do
         [ ! -e "$place" ] || die "$place exists: a backup is restored to where nothing is"
     done
+    place=$(stored_volumes | paste -sd ' ')
+    [ -z "$place" ] || die "volumes exist ($place): a backup is restored to where nothing is"
     trap undo_restore EXIT
     unpack "$1" "$2"
     check_settings

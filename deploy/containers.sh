@@ -244,6 +244,10 @@ service_names() {
 }
 
 has_database() { :; }
+stored_volumes() {
+    docker volume ls -q --filter \
+        "label=com.docker.compose.project=${COMPOSE_PROJECT_NAME:-quorate}"
+}
 services_run() { [ "$(state_of account-service)" != absent ]; }
 
 # database_client PROGRAM ARGUMENT...: one of PostgreSQL's own, as the database's owner.

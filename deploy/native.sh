@@ -37,6 +37,7 @@ placed() {
 }
 
 has_database() { [ -n "$(postgres_host)" ]; }
+stored_volumes() { :; }
 services_run() { is_running "$dir/up.pid" "up --dir"; }
 
 # database_client PROGRAM ARGUMENT...: one of PostgreSQL's own, as the database's owner.

@@ -84,6 +84,13 @@ class Place:
             err.seek(0)
             return done.returncode, out.read(), err.read()
 
+    def backup_key(self, name):
+        """(file, recipient)"""
+        path = os.path.join(self.top, name)
+        p = subprocess.run([QUORATE, "backup", "key", "--out", path, "--json"], check=True,
+                           capture_output=True, text=True)
+        return path, json.loads(p.stdout)["recipient"]
+
     def processes(self):
         """Of everything that was started here."""
         found = []
@@ -332,19 +339,13 @@ class Native(unittest.TestCase):
         self.assertIn("POSTGRES_PASSWORD is not the one", err)
         self.place.write()
 
-    def backup_key(self, name):
-        path = os.path.join(self.place.top, name)
-        p = subprocess.run([QUORATE, "backup", "key", "--out", path, "--json"], check=True,
-                           capture_output=True, text=True)
-        return path, json.loads(p.stdout)["recipient"]
-
     def lost_and_restored(self, account):
         """The machine and its disk are gone; .env too. The key and the file were elsewhere."""
         file = os.path.join(self.place.top, "system.qbs")
         code, _, err = self.place.run("backup", file)
         self.assertEqual((code, err.count("\n")), (1, 1), err)
         self.assertIn("BACKUP_RECIPIENT is not set", err)
-        key, self.place.settings["BACKUP_RECIPIENT"] = self.backup_key("backup.key")
+        key, self.place.settings["BACKUP_RECIPIENT"] = self.place.backup_key("backup.key")
         self.place.write()
         self.done("mpc", "restart")
         self.done("backup", file)
@@ -354,7 +355,8 @@ class Native(unittest.TestCase):
         self.assertIn("exists: a backup is restored to where nothing is", err)
         self.done("clean", "--yes")
         shutil.move(self.place.env_file, self.place.env_file + ".lost")
-        for fault, words in (("sealed to another recipient", (file, self.backup_key("other.key")[0])),
+        other = self.place.backup_key("other.key")[0]
+        for fault, words in (("sealed to another recipient", (file, other)),
                              ("is cut off", (self.cut(file), key))):
             code, _, err = self.place.run("restore", *words)
             self.assertEqual((code, err.count("\n")), (1, 1), err)

@@ -155,15 +155,36 @@ class Containers(unittest.TestCase):
         self.done("mpc", "restart")
         self.signs(account)
         self.a_party_elsewhere()
+        key, self.place.settings["BACKUP_RECIPIENT"] = self.place.backup_key("backup.key")
+        self.place.write()
         self.done("down")
         self.assertEqual(self.daemon.docker("ps", "-aq").stdout, "")
         self.done("up")
         self.signs(account)
+        self.lost_and_restored(account, key)
+        self.cleaned()
+
+    def cleaned(self):
         self.done("clean", "--yes")
         self.assertEqual(self.daemon.docker("ps", "-aq").stdout, "")
         self.assertEqual(self.daemon.docker("volume", "ls", "-q").stdout, "")
         self.assertFalse(os.path.exists(self.place.data))
 
+    def lost_and_restored(self, account, key):
+        """Containers, volumes, keys and .env are gone. A volume that is there stays."""
+        file = os.path.join(self.place.top, "system.qbs")
+        self.done("backup", file)
+        self.cleaned()
+        os.remove(self.place.env_file)
+        label = "com.docker.compose.project=quorate"
+        self.daemon.docker("volume", "create", "--label", label, "other")
+        code, _, err = self.place.run("restore", file, key)
+        self.assertEqual((code, err.count("\n")), (1, 1), err)
+        self.assertIn("volumes exist (other)", err)
+        self.assertEqual(self.daemon.docker("volume", "rm", "other").stdout, "other\n")
+        self.done("restore", file, key)
+        self.done("up")
+        self.signs(account)
 
     def account_service_has_two_ports(self):
         words = ("exec", "quorate_account-service_1", "quorate", "health", "--ca",
