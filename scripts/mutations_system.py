@@ -450,6 +450,9 @@ CHECKS = [
     check("websocket", "size of a message",
           (WS, "wslay_event_config_set_max_recv_msg_length(ws->context, "
            "conn->server->limits.body_max);", ""), tests=["rpc/ws"]),
+    check("websocket", "a frame that only announces too much",
+          (WS, "if (!ws->is_closing && !follow(ws, b, len))", "if (0 && !follow(ws, b, len))"),
+          tests=["rpc/ws"]),
     check("websocket", "size of a method's request",
           (WS_CALL, "if (len <= max) return true;", "(void)len; (void)max; return true;"),
           error="body_too_large", tests=["rpc/ws"]),

@@ -140,6 +140,47 @@ static void on_message(wslay_event_context_ptr context,
         ws_close(ws, WSLAY_CODE_UNSUPPORTED_DATA, "text messages only");
 }
 
+/* What the frame whose head is in |start| announces. False: its head is not complete. */
+static bool announced(const struct ws *ws, uint64_t *len)
+{
+    unsigned code = ws->start_n < 2 ? 0 : ws->start[1] & 0x7f;
+    size_t need = code == 127 ? 10 : code == 126 ? 4 : 2;
+
+    if (ws->start_n < need)
+        return false;
+    *len = need == 2 ? code : 0;
+    for (size_t i = 2; i < need; i++)
+        *len = *len << 8 | ws->start[i];
+    return true;
+}
+
+/* wslay looks at a length when the first byte behind the head is there, which may be never: heads
+ * are followed here, too. False: a frame is to come that is longer than a message may be. */
+static bool follow(struct ws *ws, const uint8_t *b, size_t len)
+{
+    uint64_t size;
+
+    while (len) {
+        size_t n = ws->rest < len ? (size_t)ws->rest : len;
+
+        if (!n) {
+            ws->start[ws->start_n++] = *b;
+            n = 1;
+            if (announced(ws, &size)) {
+                if (size > ws->conn->server->limits.body_max)
+                    return false;
+                ws->rest = size + (ws->start[1] & 0x80 ? 4 : 0);
+                ws->start_n = 0;
+            }
+        } else {
+            ws->rest -= n;
+        }
+        b += n;
+        len -= n;
+    }
+    return true;
+}
+
 static void input(struct conn *conn, const uint8_t *b, size_t len)
 {
     struct ws *ws = conn->session;
@@ -151,6 +192,8 @@ static void input(struct conn *conn, const uint8_t *b, size_t len)
         ws->is_closing = true;
     ws->in = NULL;
     ws->in_len = 0;
+    if (!ws->is_closing && !follow(ws, b, len))
+        ws_close(ws, WSLAY_CODE_MESSAGE_TOO_BIG, "the message is too long");
     conn_touch(conn);
 }
 

@@ -19,6 +19,10 @@ struct ws {
     /* what wslay may read now */
     const uint8_t *in;
     size_t in_len;
+    /* the head of the frame that comes, without its mask; how much is to come behind it */
+    uint8_t start[10];
+    size_t start_n;
+    uint64_t rest;
     /* calls that have ended and wait to be let go */
     unsigned ended;
     bool is_closing, is_draining;

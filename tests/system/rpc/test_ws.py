@@ -161,7 +161,14 @@ class WebSocket(wire.ServerCase):
             "text inside text": (ws_frame(TEXT, b"x", fin=False) + ws_frame(TEXT, b"x"), 1002),
             "not UTF-8": (ws_frame(TEXT, b"\xff\xfe"), 1007),
             "too long": (ws_frame(TEXT, b" " * 50001), 1009),
+            "too long in parts": (ws_frame(TEXT, b" " * 30000, fin=False)
+                                  + ws_frame(0, b" " * 30000), 1009),
             "huge": (b"\x81\xff\x7f\xff\xff\xff\xff\xff\xff\xff\1\2\3\4x", 1009),
+            "announced": (b"\x81\xff" + struct.pack(">QI", 1 << 40, 1), 1009),
+            "announced without a mask": (b"\x81\xff" + struct.pack(">Q", 1 << 40), 1009),
+            "announced in two bytes": (b"\x81\xfe\xff\xff", 1009),
+            "announced behind others": (ws_frame(PONG, b"x") + ws_frame(PONG, b"")
+                                        + b"\x81\xff" + struct.pack(">Q", 70000), 1009),
             "close": (ws_frame(CLOSE, struct.pack(">H", 1000)), 1000),
             "close without a code": (ws_frame(CLOSE), None),
         }
@@ -173,6 +180,14 @@ class WebSocket(wire.ServerCase):
                 self.assertEqual(got[0], CLOSE)
                 self.assertEqual(struct.unpack(">H", got[1][:2])[0] if got[1] else None, code)
                 self.assertIsNone(ws.frame())
+
+    def test_an_announcement_that_comes_byte_by_byte(self):
+        ws = Socket(self.server)
+        ws.s.sendall(ws_frame(TEXT, json.dumps({"id": 1, "method": SAY, "request": {"text": "x"}})))
+        self.assertEqual(ws.frame()[0], TEXT)
+        for byte in b"\x81\xff" + struct.pack(">Q", 1 << 40):
+            ws.s.sendall(bytes([byte]))
+        self.assertEqual(ws.close_code(), 1009)
 
     def test_fragments_with_a_ping_between(self):
         ws = Socket(self.server)
