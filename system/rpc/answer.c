@@ -3,6 +3,8 @@
  * credentials of browsers (cookies) are never allowed, so "*" gives no page a user's rights. */
 #include "system/rpc/answer.h"
 
+#include <stdio.h>
+
 void answer_add(struct answer *answer, const char *name, const char *value)
 {
     answer->field[answer->n++] = (struct rpc_field){name, value};
@@ -47,17 +49,19 @@ void answer_send(struct rpc_call *call, int http, const struct answer *answer, c
 
 void answer_options(struct rpc_call *call)
 {
+    char allow[ROUTE_ALLOW_MAX + sizeof ", OPTIONS"];
     struct answer answer;
 
     answer_init(&answer, call, NULL);
     if (allowed_origin(call)) {
-        answer_add(&answer, "access-control-allow-methods", "GET, HEAD, POST, PUT, PATCH, DELETE");
+        answer_add(&answer, "access-control-allow-methods", call->allow);
         answer_add(&answer, "access-control-allow-headers",
                    "authorization, content-type, grpc-timeout, x-api-key, x-grpc-web, "
                    "x-request-id, x-user-agent");
         answer_add(&answer, "access-control-max-age", "7200");
     }
-    answer_add(&answer, "allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
+    snprintf(allow, sizeof allow, "%s, OPTIONS", call->allow);
+    answer_add(&answer, "allow", allow);
     call->is_answered = true;
     due_clear(&call->conn->server->dues, &call->due);
     answer_send(call, 204, &answer, NULL, 0);

@@ -25,7 +25,8 @@ void answer_add(struct answer *answer, const char *name, const char *value);
 void answer_send(struct rpc_call *call, int http, const struct answer *answer, const void *body,
                  size_t len);
 
-/* An OPTIONS request: a preflight of an allowed origin gets what it asks for. */
+/* An OPTIONS request of a path that takes the verbs |call->allow|; a preflight of an allowed origin
+ * is told of them. */
 void answer_options(struct rpc_call *call);
 
 #endif

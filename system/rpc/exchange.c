@@ -106,6 +106,32 @@ static bool choose_form(struct rpc_call *call)
     return true;
 }
 
+/* What the call's path may be asked by. False: nothing is there. */
+static bool list_verbs(struct rpc_call *call)
+{
+    const struct routes *routes = &call->conn->server->routes;
+
+    if (strcmp(call->path, "*") == 0)
+        strcpy(call->allow, "GET, HEAD, POST, PUT, PATCH, DELETE");
+    else if (call->page)
+        strcpy(call->allow, "GET, HEAD");
+    else if (strcmp(call->path, "/ws") == 0)
+        strcpy(call->allow, "GET");
+    else if (routes_method(routes, call->path + 1))
+        strcpy(call->allow, "POST");
+    else
+        (void)routes_json(routes, "OPTIONS", call->path, call->allow);
+    return call->allow[0];
+}
+
+static void begin_options(struct rpc_call *call)
+{
+    if (list_verbs(call))
+        answer_options(call);
+    else
+        rpc_call_fail(call, rpc_error(RPC_NOT_FOUND, "not_found", "there is nothing at this path"));
+}
+
 void rpc_call_begin(struct rpc_call *call)
 {
     trace_new(call->trace);
@@ -113,7 +139,7 @@ void rpc_call_begin(struct rpc_call *call)
     if (!choose_form(call) || !rpc_call_identify(call))
         return;
     if (strcmp(call->verb, "OPTIONS") == 0)
-        answer_options(call);
+        begin_options(call);
     else if (call->form == &page_form && strcmp(call->verb, "GET") != 0 &&
              strcmp(call->verb, "HEAD") != 0)
         page_refuse_method(call);

@@ -225,6 +225,8 @@ const struct json_route *routes_json(const struct routes *routes, const char *ve
             return &routes->json[i];
         }
         allow(allowed, route->verb);
+        if (strcmp(route->verb, "GET") == 0)
+            allow(allowed, "HEAD");
     }
     return NULL;
 }

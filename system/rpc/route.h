@@ -52,8 +52,8 @@ const struct page *routes_find_page(const struct routes *routes, const char *pat
 
 enum { ROUTE_ALLOW_MAX = 64 };
 
-/* The route of |verb| and |path|; HEAD is GET. NULL: |allow| has the verbs that this path has, ""
- * if the path is unknown. */
+/* The route of |verb| and |path|; HEAD is GET. NULL: |allow| has the verbs that this path has, with
+ * HEAD, "" if the path is unknown. */
 const struct json_route *routes_json(const struct routes *routes, const char *verb,
                                      const char *path, char allow[ROUTE_ALLOW_MAX]);
 

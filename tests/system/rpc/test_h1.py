@@ -365,6 +365,21 @@ class Http1(wire.ServerCase):
         grpc = {"content-type": "application/grpc"}
         self.assertEqual(ask("/test.echo.Echo/Say", "POST", wire.message(b""), grpc)[0], 505)
 
+    def test_a_path_lists_its_verbs(self):
+        origin = {"origin": "https://admin.example"}
+        for path, verbs in (("/api/v1/echo/x", "GET, HEAD, POST"), ("/api/v1/short", "POST"),
+                            ("/api/v1/echo/x/tags/y?count=1", "DELETE"), ("/health", "GET, HEAD"),
+                            ("/test.echo.Echo/Say", "POST"), ("/ws", "GET"),
+                            ("*", "GET, HEAD, POST, PUT, PATCH, DELETE")):
+            with self.subTest(path=path):
+                status, head, body = self.server.get(path, "OPTIONS", None, origin)
+                self.assertEqual((status, body), (204, b""))
+                self.assertEqual(head["allow"], verbs + ", OPTIONS")
+                self.assertEqual(head["access-control-allow-methods"], verbs)
+        for path in "/", "/api/v1/echo", "/api/v1/shorter", "/test.echo.Echo/None":
+            self.assertEqual(self.server.get(path, "OPTIONS", None, origin)[0], 404, path)
+        self.assertEqual(self.server.get("/api/v1/echo/x", "DELETE")[1]["allow"], "GET, HEAD, POST")
+
     def test_cors(self):
         ask = self.server.get
         preflight = {"origin": "https://admin.example", "access-control-request-method": "POST"}

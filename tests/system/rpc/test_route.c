@@ -94,8 +94,8 @@ static void test_patterns(void **state)
     check("GET", "/v1/abc/x/d", "c.C/Three", "");
     check("GET", "/v1/a%2fx%2fb", "a.A/One", "");
     check("DELETE", "/v1/all", "a.A/One", "");
-    check("PUT", "/v1/abc", NULL, "GET, POST");
-    check("PUT", "/v1/all", NULL, "GET, POST, DELETE");
+    check("PUT", "/v1/abc", NULL, "GET, HEAD, POST");
+    check("PUT", "/v1/all", NULL, "GET, HEAD, POST, DELETE");
     check("GET", "/v1/", NULL, "");
     check("GET", "/v1", NULL, "");
     check("GET", "", NULL, "");
