@@ -51,7 +51,9 @@ usage: ./deploy.sh COMMAND
   doctor                 what is wrong, and what to do about it; exit code 1 if anything is
   test-api               create an account, sign, and check both, through the API
   backup FILE            everything that is stored, sealed to BACKUP_RECIPIENT, into a new file
-  restore FILE KEY       the same back to a machine that has nothing; KEY: the recipient's key file
+  restore FILE KEY [SHA256]
+                         the same back to a machine that has nothing; KEY: the recipient's key
+                         file; SHA256: what backup showed, without it a person is asked
   clean [--yes]          stop everything and delete all that is stored, keys included
   help                   this page
 
@@ -141,7 +143,8 @@ main() {
     logs | logs-tail | shell) at_most_one "$command" "$@" ;;
     infra | mpc) at_most_one "$command" "$@" ;;
     backup) [ $# -eq 1 ] || wrong "backup takes the new file" ;;
-    restore) [ $# -eq 2 ] || wrong "restore takes the backup and the key's file" ;;
+    restore) [ $# -eq 2 ] || [ $# -eq 3 ] ||
+        wrong "restore takes the backup, the key's file and perhaps the backup's SHA-256" ;;
     clean) ;;
     help | -h | --help)
         usage

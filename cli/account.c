@@ -120,6 +120,7 @@ static int verify(struct account *a)
         return EXIT_REFUSED;
     snprintf(path, sizeof path, "%s/identities.json", api_dir(&a->api));
     expected.identities = a->identities ? a->identities : path;
+    expected.must_compare = a->identities != NULL;
     report = account_verify(certificate, &expected, &trouble);
     json_decref(certificate);
     if (!report)

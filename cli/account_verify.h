@@ -12,8 +12,9 @@ struct account_expected {
     const char *account_id;
     /* one of the addresses, or NULL */
     const char *address;
-    /* file of identity keys; a file that is not there is said in the report */
+    /* file of identity keys; one that is not there is said in the report, unless it must be */
     const char *identities;
+    bool must_compare;
 };
 
 /* A report to print, or NULL with the first thing that does not hold. */

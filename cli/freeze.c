@@ -80,12 +80,29 @@ static json_t *make_report(const struct freeze *f, int64_t now)
     return report;
 }
 
+/* The parties obey for any id; one that nobody knows is most likely mistyped. */
+static bool is_known(struct api *api, const struct freeze *f)
+{
+    char path[64];
+    json_t *account;
+
+    if (!f->account)
+        return true;
+    snprintf(path, sizeof path, "/api/v1/accounts/%s", f->account);
+    account = api_ask(api, &(struct api_call){"GET", path, NULL, NULL});
+    if (!account)
+        say("the order was given, but this account is not known to be there: is the id right?");
+    json_decref(account);
+    return account != NULL;
+}
+
 static int run(const struct freeze *f)
 {
     const int64_t now = clock_unix_ms();
     struct trouble trouble;
     json_t *body = sign_order(f, now, &trouble), *answer;
     struct api *api;
+    bool ok;
 
     if (!body)
         return refuse("%s", trouble.text);
@@ -95,11 +112,10 @@ static int run(const struct freeze *f)
         return EXIT_REFUSED;
     }
     answer = api_ask(api, &(struct api_call){"POST", "/api/v1/orders", body, NULL});
-    api_close(api);
-    if (!answer)
-        return EXIT_REFUSED;
+    ok = answer && report_print(make_report(f, now), f->api.json) && is_known(api, f);
     json_decref(answer);
-    return report_print(make_report(f, now), f->api.json) ? EXIT_DONE : EXIT_REFUSED;
+    api_close(api);
+    return ok ? EXIT_DONE : EXIT_REFUSED;
 }
 
 static int command(struct freeze *f, const char *help, char **argv)

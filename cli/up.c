@@ -29,7 +29,7 @@ static const char help[] =
     "makes keys and configuration in DIR; later ones use them as they are. DIR/NAME.env holds the\n"
     "variables of one process, DIR/log/NAME.log its log. DIR holds every key: back it up, and let\n"
     "nobody read it.\n\n"
-    "Ports: HTTP 4000 (API) and 8081 to 8083, parties 8091 and up; gRPC 50050 and up.";
+    "Ports: HTTP 4000 (API) and 8081 to 8083, parties 8091 and up; gRPC 15050 and up.";
 
 static bool read_wish(struct up_wish *wish, const struct up_options *o)
 {

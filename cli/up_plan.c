@@ -16,21 +16,22 @@
 
 enum { PLAN_MAX = 65536, PARTIES_DEFAULT = 3 };
 
-/* Ports by default, and their places above --port-base. */
+/* Ports by default, and their places above --port-base. None is of those that Linux gives to
+ * outgoing connections (32768 and up). */
 static const struct {
     enum up_kind kind;
     const char *name;
     int http, grpc, place_http, place_grpc;
 } fixed[] = {
-    {UP_ROUTER, "message-router", 8082, 50052, 2, 6},
-    {UP_COORDINATOR, "session-coordinator", 8081, 50051, 1, 5},
-    {UP_PARTY_API, "server-party-api", 8083, 50053, 3, 7},
-    {UP_ACCOUNT, "account-service", 4000, 50050, 0, 4},
+    {UP_ROUTER, "message-router", 8082, 15052, 2, 6},
+    {UP_COORDINATOR, "session-coordinator", 8081, 15051, 1, 5},
+    {UP_PARTY_API, "server-party-api", 8083, 15053, 3, 7},
+    {UP_ACCOUNT, "account-service", 4000, 15050, 0, 4},
 };
 enum {
     FIXED_N = sizeof fixed / sizeof fixed[0],
     PARTY_HTTP = 8090,
-    PARTY_GRPC = 50060,
+    PARTY_GRPC = 15060,
     PARTY_PLACE = 6
 };
 

@@ -14,6 +14,7 @@ collect() {
     mkdir "$dir/backup" || die "$dir/backup is there: another backup is under way, or was cut off"
     cp "$env_file" "$dir/backup/env"
     printf '%s\n' "$dir" >"$dir/backup/place"
+    date -u +%Y-%m-%dT%H:%M:%SZ >"$dir/backup/time"
     if has_database; then
         database_client pg_dump --format=custom "$(database_name)" >"$dir/backup/database" ||
             die "the database cannot be dumped"
@@ -21,6 +22,8 @@ collect() {
         die "the databases are files that are being written: ./deploy.sh mpc down first"
     fi
 }
+
+digest_of() { sha256sum <"$1" | cut -d ' ' -f 1; }
 
 # A file that grew meanwhile is no fault (tar's exit code 1).
 pack() {
@@ -39,6 +42,21 @@ backup_all() {
     collect
     pack | "$quorate" backup seal --to "$recipient" --out "$1" || die "nothing was backed up"
     say "the system is in $1; it can be opened by the recipient's key alone"
+    say "keep its SHA-256 where nobody who can write $1 can change it: $(digest_of "$1")"
+}
+
+# accept FILE DIGEST: whoever knows the recipient's public text can make such a file, and an old
+# one has forgotten what came after it. DIGEST empty: a person says yes.
+accept() {
+    local answer=
+    if [ -n "$2" ]; then
+        [ "$2" = "$(digest_of "$1")" ] || die "$1 is another file: its SHA-256 is $(digest_of "$1")"
+        return
+    fi
+    say "$1 is of $(cat "$dir/backup/time"), its SHA-256 is $(digest_of "$1"). Accounts, burned" \
+        "pairs and freezes since then are forgotten: type yes if it is that one"
+    read -r answer || true
+    [ "$answer" = yes ] || die "nothing was restored"
 }
 
 # What was half done is taken back: the next try finds the machine as this one did.
@@ -55,6 +73,7 @@ unpack() {
     # files name each other by whole paths
     [ "$(cat "$dir/backup/place")" = "$dir" ] ||
         die "$1 is of $(cat "$dir/backup/place"): it is restored to there (DEPLOY_DIR)"
+    accept "$1" "$3"
     if [ ! -e "$env_file" ]; then
         cp "$dir/backup/env" "$env_file"
         say "$env_file is as it was"
@@ -85,7 +104,7 @@ restore_all() {
     place=$(stored_volumes | paste -sd ' ')
     [ -z "$place" ] || die "volumes exist ($place): a backup is restored to where nothing is"
     trap undo_restore EXIT
-    unpack "$1" "$2"
+    unpack "$1" "$2" "${3:-}"
     check_settings
     infra_up
     [ ! -e "$dir/backup/database" ] || load_database

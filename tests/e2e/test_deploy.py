@@ -2,6 +2,7 @@
 """deploy.sh with processes of this machine: what an operator types, with the PostgreSQL, Redis and
 RabbitMQ of the system's packages. test_deploy_images.py is the same with containers."""
 import contextlib
+import hashlib
 import json
 import os
 import re
@@ -348,7 +349,11 @@ class Native(unittest.TestCase):
         key, self.place.settings["BACKUP_RECIPIENT"] = self.place.backup_key("backup.key")
         self.place.write()
         self.done("mpc", "restart")
-        self.done("backup", file)
+        code, _, err = self.place.run("backup", file)
+        self.assertEqual(code, 0, err)
+        with open(file, "rb") as f:
+            digest = hashlib.sha256(f.read()).hexdigest()
+        self.assertIn(digest, err)
         self.assertEqual(self.place.run("backup", file)[0], 1)  # nothing is replaced
         code, _, err = self.place.run("restore", file, key)
         self.assertEqual(code, 1)
@@ -362,7 +367,13 @@ class Native(unittest.TestCase):
             self.assertEqual((code, err.count("\n")), (1, 1), err)
             self.assertIn(fault, err)
             self.assertFalse(os.path.exists(self.place.data))
-        self.done("restore", file, key)
+        for words, answer, fault in (([], "no\n", "nothing was restored"),
+                                     (["0" * 64], "", "another file: its SHA-256 is " + digest)):
+            code, _, err = self.place.run("restore", file, key, *words, text=answer)
+            self.assertEqual(code, 1, err)
+            self.assertIn(fault, err)
+            self.assertFalse(os.path.exists(self.place.data))
+        self.done("restore", file, key, digest)
         with open(self.place.env_file, encoding="utf-8") as now, \
                 open(self.place.env_file + ".lost", encoding="utf-8") as before:
             self.assertEqual(now.read(), before.read())

@@ -167,7 +167,14 @@ class Commands(TestCase):
                      path)
 
     def test_without_identities_it_is_said(self):
-        report = self.json("account", "verify", self.id, "--identities", "/nowhere")
+        self.refused(1, "cannot open /nowhere: No such file or directory", "account", "verify", self.id, "--identities",
+                     "/nowhere")
+        known = os.path.join(self.stack.dir, "identities.json")
+        os.rename(known, known + ".away")
+        try:
+            report = self.json("account", "verify", self.id)
+        finally:
+            os.rename(known + ".away", known)
         self.assertEqual((report["verified"], report["identities_compared"]), (True, False))
 
     def test_attack_certificate_of_a_lying_service(self):

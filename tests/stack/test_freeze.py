@@ -8,6 +8,7 @@ import re
 import tempfile
 import threading
 import unittest
+import uuid
 
 from support import Answer, Stack, TestCase, signature_is_valid, until
 
@@ -110,6 +111,12 @@ class Freeze(TestCase):
         self.order("unfreeze")
         self.order("unfreeze", self.account)
         self.assertEqual(listed(), [])
+
+    def test_an_account_that_nobody_knows_is_told_of(self):
+        code, out, err = self.stack.cli("freeze", "--account", str(uuid.uuid4()))
+        self.assertEqual(code, 1)
+        self.assertIn("freeze", out)  # it was given: a service may hide an account
+        self.assertIn("the order was given, but this account is not known to be there", err)
 
     # --- who orders ---
 
