@@ -64,7 +64,11 @@ END
 
 find_mode() {
     case ${DEPLOY_MODE:-} in
-    native | containers) printf '%s\n' "$DEPLOY_MODE" ;;
+    native) printf 'native\n' ;;
+    containers)
+        docker info >/dev/null 2>&1 || die "DEPLOY_MODE is containers, and no Docker engine answers"
+        printf 'containers\n'
+        ;;
     '')
         if docker info >/dev/null 2>&1 && { docker compose version || docker-compose version; } \
             >/dev/null 2>&1; then
@@ -109,6 +113,7 @@ do_part() {
     mpc-up) mpc_up ;;
     mpc-down) mpc_down ;;
     mpc-restart)
+        check_database
         mpc_down
         mpc_up
         ;;
@@ -166,6 +171,7 @@ main() {
     down) do_down ;;
     restart)
         check_settings
+        check_database
         do_down
         do_up
         ;;

@@ -49,6 +49,14 @@ database_client() {
         -h "$(postgres_host)" -p "$(postgres_port)" -U "$(setting POSTGRES_USER mpc_user)" "$@"
 }
 
+# Before anything is stopped for it.
+check_database() {
+    ! has_database || ! answers "$(postgres_host)" "$(postgres_port)" ||
+        database_client psql -X -q -A -t -d "$(setting POSTGRES_DB mpc_system)" -c 'SELECT 1' \
+            >/dev/null 2>&1 ||
+        die "the database's owner cannot log in: POSTGRES_PASSWORD in $env_file is not his"
+}
+
 make_roles() {
     local name
     for name in $(members); do
@@ -60,7 +68,7 @@ make_roles() {
 is_running() {
     local pid
     pid=$(cat "$1" 2>/dev/null) && [ -n "$pid" ] &&
-        tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | grep -q -- "$2"
+        { tr '\0' ' ' <"/proc/$pid/cmdline"; } 2>/dev/null | grep -q -- "$2"
 }
 
 # is_alive FILE: the same of a process that was started just now.
@@ -136,6 +144,9 @@ show_health() {
         if said=$(ask "$name" 2>&1); then
             printf '%-20s healthy\n' "$name"
         else
+            case $said in
+            *status*healthy*ready*no*) said="it runs, but is not ready" ;;
+            esac
             printf '%-20s not healthy: %s\n' "$name" "$(tr '\n' ' ' <<<"$said")"
             code=1
         fi

@@ -46,7 +46,7 @@ made=(LISTEN_HOST=127.0.0.1 TLS=off COORDINATOR_ADDR=127.0.0.1:1 ROUTER_ADDR=127
 check_settings() {
     local p words=("${made[@]}")
     need_programs
-    [ -r "$env_file" ] || die "there is no $env_file: copy .env.example and fill it in"
+    [ -r "$env_file" ] || die "there is no $env_file: copy .env.prod.example and fill it in"
     for p in POSTGRES REDIS RABBITMQ; do
         # only a password is there: the server is ours
         [ -n "$(setting ${p}_HOST)" ] || [ -z "$(setting ${p}_PASSWORD)" ] ||

@@ -150,7 +150,8 @@ static bool check_placeholders(const struct config *config, char error[CONFIG_ER
 {
     for (size_t i = 0; i < config_rows_n && config_is_production(config); i++) {
         if (is_placeholder(&config->values[i], &config_rows[i]))
-            return complain(error, &config_rows[i], "is still the placeholder of .env.example");
+            return complain(error, &config_rows[i],
+                            "is still the placeholder of .env.example: set one of your own");
     }
     return true;
 }

@@ -164,7 +164,7 @@ class Refusals(unittest.TestCase):
         os.remove(self.place.env_file)
         code, _, err = self.place.run("up")
         self.assertEqual(code, 1)
-        self.assertIn("copy .env.example", err)
+        self.assertIn("copy .env.prod.example", err)
         self.assertEqual(os.listdir(self.place.top), [])
 
     def test_usage(self):

@@ -167,8 +167,8 @@ class Commands(TestCase):
                      path)
 
     def test_without_identities_it_is_said(self):
-        self.refused(1, "cannot open /nowhere: No such file or directory", "account", "verify", self.id, "--identities",
-                     "/nowhere")
+        self.refused(1, "cannot open /nowhere: No such file or directory", "account", "verify",
+                     self.id, "--identities", "/nowhere")
         known = os.path.join(self.stack.dir, "identities.json")
         os.rename(known, known + ".away")
         try:

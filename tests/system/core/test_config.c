@@ -214,11 +214,12 @@ static void test_placeholders(void **state)
 
     (void)state;
     assert_refused("MPC_API_KEY", "mine, change-me",
-                   "MPC_API_KEY is still the placeholder of .env.example; it must be 1 to 2 "
-                   "texts, comma separated");
-    assert_refused("JWT_SECRET_KEY", "change-me-to-32-characters-or-more",
-                   "JWT_SECRET_KEY is still the placeholder of .env.example; it must be text of "
-                   "32 characters or more");
+                   "MPC_API_KEY is still the placeholder of .env.example: set one of your own; it "
+                   "must be 1 to 2 texts, comma separated");
+    assert_refused(
+        "JWT_SECRET_KEY", "change-me-to-32-characters-or-more",
+        "JWT_SECRET_KEY is still the placeholder of .env.example: set one of your own; it "
+        "must be text of 32 characters or more");
     clean(NULL);
     set_router();
     setenv("MPC_API_KEY", "change-me", 1);
