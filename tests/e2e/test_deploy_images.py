@@ -182,7 +182,7 @@ class Containers(unittest.TestCase):
         self.assertEqual((code, err.count("\n")), (1, 1), err)
         self.assertIn("volumes exist (other)", err)
         self.assertEqual(self.daemon.docker("volume", "rm", "other").stdout, "other\n")
-        self.done("restore", file, key)
+        self.done("restore", file, key, text="yes\n")
         self.done("up")
         self.signs(account)
 
