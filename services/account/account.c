@@ -103,6 +103,7 @@ static void tick(uv_timer_t *timer)
 
     create_hold_on(s);
     webhooks_tick(s);
+    audit_tick(s);
     if (s->ticks++ % RECONCILE_TICKS == 0)
         reconcile(s);
 }

@@ -65,6 +65,9 @@ struct account_service {
     bool is_alone;
     /* this process's name among the replicas, and that of its chain in the audit log */
     char replica[REPLICA_MAX];
+    /* a row of that chain that was committed, and whether a newer one is being looked for */
+    struct audit_head audit_head;
+    bool is_auditing;
     /* accounts under way whose rows this process holds, renewed every second */
     struct create *held;
     bool is_renewing;

@@ -14,8 +14,8 @@ enum { AUDIT_ADDRESS_MAX = 64, AUDIT_CALLER_MAX = 65 };
 /* A row to write; text is lent until the work is done. What is NULL is "". */
 struct audit_entry {
     void *owner;
-    /* the process's */
-    const char *chain;
+    /* the process's chain, and a row of it that was committed and has to be there still */
+    struct audit_head after;
     const char *text[AUDIT_FIELDS];
     /* what text[] points to where a call said it */
     char address[AUDIT_ADDRESS_MAX], caller[AUDIT_CALLER_MAX];
@@ -28,7 +28,12 @@ db_work audit_store;
 /* The first row of a chain, which names the heads of those that are there. */
 struct audit_opening {
     const char *chain, *caller;
+    /* out */
+    struct audit_head head;
 };
 db_work audit_open;
+/* A DB_READ; its argument is an audit_head, which becomes the newest committed one of its chain.
+ * DB_REFUSED: the row that it names is not there any more. */
+db_work audit_look;
 
 #endif

@@ -6,6 +6,7 @@
 #include "services/account/lookup.h"
 #include "system/core/buffer.h"
 #include "system/core/utf8.h"
+#include "system/service/service.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +16,46 @@ bool audit_begin(struct account_service *s)
 {
     struct audit_opening opening = {.chain = s->replica, .caller = s->host->name};
 
-    return db_run(s->db, DB_DURABLE, audit_open, &opening) == DB_OK;
+    if (db_run(s->db, DB_DURABLE, audit_open, &opening) != DB_OK)
+        return false;
+    s->audit_head = opening.head;
+    return true;
+}
+
+struct glance {
+    struct account_service *s;
+    struct audit_head head;
+};
+
+static enum db_result look(struct db_tx *tx, void *arg)
+{
+    return audit_look(tx, &((struct glance *)arg)->head);
+}
+
+static void looked(void *arg, enum db_result result)
+{
+    struct glance *glance = arg;
+
+    glance->s->is_auditing = false;
+    if (result == DB_OK)
+        glance->s->audit_head = glance->head;
+    else if (result == DB_REFUSED)
+        service_fault("row %lld of the chain %s of the audit log is gone, which was committed: see "
+                      "who changed the database, or went back to an old state of it",
+                      (long long)glance->head.seq, glance->head.chain);
+    free(glance);
+}
+
+void audit_tick(struct account_service *s)
+{
+    struct glance *glance;
+
+    if (s->is_auditing)
+        return;
+    s->is_auditing = true;
+    glance = mem_new(1, sizeof *glance);
+    *glance = (struct glance){s, s->audit_head};
+    db_submit(s->db, DB_READ, look, looked, glance);
 }
 
 /* The method's name without its service. */
@@ -30,7 +70,7 @@ static const char *action_of(const struct rpc_call *call)
 void audit_of_call(struct audit_entry *entry, const struct account_service *s,
                    const struct rpc_call *call)
 {
-    *entry = (struct audit_entry){.chain = s->replica};
+    *entry = (struct audit_entry){.after = s->audit_head};
     access_address(s->host->access, call, entry->address);
     snprintf(entry->caller, sizeof entry->caller, "%s", rpc_caller(call));
     entry->text[AUDIT_CALLER] = entry->caller;
@@ -69,7 +109,7 @@ void audit_note(struct account_service *s, const struct audit_entry *entry)
     struct note *note = mem_new(1, sizeof *note);
 
     note->s = s;
-    note->entry = (struct audit_entry){.owner = note, .chain = entry->chain};
+    note->entry = (struct audit_entry){.owner = note, .after = entry->after};
     for (size_t i = 0; i < AUDIT_FIELDS; i++)
         if (entry->text[i])
             note->entry.text[i] = note->copy[i] = text_copy(entry->text[i]);

@@ -14,6 +14,8 @@ struct account_service;
 
 /* Begin the chain of this process; blocks. False if the database failed. */
 bool audit_begin(struct account_service *s);
+/* Every second: which row was committed last. If the one before is gone the process ends. */
+void audit_tick(struct account_service *s);
 
 /* Who asks, from where, for what, and the request's id, from |call|; |entry| stays where it is. */
 void audit_of_call(struct audit_entry *entry, const struct account_service *s,

@@ -13,7 +13,7 @@ void create_audit(struct create *op)
         audit_of_call(&op->audit, op->s, op->call);
         return;
     }
-    op->audit.chain = op->s->replica;
+    op->audit.after = op->s->audit_head;
     op->audit.text[AUDIT_CALLER] = op->s->host->name;
     op->audit.text[AUDIT_ACTION] = "CreateAccount";
 }

@@ -21,6 +21,8 @@
 struct place {
     struct db_place where;
     struct db *db;
+    /* of the chain that began last */
+    struct audit_head head;
 };
 
 static int open_place(void **state)
@@ -51,11 +53,12 @@ static void begin(struct place *p, const char *chain)
     struct audit_opening opening = {.chain = chain, .caller = "test"};
 
     assert_int_equal(db_run(p->db, DB_DURABLE, audit_open, &opening), DB_OK);
+    p->head = opening.head;
 }
 
-static enum db_result add(struct place *p, const char *chain, const char *action)
+static enum db_result add(struct place *p, const char *action)
 {
-    struct audit_entry entry = {.chain = chain, .text = {"alice", "::1", action}};
+    struct audit_entry entry = {.after = p->head, .text = {"alice", "::1", action}};
 
     return db_run(p->db, DB_DURABLE, audit_store, &entry);
 }
@@ -115,7 +118,7 @@ static void test_rows_are_chained(void **state)
 {
     begin(*state, FIRST);
     for (int i = 0; i < 20; i++)
-        assert_int_equal(add(*state, FIRST, "Sign"), DB_OK);
+        assert_int_equal(add(*state, "Sign"), DB_OK);
     assert_int_equal(walk(*state, FIRST).n, 21);
 }
 
@@ -129,20 +132,24 @@ static enum db_result add_and_refuse(struct db_tx *tx, void *arg)
 static void test_a_work_that_is_taken_back_leaves_no_gap(void **state)
 {
     struct place *p = *state;
-    struct audit_entry entry = {.chain = FIRST};
+    struct audit_entry entry = {0};
 
     begin(p, FIRST);
-    assert_int_equal(add(p, FIRST, "one"), DB_OK);
+    entry.after = p->head;
+    assert_int_equal(add(p, "one"), DB_OK);
     assert_int_equal(db_run(p->db, DB_DURABLE, add_and_refuse, &entry), DB_REFUSED);
-    assert_int_equal(add(p, FIRST, "two"), DB_OK);
+    assert_int_equal(add(p, "two"), DB_OK);
     assert_int_equal(walk(p, FIRST).n, 3);
 }
 
 static void test_a_chain_that_never_began_takes_nothing(void **state)
 {
-    begin(*state, FIRST);
-    assert_int_equal(add(*state, SECOND, "Sign"), DB_FAILED);
-    assert_int_equal(walk(*state, FIRST).n, 1);
+    struct place *p = *state;
+
+    begin(p, FIRST);
+    strcpy(p->head.chain, SECOND);
+    assert_int_equal(add(p, "Sign"), DB_FAILED);
+    assert_int_equal(walk(p, FIRST).n, 1);
 }
 
 static void test_a_new_chain_names_the_heads_of_the_others(void **state)
@@ -152,7 +159,7 @@ static void test_a_new_chain_names_the_heads_of_the_others(void **state)
     const char *at;
 
     begin(*state, FIRST);
-    assert_int_equal(add(*state, FIRST, "Sign"), DB_OK);
+    assert_int_equal(add(*state, "Sign"), DB_OK);
     first = walk(*state, FIRST);
     assert_string_equal(first.detail, "");
     begin(*state, SECOND);
@@ -179,13 +186,77 @@ static void test_rows_are_not_changed_and_not_deleted(void **state)
     struct place *p = *state;
 
     begin(p, FIRST);
-    assert_int_equal(add(p, FIRST, "Sign"), DB_OK);
+    assert_int_equal(add(p, "Sign"), DB_OK);
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
         assert_int_equal(db_run(p->db, DB_DURABLE, run_sql, (void *)(uintptr_t)wrong[i]),
                          DB_FAILED);
     if (db_place_is_server())
         assert_int_equal(db_run(p->db, DB_DURABLE, run_sql, "TRUNCATE audit_log"), DB_FAILED);
     assert_int_equal(walk(p, FIRST).n, 2);
+}
+
+static enum db_result look(struct place *p)
+{
+    return db_run(p->db, DB_READ, audit_look, &p->head);
+}
+
+/* As somebody who owns the database. */
+static void force(struct place *p, const char *sql)
+{
+    static const char *const server[] = {"ALTER TABLE audit_log DISABLE TRIGGER USER"},
+                             *const file[] = {"DROP TRIGGER IF EXISTS audit_log_no_delete",
+                                              "DROP TRIGGER IF EXISTS audit_log_no_update"};
+    const char *const *open = db_place_is_server() ? server : file;
+
+    for (size_t i = 0; i < (db_place_is_server() ? 1 : 2); i++)
+        assert_int_equal(db_run(p->db, DB_DURABLE, run_sql, (void *)(uintptr_t)open[i]), DB_OK);
+    assert_int_equal(db_run(p->db, DB_DURABLE, run_sql, (void *)(uintptr_t)sql), DB_OK);
+}
+
+static void test_the_newest_committed_row_is_found(void **state)
+{
+    struct place *p = *state;
+    struct walk walked;
+
+    begin(p, FIRST);
+    assert_int_equal(p->head.seq, 1);
+    assert_int_equal(look(p), DB_OK);
+    assert_int_equal(p->head.seq, 1);
+    assert_int_equal(add(p, "one"), DB_OK);
+    assert_int_equal(add(p, "two"), DB_OK);
+    assert_int_equal(look(p), DB_OK);
+    walked = walk(p, FIRST);
+    assert_int_equal(p->head.seq, walked.n);
+    assert_memory_equal(p->head.hash, walked.hash, sizeof walked.hash);
+    assert_int_equal(add(p, "three"), DB_OK);
+    assert_int_equal(walk(p, FIRST).n, 4);
+}
+
+static void test_a_chain_whose_end_was_cut_off_takes_nothing(void **state)
+{
+    struct place *p = *state;
+
+    begin(p, FIRST);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(add(p, "Sign"), DB_OK);
+    assert_int_equal(look(p), DB_OK);
+    force(p, "DELETE FROM audit_log WHERE seq >= 3");
+    assert_int_equal(add(p, "Sign"), DB_FAILED);
+    assert_int_equal(look(p), DB_REFUSED);
+    assert_int_equal(p->head.seq, 4);
+    assert_int_equal(walk(p, FIRST).n, 2);
+}
+
+static void test_a_chain_whose_end_is_another_takes_nothing(void **state)
+{
+    struct place *p = *state;
+
+    begin(p, FIRST);
+    assert_int_equal(add(p, "Sign"), DB_OK);
+    assert_int_equal(look(p), DB_OK);
+    force(p, "UPDATE audit_log SET hash = prev WHERE seq = 2");
+    assert_int_equal(add(p, "Sign"), DB_FAILED);
+    assert_int_equal(look(p), DB_REFUSED);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_place, close_place)
@@ -198,6 +269,9 @@ int main(void)
         TEST(test_a_chain_that_never_began_takes_nothing),
         TEST(test_a_new_chain_names_the_heads_of_the_others),
         TEST(test_rows_are_not_changed_and_not_deleted),
+        TEST(test_the_newest_committed_row_is_found),
+        TEST(test_a_chain_whose_end_was_cut_off_takes_nothing),
+        TEST(test_a_chain_whose_end_is_another_takes_nothing),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

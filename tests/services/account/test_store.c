@@ -20,7 +20,7 @@
 
 #define CHAIN "0123456789abcdef0123456789abcdef"
 
-static struct audit_entry entry = {.chain = CHAIN, .text = {"test"}};
+static struct audit_entry entry = {.text = {"test"}};
 
 struct place {
     struct db_place where;
@@ -38,7 +38,10 @@ static int open_place(void **state)
     params = db_place_params(&p->where, store_migrations);
     p->db = db_open(NULL, &params, error);
     *state = p;
-    return p->db && db_run(p->db, DB_DURABLE, audit_open, &opening) == DB_OK ? 0 : -1;
+    if (!p->db || db_run(p->db, DB_DURABLE, audit_open, &opening) != DB_OK)
+        return -1;
+    entry.after = opening.head;
+    return 0;
 }
 
 static int close_place(void **state)

@@ -170,8 +170,8 @@ static void add_account(struct world *w)
                                   .replica = "test"};
     struct account *account = &insert.account;
     struct store_intent intent = {.account = account};
-    struct audit_entry entry = {.chain = "00000000000000000000000000000000"};
-    struct audit_opening opening = {.chain = entry.chain, .caller = "test"};
+    struct audit_entry entry = {0};
+    struct audit_opening opening = {.chain = "00000000000000000000000000000000", .caller = "test"};
     struct store_finish finish = {.account = account, .audit = &entry};
     struct db *db = open_db(w);
 
@@ -182,6 +182,7 @@ static void add_account(struct world *w)
     }
     memset(account->keyid, 9, sizeof account->keyid);
     assert_int_equal(db_run(db, DB_DURABLE, audit_open, &opening), DB_OK);
+    entry.after = opening.head;
     assert_int_equal(db_run(db, DB_DURABLE, store_insert, &insert), DB_OK);
     assert_int_equal(db_run(db, DB_DURABLE, store_intent, &intent), DB_OK);
     account->pk = w->pk;
