@@ -392,6 +392,9 @@ CHECKS = [
            "router->boot_id, sizeof router->boot_id) == 0;", "(void)router; return boot_id->len;"),
           tests=[ROUTER_CALLS]),
     # ---- account service: the coordinator is not believed ----
+    check("account", "a user_id steers no screen",
+          ("services/account/request.c", "if (!utf8_is_plain(user_id))", "if (0)"),
+          error="invalid_field", tests=[A + "request"]),
     check("account", "a signature verifies before it is passed on",
           (SIGN, "signature_verify(ctx, b, &op->hash, &op->key.pk) &&", ""),
           error="signature_invalid", tests=[A + "sign"]),

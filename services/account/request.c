@@ -5,6 +5,7 @@
 #include "quorate/derive.h"
 #include "system/access/user_key.h"
 #include "system/core/buffer.h"
+#include "system/core/utf8.h"
 
 #include <ctype.h>
 #include <sodium.h>
@@ -33,6 +34,16 @@ bool request_id(char out[ID_TEXT_MAX], const char *text, const char *field,
     return true;
 }
 
+static bool check_user(const char *user_id, struct rpc_status *status)
+{
+    if (strlen(user_id) >= USER_ID_MAX)
+        return REFUSE(status, "user_id must be at most %d bytes", USER_ID_MAX - 1);
+    if (!utf8_is_plain(user_id))
+        return REFUSE(status, "user_id must have no control characters, and none that turn the "
+                              "direction of writing");
+    return true;
+}
+
 static bool take_user(char out[USER_ID_MAX], const char *user_id, const char *username,
                       struct rpc_status *status)
 {
@@ -40,8 +51,10 @@ static bool take_user(char out[USER_ID_MAX], const char *user_id, const char *us
 
     if (user_id[0] && username[0] && strcmp(user_id, username) != 0)
         return REFUSE(status, "user_id and username are the same field and must not differ");
-    if (!name[0] || strlen(name) >= USER_ID_MAX)
+    if (!name[0])
         return REFUSE(status, "user_id must be 1 to %d bytes", USER_ID_MAX - 1);
+    if (!check_user(name, status))
+        return false;
     snprintf(out, USER_ID_MAX, "%s", name);
     return true;
 }
@@ -168,8 +181,8 @@ bool request_keygen(struct request_create *out, const Mpc__Account__V1__KeygenRe
     bool has_n = in->threshold_n_given_case != 0, has_t = in->threshold_t_given_case != 0;
 
     *out = (struct request_create){0};
-    if (strlen(in->user_id) >= USER_ID_MAX)
-        return REFUSE(status, "user_id must be at most %d bytes", USER_ID_MAX - 1);
+    if (!check_user(in->user_id, status))
+        return false;
     snprintf(out->user_id, sizeof out->user_id, "%s", in->user_id);
     return take_parties(out->parties, &out->parties_n, in->participants, in->n_participants,
                         status) &&

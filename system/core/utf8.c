@@ -53,3 +53,37 @@ void utf8_mend(char *text)
 {
     text[utf8_prefix(text, strlen(text))] = '\0';
 }
+
+/* The character of |n| bytes at |b|. */
+static uint32_t character(const uint8_t *b, size_t n)
+{
+    uint32_t c = n == 1 ? b[0] : b[0] & (0x7fU >> n);
+
+    for (size_t i = 1; i < n; i++)
+        c = c << 6 | (b[i] & 0x3fU);
+    return c;
+}
+
+static bool steers(uint32_t c)
+{
+    static const uint32_t ranges[][2] = {{0, 0x1f},        {0x7f, 0x9f},     {0x61c, 0x61c},
+                                         {0x200e, 0x200f}, {0x2028, 0x202e}, {0x2066, 0x2069}};
+
+    for (size_t i = 0; i < sizeof ranges / sizeof ranges[0]; i++)
+        if (c >= ranges[i][0] && c <= ranges[i][1])
+            return true;
+    return false;
+}
+
+bool utf8_is_plain(const char *text)
+{
+    const uint8_t *b = (const uint8_t *)text;
+    size_t len = strlen(text), n;
+
+    for (size_t at = 0; at < len; at += n) {
+        n = character_len(b + at, len - at);
+        if (!n || steers(character(b + at, n)))
+            return false;
+    }
+    return true;
+}

@@ -69,6 +69,7 @@ class Contract(TestCase):
 
     def test_malformed_fields_of_an_account_are_400_and_named(self):
         bad = [({}, "user_id"), ({"user_id": ""}, "user_id"), ({"user_id": "x" * 256}, "user_id"),
+               ({"user_id": "a\nb"}, "user_id"), ({"username": "\u202ebob"}, "user_id"),
                ({"user_id": 7}, "user_id"), ({"user_id": "u", "username": "v"}, "user_id"),
                ({"user_id": "u", "threshold_t": 1}, "threshold_t"),
                ({"user_id": "u", "threshold_t": 4}, "threshold_t"),

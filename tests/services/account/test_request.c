@@ -132,6 +132,31 @@ static void test_thresholds_out_of_range_are_named(void **state)
     }
 }
 
+static void test_a_user_id_steers_no_screen(void **state)
+{
+    static const char *const bad[] = {"a\nb", "a\x1b[2J", "a\x7f", "a\xc2\x9b",
+                                      "\xe2\x80\xae"
+                                      "bob"};
+    Mpc__Account__V1__CreateAccountRequest in = plain();
+    Mpc__Account__V1__KeygenRequest keygen = MPC__ACCOUNT__V1__KEYGEN_REQUEST__INIT;
+    struct request_create out;
+    struct rpc_status status;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        in.user_id = keygen.user_id = (char *)(uintptr_t)bad[i];
+        in.username = "";
+        assert_refused(&in, "user_id");
+        assert_false(request_keygen(&out, &keygen, &status));
+        in.user_id = "";
+        in.username = (char *)(uintptr_t)bad[i];
+        assert_refused(&in, "user_id");
+    }
+    in.username = "J\xc3\xbcrgen \xd8\xa7";
+    assert_true(request_create(&out, &in, 60, &status));
+    assert_string_equal(out.user_id, in.username);
+}
+
 static void test_a_user_key_goes_with_a_delegate_only(void **state)
 {
     Mpc__Account__V1__CreateAccountRequest in = plain();
@@ -313,6 +338,7 @@ int main(void)
         cmocka_unit_test(test_participants_say_how_many_there_are),
         cmocka_unit_test(test_zero_is_a_given_wait),
         cmocka_unit_test(test_thresholds_out_of_range_are_named),
+        cmocka_unit_test(test_a_user_id_steers_no_screen),
         cmocka_unit_test(test_a_user_key_goes_with_a_delegate_only),
         cmocka_unit_test(test_a_bare_hash_has_32_bytes),
         cmocka_unit_test(test_requests_are_the_same_if_their_hashes_are),

@@ -83,11 +83,49 @@ static void test_what_was_cut_is_mended(void **state)
     assert_string_equal(none, "");
 }
 
+/* |code| between two letters. */
+static bool is_plain_with(uint32_t code)
+{
+    char text[8] = "a";
+    size_t n = 1;
+
+    if (code < 0x80) {
+        text[n++] = (char)code;
+    } else if (code < 0x800) {
+        text[n++] = (char)(0xc0 | code >> 6);
+        text[n++] = (char)(0x80 | (code & 0x3f));
+    } else {
+        text[n++] = (char)(0xe0 | code >> 12);
+        text[n++] = (char)(0x80 | (code >> 6 & 0x3f));
+        text[n++] = (char)(0x80 | (code & 0x3f));
+    }
+    text[n] = 'z';
+    return utf8_is_plain(text);
+}
+
+static void test_what_steers_a_terminal_is_not_plain(void **state)
+{
+    static const uint32_t ranges[][2] = {{1, 0x1f},        {0x7f, 0x9f},     {0x61c, 0x61c},
+                                         {0x200e, 0x200f}, {0x2028, 0x202e}, {0x2066, 0x2069}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof ranges / sizeof ranges[0]; i++) {
+        for (uint32_t code = ranges[i][0]; code <= ranges[i][1]; code++)
+            assert_false(is_plain_with(code));
+        assert_true(i == 0 || is_plain_with(ranges[i][0] - 1));
+        assert_true(is_plain_with(ranges[i][1] + 1));
+    }
+    assert_true(utf8_is_plain(""));
+    assert_true(utf8_is_plain("\xd8\xa7\xf0\x9f\x94\x91 \xe2\x82\xac"));
+    assert_false(utf8_is_plain("a\xff"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_text_is_known),
         cmocka_unit_test(test_what_was_cut_is_mended),
+        cmocka_unit_test(test_what_steers_a_terminal_is_not_plain),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
