@@ -86,7 +86,8 @@ int command_key(char **argv)
     if (rest_n != 1 || strcmp(rest[0], "new") != 0)
         return refuse_usage("there is one thing to do here: quorate key new");
     if (!name || !api_key_name_is_valid(name))
-        return refuse_usage("--name must be 1 to 32 of a-z 0-9 . _ - and not default");
+        return refuse_usage("--name must be 1 to 32 of a-z 0-9 . _ - and neither default, nor a "
+                            "service's, nor begin with party-");
     if (!scopes || !api_key_scopes(&bits, scopes))
         return refuse_usage("--scopes must be read, sign, create or manage, with + between");
     return run(name, scopes, json);

@@ -26,11 +26,24 @@ static const struct {
 
 enum { WORDS_N = sizeof words / sizeof words[0] };
 
+/* Who calls with something else than a key of API_KEYS has these names, and what is kept by the
+ * caller's name is his. */
+static bool is_reserved(const char *name)
+{
+    static const char *const others[] = {"default",      "account-service",  "message-router",
+                                         "server-party", "server-party-api", "session-coordinator"};
+
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+        if (strcmp(name, others[i]) == 0)
+            return true;
+    return strncmp(name, "party-", 6) == 0;
+}
+
 bool api_key_name_is_valid(const char *name)
 {
     size_t len = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789._-");
 
-    return len > 0 && len < API_KEY_NAME_MAX && !name[len] && strcmp(name, "default") != 0;
+    return len > 0 && len < API_KEY_NAME_MAX && !name[len] && !is_reserved(name);
 }
 
 static unsigned bit_of(const char *word, size_t len)
@@ -153,7 +166,8 @@ static const char *add_entry(struct api_keys *keys, char entry[ENTRY_MAX])
     *scopes++ = 0;
     *digests++ = 0;
     if (!api_key_name_is_valid(entry))
-        return "a name is 1 to 32 of a-z 0-9 . _ - and not default";
+        return "a name is 1 to 32 of a-z 0-9 . _ - and neither default, nor a service's, nor"
+               " begins with party-";
     if (is_taken(keys, entry))
         return "the name stands there twice";
     if (!api_key_scopes(&like.scopes, scopes))

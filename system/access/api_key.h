@@ -29,7 +29,7 @@ enum {
     SCOPE_ALL = 0xf00
 };
 
-/* 1 to 32 of a-z 0-9 . _ - and not "default". */
+/* 1 to 32 of a-z 0-9 . _ - and nobody else's: not "default", not a service, not "party-...". */
 bool api_key_name_is_valid(const char *name);
 /* "read+sign"; false if a word is none, or there is none. */
 bool api_key_scopes(unsigned *out, const char *text);

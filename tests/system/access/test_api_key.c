@@ -99,6 +99,12 @@ static void test_each_mistake_is_named(void **state)
         {":read:" D1, "a name is 1 to 32"},
         {"A:read:" D1, "a name is 1 to 32"},
         {"default:read:" D1, "a name is 1 to 32"},
+        {"account-service:read:" D1, "nor a service's"},
+        {"message-router:read:" D1, "nor a service's"},
+        {"server-party:read:" D1, "nor a service's"},
+        {"server-party-api:read:" D1, "nor a service's"},
+        {"session-coordinator:read:" D1, "nor a service's"},
+        {"party-1:read:" D1, "begins with party-"},
         {"a123456789012345678901234567890123:read:" D1, "a name is 1 to 32"},
         {"a::" D1, "scopes are read"},
         {"a:all:" D1, "scopes are read"},
@@ -115,6 +121,15 @@ static void test_each_mistake_is_named(void **state)
             fail_msg("%s: %s", wrong[i].named, error);
         drop(NULL, config);
     }
+}
+
+static void test_names_like_others_are_good(void **state)
+{
+    static const char *const good[] = {"account-services", "party", "my-party-1", "defaults"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
+        assert_true(api_key_name_is_valid(good[i]));
 }
 
 static void test_words_of_scopes(void **state)
@@ -135,6 +150,7 @@ int main(void)
         cmocka_unit_test(test_values_of_the_default_key),
         cmocka_unit_test(test_entries_stand_behind_commas_and_blanks),
         cmocka_unit_test(test_each_mistake_is_named),
+        cmocka_unit_test(test_names_like_others_are_good),
         cmocka_unit_test(test_words_of_scopes),
     };
 
