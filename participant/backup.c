@@ -5,6 +5,7 @@
 #include "participant/backup.h"
 
 #include "participant/backup_body.h"
+#include "participant/orders.h"
 #include "participant/store_backups.h"
 #include "system/core/buffer.h"
 #include "system/core/clock.h"
@@ -256,9 +257,20 @@ static void add_burn(void *arg, const struct store_burn *burn)
     backup_state_burn(arg, burn);
 }
 
-static void add_order(void *arg, const struct store_order *order)
+struct adding {
+    struct backup_writing *w;
+    const uint8_t *operator_key;
+};
+
+/* The party signs the state: what the database alone says goes in for what it is worth. */
+static void add_order(void *arg, const struct store_order *row)
 {
-    backup_state_order(arg, order);
+    const struct adding *a = arg;
+    struct store_order order;
+    char subject[ID_TEXT_MAX];
+
+    if (orders_judge(&order, subject, row, a->operator_key) != ORDERS_NOTHING)
+        backup_state_order(a->w, &order);
 }
 
 static void begin_state(struct backup *b, struct backup_writing *w)
@@ -279,6 +291,7 @@ static void name_state(char out[NAME], const struct backup *b)
 static bool make_state(struct backup *b)
 {
     struct backup_writing w;
+    struct adding adding = {&w, b->params.operator_key};
     struct backup_head head;
     char name[NAME];
     bool ok;
@@ -286,7 +299,7 @@ static bool make_state(struct backup *b)
     begin_head(&head, b, BACKUP_STATE);
     begin_state(b, &w);
     ok = store_each_burn(b->params.store, add_burn, &w) &&
-         store_each_order(b->params.store, add_order, &w);
+         store_each_order(b->params.store, add_order, &adding);
     ok = backup_state_end(&w) && ok;
     name_state(name, b);
     ok = ok && write_file(b, name, &head, w.out.b, w.out.len);

@@ -21,6 +21,8 @@ struct backup_params {
     /* libsodium's 64 bytes */
     const uint8_t *identity;
     const char *party_id;
+    /* or NULL */
+    const uint8_t *operator_key;
     const Mpc__Session__V1__PartyCertificate *certificate;
     /* frames to the front; any thread */
     void (*emit)(void *arg, const Mpc__Keeper__V1__FromKeeper *frame);

@@ -14,6 +14,9 @@ enum { VERSION = 1, IDENTITY = 64, ID = 16, BURN = 40, SIGNATURE = 64, ROSTER_MA
 /* Up to the roster. */
 enum { SHARE_FIXED = 1 + IDENTITY + ID + 4 + 2 + 1 + 1 + 32 + 8 + 32 };
 
+/* Whose word an order is. */
+enum word { WORD_NOBODY, WORD_OWN, WORD_OPERATOR };
+
 struct cursor {
     const uint8_t *b;
     size_t left;
@@ -200,23 +203,33 @@ void backup_state_burn(struct backup_writing *w, const struct store_burn *burn)
     w->burns_n++;
 }
 
+static enum word word_of(const struct store_order *order)
+{
+    if (order->is_own)
+        return WORD_OWN;
+    return order->signature && order->body ? WORD_OPERATOR : WORD_NOBODY;
+}
+
 void backup_state_order(struct backup_writing *w, const struct store_order *order)
 {
-    size_t body_len = order->signature && order->body ? order->body_len : 0;
+    enum word word = word_of(order);
     uint8_t subject[ID] = {0};
 
-    if ((order->subject[0] && !id_parse(subject, order->subject)) || body_len > UINT16_MAX) {
+    if ((order->subject[0] && !id_parse(subject, order->subject)) ||
+        (word == WORD_OPERATOR && order->body_len > UINT16_MAX)) {
         w->failed = true;
         return;
     }
     buffer_add(&w->orders, subject, ID);
     add_number(&w->orders, order->serial, 8);
     add_number(&w->orders, order->is_frozen, 1);
-    add_number(&w->orders, body_len, 2);
-    buffer_add(&w->orders, order->body, body_len);
-    if (body_len > 0)
-        buffer_add(&w->orders, order->signature, SIGNATURE);
+    add_number(&w->orders, word, 1);
     w->orders_n++;
+    if (word != WORD_OPERATOR)
+        return;
+    add_number(&w->orders, order->body_len, 2);
+    buffer_add(&w->orders, order->body, order->body_len);
+    buffer_add(&w->orders, order->signature, SIGNATURE);
 }
 
 bool backup_state_end(struct backup_writing *w)
@@ -252,7 +265,7 @@ static void take_burns(struct backup_state *out, struct cursor *c)
 static void take_order(struct backup_order *out, struct cursor *c)
 {
     uint8_t subject[ID];
-    uint64_t frozen;
+    uint64_t frozen, word;
 
     copy(c, subject, ID);
     if (!sodium_is_zero(subject, ID))
@@ -261,18 +274,19 @@ static void take_order(struct backup_order *out, struct cursor *c)
     out->order.serial = number(c, 8);
     frozen = number(c, 1);
     out->order.is_frozen = frozen != 0;
-    out->order.body_len = (size_t)number(c, 2);
-    out->order.is_own = out->order.body_len == 0;
-    if (!out->order.is_own) {
+    word = number(c, 1);
+    out->order.is_own = word == WORD_OWN;
+    if (word == WORD_OPERATOR) {
+        out->order.body_len = (size_t)number(c, 2);
         out->order.body = take(c, out->order.body_len);
         out->order.signature = take(c, SIGNATURE);
     }
-    c->failed = c->failed || frozen > 1;
+    c->failed = c->failed || frozen > 1 || word > WORD_OPERATOR;
 }
 
 static void take_orders(struct backup_state *out, struct cursor *c)
 {
-    enum { ORDER_LEAST = ID + 8 + 1 + 2 };
+    enum { ORDER_LEAST = ID + 8 + 1 + 1 };
     size_t n = (size_t)number(c, 4);
 
     if (n > c->left / ORDER_LEAST) {

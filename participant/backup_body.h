@@ -7,8 +7,9 @@
  *           length(2) and roster: party ids, blanks between | length(4) and share record
  *   state = 01 | length(4) and party certificate | active shares(4) |
  *           number(4) of burns: kgid(32) epoch(4) own(2) peer(2) |
- *           number(4) of orders: subject(16; zeroes: all) serial(8) frozen(1) length(2) and the
- *           operator's body, signature(64) if the length is not 0
+ *           number(4) of orders: subject(16; zeroes: all) serial(8) frozen(1) and whose word it
+ *           is(1): 0 nobody's, 1 the party's own, 2 the operator's, then length(2) and the body
+ *           that he signed, signature(64)
  *
  * A share record has its burn bits of the day; the state says all burns until then. Presignatures
  * are in neither. */

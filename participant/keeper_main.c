@@ -225,6 +225,7 @@ static bool open_backup(struct process *p)
                                          .shares = p->keeper.shares,
                                          .identity = p->identity,
                                          .party_id = p->who.party_id,
+                                         .operator_key = config_key(p->config, "OPERATOR_KEY", 32),
                                          .certificate = p->certificate,
                                          .emit = emit,
                                          .emit_arg = p->frames};

@@ -103,23 +103,47 @@ static bool subject_of(char out[ID_TEXT_MAX], const char *account_id)
 
 /* At the start */
 
-static void hold(struct orders *orders, const struct store_order *row)
+enum orders_worth orders_judge(struct store_order *out, char subject[ID_TEXT_MAX],
+                               const struct store_order *order, const uint8_t *operator_key)
+{
+    Mpc__Session__V1__Order proof = MPC__SESSION__V1__ORDER__INIT;
+    Mpc__Session__V1__OrderBody *body = NULL;
+    bool is_subject;
+
+    proof.body = (ProtobufCBinaryData){order->body_len, (uint8_t *)order->body};
+    proof.signature = (ProtobufCBinaryData){64, (uint8_t *)order->signature};
+    if (!order->is_own && order->signature && operator_key)
+        body = order_verify(&proof, operator_key);
+    is_subject = subject_of(subject, body ? body->account_id : order->subject);
+    *out = *order;
+    out->subject = subject;
+    if (body) {
+        out->serial = body->serial;
+        out->is_frozen = strcmp(body->action, "freeze") == 0;
+        mpc__session__v1__order_body__free_unpacked(body, NULL);
+        return is_subject ? ORDERS_SIGNED : ORDERS_NOTHING;
+    }
+    out->body = out->signature = NULL;
+    out->body_len = 0;
+    if (!is_subject || (!order->is_own && !order->is_frozen))
+        return ORDERS_NOTHING;
+    return order->is_own ? ORDERS_OWN : ORDERS_HELD;
+}
+
+static void hold(struct orders *orders, const struct store_order *order)
 {
     struct entry *entry;
-    char subject[ID_TEXT_MAX];
 
-    if (!row->is_frozen || !subject_of(subject, row->subject))
-        return;
     pthread_mutex_lock(&orders->lock);
-    entry = entry_of(orders, subject);
-    entry->held = row->serial;
-    entry->is_held = row->serial > entry->serial;
+    entry = entry_of(orders, order->subject);
+    entry->held = order->serial;
+    entry->is_held = order->serial > entry->serial;
     pthread_mutex_unlock(&orders->lock);
     if (entry->is_held)
         log_event(LOG_WARN,
                   "a freeze in the database is not signed with OPERATOR_KEY: it holds until the"
                   " operator ends it",
-                  LOG_S("account", subject), LOG_I("serial", (int64_t)row->serial));
+                  LOG_S("account", order->subject), LOG_I("serial", (int64_t)order->serial));
 }
 
 static void apply_higher(struct orders *orders, const struct store_order *order)
@@ -130,33 +154,23 @@ static void apply_higher(struct orders *orders, const struct store_order *order)
         apply(orders, order, true);
 }
 
-/* What is signed counts, whatever else the row says. */
 static void apply_stored(void *arg, const struct store_order *row)
 {
     struct orders *orders = arg;
-    Mpc__Session__V1__Order order = MPC__SESSION__V1__ORDER__INIT;
-    Mpc__Session__V1__OrderBody *body = NULL;
-    struct store_order told;
+    struct store_order order;
     char subject[ID_TEXT_MAX];
 
-    if (row->is_own) {
-        apply_higher(orders, row);
-        return;
+    switch (orders_judge(&order, subject, row, orders->has_key ? orders->key : NULL)) {
+    case ORDERS_NOTHING:
+        break;
+    case ORDERS_HELD:
+        hold(orders, &order);
+        break;
+    case ORDERS_SIGNED:
+    case ORDERS_OWN:
+        apply_higher(orders, &order);
+        break;
     }
-    order.body = (ProtobufCBinaryData){row->body_len, (uint8_t *)row->body};
-    order.signature = (ProtobufCBinaryData){64, (uint8_t *)row->signature};
-    if (row->signature && orders->has_key)
-        body = order_verify(&order, orders->key);
-    if (!body) {
-        hold(orders, row);
-        return;
-    }
-    if (subject_of(subject, body->account_id)) {
-        told = (struct store_order){.subject = subject, .serial = body->serial};
-        told.is_frozen = strcmp(body->action, "freeze") == 0;
-        apply_higher(orders, &told);
-    }
-    mpc__session__v1__order_body__free_unpacked(body, NULL);
 }
 
 struct orders *orders_new(struct store *store, const uint8_t operator_key[32])

@@ -10,6 +10,21 @@
 
 struct orders;
 
+enum orders_worth {
+    /* counts for nothing: the database says it, and nobody signed it */
+    ORDERS_NOTHING,
+    /* a freeze that nobody signed: holds until the operator ends it */
+    ORDERS_HELD,
+    ORDERS_SIGNED,
+    /* the party's own word */
+    ORDERS_OWN
+};
+/* What an order of store_each_order, or of a backup, is worth; |out| is what it says then: of a
+ * signed one what was signed, with the signature lent from |order|. |subject| is |out|'s.
+ * |operator_key| may be NULL. */
+enum orders_worth orders_judge(struct store_order *out, char subject[37],
+                               const struct store_order *order, const uint8_t *operator_key);
+
 /* |operator_key| NULL: no order is obeyed; freezes that are stored still hold. NULL: the stored
  * orders cannot be read, and nobody knows what is frozen. */
 struct orders *orders_new(struct store *store, const uint8_t operator_key[32]);

@@ -2,9 +2,11 @@
 /* See restore.h. A share becomes pending, then active, as one that a keygen makes. */
 #include "participant/restore.h"
 
+#include "participant/orders.h"
 #include "participant/shares.h"
 #include "participant/store_backups.h"
 #include "system/core/buffer.h"
+#include "system/core/ids.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -17,6 +19,8 @@ struct restore {
     struct store *store;
     struct shares *shares;
     char *party_id;
+    /* or NULL */
+    const uint8_t *operator_key;
 };
 
 static bool is_empty(const struct restore *r, char error[KEYS_ERROR_MAX])
@@ -42,6 +46,7 @@ static bool open_all(struct restore *r, const struct config *config, const char 
     const char *directory = config_text(config, "DATA_DIR");
     struct shares_params params = {.party_id = r->party_id, .capacity = 1};
 
+    r->operator_key = config_key(config, "OPERATOR_KEY", 32);
     r->keys = keys_open(config, program, error);
     if (!r->keys)
         return false;
@@ -93,7 +98,20 @@ bool restore_burn(struct restore *r, const struct store_burn *burn)
 
 bool restore_order(struct restore *r, const struct store_order *order)
 {
-    return store_put_order(r->store, order) != STORE_FAILED;
+    struct store_order known;
+    char subject[ID_TEXT_MAX];
+
+    switch (orders_judge(&known, subject, order, r->operator_key)) {
+    case ORDERS_NOTHING:
+        return true;
+    case ORDERS_HELD:
+        return store_put_held_order(r->store, &known) != STORE_FAILED;
+    case ORDERS_OWN:
+        return store_put_own_order(r->store, &known) != STORE_FAILED;
+    case ORDERS_SIGNED:
+        break;
+    }
+    return store_put_order(r->store, &known) != STORE_FAILED;
 }
 
 bool restore_share(struct restore *r, const struct backup_share *share, const uint8_t key_id[32])

@@ -21,6 +21,8 @@ void restore_error(const struct restore *restore, char out[STORE_ERROR_MAX]);
 
 /* Durable when they return; false: not stored. Burns go before the shares they are of. */
 bool restore_burn(struct restore *restore, const struct store_burn *burn);
+/* As an order that its keeper finds: of one that is not the party's own word only what OPERATOR_KEY
+ * signed counts, or that it is a freeze. */
 bool restore_order(struct restore *restore, const struct store_order *order);
 bool restore_share(struct restore *restore, const struct backup_share *share,
                    const uint8_t key_id[32]);

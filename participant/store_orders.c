@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Orders of store.h: in the ledger, which this party alone writes, and with their signatures in
  * the database, which goes into backups. A freeze is in the ledger first and an end of one last. */
+#include "participant/store_backups.h"
 #include "participant/store_state.h"
 
 #include "system/core/ids.h"
@@ -46,6 +47,23 @@ enum store_result store_put_order(struct store *store, const struct store_order 
     store_changed(store);
     if (result != STORE_FAILED && !order->is_frozen && !write_down(store, order))
         return STORE_FAILED;
+    return result;
+}
+
+enum store_result store_put_own_order(struct store *store, const struct store_order *order)
+{
+    bool ok = write_down(store, order);
+
+    store_changed(store);
+    return ok ? STORE_OK : STORE_FAILED;
+}
+
+enum store_result store_put_held_order(struct store *store, const struct store_order *order)
+{
+    enum store_result result =
+        store_result_of(db_run(store->db, DB_DURABLE, put_order, (void *)order));
+
+    store_changed(store);
     return result;
 }
 

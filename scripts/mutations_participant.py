@@ -270,8 +270,9 @@ CHECKS = [
            "STORE_FAILED) return ORDERS_FAILED;", ""),
           tests=[P + "orders"]),
     check("orders", "a row that the operator did not sign ends no freeze",
-          (ORDERS, "if (!body) { hold(orders, row); return; }",
-           "if (!body) { apply_higher(orders, row); return; }"),
+          (ORDERS, "if (!is_subject || (!order->is_own && !order->is_frozen)) return "
+           "ORDERS_NOTHING; return order->is_own ? ORDERS_OWN : ORDERS_HELD;",
+           "return is_subject ? ORDERS_OWN : ORDERS_NOTHING;"),
           tests=[P + "orders"]),
     check("orders", "a freeze that nobody signed ends by a higher serial",
           (ORDERS, "(!order->is_frozen && known->is_held && known->held >= order->serial)", "0"),
@@ -452,6 +453,14 @@ CHECKS = [
           tests=[P + "backup_body"]),
     check("backup", "a backup is restored into an empty database only",
           (P + "restore.c", "if (!r->store || !is_empty(r, error) ||", "(void)is_empty; if (!r->store ||"),
+          tests=["stack/backup"]),
+    check("backup", "an order out of a backup counts for what the operator signed",
+          (P + "restore.c", "switch (orders_judge(&known, subject, order, r->operator_key)) {",
+           "(void)orders_judge(&known, subject, order, NULL); known = *order; "
+           "switch (ORDERS_SIGNED) {"), tests=[P + "restore"]),
+    check("backup", "a party signs no order in its state that its database alone says",
+          (P + "backup.c", "if (orders_judge(&order, subject, row, a->operator_key) != "
+           "ORDERS_NOTHING)", "(void)orders_judge(&order, subject, row, NULL); order = *row;"),
           tests=["stack/backup"]),
     check("backup", "a restore without the party's state is accepted by name only",
           ("cli/backup_restore.c", "if (r->request->accept_age) return true;", "return true;"),

@@ -20,9 +20,9 @@ static void read_state(const uint8_t *b, size_t len)
         fuzz_need(!state.burns && !state.orders);
         return;
     }
-    fuzz_need(40 * state.burns_n <= len && 27 * state.orders_n <= len);
+    fuzz_need(40 * state.burns_n <= len && 26 * state.orders_n <= len);
     for (size_t i = 0; i < state.orders_n; i++)
-        fuzz_need(!state.orders[i].order.signature == state.orders[i].order.is_own);
+        fuzz_need(!state.orders[i].order.signature || !state.orders[i].order.is_own);
     backup_state_free(&state);
 }
 

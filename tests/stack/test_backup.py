@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Backups of parties, from the file a party writes to a signature out of restored shares, by the
 commands of docs/backup.md."""
+import contextlib
 import glob
 import itertools
 import json
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -195,6 +197,21 @@ class Backup(TestCase):
         shutil.rmtree(env["DATA_DIR"])
         self.assertFalse(os.path.exists(env["IDENTITY_KEY_FILE"]))
 
+    def forge_order(self, name):
+        """Who may write to the database ends every freeze, and the party writes its state again."""
+        env, row = self.stack.env(name), (
+            f"INSERT INTO orders (subject, serial, frozen) VALUES ('', {2 ** 63 - 1}, 0)")
+        self.stack.stop()
+        os.remove(self.state(name))
+        if env.get("POSTGRES_HOST"):
+            psql(env, row)
+        else:
+            with contextlib.closing(sqlite3.connect(
+                    os.path.join(env["DATA_DIR"], "party.db"))) as db, db:
+                db.execute(row)
+        self.stack.start()
+        until(lambda: os.path.exists(self.state(name)))
+
     def refused(self, *files, options=(), say=""):
         env = os.path.join(self.stack.dir, "party-1.env")
         said = quorate("backup", "restore", "--key", self.key, "--env", env, *options, *files,
@@ -210,6 +227,9 @@ class Backup(TestCase):
         self.assertEqual((code, err), (0, ""))
         before = os.path.getmtime(self.state("party-1"))
         until(lambda: os.path.getmtime(self.state("party-1")) > before)
+        orders = self.verify(self.state("party-1"))["verified"][0]["orders"]
+        self.forge_order("party-1")
+        self.assertEqual(self.verify(self.state("party-1"))["verified"][0]["orders"], orders)
         self.stack.stop()
         self.refused(place, say="backups are restored into an empty one only")
         self.lose("party-1")
