@@ -96,15 +96,16 @@ def open_door(port, ca, pair=None):
     if pair:
         trust.load_cert_chain(*pair)
     raw = socket.create_connection(("127.0.0.1", port), timeout=LIMIT)
+    door = raw
     try:
         door = trust.wrap_socket(raw, server_hostname="127.0.0.1")
         door.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0")
         head = door.recv(9)
         if len(head) == 9 and head[3] == 4:
             return door
-        door.close()
     except (ssl.SSLError, ConnectionError):
-        raw.close()
+        pass
+    door.close()
     return None
 
 
