@@ -250,6 +250,8 @@ static bool context_renew(struct rpc_channel *channel)
     if (fresh != NULL) {
         tls_context_free(channel->tls);
         channel->tls = fresh;
+    } else if (channel->tls != NULL && channel->crl != NULL) {
+        tls_context_add_crl(channel->tls, channel->crl);
     }
     return channel->tls != NULL || channel->ca == NULL;
 }

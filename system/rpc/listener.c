@@ -298,3 +298,11 @@ bool listener_reload_all(struct rpc_server *server, char error[RPC_TEXT_MAX])
         end_revoked(server);
     return ok;
 }
+
+void listener_recheck_all(struct rpc_server *server)
+{
+    for (struct listener *l = server->listeners; l; l = l->next)
+        if (l->tls && l->crl)
+            tls_context_add_crl(l->tls, l->crl);
+    end_revoked(server);
+}

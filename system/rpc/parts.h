@@ -86,6 +86,8 @@ bool listener_open(struct rpc_server *server, const char *host, int port, const 
 bool listener_revokes(const struct rpc_server *server, const struct tls *tls);
 /* rpc_server_reload. */
 bool listener_reload_all(struct rpc_server *server, char error[RPC_TEXT_MAX]);
+/* rpc_server_recheck. */
+void listener_recheck_all(struct rpc_server *server);
 void listener_resume_all(struct rpc_server *server);
 void listener_close_all(struct rpc_server *server);
 

@@ -167,6 +167,11 @@ bool rpc_server_reload(struct rpc_server *server, char error[RPC_TEXT_MAX])
     return listener_reload_all(server, error);
 }
 
+void rpc_server_recheck(struct rpc_server *server)
+{
+    listener_recheck_all(server);
+}
+
 int rpc_server_port(const struct rpc_server *server)
 {
     return server->listeners ? server->listeners->port : 0;

@@ -112,6 +112,9 @@ int rpc_server_port(const struct rpc_server *server);
  * are there go on, but one whose certificate is revoked ends. False with one line in |error|:
  * everything is as it was. */
 bool rpc_server_reload(struct rpc_server *server, char error[RPC_TEXT_MAX]);
+/* The revocation lists alone, for when the other files cannot be used now: what they have added
+ * counts, and connections whose certificate is revoked end. */
+void rpc_server_recheck(struct rpc_server *server);
 /* No new connections, GOAWAY, |done| when the last call has ended or |grace_ms| are over. */
 void rpc_server_stop(struct rpc_server *server, unsigned grace_ms, void (*done)(void *arg),
                      void *arg);

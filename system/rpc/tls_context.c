@@ -237,6 +237,13 @@ struct tls_context *tls_context_client_http1(const struct tls_files *files,
     return with_files(context, files, error);
 }
 
+void tls_context_add_crl(struct tls_context *context, const char *file)
+{
+    char error[RPC_TEXT_MAX];
+
+    (void)use_crl(context->ssl, file, error);
+}
+
 void tls_context_free(struct tls_context *context)
 {
     if (!context)

@@ -41,6 +41,9 @@ struct tls_context *tls_context_client(const struct tls_files *files, char error
 /* Offers http/1.1 only. */
 struct tls_context *tls_context_client_http1(const struct tls_files *files,
                                              char error[RPC_TEXT_MAX]);
+/* Adds the list in |file| to a context that looks lists up; the newer of two counts, for handshakes
+ * that have begun, too. For when its other files cannot be read anew. */
+void tls_context_add_crl(struct tls_context *context, const char *file);
 /* May be freed before the connections made from it. NULL is nothing. */
 void tls_context_free(struct tls_context *context);
 

@@ -46,6 +46,8 @@ struct certificates {
     uv_timer_t timer;
     uv_signal_t hangup;
     unsigned handles;
+    /* what was tried last was not good */
+    bool is_bad;
 };
 
 static const char *file_or_null(const struct config *config, const char *variable)
@@ -181,18 +183,26 @@ static bool is_same_party(const struct certificates *c, char error[RPC_TEXT_MAX]
     return false;
 }
 
-static void reload(struct certificates *c)
+/* Files that were not good are read again and again, for why may pass with time; that is said once.
+ * Their revocation list counts all the same. */
+static void reload(struct certificates *c, bool is_asked)
 {
     char error[RPC_TEXT_MAX], ends[CLOCK_TEXT_MAX];
+    const struct look before = c->tried;
 
     look(&c->tried, c->config);
     c->seen = c->tried;
-    if (!is_same_party(c, error) || !rpc_server_reload(c->server, error)) {
+    is_asked = is_asked || memcmp(&before, &c->tried, sizeof before) != 0;
+    c->is_bad = !is_same_party(c, error) || !rpc_server_reload(c->server, error);
+    if (c->is_bad)
+        rpc_server_recheck(c->server);
+    if (is_asked || !c->is_bad)
+        service_dial_recheck();
+    if (c->is_bad && is_asked)
         log_event(LOG_WARN, "the new TLS files are not good: the old ones stay in use",
                   LOG_S("error", error));
+    if (c->is_bad)
         return;
-    }
-    service_dial_recheck();
     measure(c);
     clock_text(ends, tls_file_ends(config_text(c->config, "GRPC_TLS_CERT")) * 1000);
     log_event(LOG_INFO, "TLS files were read again", LOG_S("grpc_certificate_ends", ends));
@@ -202,18 +212,19 @@ static void on_timer(uv_timer_t *timer)
 {
     struct certificates *c = timer->data;
     struct look now;
+    bool is_settled;
 
     look(&now, c->config);
-    if (memcmp(&now, &c->tried, sizeof now) != 0 && memcmp(&now, &c->seen, sizeof now) == 0)
-        reload(c);
-    else
-        c->seen = now;
+    is_settled = memcmp(&now, &c->seen, sizeof now) == 0;
+    c->seen = now;
+    if (is_settled && (c->is_bad || memcmp(&now, &c->tried, sizeof now) != 0))
+        reload(c, false);
 }
 
 static void on_hangup(uv_signal_t *hangup, int number)
 {
     (void)number;
-    reload(hangup->data);
+    reload(hangup->data, true);
 }
 
 void certificates_watch(struct certificates *c, uv_loop_t *loop, struct rpc_server *server)

@@ -424,6 +424,38 @@ class UnderTls(TestCase):
             f.write(good)
         until(lambda: self.count("account-service", READ_AGAIN) > before)
 
+    def replace(self, contents, said):
+        """Certificates by the program's name; when each has |said| so they were looked at."""
+        before = {name: self.count(name, said) for name in contents}
+        for name, content in contents.items():
+            with open(self.pair(name)[0], "wb") as f:
+                f.write(content)
+        until(lambda: all(self.count(name, said) > n for name, n in before.items()))
+
+    def test_a_revocation_counts_beside_broken_files(self):
+        made = pki(self.stack, "issue", "leaver")
+        leaver = (made["certificate"], made["key"])
+        port = self.port("account-service")
+        live = open_door(port, self.ca, leaver)
+        ended = self.count("account-service", REVOKED)
+        server = pki(self.stack, "renew", "message-router", "--out",
+                     os.path.join(self.stack.dir, "message-router"))
+        good = {}
+        for name in ("account-service", "party-3"):
+            with open(self.pair(name)[0], "rb") as f:
+                good[name] = f.read()
+        self.replace(dict.fromkeys(good, b"nothing\n"), STAY)
+        until(lambda: serial_at(self.port("message-router"), self.ca, self.pair("party-2")) ==
+              server["serial"])
+        lost = self.count("party-3", LOST)
+        pki(self.stack, "revoke", "leaver")
+        pki(self.stack, "revoke", "--serial", server["replaced_serial"])
+        until(lambda: not is_let_in(port, self.ca, leaver))
+        self.assertEqual(self.count("account-service", REVOKED), ended + 1)
+        live.close()
+        until(lambda: self.count("party-3", LOST) > lost)
+        self.replace(good, READ_AGAIN)
+
     def test_when_certificates_end_is_measured(self):
         for name in self.members():
             shown = self.stack.metrics(name)
