@@ -155,14 +155,17 @@ static const char *add_digests(struct api_keys *keys, struct api_key *like, cons
     return "a name has one digest, or two while rotating";
 }
 
-/* What is wrong with NAME:SCOPES:DIGEST...; NULL: nothing. */
+/* What is wrong with NAME:SCOPES:DIGEST...; NULL: nothing. Of |entry| the name is left, "" if there
+ * is none. */
 static const char *add_entry(struct api_keys *keys, char entry[ENTRY_MAX])
 {
     struct api_key like = {.value = 1};
     char *scopes = strchr(entry, ':'), *digests = scopes ? strchr(scopes + 1, ':') : NULL;
 
-    if (!digests)
+    if (!digests) {
+        entry[scopes ? scopes - entry : 0] = 0;
         return "it must be NAME:SCOPES:DIGEST, as quorate key new prints it";
+    }
     *scopes++ = 0;
     *digests++ = 0;
     if (!api_key_name_is_valid(entry))
@@ -174,6 +177,15 @@ static const char *add_entry(struct api_keys *keys, char entry[ENTRY_MAX])
         return "scopes are read, sign, create, manage, with + between";
     memcpy(like.name, entry, strlen(entry) + 1);
     return add_digests(keys, &like, digests);
+}
+
+/* The entry's name only if it can be one: somebody may have written the key itself there. */
+static void tell(char error[RPC_TEXT_MAX], size_t number, const char *entry, const char *wrong)
+{
+    if (api_key_name_is_valid(entry))
+        snprintf(error, RPC_TEXT_MAX, "API_KEYS: entry %zu (%s): %s", number, entry, wrong);
+    else
+        snprintf(error, RPC_TEXT_MAX, "API_KEYS: entry %zu: %s", number, wrong);
 }
 
 /* Items of the list may hold several entries, with blanks between. */
@@ -192,7 +204,7 @@ static bool load_named(struct api_keys *keys, const struct config *config, char 
             at += len;
             if (!wrong)
                 continue;
-            snprintf(error, RPC_TEXT_MAX, "API_KEYS: entry %zu (%.40s): %s", entries, entry, wrong);
+            tell(error, entries, entry, wrong);
             return false;
         }
     return true;

@@ -86,8 +86,8 @@ static void test_each_mistake_is_named(void **state)
     static const struct {
         const char *named, *part;
     } wrong[] = {
-        {"a", "entry 1 (a): it must be NAME:SCOPES:DIGEST"},
-        {"a:read", "it must be NAME:SCOPES:DIGEST"},
+        {"a", "entry 1: it must be NAME:SCOPES:DIGEST"},
+        {"a:read", "entry 1 (a): it must be NAME:SCOPES:DIGEST"},
         {"a:read:", "a digest is the SHA-256"},
         {"a:read:12", "a digest is the SHA-256"},
         {"a:read:" D1 "0", "a digest is the SHA-256"},
@@ -123,6 +123,22 @@ static void test_each_mistake_is_named(void **state)
     }
 }
 
+static void test_a_key_that_stands_there_itself_is_not_told(void **state)
+{
+    static const char *const wrong[] = {
+        "hush", "hush1hush2hush3hush4", "HUSH=", "HUSH:read:" D1, "a:read:" D1 " hush", "a:hush"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        const struct config *config;
+
+        assert_null(load(wrong[i], &config));
+        if (strstr(error, "hush") || strstr(error, "HUSH"))
+            fail_msg("%s: %s", wrong[i], error);
+        drop(NULL, config);
+    }
+}
+
 static void test_names_like_others_are_good(void **state)
 {
     static const char *const good[] = {"account-services", "party", "my-party-1", "defaults"};
@@ -150,6 +166,7 @@ int main(void)
         cmocka_unit_test(test_values_of_the_default_key),
         cmocka_unit_test(test_entries_stand_behind_commas_and_blanks),
         cmocka_unit_test(test_each_mistake_is_named),
+        cmocka_unit_test(test_a_key_that_stands_there_itself_is_not_told),
         cmocka_unit_test(test_names_like_others_are_good),
         cmocka_unit_test(test_words_of_scopes),
     };
