@@ -282,6 +282,18 @@ static void tell_full(struct router *router, struct cluster_peer *peer, const ch
     cluster_send(router->cluster, peer, &frame);
 }
 
+/* A letter to a session that is unknown here, though perhaps not at the sender's router. From whom
+ * a letter comes before the word of its registration is let pass: it has a budget soon. */
+static bool allow_stray(struct router *router, const Mpc__Router__V1__Forwarded *m)
+{
+    struct party *sender = registry_party(router->registry, m->from);
+
+    if (!sender || mail_allow_stray(sender, m->payload.len, router_now().steady_us))
+        return true;
+    metric_add(router->metrics.refused[REFUSED_STRAY], 1);
+    return false;
+}
+
 /* Does this router's own book have nothing against it? Another one may not know the session. */
 static bool fits_session(struct router *router, const struct session *session,
                          const Mpc__Router__V1__Forwarded *m)
@@ -297,7 +309,7 @@ static bool fits_session(struct router *router, const struct session *session,
         metric_add(router->metrics.refused[REFUSED_STRANGER], 1);
         return false;
     }
-    return true;
+    return roster || allow_stray(router, m);
 }
 
 static void take_letter(struct router *router, struct cluster_peer *peer,

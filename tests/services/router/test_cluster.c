@@ -307,7 +307,8 @@ static int64_t arrived(void)
     const struct router_metrics *m = &w->router->metrics;
 
     return metric_value(m->from_others) + metric_value(m->refused[REFUSED_STRANGER]) +
-           metric_value(m->refused[REFUSED_TOO_LONG]);
+           metric_value(m->refused[REFUSED_TOO_LONG]) +
+           metric_value(m->refused[REFUSED_STRAY]);
 }
 
 static bool more_has_arrived(void)
@@ -353,6 +354,39 @@ static void test_a_stranger_at_another_router_is_refused_here(void **state)
     listen_at(0, &one);
     letters_until(w, &one, 1);
     assert_int_equal(letter_at(&one, 0)->payload.data[0], 'y');
+    listener_end(&one);
+    finish();
+}
+
+/* Nobody's router knows the session: what one party sends through other routers is bounded here. */
+static void test_strays_of_a_sender_elsewhere_are_bounded(void **state)
+{
+    struct party *sender;
+    int64_t refused;
+
+    (void)state;
+    start("4194304", "60000");
+    for (size_t i = 0; i < 3; i++)
+        go_to(i, i);
+    for (size_t i = 0; i < 3; i++)
+        settle(i, i);
+    sender = registry_party(w->router->registry, w->peers[2].id);
+    refused = metric_value(w->router->metrics.refused[REFUSED_STRAY]);
+    arrived_base = arrived();
+    assert_int_equal(peer_send(w, 2, SESSION_TWO, w->peers[0].id, 'x', 5), RPC_OK);
+    until(more_has_arrived);
+    assert_int_equal(sender->stray_items, 1);
+    assert_int_equal(sender->stray_bytes, 5);
+    sender->stray_items = MAIL_STRAY_ITEMS;
+    arrived_base = arrived();
+    assert_int_equal(peer_send(w, 2, SESSION_TWO, w->peers[0].id, 'y', 5), RPC_OK);
+    until(more_has_arrived);
+    assert_int_equal(metric_value(w->router->metrics.refused[REFUSED_STRAY]), refused + 1);
+    assert_int_equal(peer_send(w, 1, SESSION_TWO, w->peers[0].id, 'z', 5), RPC_OK);
+    listen_at(0, &one);
+    letters_until(w, &one, 2);
+    assert_int_equal(letter_at(&one, 0)->payload.data[0], 'x');
+    assert_int_equal(letter_at(&one, 1)->payload.data[0], 'z');
     listener_end(&one);
     finish();
 }
@@ -769,6 +803,7 @@ int main(void)
         cmocka_unit_test(test_what_waits_follows_its_party),
         cmocka_unit_test(test_an_event_reaches_parties_at_all_routers),
         cmocka_unit_test(test_a_stranger_at_another_router_is_refused_here),
+        cmocka_unit_test(test_strays_of_a_sender_elsewhere_are_bounded),
         cmocka_unit_test(test_a_party_is_at_one_router_the_newest),
         cmocka_unit_test(test_at_the_old_router_it_is_not_registered),
         cmocka_unit_test(test_of_two_at_once_one_remains),
