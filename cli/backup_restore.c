@@ -165,8 +165,9 @@ static bool fault(const struct restoring *r, struct trouble *trouble)
 
     restore_error(r->party.restore, why);
     return trouble_set(trouble,
-                       "the database of party %s cannot be written (%s): empty it, and its "
-                       "DATA_DIR, before the next try",
+                       "the database of party %s cannot be written (%s): empty it before the next "
+                       "try (for SQLite remove party.db* from its DATA_DIR, and nothing else: "
+                       "ledger and reserve know its burns)",
                        r->party_id, why);
 }
 
@@ -260,6 +261,7 @@ static json_t *report_of(const struct restoring *r)
     report_add(report, "burns", json_integer((json_int_t)r->burns_n));
     report_add(report, "orders", json_integer((json_int_t)r->orders));
     report_add(report, "known_until", text[0] ? json_string(text) : json_null());
+    report_add(report, "ledger_kept", json_boolean(restore_kept_ledger(r->party.restore)));
     report_add(report, "shares_then", r->state_ms >= 0 ? json_integer(r->had_shares) : json_null());
     return report;
 }

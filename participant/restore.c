@@ -21,7 +21,20 @@ struct restore {
     char *party_id;
     /* or NULL */
     const uint8_t *operator_key;
+    bool kept_ledger;
 };
+
+static bool has_ledger(const char *directory)
+{
+    struct buffer path = {0};
+    struct stat st;
+    bool has;
+
+    buffer_printf(&path, "%s/ledger", directory);
+    has = stat((const char *)path.b, &st) == 0 && st.st_size > 0;
+    buffer_free(&path);
+    return has;
+}
 
 static bool is_empty(const struct restore *r, char error[KEYS_ERROR_MAX])
 {
@@ -54,6 +67,7 @@ static bool open_all(struct restore *r, const struct config *config, const char 
         snprintf(error, KEYS_ERROR_MAX, "cannot make %.200s: %s", directory, strerror(errno));
         return false;
     }
+    r->kept_ledger = has_ledger(directory);
     r->store = store_open_configured(config, 0, error);
     if (!r->store || !is_empty(r, error) || !keys_settle(r->keys, r->store, directory, error))
         return false;
@@ -84,6 +98,11 @@ void restore_close(struct restore *r)
     keys_close(r->keys);
     free(r->party_id);
     free(r);
+}
+
+bool restore_kept_ledger(const struct restore *r)
+{
+    return r->kept_ledger;
 }
 
 void restore_error(const struct restore *r, char out[STORE_ERROR_MAX])

@@ -16,6 +16,8 @@ struct restore *restore_open(const struct config *config, const char *program, c
                              char error[KEYS_ERROR_MAX]);
 /* NULL is nothing. */
 void restore_close(struct restore *restore);
+/* The party's directory has a ledger of before: what is in it counts, backups or not. */
+bool restore_kept_ledger(const struct restore *restore);
 /* The last failure in words. */
 void restore_error(const struct restore *restore, char out[STORE_ERROR_MAX]);
 

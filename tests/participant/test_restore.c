@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -197,6 +198,35 @@ static void test_the_own_word_comes_back_and_the_signature_too(void **state)
     assert_true(is_signed);
 }
 
+static void remove_file(const char *name)
+{
+    char path[128];
+
+    snprintf(path, sizeof path, "%s/data/%s", directory, name);
+    assert_int_equal(unlink(path), 0);
+}
+
+/* The party's database is lost, what lies beside it is not. */
+static void test_the_ledger_of_before_counts_beside_a_backup(void **state)
+{
+    const struct store_burn burn = {.kgid = {7}, .epoch = 1, .own = 1, .peer = 2};
+    char error[KEYS_ERROR_MAX];
+    struct restore *r = restore_open(config, "/proc/self/exe", "party-1", error);
+
+    (void)state;
+    assert_non_null(r);
+    assert_false(restore_kept_ledger(r));
+    assert_true(restore_burn(r, &burn));
+    restore_close(r);
+    remove_file("party.db");
+    r = restore_open(config, "/proc/self/exe", "party-1", error);
+    assert_non_null(r);
+    assert_true(restore_kept_ledger(r));
+    restore_close(r);
+    restored(NULL, 0);
+    assert_int_equal(store_is_burned(store, &burn), STORE_OK);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -206,6 +236,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(
             test_a_freeze_that_nobody_signed_holds_until_the_operator_ends_it, begin, end),
         cmocka_unit_test_setup_teardown(test_the_own_word_comes_back_and_the_signature_too, begin,
+                                        end),
+        cmocka_unit_test_setup_teardown(test_the_ledger_of_before_counts_beside_a_backup, begin,
                                         end),
     };
 
