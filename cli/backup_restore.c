@@ -12,12 +12,14 @@
 #include "system/core/buffer.h"
 #include "system/core/secret.h"
 
+#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 struct found {
-    const char *path;
+    /* among the paths */
+    size_t place;
     uint8_t account[16], key_id[32];
     uint32_t epoch;
     int64_t time_ms;
@@ -26,6 +28,8 @@ struct found {
 struct restoring {
     const struct backup_request *request;
     struct backup_paths paths;
+    /* what was checked, one for each path */
+    uint8_t (*digests)[32];
     struct backup_key *key;
     struct library library;
     struct backup_party party;
@@ -55,16 +59,18 @@ static bool is_same_party(struct restoring *r, const struct backup_item *item,
     }
     return (strcmp(r->party_id, head->party_id) == 0 &&
             memcmp(r->identity + 32, head->identity, 32) == 0) ||
-           trouble_set(trouble, "%s is a backup of party %s, %s of party %s: give one party's",
-                       r->paths.v[0], r->party_id, item->path, head->party_id);
+           trouble_set(trouble, "%s is a backup of party %s, %s of %sparty %s: give one party's",
+                       r->paths.v[0], r->party_id, item->path,
+                       strcmp(r->party_id, head->party_id) == 0 ? "another identity of " : "",
+                       head->party_id);
 }
 
-static void note_share(struct restoring *r, const struct backup_item *item)
+static void note_share(struct restoring *r, const struct backup_item *item, size_t place)
 {
     struct found *f = &r->shares[r->shares_n++];
 
     *f = (struct found){
-        .path = item->path, .epoch = item->opened.epoch, .time_ms = item->parsed.head.time_ms};
+        .place = place, .epoch = item->opened.epoch, .time_ms = item->parsed.head.time_ms};
     memcpy(f->account, item->parsed.head.account, sizeof f->account);
     memcpy(f->key_id, item->opened.keyid, sizeof f->key_id);
     memcpy(r->identity, item->share.identity, 64);
@@ -93,17 +99,25 @@ static void note_state(struct restoring *r, const struct backup_item *item)
     buffer_add(&r->certificate, state->certificate, state->certificate_len);
 }
 
+static void digest_of(uint8_t out[32], const struct backup_item *item)
+{
+    crypto_generichash(out, 32, item->file.b, item->file.len, NULL, 0);
+}
+
 static bool look(struct restoring *r, struct trouble *trouble)
 {
     struct backup_item item;
     bool ok = true;
 
     r->shares = mem_new(r->paths.n + 1, sizeof *r->shares);
+    r->digests = mem_new(r->paths.n + 1, sizeof *r->digests);
     for (size_t i = 0; ok && i < r->paths.n; i++) {
         ok = backup_item_open(&item, r->paths.v[i], r->key, r->library.ctx, trouble) &&
              is_same_party(r, &item, trouble);
+        if (ok)
+            digest_of(r->digests[i], &item);
         if (ok && item.parsed.head.kind == BACKUP_SHARE)
-            note_share(r, &item);
+            note_share(r, &item, i);
         else if (ok)
             note_state(r, &item);
         backup_item_close(&item);
@@ -184,6 +198,23 @@ static bool write_orders(struct restoring *r, const struct backup_state *state)
     return true;
 }
 
+/* The file that was checked, and no other that has its name now. */
+static bool open_again(const struct restoring *r, size_t place, struct backup_item *item,
+                       struct trouble *trouble)
+{
+    const char *path = r->paths.v[place];
+    uint8_t digest[32];
+
+    if (!backup_item_open(item, path, r->key, r->library.ctx, trouble))
+        return false;
+    digest_of(digest, item);
+    return memcmp(digest, r->digests[place], sizeof digest) == 0 ||
+           trouble_set(trouble,
+                       "%s has changed since it was checked: copy the backups to where nobody "
+                       "writes, empty the database of party %s and restore again",
+                       path, r->party_id);
+}
+
 /* Of every file that is one. */
 static bool write_states(struct restoring *r, struct trouble *trouble)
 {
@@ -193,7 +224,7 @@ static bool write_states(struct restoring *r, struct trouble *trouble)
     for (size_t i = 0; ok && i < r->burns_n; i++)
         ok = restore_burn(r->party.restore, &r->burns[i]) || fault(r, trouble);
     for (size_t i = 0; ok && i < r->paths.n; i++) {
-        ok = backup_item_open(&item, r->paths.v[i], r->key, r->library.ctx, trouble);
+        ok = open_again(r, i, &item, trouble);
         if (ok && item.parsed.head.kind == BACKUP_STATE)
             ok = write_orders(r, &item.state) || fault(r, trouble);
         backup_item_close(&item);
@@ -228,8 +259,7 @@ static bool burn(const struct restoring *r, struct backup_item *item, struct tro
 static bool write_share(struct restoring *r, const struct found *found, struct trouble *trouble)
 {
     struct backup_item item;
-    bool ok = backup_item_open(&item, found->path, r->key, r->library.ctx, trouble) &&
-              burn(r, &item, trouble) &&
+    bool ok = open_again(r, found->place, &item, trouble) && burn(r, &item, trouble) &&
               (restore_share(r->party.restore, &item.share, found->key_id) || fault(r, trouble));
 
     backup_item_close(&item);
@@ -280,6 +310,7 @@ static void close_all(struct restoring *r)
     backup_party_close(&r->party);
     buffer_free(&r->certificate);
     free(r->burns);
+    free(r->digests);
     free(r->shares);
     secret_free(r->identity);
     secret_free(r->key);

@@ -476,6 +476,9 @@ CHECKS = [
     check("backup", "a receipt that counts is of this epoch",
           (P + "backup.c", "receipt.epoch == (which ? which->epoch : 0)", "true"),
           tests=[P + "backup"]),
+    check("backup", "a restore writes the files that it checked",
+          ("cli/backup_restore.c", "return memcmp(digest, r->digests[place], sizeof digest) == 0 "
+           "||", "return true ||"), tests=["stack/backup"]),
     check("backup", "shares of two accounts do not sign together",
           (GROUP, "if (memcmp(x->account, y->account, sizeof x->account) != 0)", "if (0)"),
           tests=["stack/backup_sets"]),

@@ -219,6 +219,22 @@ class Backup(TestCase):
         self.assertIn(say, said)
         self.assertEqual(said.count("\n"), 1)
 
+    def changed_meanwhile(self, path, by, state):
+        """A file is another one between its check and its restore, which asks for the settings
+        then."""
+        changing, pipe = os.path.join(self.tmp, "changing.qbk"), os.path.join(self.tmp, "pipe")
+        shutil.copy(path, changing)
+        os.mkfifo(pipe, 0o600)
+        with subprocess.Popen([QUORATE, "backup", "restore", "--key", self.key, "--env", pipe,
+                               changing, state], stderr=subprocess.PIPE, text=True) as p:
+            with open(pipe, "w", encoding="utf-8") as f, \
+                    open(os.path.join(self.stack.dir, "party-1.env"), encoding="utf-8") as env:
+                shutil.copy(by, changing)
+                f.write(env.read())
+            said = p.communicate(timeout=LIMIT)[1]
+        self.assertEqual(p.returncode, 1)
+        self.assertIn(f"{changing} has changed since it was checked", said)
+
     def test_g_a_party_is_restored_and_signs_as_before(self):
         place, files = os.path.join(self.tmp, "party-1"), self.files("party-1")
         env = os.path.join(self.stack.dir, "party-1.env")
@@ -243,6 +259,8 @@ class Backup(TestCase):
             f.write(content)
         self.refused(place, os.path.join(self.tmp, "changed.qbk"), say="is damaged")
         self.assertFalse(os.path.exists(self.stack.env("party-1")["DATA_DIR"]))
+        self.changed_meanwhile(files[0], files[1], self.state("party-1"))
+        self.lose("party-1")
         change_env(self.stack.dir, "party-1", CRYPTO_MASTER_KEY=os.urandom(32).hex())
         self.do("Restoring a party", ENV_FILE=env, BACKUPS=place)
         self.refused(place, say="backups are restored into an empty one only")
