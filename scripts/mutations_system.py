@@ -558,7 +558,7 @@ CHECKS = [
           ("system/access/access.c", "if (status.code == RPC_OK && !may_be_service(access, call))",
            "if (0)"), error="unauthorized", tests=["access/access"]),
     check("tls", "plain text on loopback addresses only",
-          ("system/service/listen.c", "if (!is_loopback(host)) {", "if (0) {"),
+          ("system/service/listen.c", "if (!address_is_loopback(host)) {", "if (0) {"),
           tests=["service/listen"]),
     check("cache", "what Redis says of a budget is one that there can be",
           ("system/cache/cache.c", "believable(left, x->full) - limit", "left - limit"),

@@ -53,22 +53,11 @@ struct webhooks {
 
 /* Configuration */
 
-static bool is_plain_fit(const char *url)
-{
-    static const char *const local[] = {"http://127.", "http://localhost:", "http://localhost/",
-                                        "http://[::1]"};
-
-    for (size_t i = 0; i < COUNT(local); i++)
-        if (strncmp(url, local[i], strlen(local[i])) == 0)
-            return true;
-    return false;
-}
-
 static bool load(struct webhooks *hooks, const struct config *config, char error[RPC_TEXT_MAX])
 {
     size_t n = config_list_n(config, "WEBHOOK_SECRET");
 
-    if (strncmp(hooks->url, "https://", 8) != 0 && !is_plain_fit(hooks->url)) {
+    if (!webhook_url_is_fit(hooks->url)) {
         snprintf(error, RPC_TEXT_MAX,
                  "WEBHOOK_URL must be an https:// address; http:// is for this machine only");
         return false;

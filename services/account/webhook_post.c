@@ -3,6 +3,7 @@
  * proxy of the environment is used. */
 #include "services/account/webhook_post.h"
 
+#include "system/access/address.h"
 #include "system/core/clock.h"
 #include "system/core/ids.h"
 
@@ -14,6 +15,32 @@
 #include <string.h>
 
 enum { POST_MS = 10000, CONNECT_MS = 5000 };
+
+/* An address of IPv6 stands in brackets. */
+static bool is_local(char *host)
+{
+    size_t len = strlen(host);
+
+    if (host[0] != '[' || host[len - 1] != ']')
+        return strcmp(host, "localhost") == 0 || address_is_loopback(host);
+    host[len - 1] = 0;
+    return address_is_loopback(host + 1);
+}
+
+bool webhook_url_is_fit(const char *url)
+{
+    CURLU *parts = curl_url();
+    char *scheme = NULL, *host = NULL;
+    bool is_fit = parts && curl_url_set(parts, CURLUPART_URL, url, 0) == CURLUE_OK &&
+                  curl_url_get(parts, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
+                  curl_url_get(parts, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
+                  (strcmp(scheme, "https") == 0 || (strcmp(scheme, "http") == 0 && is_local(host)));
+
+    curl_free(scheme);
+    curl_free(host);
+    curl_url_cleanup(parts);
+    return is_fit;
+}
 
 static void put(json_t *object, const char *name, const char *text)
 {

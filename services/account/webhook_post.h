@@ -11,6 +11,9 @@
 
 enum { WEBHOOK_SECRETS_MAX = 2, WEBHOOK_HEADER_MAX = 256, WEBHOOK_ERROR_MAX = 256 };
 
+/* https:// to anybody, http:// to an address of this machine, as libcurl reads it. */
+bool webhook_url_is_fit(const char *url);
+
 /* Heap, the caller's. */
 char *webhook_body(const struct webhook *hook, int64_t ended_ms);
 

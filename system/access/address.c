@@ -111,6 +111,17 @@ bool address_is_in(const struct address *address, const struct address_list *lis
     return false;
 }
 
+bool address_is_loopback(const char *text)
+{
+    struct address_range ranges[2];
+    const struct address_list loopback = {ranges, 2};
+    struct address address;
+
+    return address_range_parse(&ranges[0], "127.0.0.0/8") &&
+           address_range_parse(&ranges[1], "::1") && address_parse(&address, text) &&
+           address_is_in(&address, &loopback);
+}
+
 bool address_list_load(struct address_list *out, const struct config *config, const char *name,
                        const char **bad)
 {

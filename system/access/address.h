@@ -34,6 +34,8 @@ void address_print(char out[ADDRESS_TEXT_MAX], const struct address *address);
 /* An address alone is the range of one. Bits below the prefix must be zero. */
 bool address_range_parse(struct address_range *out, const char *text);
 bool address_is_in(const struct address *address, const struct address_list *list);
+/* 127.0.0.0/8 or ::1 in text; a name is none. */
+bool address_is_loopback(const char *text);
 
 /* The ranges in a variable. False with the item that is malformed in |bad| (lent). */
 bool address_list_load(struct address_list *out, const struct config *config, const char *name,

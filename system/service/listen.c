@@ -17,17 +17,6 @@ bool listen_has_tls(const struct config *config)
     return strcmp(config_text(config, "TLS"), "off") != 0;
 }
 
-static bool is_loopback(const char *text)
-{
-    struct address_range ranges[2];
-    const struct address_list loopback = {ranges, 2};
-    struct address address;
-
-    return address_range_parse(&ranges[0], "127.0.0.0/8") &&
-           address_range_parse(&ranges[1], "::1") && address_parse(&address, text) &&
-           address_is_in(&address, &loopback);
-}
-
 /* host:port or [host]:port */
 static bool target_is_loopback(const char *target)
 {
@@ -43,7 +32,7 @@ static bool target_is_loopback(const char *target)
         return false;
     memcpy(host, target, len);
     host[len] = '\0';
-    return strcmp(host, "localhost") == 0 || is_loopback(host);
+    return strcmp(host, "localhost") == 0 || address_is_loopback(host);
 }
 
 /* All of a list. */
@@ -64,7 +53,7 @@ static bool check_plain(const struct config *config, enum config_program program
 {
     const char *host = config_text(config, "LISTEN_HOST");
 
-    if (!is_loopback(host)) {
+    if (!address_is_loopback(host)) {
         snprintf(error, RPC_TEXT_MAX,
                  "TLS=off is allowed on loopback addresses only, LISTEN_HOST is %.64s: "
                  "set LISTEN_HOST=127.0.0.1 or TLS=on",
@@ -95,7 +84,7 @@ static bool check_redis(const struct config *config, enum config_program program
     const unsigned users = CONFIG_ACCOUNT | CONFIG_COORDINATOR | CONFIG_ROUTER | CONFIG_PARTY_API;
     const char *host = (unsigned)program & users ? config_text(config, "REDIS_HOST") : "";
 
-    if (!host[0] || strcmp(host, "localhost") == 0 || is_loopback(host) ||
+    if (!host[0] || strcmp(host, "localhost") == 0 || address_is_loopback(host) ||
         strcmp(config_text(config, "REDIS_PLAINTEXT"), "true") == 0)
         return true;
     snprintf(error, RPC_TEXT_MAX,

@@ -48,11 +48,40 @@ static void test_both_secrets_sign(void **state)
     assert_string_equal(out, "t=1700000000,v1=" FIRST ",v1=" SECOND);
 }
 
+static void test_plain_text_goes_to_this_machine_only(void **state)
+{
+    static const char *const good[] = {"https://example.org/hook",   "HTTPS://10.0.0.1:8443/",
+                                       "http://127.0.0.1:9000/hook", "http://127.1.2.3",
+                                       "http://localhost:9000/x",    "http://[::1]:9000/x",
+                                       "http://user@127.0.0.1:9000/"};
+    static const char *const bad[] = {"http://127.evil.example/",
+                                      "http://127.0.0.1:x@evil.example/",
+                                      "http://localhost:x@evil.example/",
+                                      "http://[::1]@evil.example/",
+                                      "http://localhost.evil.example/",
+                                      "http://example.org/",
+                                      "http://10.0.0.1/",
+                                      "ftp://127.0.0.1/",
+                                      "127.0.0.1:9000",
+                                      "http://[::2]/",
+                                      "file:///etc/passwd",
+                                      "x"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
+        if (!webhook_url_is_fit(good[i]))
+            fail_msg("%s", good[i]);
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        if (webhook_url_is_fit(bad[i]))
+            fail_msg("%s", bad[i]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_body),
         cmocka_unit_test(test_both_secrets_sign),
+        cmocka_unit_test(test_plain_text_goes_to_this_machine_only),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
