@@ -7,6 +7,7 @@
 #include "system/core/be.h"
 #include "system/core/buffer.h"
 #include "system/core/disk.h"
+#include "system/core/log.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -35,6 +36,8 @@ struct ledger {
     int fd;
     size_t places_n, slots_n;
     uint8_t (*slots)[NAME];
+    /* the disk failed: the system takes pages that it could not write for written */
+    bool is_broken;
 };
 
 /* Places */
@@ -218,12 +221,28 @@ void ledger_close(struct ledger *ledger)
     free(ledger);
 }
 
+/* A second sync would say that all is well. What may not be on the disk is cut off, so that the
+ * next start does not read it out of memory and believe it. */
+static void break_off(struct ledger *l)
+{
+    l->is_broken = true;
+    log_line(LOG_ERROR, ftruncate(l->fd, (off_t)(l->places_n * sizeof(struct place))) == 0
+                            ? "the disk failed to keep the ledger: it takes nothing new until the "
+                              "next start"
+                            : "the disk failed to keep the ledger, and to cut it: it takes nothing "
+                              "new; look at the disk before the next start");
+}
+
 /* Under the lock. What a write left that failed is written over by the next. */
 static bool append(struct ledger *l, const struct place *places, size_t n)
 {
-    if (n > 0 && (!disk_write(l->fd, places, n * sizeof *places, l->places_n * sizeof *places) ||
-                  fdatasync(l->fd) != 0))
+    if (n > 0 && (l->is_broken ||
+                  !disk_write(l->fd, places, n * sizeof *places, l->places_n * sizeof *places)))
         return false;
+    if (n > 0 && fdatasync(l->fd) != 0) {
+        break_off(l);
+        return false;
+    }
     for (size_t i = 0; i < n; i++)
         note(l, &places[i]);
     return true;

@@ -36,7 +36,8 @@ struct ledger_fact {
 struct ledger *ledger_open(const char *directory, char error[STORE_ERROR_MAX]);
 void ledger_close(struct ledger *ledger);
 
-/* All of them durable when it returns. False: the disk does not take them, and none counts. */
+/* All of them durable when it returns. False: the disk does not take them, and none counts. Once it
+ * has failed to sync, the ledger takes nothing new until it is opened again. */
 bool ledger_put(struct ledger *ledger, const struct ledger_fact *facts, size_t n);
 bool ledger_has(struct ledger *ledger, const struct ledger_fact *fact);
 /* In the order in which they came. False: not all could be read. |each| puts nothing. */

@@ -3,6 +3,7 @@
  * nothing that was told, and damage is not passed over. */
 #include "participant/ledger.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -156,6 +157,33 @@ static void test_damage_is_not_passed_over(void **state)
     assert_true(has(again(state), burn_of(2)));
 }
 
+static bool is_failing;
+
+/* The disk's answer, in this program. */
+int fdatasync(int fd)
+{
+    if (is_failing) {
+        errno = EIO;
+        return -1;
+    }
+    return fsync(fd);
+}
+
+/* A second sync would say that all is well, of pages that were never written. */
+static void test_after_a_failed_sync_it_takes_nothing_new(void **state)
+{
+    assert_true(put(*state, burn_of(1)));
+    is_failing = true;
+    assert_false(put(*state, burn_of(2)));
+    is_failing = false;
+    assert_false(put(*state, burn_of(2)));
+    assert_false(put(*state, burn_of(3)));
+    assert_false(has(*state, burn_of(2)));
+    assert_true(put(*state, burn_of(1)));
+    assert_false(has(again(state), burn_of(2)));
+    assert_true(put(*state, burn_of(2)));
+}
+
 static void test_without_its_directory_there_is_none(void **state)
 {
     (void)state;
@@ -170,6 +198,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_many_are_all_known, begin, end),
         cmocka_unit_test_setup_teardown(test_a_torn_end_is_cut, begin, end),
         cmocka_unit_test_setup_teardown(test_damage_is_not_passed_over, begin, end),
+        cmocka_unit_test_setup_teardown(test_after_a_failed_sync_it_takes_nothing_new, begin, end),
         cmocka_unit_test(test_without_its_directory_there_is_none),
     };
     char command[64];
