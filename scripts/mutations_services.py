@@ -330,6 +330,9 @@ CHECKS = [
           ("services/coordinator/leadership.c", "clock_gettime(CLOCK_BOOTTIME, &now);",
            "clock_gettime(CLOCK_MONOTONIC, &now);"),
           tests=["services/coordinator/leadership (postgres)"]),
+    check("coordinator", "a fence that no replica wrote is not followed by another",
+          ("services/coordinator/lease.c", "|| !lease_is_possible(found.fence)) return result;",
+           ") return result;"), tests=["services/coordinator/lease (postgres)"]),
     check("coordinator", "who has not signed for the lease is not followed",
           ("services/coordinator/leadership.c", "} else if (!lease->is_over && !lease->is_signed) "
            "{ refuse(l, lease); }", "} (void)refuse; if (lease->is_over) { }"),

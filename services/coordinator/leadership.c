@@ -101,7 +101,9 @@ static void looked(void *arg, enum db_result result)
     l->is_busy = false;
     if (result != DB_OK || l->role == LEADS)
         return;
-    if (lease->is_over && l->role == FOLLOWS) {
+    if (!lease_is_possible(lease->fence)) {
+        refuse(l, lease);
+    } else if (lease->is_over && l->role == FOLLOWS) {
         submit(l, DB_DURABLE, lease_take, taken);
     } else if (!lease->is_over && !lease->is_signed) {
         refuse(l, lease);

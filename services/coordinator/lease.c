@@ -16,6 +16,11 @@ struct seen {
     bool is_there;
 };
 
+bool lease_is_possible(int64_t fence)
+{
+    return fence >= 0 && fence < INT64_MAX / 2;
+}
+
 void lease_key(uint8_t key[LEASE_KEY], const char *secret)
 {
     static const char label[] = "quorate/lease/1";
@@ -79,26 +84,31 @@ enum db_result lease_look(struct db_tx *tx, void *arg)
     return result == DB_OK && !seen.is_there ? DB_REFUSED : result;
 }
 
+static enum db_result write_row(struct db_tx *tx, const struct lease *lease, const uint8_t mac[MAC])
+{
+    const struct db_value v[] = {db_text(lease->replica), db_text(lease->address),
+                                 db_int(lease->fence), db_int(LEASE_MS), db_blob(mac, MAC)};
+
+    return db_exec(tx,
+                   "UPDATE leadership SET replica = $1, address = $2, fence = $3,"
+                   " lease_until_ms = now_ms() + $4, mac = $5 WHERE id = 1",
+                   v, sizeof v / sizeof v[0], NULL);
+}
+
 enum db_result lease_take(struct db_tx *tx, void *arg)
 {
     struct lease *lease = arg, found = {0};
     uint8_t mac[MAC];
     struct seen seen = {.lease = &found};
     enum db_result result = db_query(tx, LOOK " FOR UPDATE SKIP LOCKED", NULL, 0, take_row, &seen);
-    const struct db_value v[] = {db_text(lease->replica), db_text(lease->address),
-                                 db_int(found.fence + 1), db_int(LEASE_MS),
-                                 db_blob(mac, sizeof mac)};
 
     lease->is_taken = false;
-    if (result != DB_OK || !seen.is_there || !found.is_over)
+    if (result != DB_OK || !seen.is_there || !found.is_over || !lease_is_possible(found.fence))
         return result;
-    sign(mac, lease, found.fence + 1);
-    result = db_exec(tx,
-                     "UPDATE leadership SET replica = $1, address = $2, fence = $3,"
-                     " lease_until_ms = now_ms() + $4, mac = $5 WHERE id = 1",
-                     v, sizeof v / sizeof v[0], NULL);
-    lease->is_taken = result == DB_OK;
     lease->fence = found.fence + 1;
+    sign(mac, lease, lease->fence);
+    result = write_row(tx, lease, mac);
+    lease->is_taken = result == DB_OK;
     return result;
 }
 

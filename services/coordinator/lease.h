@@ -35,11 +35,14 @@ struct lease {
     bool is_signed;
 };
 
+/* No number of takings leads to another: somebody wrote it into the database. */
+bool lease_is_possible(int64_t fence);
+
 void lease_key(uint8_t key[LEASE_KEY], const char *secret);
 
 /* Who leads. */
 db_work lease_look;
-/* Take it if it is over and nobody else is just at it. */
+/* Take it if it is over, of a possible fence, and nobody else is just at it. */
 db_work lease_take;
 /* So long from now. DB_REFUSED: it is somebody else's. */
 db_work lease_renew;

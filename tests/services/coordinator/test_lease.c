@@ -78,6 +78,21 @@ static void test_attack_a_lease_that_was_written_into_the_database(void **state)
     }
 }
 
+/* There is no number after it. */
+static void test_attack_a_fence_that_nobody_can_follow(void **state)
+{
+    static const char *const forgeries[] = {"UPDATE leadership SET fence = 9223372036854775807",
+                                            "UPDATE leadership SET fence = -1"};
+    struct rivals *r = *state;
+
+    for (size_t i = 0; i < sizeof forgeries / sizeof forgeries[0]; i++) {
+        assert_int_equal(db_run(r->b, DB_DURABLE, forge, (void *)(uintptr_t)forgeries[i]), DB_OK);
+        assert_false(take(r->a, "a").is_taken);
+    }
+    assert_int_equal(db_run(r->b, DB_DURABLE, forge, "UPDATE leadership SET fence = 7"), DB_OK);
+    assert_int_equal(take(r->a, "a").fence, 8);
+}
+
 static void test_a_renewed_lease_lasts(void **state)
 {
     struct rivals *r = *state;
@@ -192,6 +207,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_one_leads_until_its_lease_is_over),
         TEST(test_attack_a_lease_that_was_written_into_the_database),
+        TEST(test_attack_a_fence_that_nobody_can_follow),
         TEST(test_a_renewed_lease_lasts),
         TEST(test_a_lease_that_is_given_up_is_over_at_once),
         TEST(test_a_leader_that_was_replaced_writes_nothing),
