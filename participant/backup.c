@@ -228,7 +228,7 @@ static bool make_share(struct backup *b, const struct store_unbacked *which)
              store_put_made(b->params.store, which, true) == STORE_OK;
     secret_free(record);
     store_share_free(&row);
-    if (!ok && !is_stopped(b))
+    if (!ok && !b->is_failing && !is_stopped(b))
         log_event(LOG_WARN, "no backup was made of a share: tried again",
                   LOG_S("account", which->account_id));
     return ok;

@@ -9,6 +9,7 @@ import os
 import shutil
 import signal
 import sqlite3
+import struct
 import subprocess
 import sys
 import tempfile
@@ -235,6 +236,46 @@ class Backup(TestCase):
         self.assertEqual(p.returncode, 1)
         self.assertIn(f"{changing} has changed since it was checked", said)
 
+    def assertBurned(self, account, *parties):
+        """They refuse to sign, and say why; nobody waits for the request's end."""
+        answer = self.stack.call("POST", f"/api/v1/accounts/{account}/sign?wait=0", {
+            "message": HASH, "participants": [{"party_id": p} for p in parties]})
+        path = f"/api/v1/mpc/sessions/{answer.body['session_id']}"
+        until(lambda: "burned" in str(self.stack.call("GET", path + "/events").body))
+        self.assertNotEqual(self.stack.call("GET", path).body["status"], "completed")
+
+    def burns(self):
+        """Of party-1's database; each is in its ledger as well (participant/ledger.h)."""
+        rows = [tuple(row) for row in self.stack.rows(
+            "party-1", "party.db", "SELECT kgid, epoch, own, peer FROM tombstones")]
+        with open(os.path.join(self.stack.env("party-1")["DATA_DIR"], "ledger"), "rb") as f:
+            places = f.read()
+        for kgid, *numbers in rows:
+            self.assertIn(b"DKL1\1" + kgid + struct.pack(">IHH", *numbers), places)
+        return rows
+
+    def burn(self, account):
+        """Party 1 has burned its pair with party 2, and said so in its state. The system has
+        stopped then."""
+        own, peer = (self.stack.rows(p, "party.db", "SELECT own FROM shares WHERE account_id = ?",
+                                     account)[0][0] for p in PARTIES[:2])
+        before = os.path.getmtime(self.state("party-1"))
+        self.stack.stop()
+        self.assertEqual(self.stack.change(
+            "party-1", "INSERT INTO tombstones (kgid, epoch, own, peer) SELECT kgid, 0, "
+            f"{own}, {peer} FROM shares WHERE account_id = '{account}'"), 1)
+        self.stack.start()
+        until(lambda: os.path.getmtime(self.state("party-1")) > before)
+        self.stack.stop()
+        burn, = self.burns()
+        self.assertEqual(burn[1:], (0, own, peer))
+        one, two, three = self.of(account, *PARTIES)
+        said = quorate("backup", "drill", "--key", self.key, one, two, self.state("party-1"), code=1)
+        self.assertIn("party party-1 has burned its pair with party party-2", said)
+        self.assertTrue(quorate("backup", "drill", "--key", self.key, "--json", one, three,
+                                self.state("party-1"))["signs"])
+        return burn
+
     def test_g_a_party_is_restored_and_signs_as_before(self):
         place, files = os.path.join(self.tmp, "party-1"), self.files("party-1")
         env = os.path.join(self.stack.dir, "party-1.env")
@@ -246,7 +287,7 @@ class Backup(TestCase):
         orders = self.verify(self.state("party-1"))["verified"][0]["orders"]
         self.forge_order("party-1")
         self.assertEqual(self.verify(self.state("party-1"))["verified"][0]["orders"], orders)
-        self.stack.stop()
+        burn = self.burn(self.accounts[0])
         self.refused(place, say="backups are restored into an empty one only")
         self.lose("party-1")
         self.refused(*files, say="none of these files is the state of party party-1")
@@ -264,14 +305,23 @@ class Backup(TestCase):
         change_env(self.stack.dir, "party-1", CRYPTO_MASTER_KEY=os.urandom(32).hex())
         self.do("Restoring a party", ENV_FILE=env, BACKUPS=place)
         self.refused(place, say="backups are restored into an empty one only")
+        self.assertEqual(self.burns(), [burn])
+        old, = self.of(self.accounts[0], "party-1")
+        os.remove(old)
         self.stack.start()
-        for account in self.accounts[:-1]:
-            for peer in PARTIES[1:]:
-                answer = self.stack.call("POST", f"/api/v1/accounts/{account}/sign", {
-                    "message": HASH,
-                    "participants": [{"party_id": p} for p in ("party-1", peer)]})
-                self.assertEqual(answer.status, 200, answer)
-                self.assertTrue(signature_is_valid(answer.body))
+        for account, peer in itertools.product(self.accounts[:-1], PARTIES[1:]):
+            if (account, peer) == (self.accounts[0], "party-2"):
+                self.assertBurned(account, "party-1", peer)
+                continue
+            answer = self.stack.sign(account, participants=[
+                {"party_id": p} for p in ("party-1", peer)])
+            self.assertEqual(answer.status, 200, answer)
+            self.assertTrue(signature_is_valid(answer.body))
+        # it is burned in the share itself, too, of which there is a new backup
+        until(lambda: os.path.exists(old))
+        said = quorate("backup", "drill", "--key", self.key, old,
+                       *self.of(self.accounts[0], "party-2"), code=1)
+        self.assertIn("party party-1 has burned its pair with party party-2", said)
         rows = self.stack.rows("party-1", "party.db", "SELECT subject, frozen FROM orders")
         self.assertEqual(rows, [(frozen, 1)])
 

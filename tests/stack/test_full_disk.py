@@ -5,25 +5,13 @@ nothing that was acknowledged is lost, and everything goes on by itself once the
 import contextlib
 import os
 import subprocess
-import sys
-import unittest
 
-from support import Stack, TestCase, change_env, read_env, signature_is_valid, until
+from support import (Stack, TestCase, change_env, main_with_mounts, read_env, signature_is_valid,
+                     until)
 
 ACCOUNT, COORDINATOR, PARTY = "account-service", "session-coordinator", "party-3"
 SIZE = 6 << 20
 SECONDS = 10  # so long a keygen is tried again
-INSIDE = "QUORATE_FULL_DISK"
-
-
-def namespace():
-    """The command that gives this test mounts of its own; None: not allowed here."""
-    words = ["unshare", "-m"] if os.geteuid() == 0 else ["unshare", "-Urm"]
-    with contextlib.suppress(OSError):
-        if subprocess.run([*words, "mount", "-t", "tmpfs", "none", "/mnt"], check=False,
-                          capture_output=True).returncode == 0:
-            return words
-    return None
 
 
 class FullDisks(TestCase):
@@ -151,11 +139,4 @@ class FullDisks(TestCase):
 
 
 if __name__ == "__main__":
-    if INSIDE in os.environ:
-        unittest.main()
-    command = namespace()
-    if not command:
-        print("mounts are not allowed here")
-        sys.exit(77)
-    os.environ[INSIDE] = "1"
-    os.execvp(command[0], [*command, sys.executable, *sys.argv])
+    main_with_mounts()
