@@ -5,12 +5,13 @@
 #include "doctor.h"
 
 #include "http.h"
+#include "up.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { URL_SIZE = 512 };
+enum { URL_SIZE = 512, REASON_SIZE = 512 };
 
 static const char *scheme(const struct doctor *doctor)
 {
@@ -50,6 +51,30 @@ static double metric_of(const struct buffer *text, const char *name)
     return -1;
 }
 
+/* In the log that `quorate up` gives it, next to its configuration. */
+static bool read_reason(char *out, size_t cap, const struct doctor *doctor)
+{
+    const char *slash = doctor->env_file ? strrchr(doctor->env_file, '/') : NULL;
+    char path[PATH_MAX];
+    int n =
+        snprintf(path, sizeof path, "%.*s/log/%s.log", slash ? (int)(slash - doctor->env_file) : 1,
+                 slash ? doctor->env_file : ".", doctor->where);
+
+    return n > 0 && (size_t)n < sizeof path && up_log_reason(out, cap, path);
+}
+
+static void find_dead(struct doctor *doctor, const char *url, const char *trouble)
+{
+    char reason[REASON_SIZE];
+
+    if (read_reason(reason, sizeof reason, doctor))
+        doctor_check(doctor, false, "correct that, then start it", "it does not answer at %s: %s",
+                     url, reason);
+    else
+        doctor_check(doctor, false, "start it; if it ended, the end of its log says why",
+                     "it does not answer at %s (%s)", url, trouble);
+}
+
 static void check_metrics(struct doctor *doctor)
 {
     struct http_answer answer;
@@ -61,7 +86,10 @@ static void check_metrics(struct doctor *doctor)
     if (!http_get(&answer, &(struct http_ask){.url = url, .trusts_all = true}, &trouble))
         return;
     without = metric_of(&answer.body, "quorate_party_keys_without_backup");
-    doctor_check(doctor, without <= 0, "verify the files of BACKUP_DIR (quorate backup verify)",
+    doctor_check(doctor, without <= 0,
+                 doctor_text(doctor, "BACKUP_RECIPIENT")[0]
+                     ? "verify the files of BACKUP_DIR (quorate backup verify)"
+                     : "set BACKUP_RECIPIENT and BACKUP_DIR (quorate backup key makes the first)",
                  "of its keys %.0f have no verified backup", without);
     redis = metric_of(&answer.body, "quorate_redis_up");
     doctor_check(doctor, redis != 0, "see REDIS_HOST and REDIS_PASSWORD, and the server's log",
@@ -80,10 +108,10 @@ static void check_self(struct doctor *doctor)
         return;
     own_url(url, doctor, "/ready");
     ok = http_get(&answer, &(struct http_ask){.url = url, .trusts_all = true}, &trouble);
-    doctor_check(doctor, ok, "start it; if it ended, the end of its log says why",
-                 "it does not answer at %s (%s)", url, trouble.text);
-    if (!ok)
+    if (!ok) {
+        find_dead(doctor, url, trouble.text);
         return;
+    }
     doctor_check(
         doctor, answer.status == 200,
         "see what else is found, and its log: it waits for a server or a peer, or its disk "

@@ -170,6 +170,9 @@ off_t up_log_end(const char *path);
 /* What the first error line from |from| on says: the cause of those after it. Without one the last
  * line, cut to |cap|. */
 void up_log_error(char *out, size_t cap, const char *path, off_t from);
+/* Why the process whose log it is ended: its last error. False: no log, or none since it was last
+ * told to stop. */
+bool up_log_reason(char *out, size_t cap, const char *path);
 
 /* up_ready.c: does /ready of a process answer 200? */
 struct up_asker;

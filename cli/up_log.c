@@ -35,13 +35,13 @@ off_t up_log_end(const char *path)
 }
 
 /* At most PART bytes of the file from |from| on, without the line that is cut; a zero byte ends
- * them. */
+ * them. |from| below 0 counts from the file's end. */
 static void read_part(char part[PART + 1], const char *path, off_t from)
 {
     FILE *f = fopen(path, "r");
     size_t n = 0;
 
-    if (f && fseeko(f, from, SEEK_SET) == 0)
+    if (f && (fseeko(f, from, from < 0 ? SEEK_END : SEEK_SET) == 0 || from < 0))
         n = fread(part, 1, PART, f);
     if (f)
         fclose(f);
@@ -74,4 +74,27 @@ void up_log_error(char *out, size_t cap, const char *path, off_t from)
     }
     snprintf(out, cap, "%s", sentence ? sentence : last ? last : "it says nothing");
     free(part);
+}
+
+/* Told to stop, it ended for no fault. That the keeper has ended is no reason: it gave its own. */
+static const char *reason_after(const char *line, const char *reason)
+{
+    const char *sentence = sentence_of(line);
+
+    if (strstr(line, " stopping signal="))
+        return NULL;
+    return sentence && strcmp(sentence, "the keeper has ended") != 0 ? sentence : reason;
+}
+
+bool up_log_reason(char *out, size_t cap, const char *path)
+{
+    char *part = mem_new(1, PART + 1), *rest = NULL;
+    const char *reason = NULL;
+
+    read_part(part, path, -(off_t)PART);
+    for (char *line = strtok_r(part, "\r\n", &rest); line; line = strtok_r(NULL, "\r\n", &rest))
+        reason = reason_after(line, reason);
+    snprintf(out, cap, "%s", reason ? reason : "");
+    free(part);
+    return reason != NULL;
 }

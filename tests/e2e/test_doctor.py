@@ -7,6 +7,7 @@ import email.utils
 import http.server
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -224,12 +225,30 @@ class Doctor(TestCase):
                      b"quorate_party_keys_without_backup 3\n") as port:
             plain = {"TLS": "off", "HTTP_PORT": str(port)}
             self.found("it runs, but is not ready", **plain)
-            self.found("of its keys 3 have no verified backup", **plain, todo="quorate backup verify")
+            text = "of its keys 3 have no verified backup"
+            self.found(text, **plain, todo="set BACKUP_RECIPIENT and BACKUP_DIR")
+            recipient = re.search("qbk1[^\\s\"]+", run("backup", "key", "--json", "--out",
+                                                      self.path("backup.key")).out)[0]
+            self.found(text, **plain, BACKUP_RECIPIENT=recipient, BACKUP_DIR=self.tmp,
+                       todo="quorate backup verify")
             self.found("runs without Redis", **plain)
         with service(metrics=b"quorate_party_keys_without_backup 0\nquorate_redis_up 1\n") as port:
             plain = {"TLS": "off", "HTTP_PORT": str(port)}
             for text in ("not ready", "backup", "Redis"):
                 self.not_found(text, **plain)
+
+    def test_why_it_ended(self):
+        """The last error of its log, unless it was told to stop since."""
+        os.mkdir(self.path("log"))
+        start = "2026-01-01T00:00:00.000Z "
+        said = (start + "error keeper an older reason\n" + start + "error keeper the key is wrong\n"
+                + start + "error server-party the keeper has ended\n"
+                + start + "info server-party stopped\n")
+        self.write("log/party-1.log", said)
+        found = self.found("it does not answer at ", todo="correct that")
+        self.assertTrue(found["what"].endswith("/ready: the key is wrong"), found)
+        self.write("log/party-1.log", said + start + "info server-party stopping signal=SIGTERM\n")
+        self.found("it does not answer at ", todo="start it; if it ended")
 
     def test_a_disk_with_little_room(self):
         words = ["unshare", "-m"] if os.geteuid() == 0 else ["unshare", "-Urm"]
