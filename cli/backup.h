@@ -53,6 +53,9 @@ void backup_item_close(struct backup_item *item);
 /* What anybody may know of it. */
 json_t *backup_item_json(const struct backup_item *item);
 
+/* What a file says of itself without its key: whose it is, when it was made, of which account. */
+void backup_head_add(json_t *json, const struct backup_head *head);
+
 /* The paths that a request names, directories replaced by what is in them. */
 struct backup_paths {
     char **v;

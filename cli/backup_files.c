@@ -76,26 +76,34 @@ static json_t *time_json(int64_t time_ms)
     return json_string(text);
 }
 
+void backup_head_add(json_t *json, const struct backup_head *head)
+{
+    char account[ID_TEXT_MAX];
+
+    report_add(json, "party_id", json_string(head->party_id));
+    report_add(json, "made", time_json(head->time_ms));
+    if (head->kind == BACKUP_STATE)
+        return;
+    id_text(account, head->account);
+    report_add(json, "account_id", json_string(account));
+    report_add(json, "kgid", hex_json(head->kgid, 32));
+    report_add(json, "epoch", json_integer(head->epoch));
+}
+
 json_t *backup_item_json(const struct backup_item *item)
 {
     const struct backup_head *head = &item->parsed.head;
     json_t *json = json_object();
-    char account[ID_TEXT_MAX];
 
     report_add(json, "file", json_string(item->path));
     report_add(json, "kind", json_string(head->kind == BACKUP_SHARE ? "share" : "state"));
-    report_add(json, "party_id", json_string(head->party_id));
-    report_add(json, "made", time_json(head->time_ms));
+    backup_head_add(json, head);
     if (head->kind == BACKUP_STATE) {
         report_add(json, "shares", json_integer(item->state.shares_n));
         report_add(json, "burns", json_integer((json_int_t)item->state.burns_n));
         report_add(json, "orders", json_integer((json_int_t)item->state.orders_n));
         return json;
     }
-    id_text(account, head->account);
-    report_add(json, "account_id", json_string(account));
-    report_add(json, "kgid", hex_json(head->kgid, 32));
-    report_add(json, "epoch", json_integer(head->epoch));
     report_add(json, "public_key", hex_json(item->opened.pk, 33));
     report_add(json, "threshold_t", json_integer(item->opened.t));
     report_add(json, "threshold_n", json_integer(item->opened.n));

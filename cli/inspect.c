@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* "quorate inspect": everything public in a file. One table of kinds; what a kind shows is a list
  * of fields chosen one by one, so nothing secret is shown by accident. */
+#include "backup.h"
 #include "command.h"
 #include "file.h"
 #include "hex.h"
@@ -16,6 +17,10 @@
 #include "quorate/wire.h"
 
 #include <string.h>
+
+/* a backup is the largest */
+enum { FILE_MAX = BACKUP_BODY_MAX + BACKUP_OVERHEAD };
+_Static_assert((size_t)FILE_MAX >= SHARE_FILE_MAX, "takes every kind");
 
 struct subject {
     const char *path;
@@ -281,6 +286,27 @@ static bool show_burn(const struct subject *s, json_t *report, struct trouble *t
     return true;
 }
 
+/* --- backups --- */
+
+static bool show_backup(const struct subject *s, json_t *report, struct trouble *trouble)
+{
+    struct backup_file file;
+    enum backup_result result = backup_parse(&file, s->file.b, s->file.len);
+
+    if (result != BACKUP_OK)
+        return trouble_set(trouble, "%s %s", s->path, backup_text(result));
+    report_add(report, "kind",
+               json_string(file.head.kind == BACKUP_SHARE ? "backup of a share"
+                                                          : "backup of a party's state"));
+    backup_head_add(report, &file.head);
+    report_add(report, "identity_key", hex_json(file.head.identity, 32));
+    report_add(report, "sealed_to", hex_json(file.head.recipient, BACKUP_ID));
+    report_add(report, "remark",
+               json_string("signed by that identity key; quorate backup verify opens it"));
+    report_add(report, "bytes", json_integer((json_int_t)s->file.len));
+    return true;
+}
+
 /* --- which of them --- */
 
 static const struct {
@@ -289,7 +315,7 @@ static const struct {
 } kinds[] = {
     {"QRTSHARE", show_share_file}, {"DKS1", show_share_record}, {"DKP1", show_presignature},
     {"DKC1", show_message},        {"DKI1", show_intent},       {"DKE1", show_evidence},
-    {"DKB1", show_burn},           {"DKG1", show_burn},
+    {"DKB1", show_burn},           {"DKG1", show_burn},         {"QBACKUP", show_backup},
 };
 
 static bool show(const struct subject *s, json_t *report, struct trouble *trouble)
@@ -301,7 +327,7 @@ static bool show(const struct subject *s, json_t *report, struct trouble *troubl
             return kinds[i].show(s, report, trouble);
     }
     return trouble_set(trouble,
-                       "%s is no share file, message, intent, evidence or record of "
+                       "%s is no share file, backup, message, intent, evidence or record of "
                        "quorate, or a truncated one",
                        s->path);
 }
@@ -326,8 +352,8 @@ int command_inspect(char **argv)
     const struct option_row rows[] = {{"--json", NULL, &json, NULL, "answer in JSON"}};
     const struct options options = {
         "inspect", "FILE",
-        "Show everything public in a share file, a message, an intent, evidence (which is\n"
-        "verified), or a record. Never asks for a passphrase, never shows a secret.",
+        "Show everything public in a share file, a backup, a message, an intent, evidence (which\n"
+        "is verified), or a record. Never asks for a passphrase, never shows a secret.",
         rows, 1};
     struct trouble trouble;
     size_t rest_n;
@@ -338,7 +364,7 @@ int command_inspect(char **argv)
         return options_code(answered);
     if (rest_n != 1)
         return refuse_usage("the file is missing; see quorate inspect --help");
-    if (!file_read(&subject.file, subject.path, SHARE_FILE_MAX, &trouble))
+    if (!file_read(&subject.file, subject.path, FILE_MAX, &trouble))
         return refuse("%s", trouble.text);
     library_open(&subject.library);
     code = run(&subject, json);

@@ -169,6 +169,24 @@ class Backup(TestCase):
         self.assertEqual(child["public_key"], signed["public_key"])
         self.assertTrue(signature_is_valid(child))
 
+    def test_e_inspect_shows_what_is_public(self):
+        account = self.accounts[0]
+        path, = self.of(account, "party-1")
+        shown = quorate("inspect", path, "--json")
+        self.assertEqual((shown["kind"], shown["party_id"], shown["account_id"]),
+                         ("backup of a share", "party-1", account))
+        self.assertRegex(shown["made"], r"\A\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\Z")
+        shown = quorate("inspect", self.state("party-2"), "--json")
+        self.assertEqual((shown["kind"], shown["party_id"], shown.get("account_id")),
+                         ("backup of a party's state", "party-2", None))
+        with open(path, "rb") as f:
+            changed = bytearray(f.read())
+        changed[20] ^= 1
+        with tempfile.NamedTemporaryFile(suffix=".qbk") as f:
+            f.write(changed)
+            f.flush()
+            self.assertIn(f.name, quorate("inspect", f.name, code=1))
+
     def test_f_backups_that_do_not_belong_together_sign_nothing(self):
         first, second = self.accounts[:2]
         one, = self.of(first, "party-1")
