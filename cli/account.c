@@ -5,6 +5,8 @@
 #include "command.h"
 #include "report.h"
 
+#include "quorate/types.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -28,31 +30,42 @@ static int show_answer(const struct account *a, const struct api_call *call)
     return answer && report_print(answer, a->api.json) ? EXIT_DONE : EXIT_REFUSED;
 }
 
-/* "2/3" into threshold_t and threshold_n. */
-static bool add_threshold(json_t *body, const char *text)
+/* "2/3". */
+static bool read_threshold(unsigned *t, unsigned *n, const char *text)
 {
-    unsigned t, n;
     char rest;
 
-    if (sscanf(text, "%4u/%4u%c", &t, &n, &rest) != 2)
-        return false;
-    report_add(body, "threshold_t", json_integer(t));
-    report_add(body, "threshold_n", json_integer(n));
-    return true;
+    return sscanf(text, "%4u/%4u%c", t, n, &rest) == 2;
+}
+
+static int check_create(const struct account *a, unsigned *t, unsigned *n)
+{
+    long wait;
+
+    if (!a->user)
+        return refuse_usage("--user is missing; see quorate account create --help");
+    if (a->wait && !option_number(&wait, a->wait, 0, 600))
+        return refuse_usage("--wait is a number of seconds up to 600");
+    if (a->threshold && !read_threshold(t, n, a->threshold))
+        return refuse_usage("--threshold looks like 2/3");
+    if (a->threshold && (*t < 2 || *t > *n || *n > QRT_PARTIES_MAX))
+        return refuse_usage("--threshold T/N: T is from 2 to N, and N at most %d", QRT_PARTIES_MAX);
+    return EXIT_DONE;
 }
 
 static int create(struct account *a)
 {
     char path[PATH_TEXT_MAX];
-    json_t *body = json_object();
-    long wait;
+    unsigned t = 0, n = 0;
+    int code = check_create(a, &t, &n);
+    json_t *body;
 
-    if (!a->user || (a->wait && !option_number(&wait, a->wait, 0, 600)) ||
-        (a->threshold && !add_threshold(body, a->threshold))) {
-        json_decref(body);
-        return refuse_usage(!a->user ? "--user is missing; see quorate account create --help"
-                                     : "--wait is a number of seconds up to 600, --threshold looks"
-                                       " like 2/3");
+    if (code != EXIT_DONE)
+        return code;
+    body = json_object();
+    if (a->threshold) {
+        report_add(body, "threshold_t", json_integer(t));
+        report_add(body, "threshold_n", json_integer(n));
     }
     report_add_text(body, "user_id", a->user);
     report_add_text(body, "user_share", a->user_share);

@@ -85,7 +85,8 @@ static json_t *page_json(void)
 int command_help(char **argv)
 {
     bool json = false;
-    const struct option_row rows[] = {{"--json", NULL, &json, NULL, "answer in JSON"}};
+    const struct option_row rows[] = {
+        {"--json", NULL, &json, NULL, "the list of commands in JSON; goes with no COMMAND"}};
     const struct options options = {"help", "[COMMAND]",
                                     "List the commands, or show the options of one.", rows, 1};
     const char *name;
@@ -94,6 +95,9 @@ int command_help(char **argv)
 
     if (answer != OPTIONS_GO)
         return options_code(answer);
+    if (name_n > 0 && json)
+        return refuse_usage("--json is for the list of commands; quorate help %s shows its options",
+                            name);
     if (name_n > 0 && command_find(name))
         return command_help_of(command_find(name));
     if (name_n > 0)

@@ -10,12 +10,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+static bool takes_many(const struct option_row *row)
+{
+    size_t len = row->arg ? strlen(row->arg) : 0;
+
+    return len > 3 && strcmp(row->arg + len - 3, "...") == 0;
+}
+
 static void help_row(const struct option_row *row)
 {
+    const char *arg = row->arg ? row->arg : "";
+    const bool is_many = takes_many(row);
     char left[64];
 
-    snprintf(left, sizeof left, "%s%s%s", row->name, row->arg ? " " : "", row->arg ? row->arg : "");
-    printf("  %-26s %s\n", left, row->help);
+    snprintf(left, sizeof left, "%s%s%.*s", row->name, row->arg ? " " : "",
+             (int)(strlen(arg) - (is_many ? 3 : 0)), arg);
+    printf("  %-26s %s%s\n", left, row->help, is_many ? "; may be given several times" : "");
 }
 
 static void help(const struct options *o)
@@ -49,10 +59,8 @@ static bool set_flag(const struct options *o, const struct option_row *row, bool
 /* Where the next value of an option goes; NULL if it has them all. */
 static const char **place_of(const struct option_row *row)
 {
-    size_t len = strlen(row->arg), most = 1, n = 0;
+    size_t most = takes_many(row) ? OPTION_REPEATS - 1 : 1, n = 0;
 
-    if (len > 3 && strcmp(row->arg + len - 3, "...") == 0)
-        most = OPTION_REPEATS - 1;
     while (n < most && row->value[n])
         n++;
     return n < most ? &row->value[n] : NULL;

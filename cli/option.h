@@ -11,8 +11,8 @@ enum { OPTION_REPEATS = 65 };
 struct option_row {
     const char *name;   /* "--json" */
     const char *arg;    /* what the help page calls its value; NULL: a flag. With "..." at its end
-                         * it may be given several times: |value| has OPTION_REPEATS places and
-                         * is NULL behind the last */
+                         * it may be given several times, a value each: |value| has
+                         * OPTION_REPEATS places and is NULL behind the last */
     bool *flag;         /* set for a flag */
     const char **value; /* set for a value */
     const char *help;

@@ -54,8 +54,10 @@ int command_session(char **argv)
     answer = options_read(&options, argv + 1, &id, 1, &ids_n);
     if (answer != OPTIONS_GO)
         return options_code(answer);
-    if (ids_n != 1 || !api_is_id(id))
-        return refuse_usage("the session's id (a UUID) is missing; see quorate %s --help", name);
+    if (ids_n != 1)
+        return refuse_usage("the session's id is missing; see quorate %s --help", name);
+    if (!api_is_id(id))
+        return refuse_usage("%s is no session id (a UUID)", id);
     snprintf(path, sizeof path, "/api/v1/mpc/sessions/%s%s", id, action->suffix);
     return ask_and_print(&api, &(struct api_call){action->verb, path, NULL, NULL});
 }

@@ -71,19 +71,36 @@ static int check_backups(const struct sign *s)
     return EXIT_DONE;
 }
 
-static int check_usage(const struct sign *s)
+/* What is signed, with which key. */
+static int check_subject(const struct sign *s)
 {
-    long wait;
+    uint8_t digest[32];
+    uint32_t path[QRT_PATH_MAX];
+    size_t path_n;
 
-    /* backups name their account */
-    if (s->account ? !api_is_id(s->account) : !s->backups[0])
-        return refuse_usage("--account is missing or no account id; see quorate sign --help");
     if (!s->message_hash == !s->message)
         return refuse_usage("give one of --message-hash and --message");
     if (s->message && (!s->hash || !hash_is_known(s->hash)))
         return refuse_usage("--message needs --hash keccak256 or --hash sha256");
     if (s->message_hash && s->hash)
         return refuse_usage("--hash goes with --message; a --message-hash is taken as it is");
+    if (s->message_hash && !hex_read_exact(digest, sizeof digest, s->message_hash))
+        return refuse_usage("--message-hash must be 32 bytes in hex, 64 digits");
+    if (s->path && qrt_path_parse(path, &path_n, s->path) != QRT_OK)
+        return refuse_usage("--path must look like m/44/60/0, not hardened, at most %d levels",
+                            QRT_PATH_MAX);
+    return EXIT_DONE;
+}
+
+static int check_usage(const struct sign *s)
+{
+    long wait;
+
+    /* backups name their account */
+    if (!s->account && !s->backups[0])
+        return refuse_usage("--account is missing; see quorate sign --help");
+    if (s->account && !api_is_id(s->account))
+        return refuse_usage("--account %s is no account id (a UUID)", s->account);
     if (!s->intent != !s->intent_signature)
         return refuse_usage("--intent and --intent-signature go together");
     if (s->wait && !option_number(&wait, s->wait, 0, 600))
@@ -185,8 +202,6 @@ static bool prepare(struct sign *s, struct backup_signing *signing, uint32_t pat
     if (!message)
         return false;
     json_decref(message);
-    if (!s->has_digest)
-        return trouble_set(trouble, "--message-hash is not 32 bytes in hex");
     memcpy(signing->digest, s->digest, sizeof signing->digest);
     signing->path = path;
     return qrt_path_parse(path, &signing->path_n, s->path ? s->path : "") == QRT_OK ||
@@ -237,7 +252,7 @@ int command_sign(char **argv)
         {"--idempotency-key", "KEY", NULL, &s.key, "the same key gives the same signature"},
         {"--wait", "SECONDS", NULL, &s.wait, "how long (default: 30); 0: do not wait"},
         {"--backup", "FILE...", NULL, s.backups,
-         "sign here with these backups, one of each signing party"},
+         "sign here with this backup, one of each signing party"},
         {"--key", "FILE", NULL, &s.backup_key, "with --backup: the key that they are sealed to"},
         {"--passphrase-file", "FILE", NULL, &s.passphrase_file,
          "holds the passphrase of that key (default: asked for)"},
@@ -257,6 +272,8 @@ int command_sign(char **argv)
     code = check_backups(&s);
     if (code == EXIT_DONE)
         code = check_usage(&s);
+    if (code == EXIT_DONE)
+        code = check_subject(&s);
     if (code != EXIT_DONE)
         return code;
     return s.backups[0] ? run_offline(&s) : run(&s);

@@ -382,6 +382,11 @@ class Help(TestCase):
             self.assertIn(f"  {c['command']} ", r.out)
             self.assertIn(c["help"], r.out)
         self.assertEqual(run("--help").out, r.out)
+        r = run("help", "sign", "--json")
+        self.assertEqual((r.code, r.out), (2, ""))
+        self.assertIn("--json is for the list of commands", r.err)
+        self.assertRegex(run("help", "sign").out,
+                         r"(?m)^  --backup FILE  .*; may be given several times$")
         version = json.loads(run("version", "--json").out)["version"]
         self.assertRegex(version, r"\A\d+\.\d+\.\d+\Z")
         self.assertEqual(run("--version").out, f"quorate {version}\n")

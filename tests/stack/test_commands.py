@@ -78,13 +78,17 @@ class Commands(TestCase):
         self.assertEqual(events[0]["event_type"], "session_created")
 
     def test_create_refusals(self):
-        usage = ("--wait is a number of seconds up to 600, --threshold looks like 2/3")
+        wait, threshold = "--wait is a number of seconds up to 600", "--threshold looks like 2/3"
+        least = "--threshold T/N: T is from 2 to N, and N at most 64"
         self.refused(2, "--user is missing; see quorate account create --help", "account", "create")
-        for words in (["--wait", "601"], ["--wait", "-1"], ["--threshold", "2"],
-                      ["--threshold", "2/3/4"], ["--threshold", "two/three"]):
+        for words, usage in (
+                (["--wait", "601"], wait), (["--wait", "-1"], wait), (["--wait", "x"], wait),
+                (["--threshold", "2"], threshold), (["--threshold", "2-3"], threshold),
+                (["--threshold", "2/3/4"], threshold), (["--threshold", "two/three"], threshold),
+                (["--threshold", "4/3"], least), (["--threshold", "1/3"], least),
+                (["--threshold", "2/65"], least)):
             self.refused(2, usage, "account", "create", "--user", "u", *words)
-        for words, field in ((["--threshold", "4/3"], "threshold_t"),
-                             (["--user-share", "perhaps"], "user_share"),
+        for words, field in ((["--user-share", "perhaps"], "user_share"),
                              (["--parties", "party-1,nobody,party-2"], "nobody")):
             code, out, err = self.stack.cli("account", "create", "--user", "u", *words)
             self.assertEqual((code, out, err.count("\n")), (1, "", 1))
@@ -123,9 +127,9 @@ class Commands(TestCase):
             self.assertEqual((code, out, err.count("\n")), (1, "", 1))
             self.assertIn(NOBODY, err)
         for action in ("show", "events", "cancel"):
-            usage = f"the session's id (a UUID) is missing; see quorate session {action} --help"
+            usage = f"the session's id is missing; see quorate session {action} --help"
             self.refused(2, usage, "session", action)
-            self.refused(2, usage, "session", action, "x")
+            self.refused(2, "x is no session id (a UUID)", "session", action, "x")
             code, out, err = self.stack.cli("session", action, NOBODY)
             self.assertEqual((code, out, err.count("\n")), (1, "", 1))
             self.assertIn(NOBODY, err)
@@ -277,9 +281,8 @@ class Commands(TestCase):
     def test_sign_refusals(self):
         account, digest = ["--account", self.id], ["--message-hash", HASH]
         for words, sentence in (
-                (digest, "--account is missing or no account id; see quorate sign --help"),
-                (["--account", "x", *digest],
-                 "--account is missing or no account id; see quorate sign --help"),
+                (digest, "--account is missing; see quorate sign --help"),
+                (["--account", "x", *digest], "--account x is no account id (a UUID)"),
                 (account, "give one of --message-hash and --message"),
                 ([*account, *digest, "--message", "x"], "give one of --message-hash and --message"),
                 ([*account, "--message", "x"], "--message needs --hash keccak256 or --hash sha256"),
@@ -287,15 +290,19 @@ class Commands(TestCase):
                  "--message needs --hash keccak256 or --hash sha256"),
                 ([*account, *digest, "--hash", "sha256"],
                  "--hash goes with --message; a --message-hash is taken as it is"),
+                ([*account, "--message-hash", "12"],
+                 "--message-hash must be 32 bytes in hex, 64 digits"),
+                ([*account, *digest, "--path", "m/44h"],
+                 "--path must look like m/44/60/0, not hardened, at most 16 levels"),
+                ([*account, *digest, "--path", "m/0'"],
+                 "--path must look like m/44/60/0, not hardened, at most 16 levels"),
                 ([*account, *digest, "--intent", "00"],
                  "--intent and --intent-signature go together"),
                 ([*account, *digest, "--wait", "long"], "--wait is a number of seconds up to 600")):
             self.refused(2, sentence, "sign", *words)
         self.refused(1, "cannot open /nowhere: No such file or directory", "sign", *account,
                      "--message", "/nowhere", "--hash", "sha256")
-        for words, name in (([*account, "--message-hash", "00"], "message"),
-                            (["--account", NOBODY, *digest], NOBODY),
-                            ([*account, *digest, "--path", "m/0'"], "derivation_path"),
+        for words, name in ((["--account", NOBODY, *digest], NOBODY),
                             ([*account, *digest, "--parties", "party-1"], "participants")):
             code, out, err = self.stack.cli("sign", *words)
             self.assertEqual((code, out, err.count("\n")), (1, "", 1))
