@@ -160,7 +160,9 @@ static bool open_store(struct process *p)
             store_helper_start("/proc/self/exe", config_text(p->config, "POSTGRES_TLS_CA"), error);
     if (db_configured_is_server(p->config) && helper < 0)
         return fault(p, "%s", error);
-    sandbox_files(directory);
+    if (!sandbox_files(directory))
+        log_line(LOG_WARN, "the kernel has no Landlock: the keeper could open every file of its "
+                           "user; use Linux 5.13 or later with it");
     p->keeper.store = store_open_configured(p->config, helper, error);
     return (p->keeper.store && keys_settle(p->keys, p->keeper.store, directory, error)) ||
            fault(p, "%s", error);

@@ -219,26 +219,28 @@ static bool allow(int set, const char *path, uint64_t rights)
     return ok;
 }
 
-static void obey(int set)
+static bool obey(int set)
 {
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0)
-        (void)syscall(SYS_landlock_restrict_self, set, 0);
+    bool ok = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+              syscall(SYS_landlock_restrict_self, set, 0) == 0;
+
     close(set);
+    return ok;
 }
 
-void sandbox_files(const char *directory)
+bool sandbox_files(const char *directory)
 {
     int set = new_rules();
 
     if (set < 0)
-        return;
+        return false;
     if (allow(set, directory, FILE_RIGHTS & ~LANDLOCK_ACCESS_FS_EXECUTE))
-        obey(set);
-    else
-        close(set);
+        return obey(set);
+    close(set);
+    return false;
 }
 
-void sandbox_client_files(const char *file)
+bool sandbox_client_files(const char *file)
 {
     static const char *const files[] = {
         "/etc/resolv.conf", "/etc/hosts",           "/etc/nsswitch.conf",
@@ -248,12 +250,12 @@ void sandbox_client_files(const char *file)
     int set = new_rules();
 
     if (set < 0)
-        return;
+        return false;
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
         (void)allow(set, files[i], READ_FILE);
     for (size_t i = 0; i < sizeof directories / sizeof directories[0]; i++)
         (void)allow(set, directories[i], READ_BELOW);
     if (file[0])
         (void)allow(set, file, READ_FILE);
-    obey(set);
+    return obey(set);
 }

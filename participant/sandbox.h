@@ -10,8 +10,9 @@
 enum { SANDBOX_ERROR_MAX = 160 };
 
 /* Files below |directory| and no others, where the kernel can (Landlock). Holds for threads and
- * processes started afterwards: call it while there is one thread. */
-void sandbox_files(const char *directory);
+ * processes started afterwards: call it while there is one thread. False: the kernel cannot, and
+ * files are what the user of the process may open. */
+bool sandbox_files(const char *directory);
 /* The system calls that threads, guarded memory, two sockets that are open already, and SQLite
  * need; for all threads. Opening sockets, starting programs, and looking into other processes
  * end the process, everything else is refused. False with one line in |error|. */
@@ -20,7 +21,7 @@ bool sandbox_calls(char error[SANDBOX_ERROR_MAX]);
 /* The same two for a client: it reads |file| ("": none), what the system says of names and TLS, and
  * programs' libraries; it writes no file. A file that is replaced later is another one, which it
  * does not read. */
-void sandbox_client_files(const char *file);
+bool sandbox_client_files(const char *file);
 /* It may open connections, and takes none. */
 bool sandbox_client_calls(char error[SANDBOX_ERROR_MAX]);
 

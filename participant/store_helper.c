@@ -52,7 +52,10 @@ static bool enter_sandbox(char error[SANDBOX_ERROR_MAX])
         return false;
     }
     ca_file = wire_get_text(&first);
-    sandbox_client_files(ca_file);
+    if (!sandbox_client_files(ca_file))
+        log_line(LOG_WARN, "the kernel has no Landlock: the process that speaks to the database's "
+                           "server could open every file of its user; use Linux 5.13 or later "
+                           "with it");
     free(first.b);
     return sandbox_client_calls(error);
 }

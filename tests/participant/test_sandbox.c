@@ -51,6 +51,13 @@ static void make_process(void)
  * apart, and then this proves nothing. */
 static char directory[] = "/tmp/quorate-sandbox-XXXXXX";
 
+static bool holds;
+
+static bool is_refused(const char *path)
+{
+    return open(path, O_RDONLY) == -1 && errno == EACCES;
+}
+
 static void use_files(void)
 {
     char path[64];
@@ -60,7 +67,9 @@ static void use_files(void)
     fd = open(path, O_RDWR | O_CREAT, 0600);
     if (fd < 0 || write(fd, "x", 1) != 1 || fsync(fd) != 0 || unlink(path) != 0)
         _exit(4);
-    _exit(open("/etc/passwd", O_RDONLY) == -1 && errno == EACCES ? 0 : 5);
+    if (is_refused("/etc/passwd") != holds)
+        _exit(7);
+    _exit(holds ? 0 : 5);
 }
 
 static void *other_thread(void *arg)
@@ -107,6 +116,8 @@ static void use_files_as_client(void)
     char path[64], byte;
     int fd = open(readable, O_RDONLY);
 
+    if (is_refused("/etc/passwd") != holds)
+        _exit(7);
     if (fd < 0 || read(fd, &byte, 1) != 1)
         _exit(4);
     if (ftruncate(fd, 0) != -1 || errno != EPERM)
@@ -114,7 +125,7 @@ static void use_files_as_client(void)
     snprintf(path, sizeof path, "%s/new", directory);
     if (open(readable, O_RDWR) != -1 || open(path, O_RDWR | O_CREAT, 0600) != -1)
         _exit(5);
-    _exit(open("/etc/passwd", O_RDONLY) == -1 && errno == EACCES ? 0 : 5);
+    _exit(holds ? 0 : 5);
 }
 
 static bool enter(bool is_client, char error[SANDBOX_ERROR_MAX])
@@ -134,10 +145,7 @@ static int inside(bool is_client, void (*what)(void))
         char error[SANDBOX_ERROR_MAX];
         pthread_t thread;
 
-        if (is_client)
-            sandbox_client_files(readable);
-        else
-            sandbox_files(directory);
+        holds = is_client ? sandbox_client_files(readable) : sandbox_files(directory);
         pthread_mutex_lock(&lock);
         if (!what && pthread_create(&thread, NULL, other_thread, &lock) != 0)
             _exit(1);
