@@ -247,7 +247,7 @@ CHECKS = [
           (ADMISSION, "if (request->proof.len != PROOF_BYTES)", "if (0)"),
           error="invalid_proof", tests=[ADMISSION_T]),
     check("router", "failed registrations of an address are limited",
-          (ADMISSION, "note_failure(try->admission, try->address); try->done(try->arg, status);",
+          (ADMISSION, "note_failure(try->admission, try->who); try->done(try->arg, status);",
            "(void)note_failure; try->done(try->arg, status);"), error="rate_limited", tests=[ADMISSION_T]),
     check("router", "registrations of an address are limited",
           (ADMISSION, "if (!cache_allow(admission->addresses, key, ADMISSION_PER_MINUTE, "
@@ -317,6 +317,8 @@ CHECKS = [
     check("routers", "a proof is good for its own time",
           (R + "registry.c", "r->time_ms != party->proof_ms || r->nonce.len",
            "r->nonce.len"), tests=["services/router/registry"]),
+    check("router", "tries of a certified party are its own",
+          (R + "party_calls.c", "if (rpc_peer_party(call)[0])", "if (0)"), tests=[R + "calls"]),
     check("router", "strays of a sender elsewhere are bounded here",
           (R + "forward.c", "return roster || allow_stray(router, m);",
            "(void)allow_stray; return true;"), tests=[R + "cluster"]),

@@ -47,6 +47,8 @@ CHECKS = [
     check("access", "no key is named like a party",
           (API_KEY, 'return strncmp(name, "party-", 6) == 0;', "return false;"),
           tests=["access/api_key"]),
+    check("access", "failures of a certified party are its own",
+          (ACCESS, "if (rpc_peer_party(call)[0]) {", "if (0) {"), tests=["access/access"]),
     check("access", "the API key is one of ours",
           (ACCESS, "if (!key) return failed(access, call, access->bad_keys,",
            'if (!key) key = api_keys_find(access->keys, "first-key"); if (0) '

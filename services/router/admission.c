@@ -47,7 +47,7 @@ static struct rpc_status too_often(unsigned wait_s)
 {
     struct rpc_status status =
         rpc_error(RPC_EXHAUSTED, "rate_limited",
-                  "too many registrations from this address: try again in %u s", wait_s);
+                  "too many registrations of this caller: try again in %u s", wait_s);
 
     status.retry_after = (int)wait_s;
     return status;
@@ -55,31 +55,31 @@ static struct rpc_status too_often(unsigned wait_s)
 
 /* Failures of an address use up a small budget of their own; while it is used up, nothing from
  * there is looked at. */
-static struct rpc_status check_rate(struct admission *admission, const char *address)
+static struct rpc_status check_rate(struct admission *admission, const char *who)
 {
     char key[KEY_MAX];
     unsigned wait_s = 1;
     size_t len;
 
-    snprintf(key, sizeof key, "blocked/%s", address);
+    snprintf(key, sizeof key, "blocked/%s", who);
     if (cache_get(admission->addresses, key, &len))
         return too_often(60 / ADMISSION_FAILURES_PER_MINUTE);
-    snprintf(key, sizeof key, "any/%s", address);
+    snprintf(key, sizeof key, "any/%s", who);
     if (!cache_allow(admission->addresses, key, ADMISSION_PER_MINUTE, ADMISSION_BURST, &wait_s))
         return too_often(wait_s);
     return rpc_ok();
 }
 
-static void note_failure(struct admission *admission, const char *address)
+static void note_failure(struct admission *admission, const char *who)
 {
     char key[KEY_MAX];
     unsigned wait_s = 1;
 
-    snprintf(key, sizeof key, "failed/%s", address);
+    snprintf(key, sizeof key, "failed/%s", who);
     if (cache_allow(admission->addresses, key, ADMISSION_FAILURES_PER_MINUTE,
                     ADMISSION_FAILURES_BURST, &wait_s))
         return;
-    snprintf(key, sizeof key, "blocked/%s", address);
+    snprintf(key, sizeof key, "blocked/%s", who);
     cache_put(admission->addresses, key, "", 1, (int64_t)wait_s * 1000);
 }
 
@@ -179,7 +179,7 @@ static struct rpc_status check_all(const struct admission_try *try)
 static void refuse(const struct admission_try *try, struct rpc_status status)
 {
     if (strcmp(status.name, "clock_skew") != 0)
-        note_failure(try->admission, try->address);
+        note_failure(try->admission, try->who);
     try->done(try->arg, status);
 }
 
@@ -201,7 +201,7 @@ static void nonce_claimed(void *arg, enum cache_claim claim)
 
 void admission_check(const struct admission_try *try)
 {
-    struct rpc_status status = check_rate(try->admission, try->address);
+    struct rpc_status status = check_rate(try->admission, try->who);
     char key[KEY_MAX], hex[2 * NONCE_BYTES + 1];
 
     if (status.code != RPC_OK) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Whether a registration is genuine: the operator's authority certified the identity key, and who
- * registers holds it now. RegisterParty is open to the network, so tries are limited by address,
- * and failures more tightly. */
+ * registers holds it now. RegisterParty is open to the network, so tries are limited by address
+ * or TLS certificate, and failures more tightly. */
 #ifndef ROUTER_ADMISSION_H
 #define ROUTER_ADMISSION_H
 
@@ -28,12 +28,13 @@ struct admission *admission_new(const uint8_t *ca_key, struct redis *redis);
 void admission_free(struct admission *admission);
 
 /* |status|: RPC_OK, or why not: RPC_INVALID a field; RPC_UNAUTHENTICATED certificate, proof or
- * nonce; RPC_STATE "clock_skew"; RPC_EXHAUSTED the address tried too often. */
+ * nonce; RPC_STATE "clock_skew"; RPC_EXHAUSTED |who| tried too often. */
 typedef void admission_done(void *arg, struct rpc_status status);
 struct admission_try {
     struct admission *admission;
     const Mpc__Router__V1__RegisterPartyRequest *request;
-    const char *address;
+    /* whose tries are counted: an address, or "party/" and the id in a TLS certificate */
+    const char *who;
     int64_t now_ms;
     admission_done *done;
     void *arg;

@@ -73,6 +73,8 @@ struct registering {
     struct rpc_call *call;
     struct admission_try try;
     char address[64];
+    /* whose tries are counted: the party that the TLS certificate names, otherwise the address */
+    char who[80];
 };
 
 static void enter(const struct registering *r)
@@ -119,9 +121,13 @@ void router_register_party(struct rpc_call *call, const ProtobufCMessage *reques
     r->router = router;
     r->call = call;
     access_address(router->host->access, call, r->address);
+    if (rpc_peer_party(call)[0])
+        snprintf(r->who, sizeof r->who, "party/%.64s", rpc_peer_party(call));
+    else
+        snprintf(r->who, sizeof r->who, "%s", r->address);
     r->try = (struct admission_try){.admission = router->admission,
                                     .request = in,
-                                    .address = r->address,
+                                    .who = r->who,
                                     .now_ms = router_now().unix_ms,
                                     .done = admitted,
                                     .arg = r};

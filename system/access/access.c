@@ -147,11 +147,18 @@ static struct rpc_status wait_for(unsigned seconds, const char *text)
     return status;
 }
 
-/* The key of the count: nobody gets more tries by having many addresses of one IPv6 network. */
-static void count_name(char out[80], struct address address)
+/* The key of the count. Whom a TLS certificate names is that party wherever it is, and no other
+ * behind its address has to wait for it. Nobody gets more tries by having many addresses of one
+ * IPv6 network. */
+static void count_name(char out[80], const struct access *access, const struct rpc_call *call)
 {
+    struct address address = caller_of(access, call);
     char text[ADDRESS_TEXT_MAX] = "";
 
+    if (rpc_peer_party(call)[0]) {
+        snprintf(out, 80, "failed/party/%.64s", rpc_peer_party(call));
+        return;
+    }
     if (address.len == 16)
         memset(address.b + 8, 0, 8);
     address_print(text, &address);
@@ -162,12 +169,11 @@ static void count_name(char out[80], struct address address)
 static struct rpc_status failed(struct access *access, struct rpc_call *call, struct metric *metric,
                                 const char *why, struct rpc_status refusal)
 {
-    struct address caller = caller_of(access, call);
     char name[80], address[ADDRESS_TEXT_MAX];
     unsigned wait = 0;
 
     metric_add(metric, 1);
-    count_name(name, caller);
+    count_name(name, access, call);
     if (!cache_allow(access->cache, name, FAILURES, FAILURES, &wait))
         return wait_for(wait, "too many failed tries from this address");
     access_address(access, call, address);

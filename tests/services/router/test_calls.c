@@ -59,6 +59,35 @@ static void test_an_unknown_key_does_not_register(void **state)
     world_free(w);
 }
 
+/* The party that the TLS certificate of every peer names. */
+static const char *named = "";
+
+const char *__wrap_rpc_peer_party(const struct rpc_call *call);
+
+const char *__wrap_rpc_peer_party(const struct rpc_call *call)
+{
+    (void)call;
+    return named;
+}
+
+/* All call from one address. */
+static void test_tries_of_a_certified_party_are_its_own(void **state)
+{
+    struct world *w = world_new("1048576", "3000");
+
+    (void)state;
+    named = w->peers[0].id;
+    w->peers[0].secret[3] ^= 1;
+    for (int i = 0; i <= ADMISSION_FAILURES_BURST; i++)
+        assert_int_not_equal(peer_register(w, 0), RPC_OK);
+    w->peers[0].secret[3] ^= 1;
+    assert_int_equal(peer_register(w, 0), RPC_EXHAUSTED);
+    named = w->peers[1].id;
+    assert_int_equal(peer_register(w, 1), RPC_OK);
+    named = "";
+    world_free(w);
+}
+
 static void test_parties_are_listed_by_role_for_those_with_a_key(void **state)
 {
     struct world *w = start();
@@ -654,6 +683,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_registered_party_gets_token_lease_and_boot_id),
         cmocka_unit_test(test_an_unknown_key_does_not_register),
+        cmocka_unit_test(test_tries_of_a_certified_party_are_its_own),
         cmocka_unit_test(test_parties_are_listed_by_role_for_those_with_a_key),
         cmocka_unit_test(test_expected_parties_are_absent_until_they_are_live),
         cmocka_unit_test(test_lesson_1_5_messages_arrive_in_order_and_wait_for_who_is_away),

@@ -307,8 +307,7 @@ static int64_t arrived(void)
     const struct router_metrics *m = &w->router->metrics;
 
     return metric_value(m->from_others) + metric_value(m->refused[REFUSED_STRANGER]) +
-           metric_value(m->refused[REFUSED_TOO_LONG]) +
-           metric_value(m->refused[REFUSED_STRAY]);
+           metric_value(m->refused[REFUSED_TOO_LONG]) + metric_value(m->refused[REFUSED_STRAY]);
 }
 
 static bool more_has_arrived(void)

@@ -346,6 +346,31 @@ static void test_too_many_failures_must_wait_but_keys_pass(void **state)
     assert_true(metric_value(metric) == before + 22);
 }
 
+/* The party that the TLS certificate of every peer names. */
+static const char *named = "";
+
+const char *__wrap_rpc_peer_party(const struct rpc_call *call);
+
+const char *__wrap_rpc_peer_party(const struct rpc_call *call)
+{
+    (void)call;
+    return named;
+}
+
+static void test_failures_of_a_certified_party_are_its_own(void **state)
+{
+    (void)state;
+    named = "party-7";
+    for (int i = 0; i < 20; i++)
+        assert_int_equal(ask("/key", "X-API-Key: guess\r\n"), 401);
+    assert_int_equal(ask("/key", "X-API-Key: guess\r\n"), 429);
+    assert_int_equal(ask_from("127.0.0.2", "/key", "X-API-Key: guess\r\n"), 429);
+    named = "party-8";
+    assert_int_equal(ask("/key", "X-API-Key: guess\r\n"), 401);
+    named = "";
+    assert_int_equal(ask("/key", "X-API-Key: guess\r\n"), 401);
+}
+
 /* One network has more addresses than anybody has time to refuse. */
 static void test_failures_count_for_a_whole_network(void **state)
 {
@@ -563,6 +588,7 @@ int main(void)
         TEST(test_tokens_open_their_methods_only),
         TEST(test_method_without_a_rule_is_closed),
         TEST(test_too_many_failures_must_wait_but_keys_pass),
+        TEST(test_failures_of_a_certified_party_are_its_own),
         TEST(test_failures_count_for_a_whole_network),
         TEST(test_tokens_out_of_time_are_told_so_and_not_counted),
         cmocka_unit_test_setup_teardown(test_rate_of_a_key_and_address_is_limited, set_up_limited,
