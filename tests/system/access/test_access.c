@@ -429,7 +429,7 @@ static void test_faults_of_the_configuration_are_named(void **state)
 {
     (void)state;
     expect_fault("MPC_API_KEY", "a,b,c", "MPC_API_KEY");
-    expect_fault("API_KEYS", "ledger:read", "API_KEYS: entry 1 (ledger:read)");
+    expect_fault("API_KEYS", "ledger:read", "API_KEYS: entry 1 (ledger): ");
     expect_fault("ALLOWED_IPS", "10.0.0.1/8", "ALLOWED_IPS");
     expect_fault("ALLOWED_IPS", "::1/127", "ALLOWED_IPS");
     expect_fault("TRUSTED_PROXIES", "proxy", "TRUSTED_PROXIES");
