@@ -14,12 +14,14 @@
 
 #include <curl/curl.h>
 #include <dirent.h>
+#include <errno.h>
 #include <limits.h>
 #include <sodium.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* A difference of 30 s is refused by the services. */
 enum { SKEW_TOLD_MS = 5000, NAME_SIZE = 64 };
@@ -197,6 +199,8 @@ static int run_one(struct doctor *doctor, const struct wish *o)
                                                                                  : "";
     char where[NAME_SIZE];
 
+    if (o->env && access(o->env, R_OK) != 0)
+        return refuse("cannot read %s: %s", o->env, strerror(errno));
     if (!program_of(name))
         return refuse_usage("--program NAME is needed: account-service, session-coordinator, "
                             "message-router, server-party or server-party-api");

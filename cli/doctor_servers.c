@@ -5,6 +5,8 @@
 
 #include "say.h"
 
+#include "system/access/address.h"
+
 #include <amqp.h>
 #include <amqp_ssl_socket.h>
 #include <amqp_tcp_socket.h>
@@ -143,6 +145,23 @@ static void check_file(struct doctor *doctor)
 
 /* Redis */
 
+/* As its program judges (system/service/listen.c), which may not be installed here. */
+static bool is_redis_fit(const struct doctor *doctor)
+{
+    const char *host = doctor_text(doctor, "REDIS_HOST");
+
+    return strcmp(host, "localhost") == 0 || address_is_loopback(host) ||
+           doctor_is(doctor, "REDIS_PLAINTEXT", "true");
+}
+
+/* The server's clock: seconds, and millionths of one. */
+static void check_redis_clock(struct doctor *doctor, const redisReply *reply)
+{
+    if (reply && reply->type == REDIS_REPLY_ARRAY && reply->elements == 2 &&
+        reply->element[0]->type == REDIS_REPLY_STRING)
+        doctor_check_clock(doctor, "Redis", atoll(reply->element[0]->str) * 1000);
+}
+
 static redisReply *ask_redis(redisContext *c, const char *one, const char *two)
 {
     return two ? redisCommand(c, "%s %s", one, two) : redisCommand(c, "%s", one);
@@ -155,8 +174,7 @@ static bool redis_says(struct doctor *doctor, redisContext *c, const char *one, 
 
     doctor_check(doctor, ok, "see REDIS_PASSWORD, and the server's log", "Redis: %s",
                  reply ? reply->str : c->errstr);
-    if (reply && reply->type == REDIS_REPLY_ARRAY && reply->elements == 2)
-        doctor_check_clock(doctor, "Redis", atoll(reply->element[0]->str) * 1000);
+    check_redis_clock(doctor, reply);
     if (reply)
         freeReplyObject(reply);
     return ok;
@@ -168,9 +186,15 @@ static void check_redis(struct doctor *doctor)
     const char *host = doctor_text(doctor, "REDIS_HOST"),
                *password = doctor_text(doctor, "REDIS_PASSWORD");
     int port = (int)doctor_int(doctor, "REDIS_PORT");
-    redisContext *c = redisConnectWithTimeout(host, port, wait);
-    bool ok = c && !c->err;
+    redisContext *c;
+    bool ok = is_redis_fit(doctor);
 
+    doctor_check(doctor, ok, "set REDIS_PLAINTEXT=true if the network to it is the operator's own",
+                 "REDIS_HOST is %s, and nothing that goes there is encrypted", host);
+    if (!ok)
+        return;
+    c = redisConnectWithTimeout(host, port, wait);
+    ok = c && !c->err;
     doctor_check(doctor, ok,
                  "see that it runs, and REDIS_HOST and REDIS_PORT; until then replicas do not "
                  "share limits",

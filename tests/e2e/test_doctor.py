@@ -11,6 +11,7 @@ import re
 import shutil
 import signal
 import socket
+import socketserver
 import ssl
 import subprocess
 import tempfile
@@ -60,6 +61,29 @@ def service(ahead=0, status=200, metrics=b"", shows=None):
         thread.start()
         try:
             yield server.server_port
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@contextlib.contextmanager
+def redis():
+    """Something in Redis's place that tells the time in numbers and knows nothing else: its port,
+    and what it was told."""
+    said = []
+
+    class Handler(socketserver.StreamRequestHandler):
+        def handle(self):
+            while data := self.request.recv(4096):
+                said.append(data)
+                self.request.sendall(b"*2\r\n:%d\r\n:0\r\n" % time.time() if b"TIME" in data
+                                     else b"-that is no command\r\n")
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield server.server_address[1], said
         finally:
             server.shutdown()
             thread.join()
@@ -292,10 +316,34 @@ class Doctor(TestCase):
         for name in (ACCOUNT, "session-coordinator", "message-router", PARTY, "server-party-api"):
             self.assertRegex(r.out, rf"(?m)^{name}: it does not answer at \S+ \(.*\); start it")
 
+    def test_redis_that_answers_otherwise(self):
+        with redis() as (port, _):
+            self.found("Redis: that is no command", ACCOUNT, REDIS_HOST="127.0.0.1", REDIS_PORT=port,
+                       REDIS_PASSWORD="wrong")
+            self.not_found("Redis", ACCOUNT, REDIS_HOST="127.0.0.1", REDIS_PORT=port)
+
+    def test_redis_elsewhere_gets_no_password_in_clear(self):
+        """Nor where the process's program, which refuses it, is not installed."""
+        alone = shutil.copy(QUORATE, self.path("quorate"))
+        env = {"REDIS_HOST": "0.0.0.0", "REDIS_PASSWORD": "not for everybody"}
+        with redis() as (port, said):
+            for plain in ("false", "true"):
+                path = self.env(ACCOUNT, REDIS_PORT=port, REDIS_PLAINTEXT=plain, **env)
+                p = subprocess.run([alone, "doctor", "--env", path], capture_output=True, text=True,
+                                   timeout=LIMIT, check=False)
+                self.assertEqual((p.returncode, p.stderr), (1, ""))
+                is_refused = "REDIS_HOST is 0.0.0.0, and nothing that goes there" in p.stdout
+                self.assertEqual(is_refused, plain == "false", p.stdout)
+                self.assertEqual(b"not for everybody" in b"".join(said), plain == "true")
+
     def test_usage(self):
-        for words in (["x"], ["--dir", self.dir, "--env", "x"], ["--env", self.path("x.env")],
-                      ["--program", "nothing"]):
+        for words in (["x"], ["--dir", self.dir, "--env", "x"], ["--program", "nothing"],
+                      ["--env", QUORATE]):
             self.assertEqual(run("doctor", *words).code, 2, words)
+        for name in ("x.env", "party-1.env"):
+            r = run("doctor", "--env", self.path(name))
+            self.assertEqual((r.code, r.out), (1, ""))
+            self.assertIn(f"cannot read {self.path(name)}: No such file", r.err)
         r = run("doctor", "--dir", self.path("none"))
         self.assertEqual((r.code, r.out), (1, ""))
         self.assertIn("has no env file", r.err)
