@@ -29,13 +29,22 @@ static bool open_share(struct backup_item *item, const struct qrt_ctx *ctx, stru
     return !wrong || trouble_set(trouble, "%s %s", item->path, wrong);
 }
 
+static bool open_state(struct backup_item *item, struct trouble *trouble)
+{
+    const char *wrong;
+
+    if (!backup_state_decode(&item->state, item->body, item->parsed.body_len))
+        return trouble_set(trouble, "%s holds a state in a form that this program does not know",
+                           item->path);
+    wrong = backup_state_check(&item->state, &item->parsed.head);
+    return !wrong || trouble_set(trouble, "%s %s", item->path, wrong);
+}
+
 static bool open_body(struct backup_item *item, const struct qrt_ctx *ctx, struct trouble *trouble)
 {
     if (item->parsed.head.kind == BACKUP_SHARE)
         return open_share(item, ctx, trouble);
-    return backup_state_decode(&item->state, item->body, item->parsed.body_len) ||
-           trouble_set(trouble, "%s holds a state in a form that this program does not know",
-                       item->path);
+    return open_state(item, trouble);
 }
 
 bool backup_item_open(struct backup_item *item, const char *path, const struct backup_key *key,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* "quorate backup verify": each file on its own; those that are sound get a receipt, whatever the
- * others are. */
+/* "quorate backup verify": each file on its own, but for the identity, which is one for all files
+ * of a party; those that are sound get a receipt, whatever the others are. */
 #include "backup.h"
 
 #include "library.h"
@@ -11,13 +11,42 @@
 #include "system/core/secret.h"
 
 #include <stdlib.h>
+#include <string.h>
+
+/* Whose files these are: the first identity under each party's name. */
+struct signer {
+    char party_id[65];
+    uint8_t identity[32];
+    const char *path;
+};
 
 struct verifying {
     const struct backup_key *key;
     struct library library;
     json_t *verified;
     size_t failed;
+    struct signer *signers;
+    size_t signers_n;
 };
+
+static bool is_same_signer(struct verifying *v, const struct backup_item *item,
+                           struct trouble *trouble)
+{
+    const struct backup_head *head = &item->parsed.head;
+    struct signer *s = v->signers;
+
+    while (s < v->signers + v->signers_n && strcmp(s->party_id, head->party_id) != 0)
+        s++;
+    if (s == v->signers + v->signers_n) {
+        v->signers_n++;
+        memcpy(s->party_id, head->party_id, sizeof s->party_id);
+        memcpy(s->identity, head->identity, sizeof s->identity);
+        s->path = item->path;
+    }
+    return memcmp(s->identity, head->identity, sizeof s->identity) == 0 ||
+           trouble_set(trouble, "%s is of another identity of party %s than %s", item->path,
+                       head->party_id, s->path);
+}
 
 static bool write_receipt(const struct verifying *v, const struct backup_item *item,
                           struct trouble *trouble)
@@ -39,7 +68,7 @@ static void verify(struct verifying *v, const char *path)
     struct trouble trouble;
 
     if (backup_item_open(&item, path, v->key, v->library.ctx, &trouble) &&
-        write_receipt(v, &item, &trouble)) {
+        is_same_signer(v, &item, &trouble) && write_receipt(v, &item, &trouble)) {
         json_array_append_new(v->verified, backup_item_json(&item));
     } else {
         v->failed++;
@@ -53,10 +82,12 @@ static int run(struct verifying *v, const struct backup_paths *paths, bool as_js
     json_t *report = json_object();
 
     v->verified = json_array();
+    v->signers = mem_new(paths->n + 1, sizeof *v->signers);
     library_open(&v->library);
     for (size_t i = 0; i < paths->n; i++)
         verify(v, paths->v[i]);
     library_close(&v->library);
+    free(v->signers);
     if (json_array_size(v->verified) == 0) {
         json_decref(v->verified);
         json_decref(report);

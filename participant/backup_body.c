@@ -2,6 +2,7 @@
 /* See backup_body.h. Reading goes through a cursor that remembers that it ran out. */
 #include "participant/backup_body.h"
 
+#include "session.pb-c.h"
 #include "system/core/be.h"
 #include "system/core/ids.h"
 #include "system/core/secret.h"
@@ -312,6 +313,33 @@ bool backup_state_decode(struct backup_state *out, const uint8_t *b, size_t len)
         return true;
     backup_state_free(out);
     return false;
+}
+
+static bool is_named(const Mpc__Session__V1__PartyCertificate *certificate,
+                     const struct backup_head *head)
+{
+    Mpc__Session__V1__PartyIdentity *who = mpc__session__v1__party_identity__unpack(
+        NULL, certificate->body.len, certificate->body.data);
+    bool is;
+
+    if (!who)
+        return false;
+    is = strcmp(who->party_id, head->party_id) == 0 &&
+         who->identity_key.len == sizeof head->identity &&
+         memcmp(who->identity_key.data, head->identity, sizeof head->identity) == 0;
+    mpc__session__v1__party_identity__free_unpacked(who, NULL);
+    return is;
+}
+
+const char *backup_state_check(const struct backup_state *state, const struct backup_head *head)
+{
+    Mpc__Session__V1__PartyCertificate *certificate = mpc__session__v1__party_certificate__unpack(
+        NULL, state->certificate_len, state->certificate);
+    bool is = certificate && is_named(certificate, head);
+
+    if (certificate)
+        mpc__session__v1__party_certificate__free_unpacked(certificate, NULL);
+    return is ? NULL : "was not made by the party whose certificate it holds";
 }
 
 void backup_state_free(struct backup_state *state)

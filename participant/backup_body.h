@@ -74,6 +74,9 @@ bool backup_state_end(struct backup_writing *w);
 
 /* |out| leads into |b|. False: not in form, and there is nothing to free. */
 bool backup_state_decode(struct backup_state *out, const uint8_t *b, size_t len);
+/* The certificate in it names the party and the identity that |head| does; whose CA signed it is
+ * not known here. NULL, or what is wrong. */
+const char *backup_state_check(const struct backup_state *state, const struct backup_head *head);
 void backup_state_free(struct backup_state *state);
 
 #endif

@@ -500,6 +500,12 @@ CHECKS = [
     check("backup", "a restored burn is in the ledger before the party starts",
           (P + "store_burns.c", "if (write_down(store, burn)) reserve_drop",
            "if (write_down != NULL) reserve_drop"), tests=["stack/backup"]),
+    check("backup", "a state's certificate is of the party that signed it",
+          (BODY, "return is ? NULL : \"was not made", "return is || 1 ? NULL : \"was not made"),
+          tests=["stack/backup_sets"]),
+    check("backup", "two identities under one party's name are not both verified",
+          ("cli/backup_verify.c", "return memcmp(s->identity, head->identity, sizeof s->identity) "
+           "== 0 ||", "return true ||"), tests=["stack/backup_sets"]),
     check("backup", "shares of two accounts do not sign together",
           (GROUP, "if (memcmp(x->account, y->account, sizeof x->account) != 0)", "if (0)"),
           tests=["stack/backup_sets"]),

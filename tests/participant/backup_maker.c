@@ -7,6 +7,9 @@
  *   N.qbk          party N's share of the first key
  *   1.state.qbk    party 1's state: nothing is burned
  *   1.burned.qbk   party 1's state: its pair with party 2 is burned
+ *   forged.identity.qbk, forged.name.qbk, forged.key.qbk
+ *                  states that say they are party 1's, signed by party 2's identity: its certificate
+ *                  fits, is of another party, is of another identity
  *   3.burned.qbk   party 3's share, its pair with party 1 is burned in the share itself
  *   2.epoch.qbk    party 2's share of a sharing of epoch EPOCH, of the first key's account; dealt,
  *                  since no protocol run of this library makes one
@@ -15,6 +18,7 @@
 #include "committee.h"
 #include "key/certificate.h"
 #include "participant/backup_body.h"
+#include "system/access/identity.h"
 #include "system/core/be.h"
 #include "system/core/secret.h"
 #include "tests/unit/key/dealer.h"
@@ -94,22 +98,56 @@ static void put_share(const struct maker *m, const char *name, uint8_t account, 
     free(what.row.roster);
 }
 
-/* Of party 1. */
-static void put_state(const struct maker *m, const char *name, const struct store_burn *burn)
+/* By party |by|, with the certificate of |named| and party 1's name in its head. */
+static void put_state_of(const struct maker *m, const char *name, const struct store_burn *burn,
+                         size_t by, const struct identity *named)
 {
-    const uint8_t *identity = m->committee.identity[0];
+    const uint8_t *identity = m->committee.identity[by];
     struct backup_writing w;
+    uint8_t *certificate;
+    size_t len;
     struct backup_head head;
     const struct backup_making making = {&head, &m->recipient, identity};
 
     begin(&head, BACKUP_STATE, 1, identity);
-    backup_state_begin(&w, (const uint8_t *)"", 0, 1);
+    certificate = identity_issue(&len, named, identity);
+    backup_state_begin(&w, certificate, len, 1);
+    free(certificate);
     if (burn)
         backup_state_burn(&w, burn);
     if (!backup_state_end(&w))
         abort();
     put(m, name, &making, w.out.b, w.out.len);
     buffer_free(&w.out);
+}
+
+static struct identity identity_of(const struct maker *m, unsigned party, size_t by)
+{
+    struct identity who = {.role = "persistent"};
+
+    snprintf(who.party_id, sizeof who.party_id, "party-%u", party);
+    memcpy(who.key, m->committee.identity[by] + 32, sizeof who.key);
+    return who;
+}
+
+/* Of party 1. */
+static void put_state(const struct maker *m, const char *name, const struct store_burn *burn)
+{
+    const struct identity who = identity_of(m, 1, 0);
+
+    put_state_of(m, name, burn, 0, &who);
+}
+
+/* Whoever knows the recipient's public text can seal, and names himself as he likes. */
+static void put_forged(const struct maker *m)
+{
+    struct identity who = identity_of(m, 1, 1);
+
+    put_state_of(m, "forged.identity", NULL, 1, &who);
+    who = identity_of(m, 2, 1);
+    put_state_of(m, "forged.name", NULL, 1, &who);
+    who = identity_of(m, 1, 0);
+    put_state_of(m, "forged.key", NULL, 1, &who);
 }
 
 /* A burn record of docs/wire.md. */
@@ -141,6 +179,7 @@ static void put_first(struct maker *m)
     memcpy(burned.kgid, c->shares[0].kgid, 32);
     put_state(m, "1.state", NULL);
     put_state(m, "1.burned", &burned);
+    put_forged(m);
     burn(record, m, 2, 1);
     put_share(m, "3.burned", 1, (struct piece){record, c->record_len, c->identity[2]});
     free(record);

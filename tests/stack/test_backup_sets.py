@@ -49,8 +49,21 @@ class BackupSets(TestCase):
 
     def test_every_file_is_sound(self):
         """Nothing below is refused for another reason."""
-        shown = quorate("backup", "verify", "--key", self.key, "--json", self.place)
-        self.assertEqual((shown["sound"], shown["not_sound"]), (9, 0))
+        for files in (self.paths("1 1.state 1.burned 2 3 3.burned 2.kgid 2.account"),
+                      self.paths("2.epoch")):  # its dealer gives party 2 an identity of its own
+            shown = quorate("backup", "verify", "--key", self.key, "--json", *files)
+            self.assertEqual((shown["sound"], shown["not_sound"]), (len(files), 0))
+
+    def test_a_state_that_another_than_its_party_signed_is_not_sound(self):
+        one, forged = self.paths("1 forged.identity")
+        said = quorate("backup", "verify", "--key", self.key, one, forged, code=1)
+        self.assertIn(f"{forged} is of another identity of party party-1 than {one}", said)
+        self.assertFalse(os.path.exists(forged + ".receipt"))
+        for name in ("forged.name", "forged.key"):
+            path, = self.paths(name)
+            said = quorate("backup", "verify", "--key", self.key, path, code=1)
+            self.assertIn(f"{path} was not made by the party whose certificate it holds", said)
+            self.assertFalse(os.path.exists(path + ".receipt"))
 
     def test_shares_of_one_sharing_sign(self):
         self.signs("1 2", "party-1", "party-2")
