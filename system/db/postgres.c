@@ -456,10 +456,11 @@ static bool save(struct db_conn *conn)
 }
 
 /* The savepoint of a work of which nothing was sent before it ended can be left out, if nothing was
- * sent of the whole transaction, either: then all of it can begin again. */
+ * sent of the whole transaction, either, and nobody was told of it: then all of it can begin again.
+ * After a loss nothing is sent, but savepoints must be spoken as soon as somebody knows. */
 static void put_off(struct postgres *p, enum db_result *result)
 {
-    if (p->log.sent == 0)
+    if (p->log.sent == 0 && !p->is_told)
         p->log.steps[p->mark].is_silent = p->log.steps[p->log.n - 1].is_silent = true;
     p->late[p->late_n++] = (struct late){p->mark, result};
     p->mark = p->log.n;
