@@ -213,7 +213,7 @@ static bool write_share(struct backup *b, const struct store_unbacked *which,
     return ok;
 }
 
-/* False: not made. */
+/* A share that was erased for good has no backup, whatever row came back. False: not made. */
 static bool make_share(struct backup *b, const struct store_unbacked *which)
 {
     struct store_share row;
@@ -221,6 +221,8 @@ static bool make_share(struct backup *b, const struct store_unbacked *which)
     size_t len;
     bool ok = false;
 
+    if (store_is_gone(b->params.store, which->kgid, which->epoch))
+        return store_put_backed(b->params.store, which) == STORE_OK;
     if (store_get_share(b->params.store, &row, which) == STORE_OK)
         record = shares_unseal(b->params.shares, &row, &len, NULL);
     if (record)

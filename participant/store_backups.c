@@ -57,7 +57,8 @@ static enum db_result begin_again(struct db_tx *tx)
 
     return result == DB_OK ? db_exec(tx,
                                      "INSERT INTO unbacked (account_id, kgid, made) SELECT"
-                                     " account_id, kgid, 0 FROM shares WHERE status = 1",
+                                     " account_id, kgid, 0 FROM shares WHERE status = 1 AND"
+                                     " session_id NOT IN (SELECT session_id FROM given)",
                                      NULL, 0, NULL)
                            : result;
 }

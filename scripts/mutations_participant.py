@@ -506,6 +506,12 @@ CHECKS = [
     check("backup", "two identities under one party's name are not both verified",
           ("cli/backup_verify.c", "return memcmp(s->identity, head->identity, sizeof s->identity) "
            "== 0 ||", "return true ||"), tests=["stack/backup_sets"]),
+    check("backup", "a share that is gone gets no backup",
+          (P + "backup.c", "if (store_is_gone(b->params.store, which->kgid, which->epoch))",
+           "if (0)"), tests=[P + "backup"]),
+    check("backup", "a share that was given gets no backup",
+          (P + "store_backups.c", " AND\" \" session_id NOT IN (SELECT session_id FROM given)\",",
+           "\","), tests=[P + "store"]),
     check("backup", "shares of two accounts do not sign together",
           (GROUP, "if (memcmp(x->account, y->account, sizeof x->account) != 0)", "if (0)"),
           tests=["stack/backup_sets"]),

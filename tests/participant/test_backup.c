@@ -19,7 +19,7 @@
 
 #include <cmocka.h>
 
-enum { SHARES = 8, ALTERED_AT = 100 };
+enum { SHARES = 8, GONE = SHARES, ALTERED_AT = 100 };
 enum { OTHER_SHARE = 1, OTHER_PARTY, OTHER_RECIPIENT, ALTERED, OTHER_EPOCH, OTHER_KIND, MISSING };
 
 static char directory[] = "/tmp/quorate-backup-XXXXXX";
@@ -29,7 +29,8 @@ static struct backup_key *key, *other_key;
 
 struct front {
     struct backup *backup;
-    bool is_right;
+    /* |is_last| is the writing of a state */
+    bool is_right, is_for_state;
     pthread_mutex_t lock;
     pthread_cond_t asked;
     bool is_last;
@@ -98,17 +99,19 @@ static void on_frame(void *arg, const Mpc__Keeper__V1__FromKeeper *frame)
             answer.content = (ProtobufCBinaryData){sizeof receipt, receipt};
         front->is_last = which == SHARES - 1;
     }
+    if (file->act == MPC__KEEPER__V1__BACKUP_FILE__ACT__PUT && front->is_for_state)
+        front->is_last = strstr(file->name, ".state.") != NULL;
     backup_answer(front->backup, &answer);
     pthread_cond_signal(&front->asked);
     pthread_mutex_unlock(&front->lock);
 }
 
-/* Until the receipt of the last share was asked for and taken; were all opened once? */
-static bool look_once(struct store *store, bool is_right)
+/* Until the last thing was asked for, the receipt of the last share if nothing else, and taken; were
+ * all opened once? */
+static bool look_once(struct store *store, struct front front)
 {
     const Mpc__Session__V1__PartyCertificate certificate =
         MPC__SESSION__V1__PARTY_CERTIFICATE__INIT;
-    struct front front = {.is_right = is_right};
     const struct backup_params params = {.store = store,
                                          .identity = identity,
                                          .party_id = "party-1",
@@ -134,10 +137,9 @@ static bool look_once(struct store *store, bool is_right)
     return is_proven;
 }
 
-static void put_share(struct store *store, size_t i)
+static struct store_share share_of(size_t i)
 {
-    struct store_share s = {.status = STORE_PENDING, .own = 1, .purpose = 1, .sealed_len = 1};
-    struct store_unbacked which = {.is_made = false};
+    struct store_share s = {.own = 1, .purpose = 1, .sealed_len = 1};
 
     snprintf(s.account_id, sizeof s.account_id, "%s", account);
     snprintf(s.session_id, sizeof s.session_id, "bbbbbbbb-bbbb-4bbb-8bbb-00000000000%zu", i);
@@ -145,9 +147,24 @@ static void put_share(struct store *store, size_t i)
     memset(s.key_id, (int)(i + 1), 32);
     s.roster = text_copy("party-1");
     s.sealed = mem_new(1, 1);
-    assert_int_equal(store_put_pending(store, &s), STORE_OK);
-    s.status = STORE_ACTIVE;
-    assert_int_equal(store_activate(store, &s, NULL), STORE_OK);
+    return s;
+}
+
+static void make_active(struct store *store, struct store_share *s,
+                        const struct store_sealed *given)
+{
+    s->status = STORE_PENDING;
+    assert_int_equal(store_put_pending(store, s), STORE_OK);
+    s->status = STORE_ACTIVE;
+    assert_int_equal(store_activate(store, s, given), STORE_OK);
+}
+
+static void put_share(struct store *store, size_t i)
+{
+    struct store_share s = share_of(i);
+    struct store_unbacked which = {.is_made = false};
+
+    make_active(store, &s, NULL);
     snprintf(which.account_id, sizeof which.account_id, "%s", account);
     memcpy(which.kgid, s.kgid, 32);
     assert_int_equal(store_put_made(store, &which, true), STORE_OK);
@@ -175,7 +192,7 @@ static void test_only_the_right_receipt_counts(void **state)
     for (size_t i = 0; i < SHARES; i++)
         put_share(store, i);
     expect_missing(store, SHARES);
-    assert_false(look_once(store, false));
+    assert_false(look_once(store, (struct front){.is_right = false}));
     for (size_t i = 1; i < SHARES; i++) {
         struct store_unbacked last = next;
 
@@ -183,8 +200,32 @@ static void test_only_the_right_receipt_counts(void **state)
         assert_int_equal(next.kgid[0], i + 1);
     }
     expect_missing(store, SHARES - 1);
-    assert_true(look_once(store, true));
+    assert_true(look_once(store, (struct front){.is_right = true}));
     expect_missing(store, 0);
+    store_close(store);
+}
+
+/* A row of it came back, as out of an old copy of the database. */
+static void test_a_share_that_is_gone_gets_no_file(void **state)
+{
+    char error[STORE_ERROR_MAX];
+    struct store *store = store_open(directory, error);
+    struct store_share s = share_of(GONE);
+    struct store_sealed given = {.sealed = s.sealed, .sealed_len = 1};
+    bool is_proven;
+
+    (void)state;
+    assert_non_null(store);
+    assert_int_equal(store_take_recipient(store, key->recipient.id, &is_proven), STORE_OK);
+    expect_missing(store, 0);
+    snprintf(given.session_id, sizeof given.session_id, "%s", s.session_id);
+    make_active(store, &s, &given);
+    assert_int_equal(store_forget_given(store, s.session_id), STORE_OK);
+    make_active(store, &s, NULL);
+    expect_missing(store, 1);
+    (void)look_once(store, (struct front){.is_for_state = true});
+    expect_missing(store, 0);
+    store_share_free(&s);
     store_close(store);
 }
 
@@ -224,6 +265,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_only_the_right_receipt_counts),
+        cmocka_unit_test(test_a_share_that_is_gone_gets_no_file),
     };
 
     return cmocka_run_group_tests(tests, begin, end);

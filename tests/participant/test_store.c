@@ -2,6 +2,7 @@
 /* A party's database: what a row may become, what is erased when, and that it is really gone. */
 #include "participant/store.h"
 
+#include "participant/store_backups.h"
 #include "system/core/buffer.h"
 
 #include <fcntl.h>
@@ -288,6 +289,28 @@ static void test_what_was_given_is_erased_for_good(void **state)
     reopen();
 }
 
+/* An owner's own share, which waits for him here, is nothing to back up for another recipient. */
+static void test_a_share_that_was_given_gets_no_backup(void **state)
+{
+    static const uint8_t recipient[STORE_RECIPIENT_ID] = {1};
+    struct store_sealed g = sealed_of("sealed-to-owner", 5000);
+    size_t before, after;
+    bool is_proven;
+
+    (void)state;
+    assert_int_equal(store_take_recipient(store, recipient, &is_proven), STORE_OK);
+    assert_int_equal(store_count_unbacked(store, &before), STORE_OK);
+    put(6, "delegates-pending");
+    strcpy(g.session_id, session);
+    assert_int_equal(activate(6, "delegates-active", &g), STORE_OK);
+    run_sql("DELETE FROM facts WHERE name = 'backup recipient'");
+    assert_int_equal(store_take_recipient(store, recipient, &is_proven), STORE_OK);
+    assert_int_equal(store_count_unbacked(store, &after), STORE_OK);
+    assert_true(after <= before);
+    assert_int_equal(store_forget_given(store, session), STORE_OK);
+    store_sealed_free(&g);
+}
+
 static void test_time_erases_what_waited_too_long(void **state)
 {
     struct store_sealed g = sealed_of("given", 5000), found;
@@ -325,6 +348,7 @@ int main(void)
         cmocka_unit_test(test_what_the_database_forgets_the_ledger_knows),
         cmocka_unit_test(test_the_database_and_the_ledger_tell_each_other),
         cmocka_unit_test(test_what_was_given_is_erased_for_good),
+        cmocka_unit_test(test_a_share_that_was_given_gets_no_backup),
         cmocka_unit_test(test_time_erases_what_waited_too_long),
     };
     char command[64];
