@@ -10,12 +10,19 @@
 
 #include "system/core/be.h"
 #include "system/core/buffer.h"
+#include "system/core/clock.h"
 #include "system/core/secret.h"
 
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+
+enum {
+    STATE_AGE_DAYS = 3,
+    STATE_AGE_MS = STATE_AGE_DAYS * 24 * 3600 * 1000,
+    AHEAD_MS = 600 * 1000
+};
 
 struct found {
     /* among the paths */
@@ -155,6 +162,8 @@ static void keep_newest(struct restoring *r)
 
 static bool check_age(const struct restoring *r, struct trouble *trouble)
 {
+    int64_t now = clock_unix_ms();
+
     if (r->request->accept_age)
         return true;
     if (r->state_ms < 0)
@@ -163,6 +172,13 @@ static bool check_age(const struct restoring *r, struct trouble *trouble)
                            "burned and what is frozen is not known; give its newest state, or "
                            "accept that with --accept-age",
                            r->party_id);
+    if (r->state_ms < now - STATE_AGE_MS || r->state_ms > now + AHEAD_MS)
+        return trouble_set(trouble,
+                           "the newest state of party %s here is more than %d days old, or of a "
+                           "clock that was ahead, and a party writes one every day: pairs burned "
+                           "since are not known; give its newest state, or accept that with "
+                           "--accept-age",
+                           r->party_id, STATE_AGE_DAYS);
     return r->state_ms >= r->share_ms ||
            trouble_set(trouble,
                        "the newest state of party %s here is older than the newest share: pairs "

@@ -51,7 +51,7 @@ struct backup {
     /* the thread's */
     uint64_t done_changes;
     bool has_state, is_failing;
-    int64_t again_ms, look_ms;
+    int64_t again_ms, look_ms, state_ms;
 };
 
 /* Waiting */
@@ -395,7 +395,7 @@ static void make_files(struct backup *b)
 {
     uint64_t changes = store_changes(b->params.store);
 
-    if (b->has_state && b->done_changes == changes)
+    if (b->has_state && b->done_changes == changes && clock_unix_ms() < b->state_ms)
         return;
     if (!b->has_state && !each_share(b, true, find_file))
         return;
@@ -408,6 +408,7 @@ static void make_files(struct backup *b)
         log_line(LOG_INFO, "backups are written again");
     b->is_failing = false;
     b->has_state = true;
+    b->state_ms = clock_unix_ms() + b->params.state_every_ms;
     b->done_changes = changes;
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Continuous backups of a server party: a thread of the keeper that makes one file for every
  * active share, and one for the rest (burns, orders, the party's certificate) whenever that has
- * changed, sealed to BACKUP_RECIPIENT. The front writes them to BACKUP_DIR and reads receipts
- * there; a share counts as backed up once its receipt was checked here.
+ * changed and every day, sealed to BACKUP_RECIPIENT. The front writes them to BACKUP_DIR and reads
+ * receipts there; a share counts as backed up once its receipt was checked here.
  *
  * Nothing waits for a backup: what cannot be written is tried again, and the metric shows it. */
 #ifndef PARTICIPANT_BACKUP_H
@@ -23,6 +23,8 @@ struct backup_params {
     const char *party_id;
     /* or NULL */
     const uint8_t *operator_key;
+    /* the state is written again after so long at the latest: an old one is missed */
+    int64_t state_every_ms;
     const Mpc__Session__V1__PartyCertificate *certificate;
     /* frames to the front; any thread */
     void (*emit)(void *arg, const Mpc__Keeper__V1__FromKeeper *frame);

@@ -221,6 +221,8 @@ static void open_keeper(struct process *p)
     k->rewrap = rewrap_start(k->store, k->shares, keys_vault(p->keys));
 }
 
+enum { STATE_EVERY_MS = 24 * 60 * 60 * 1000 };
+
 static bool open_backup(struct process *p)
 {
     const struct backup_params params = {.store = p->keeper.store,
@@ -228,6 +230,7 @@ static bool open_backup(struct process *p)
                                          .identity = p->identity,
                                          .party_id = p->who.party_id,
                                          .operator_key = config_key(p->config, "OPERATOR_KEY", 32),
+                                         .state_every_ms = STATE_EVERY_MS,
                                          .certificate = p->certificate,
                                          .emit = emit,
                                          .emit_arg = p->frames};

@@ -29,8 +29,9 @@ static struct backup_key *key, *other_key;
 
 struct front {
     struct backup *backup;
-    /* |is_last| is the writing of a state */
-    bool is_right, is_for_state;
+    /* |is_last| is the writing of the last of so many states */
+    bool is_right;
+    size_t states;
     pthread_mutex_t lock;
     pthread_cond_t asked;
     bool is_last;
@@ -99,8 +100,8 @@ static void on_frame(void *arg, const Mpc__Keeper__V1__FromKeeper *frame)
             answer.content = (ProtobufCBinaryData){sizeof receipt, receipt};
         front->is_last = which == SHARES - 1;
     }
-    if (file->act == MPC__KEEPER__V1__BACKUP_FILE__ACT__PUT && front->is_for_state)
-        front->is_last = strstr(file->name, ".state.") != NULL;
+    if (file->act == MPC__KEEPER__V1__BACKUP_FILE__ACT__PUT && front->states > 0)
+        front->is_last = strstr(file->name, ".state.") != NULL && --front->states == 0;
     backup_answer(front->backup, &answer);
     pthread_cond_signal(&front->asked);
     pthread_mutex_unlock(&front->lock);
@@ -115,6 +116,7 @@ static bool look_once(struct store *store, struct front front)
     const struct backup_params params = {.store = store,
                                          .identity = identity,
                                          .party_id = "party-1",
+                                         .state_every_ms = front.states > 1 ? 1 : 1 << 30,
                                          .certificate = &certificate,
                                          .emit = on_frame,
                                          .emit_arg = &front};
@@ -223,9 +225,20 @@ static void test_a_share_that_is_gone_gets_no_file(void **state)
     assert_int_equal(store_forget_given(store, s.session_id), STORE_OK);
     make_active(store, &s, NULL);
     expect_missing(store, 1);
-    (void)look_once(store, (struct front){.is_for_state = true});
+    (void)look_once(store, (struct front){.states = 1});
     expect_missing(store, 0);
     store_share_free(&s);
+    store_close(store);
+}
+
+static void test_a_state_is_written_again_when_nothing_changes(void **state)
+{
+    char error[STORE_ERROR_MAX];
+    struct store *store = store_open(directory, error);
+
+    (void)state;
+    assert_non_null(store);
+    (void)look_once(store, (struct front){.states = 3});
     store_close(store);
 }
 
@@ -266,6 +279,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_only_the_right_receipt_counts),
         cmocka_unit_test(test_a_share_that_is_gone_gets_no_file),
+        cmocka_unit_test(test_a_state_is_written_again_when_nothing_changes),
     };
 
     return cmocka_run_group_tests(tests, begin, end);

@@ -65,6 +65,14 @@ class BackupSets(TestCase):
             self.assertIn(f"{path} was not made by the party whose certificate it holds", said)
             self.assertFalse(os.path.exists(path + ".receipt"))
 
+    def test_a_state_of_long_ago_restores_no_party(self):
+        """A party writes one every day."""
+        env = os.path.join(self.place, "no.env")
+        words = ["backup", "restore", "--key", self.key, "--env", env, *self.paths("1 1.state")]
+        self.assertIn("the newest state of party party-1 here is more than 3 days old",
+                      quorate(*words, code=1))
+        self.assertIn(env, quorate(*words, "--accept-age", code=1))
+
     def test_shares_of_one_sharing_sign(self):
         self.signs("1 2", "party-1", "party-2")
         self.signs("3 1", "party-3", "party-1")
