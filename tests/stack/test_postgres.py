@@ -207,6 +207,30 @@ class Postgres(TestCase):
                                       url=self.stack.service_url(name)).status == 200
                 for name in ("account-service", "session-coordinator")}
 
+    def test_a_service_whose_audit_rows_are_cut_off_ends(self):
+        """Of a row that is older than a second it is known that it was committed."""
+        name = "account-service"
+        role, old = self.role(name)[0], self.stack.pid(name)
+
+        def has_ended():
+            if self.server.sql(f"SELECT count(*) FROM {role}.audit_log WHERE seq > 1") == "0":
+                with contextlib.suppress(OSError):
+                    self.stack.call("GET", "/api/v1/accounts")
+            self.server.sql("SET session_replication_role = replica;"
+                            f"DELETE FROM {role}.audit_log WHERE seq > 1 AND"
+                            " at_ms < extract(epoch from clock_timestamp()) * 1000 - 1500")
+            return old not in self.stack.processes().get(name, [])
+
+        until(has_ended)
+        self.assertIn("of the audit log is gone, which was committed", self.stack.log(name))
+        self.stack.restarted(name, old)
+        until(lambda: self.is_answered() and all(self.ready().values()))
+        self.assertEqual(self.stack.sign(self.account, HASH).status, 200)
+
+    def is_answered(self):
+        with contextlib.suppress(OSError):
+            return self.stack.call("GET", "/ready", key=False).status == 200
+
     def test_idle_services_see_that_the_server_is_gone(self):
         until(lambda: all(self.ready().values()))
         self.server.stop()
