@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import socket
 import ssl
 import subprocess
@@ -28,6 +29,7 @@ SERVICES = ("account-service", "session-coordinator", "message-router", "server-
 READ_AGAIN, STAY = "TLS files were read again", "the old ones stay in use"
 REVOKED = "a connection ends: its certificate is revoked"
 LOST = "connection lost variable=ROUTER_ADDR"
+CONNECTED = "connected variable=ROUTER_ADDR"
 
 
 class HalfOpen:
@@ -339,6 +341,7 @@ class UnderTls(TestCase):
             for name in self.members():
                 before = self.count(name, READ_AGAIN)
                 made = pki(self.stack, "renew", name, "--out", os.path.join(self.stack.dir, name))
+                self.stack.kill(name, signal.SIGHUP)  # looks at once
                 until(lambda: self.count(name, READ_AGAIN) > before or faults)
                 for which in ("HTTP_PORT", "GRPC_PORT"):
                     self.assertEqual(serial_at(self.port(name, which), self.ca, self.pair(name)),
@@ -360,20 +363,6 @@ class UnderTls(TestCase):
         until(lambda: REVOKED in self.stack.log("session-coordinator"))
         answers = [self.stack.sign(self.account) for _ in range(5)]
         self.assertEqual([a.status for a in answers], [200] * 5, answers)
-        until(lambda: all(p["live"] for p in
-                          self.stack.call("GET", "/api/v1/parties").body["parties"]))
-
-    def test_connections_to_a_server_that_is_revoked_end(self):
-        """Those that a party made, with the certificate that the router showed then. Of a party
-        whose own certificate stays: where one is revoked, the router may end its connections as
-        late as here, and it has seen the router's new certificate before the count begins."""
-        made = pki(self.stack, "renew", "message-router", "--out",
-                   os.path.join(self.stack.dir, "message-router"))
-        until(lambda: serial_at(self.port("message-router"), self.ca, self.pair("party-2")) ==
-              made["serial"])
-        lost = self.count("party-2", LOST)
-        pki(self.stack, "revoke", "--serial", made["replaced_serial"])
-        until(lambda: self.count("party-2", LOST) > lost)
         until(lambda: all(p["live"] for p in
                           self.stack.call("GET", "/api/v1/parties").body["parties"]))
 
@@ -432,12 +421,21 @@ class UnderTls(TestCase):
                 f.write(content)
         until(lambda: all(self.count(name, said) > n for name, n in before.items()))
 
-    def test_a_revocation_counts_beside_broken_files(self):
+    def connect_anew(self, server, said, clients):
+        """So that their connections are of its present certificate, whatever tests came before."""
+        before = {name: self.count(name, said) for name in clients}
+        self.stack.restarted(server, self.stack.kill(server))
+        until(lambda: all(self.count(name, said) > n for name, n in before.items()))
+
+    def test_connections_with_whom_is_revoked_end(self):
+        """Those to account-service and those that parties made to the router; of party-3 and
+        account-service although their own files are broken."""
         made = pki(self.stack, "issue", "leaver")
         leaver = (made["certificate"], made["key"])
         port = self.port("account-service")
         live = open_door(port, self.ca, leaver)
         ended = self.count("account-service", REVOKED)
+        self.connect_anew("message-router", CONNECTED, ("party-2", "party-3"))
         server = pki(self.stack, "renew", "message-router", "--out",
                      os.path.join(self.stack.dir, "message-router"))
         good = {}
@@ -447,14 +445,16 @@ class UnderTls(TestCase):
         self.replace(dict.fromkeys(good, b"nothing\n"), STAY)
         until(lambda: serial_at(self.port("message-router"), self.ca, self.pair("party-2")) ==
               server["serial"])
-        lost = self.count("party-3", LOST)
+        lost = {name: self.count(name, LOST) for name in ("party-2", "party-3")}
         pki(self.stack, "revoke", "leaver")
         pki(self.stack, "revoke", "--serial", server["replaced_serial"])
         until(lambda: not is_let_in(port, self.ca, leaver))
         self.assertEqual(self.count("account-service", REVOKED), ended + 1)
         live.close()
-        until(lambda: self.count("party-3", LOST) > lost)
+        until(lambda: all(self.count(name, LOST) > n for name, n in lost.items()))
         self.replace(good, READ_AGAIN)
+        until(lambda: all(p["live"] for p in
+                          self.stack.call("GET", "/api/v1/parties").body["parties"]))
 
     def test_when_certificates_end_is_measured(self):
         for name in self.members():
