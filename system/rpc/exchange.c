@@ -72,6 +72,8 @@ static void begin_socket(struct rpc_call *call)
         rpc_call_fail(call, status);
 }
 
+static const char every_verb[] = "GET, HEAD, POST, PUT, PATCH, DELETE";
+
 /* "/..." or "*". HTTP/2 says it for the schemes http and https only, but there may be others. */
 static bool is_target(const char *path)
 {
@@ -112,7 +114,7 @@ static bool list_verbs(struct rpc_call *call)
     const struct routes *routes = &call->conn->server->routes;
 
     if (strcmp(call->path, "*") == 0)
-        strcpy(call->allow, "GET, HEAD, POST, PUT, PATCH, DELETE");
+        strcpy(call->allow, every_verb);
     else if (call->page)
         strcpy(call->allow, "GET, HEAD");
     else if (strcmp(call->path, "/ws") == 0)
@@ -124,9 +126,17 @@ static bool list_verbs(struct rpc_call *call)
     return call->allow[0];
 }
 
+/* A browser that asks before a page's call is let through to any path: the page reads the call's
+ * own refusal, which it could not read of this one. */
 static void begin_options(struct rpc_call *call)
 {
-    if (list_verbs(call))
+    bool is_there = list_verbs(call);
+
+    if (!is_there && head_get(&call->head, "access-control-request-method")) {
+        strcpy(call->allow, every_verb);
+        is_there = true;
+    }
+    if (is_there)
         answer_options(call);
     else
         rpc_call_fail(call, rpc_error(RPC_NOT_FOUND, "not_found", "there is nothing at this path"));

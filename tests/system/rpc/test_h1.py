@@ -378,6 +378,9 @@ class Http1(wire.ServerCase):
                 self.assertEqual(head["access-control-allow-methods"], verbs)
         for path in "/", "/api/v1/echo", "/api/v1/shorter", "/test.echo.Echo/None":
             self.assertEqual(self.server.get(path, "OPTIONS", None, origin)[0], 404, path)
+            # a page reads why its call failed only if the browser lets it call
+            ask = {**origin, "access-control-request-method": "POST"}
+            self.assertEqual(self.server.get(path, "OPTIONS", None, ask)[0], 204, path)
         self.assertEqual(self.server.get("/api/v1/echo/x", "DELETE")[1]["allow"], "GET, HEAD, POST")
 
     def test_cors(self):
