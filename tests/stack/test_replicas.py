@@ -96,6 +96,22 @@ class Load(threading.Thread):
                 answer = self.repeat(ask, key)
             self.done.append((ask.__name__, answer))
 
+    @staticmethod
+    def more(loads, n):
+        """Each of them so many more requests."""
+        want = [len(load.done) + n for load in loads]
+        until(lambda: all(not load.is_alive() or len(load.done) >= w
+                          for load, w in zip(loads, want)))
+        assert all(load.is_alive() for load in loads)
+
+    @staticmethod
+    def end(loads):
+        for load in loads:
+            load.is_over = True
+        for load in loads:
+            load.join(LIMIT)
+            assert not load.is_alive()
+
     def repeat(self, ask, key):
         for url in 10 * self.urls[::-1]:
             try:
@@ -192,24 +208,13 @@ class Replicas(TestCase):
         loads = [Load(self.stack, self.account, urls)
                  for urls in (self.urls, self.urls[::-1]) for _ in range(2)]
         try:
-            self.more(loads, 5)
+            Load.more(loads, 5)
             do(loads)
-            self.more(loads, 5)
+            Load.more(loads, 5)
         finally:
-            for load in loads:
-                load.is_over = True
-            for load in loads:
-                load.join(LIMIT)
-                self.assertFalse(load.is_alive())
+            Load.end(loads)
         self.check_told(loads)
         return loads
-
-    @staticmethod
-    def more(loads, n):
-        want = [len(load.done) + n for load in loads]
-        until(lambda: all(not load.is_alive() or len(load.done) >= w
-                          for load, w in zip(loads, want)))
-        assert all(load.is_alive() for load in loads)
 
     def check_told(self, loads):
         told = [pair for load in loads for pair in load.done]
@@ -288,7 +293,7 @@ class Replicas(TestCase):
         before, seen = self.writers(), {}
 
         def sleep(loads):
-            self.more(loads, 3)
+            Load.more(loads, 3)
             process = self.seconds[0].process
             seen["leaders"] = {w for w, n in self.writers().items() if before.get(w) != n}
             process.send_signal(signal.SIGSTOP)

@@ -49,8 +49,7 @@ class Restore(TestCase):
         try:
             dumped = self.dump()
         finally:
-            load.is_over = True
-            load.join(support.LIMIT)
+            Load.end([load])
         self.assertEqual(load.failed, [])
         self.late = self.stack.create()["account_id"]
         return key, before, dumped

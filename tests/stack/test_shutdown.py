@@ -44,22 +44,12 @@ class Shutdown(TestCase):
         """The loads, after |do| and some more requests."""
         loads = [Load(self.stack, self.account, urls) for _ in range(4)]
         try:
-            self.more(loads, 3)
+            Load.more(loads, 3)
             do()
-            self.more(loads, 3)
+            Load.more(loads, 3)
         finally:
-            for load in loads:
-                load.is_over = True
-            for load in loads:
-                load.join(LIMIT)
+            Load.end(loads)
         return loads
-
-    @staticmethod
-    def more(loads, n):
-        want = [len(load.done) + n for load in loads]
-        until(lambda: all(not load.is_alive() or len(load.done) >= w
-                          for load, w in zip(loads, want)))
-        assert all(load.is_alive() for load in loads)
 
     def leave_and_return(self, name):
         old = self.stack.kill(name, signal.SIGTERM)
