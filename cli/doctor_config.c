@@ -4,6 +4,8 @@
 #include "doctor.h"
 #include "up.h"
 
+#include "system/core/disk.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -42,27 +44,11 @@ static void become(const char *program, const char *env_file, int out)
     _exit(127);
 }
 
-static size_t read_all(int fd, char said[SAID_MAX])
-{
-    size_t len = 0;
-    ssize_t n;
-
-    while ((n = read(fd, said + len, SAID_MAX - 1 - len)) != 0) {
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            break;
-        len += (size_t)n;
-        if (len == SAID_MAX - 1)
-            break;
-    }
-    return len;
-}
-
 /* The exit code, and what it said. */
 static int ask(const char *program, const char *env_file, char said[SAID_MAX])
 {
     int ends[2], status = 0;
+    size_t len = 0;
     pid_t pid;
 
     said[0] = '\0';
@@ -72,7 +58,9 @@ static int ask(const char *program, const char *env_file, char said[SAID_MAX])
     if (pid == 0)
         become(program, env_file, ends[1]);
     close(ends[1]);
-    said[pid > 0 ? read_all(ends[0], said) : 0] = '\0';
+    if (pid > 0)
+        (void)disk_read(ends[0], said, SAID_MAX - 1, &len);
+    said[len] = '\0';
     close(ends[0]);
     while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
         continue;

@@ -15,23 +15,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static bool read_all(struct file *out, int fd, size_t size)
-{
-    out->b = secret_new(size);
-    for (out->len = 0; out->len < size;) {
-        ssize_t n = read(fd, out->b + out->len, size - out->len);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return false;
-        if (n == 0)
-            break;
-        out->len += (size_t)n;
-    }
-    return true;
-}
-
 static bool read_open(struct file *out, int fd, const char *path, size_t max,
                       struct trouble *trouble)
 {
@@ -43,7 +26,8 @@ static bool read_open(struct file *out, int fd, const char *path, size_t max,
         return trouble_set(trouble, "%s is not a regular file", path);
     if ((uintmax_t)st.st_size > max)
         return trouble_set(trouble, "%s is too large: more than %zu bytes", path, max);
-    if (!read_all(out, fd, (size_t)st.st_size)) {
+    out->b = secret_new((size_t)st.st_size);
+    if (!disk_read(fd, out->b, (size_t)st.st_size, &out->len)) {
         file_free(out);
         return trouble_set(trouble, "cannot read %s: %s", path, strerror(errno));
     }

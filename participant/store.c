@@ -432,15 +432,9 @@ bool store_expire(struct store *store, int64_t now_ms)
     return ok;
 }
 
-static bool take_count(const struct db_row *row, void *arg)
-{
-    *(size_t *)arg = (size_t)db_get_int(row, 0);
-    return false;
-}
-
 static enum db_result count(struct db_tx *tx, void *arg)
 {
-    return db_query(tx, "SELECT count(*) FROM shares WHERE status = 1", NULL, 0, take_count, arg);
+    return db_count(tx, "SELECT count(*) FROM shares WHERE status = 1", NULL, 0, arg);
 }
 
 void store_shares_changed(struct store *store)

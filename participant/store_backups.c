@@ -183,18 +183,12 @@ enum store_result store_put_backed(struct store *store, const struct store_unbac
     return store_result_of(db_run(store->db, DB_DURABLE, put_backed, (void *)share));
 }
 
-static bool take_count(const struct db_row *row, void *arg)
-{
-    *(size_t *)arg = (size_t)db_get_int(row, 0);
-    return false;
-}
-
 static enum db_result count_unbacked(struct db_tx *tx, void *arg)
 {
-    return db_query(tx,
+    return db_count(tx,
                     "SELECT count(*) FROM unbacked u JOIN shares s ON s.account_id = u.account_id"
                     " AND s.kgid = u.kgid WHERE s.status = 1",
-                    NULL, 0, take_count, arg);
+                    NULL, 0, arg);
 }
 
 enum store_result store_count_unbacked(struct store *store, size_t *n)
@@ -287,8 +281,8 @@ void store_changed(struct store *store)
 
 static enum db_result count_rows(struct db_tx *tx, void *arg)
 {
-    return db_query(tx, "SELECT (SELECT count(*) FROM shares) + (SELECT count(*) FROM given)", NULL,
-                    0, take_count, arg);
+    return db_count(tx, "SELECT (SELECT count(*) FROM shares) + (SELECT count(*) FROM given)", NULL,
+                    0, arg);
 }
 
 enum store_result store_is_empty(struct store *store)

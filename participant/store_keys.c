@@ -56,19 +56,11 @@ static bool is_key(const struct fact *fact, const uint8_t *id)
     return fact->is_set && id && memcmp(fact->id, id, STORE_KEY_ID) == 0;
 }
 
-static bool take_count(const struct db_row *row, void *arg)
-{
-    *(size_t *)arg = (size_t)db_get_int(row, 0);
-    return false;
-}
-
 static enum db_result count(struct db_tx *tx, const uint8_t id[STORE_KEY_ID], size_t *n)
 {
     struct db_value v[] = {db_blob(id, STORE_KEY_ID)};
 
-    *n = 0;
-    return db_query(tx, "SELECT count(*) FROM shares WHERE substr(sealed, 5, 8) = $1", v, 1,
-                    take_count, n);
+    return db_count(tx, "SELECT count(*) FROM shares WHERE substr(sealed, 5, 8) = $1", v, 1, n);
 }
 
 /* Rows under |fact|, a key that is given no longer, make |verdict|. */

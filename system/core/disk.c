@@ -28,6 +28,39 @@ bool disk_write(int fd, const void *b, size_t len, uint64_t at)
     return true;
 }
 
+bool disk_read(int fd, void *b, size_t cap, size_t *got)
+{
+    for (*got = 0; *got < cap;) {
+        ssize_t n = read(fd, (uint8_t *)b + *got, cap - *got);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return false;
+        if (n == 0)
+            break;
+        *got += (size_t)n;
+    }
+    return true;
+}
+
+bool disk_append(int fd, const void *b, size_t len)
+{
+    const uint8_t *next = b;
+
+    while (len > 0) {
+        ssize_t n = write(fd, next, len);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return false;
+        next += n;
+        len -= (size_t)n;
+    }
+    return true;
+}
+
 bool disk_sync_directory(const char *directory)
 {
     int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

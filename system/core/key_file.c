@@ -4,6 +4,7 @@
  * between. */
 #include "system/core/key_file.h"
 
+#include "system/core/disk.h"
 #include "system/core/ids.h"
 #include "system/core/secret.h"
 
@@ -51,20 +52,6 @@ static int open_own(const char *path, char error[KEY_FILE_ERROR_MAX])
     return ok ? fd : -1;
 }
 
-/* Up to |cap| bytes. */
-static bool read_all(int fd, char *out, size_t cap, size_t *len)
-{
-    ssize_t n;
-
-    *len = 0;
-    do {
-        n = read(fd, out + *len, cap - *len);
-        if (n > 0)
-            *len += (size_t)n;
-    } while ((n > 0 && *len < cap) || (n < 0 && errno == EINTR));
-    return n >= 0;
-}
-
 /* Without the white space at its end. False: too long, or no text. */
 static bool trim(char *text, size_t cap, size_t *len)
 {
@@ -92,7 +79,7 @@ bool key_file_read(uint8_t seed[KEY_FILE_SEED], const char *path, char error[KEY
     if (fd < 0)
         return false;
     text = secret_new(TEXT_MAX);
-    if (!read_all(fd, text, TEXT_MAX, &len))
+    if (!disk_read(fd, text, TEXT_MAX, &len))
         ok = fault(error, "%s cannot be read: %s", path, strerror(errno));
     else
         ok = decode(seed, text, len) || fault(error, "%s must hold 64 hex digits", path);
@@ -126,7 +113,7 @@ bool key_file_read_text(char *out, size_t cap, size_t *len, const char *path,
     sodium_memzero(out, cap);
     if (fd < 0)
         return false;
-    if (!read_all(fd, out, cap, len))
+    if (!disk_read(fd, out, cap, len))
         ok = fault(error, "%s cannot be read: %s", path, strerror(errno));
     else
         ok = (trim(out, cap, len) && *len > 0) ||

@@ -240,6 +240,19 @@ enum db_result db_exists(struct db_tx *tx, const char *sql, const struct db_valu
     return db_query(tx, sql, params, n, note_found, found);
 }
 
+static bool take_count(const struct db_row *row, void *arg)
+{
+    *(size_t *)arg = (size_t)db_get_int(row, 0);
+    return false;
+}
+
+enum db_result db_count(struct db_tx *tx, const char *sql, const struct db_value *params, size_t n,
+                        size_t *count)
+{
+    *count = 0;
+    return db_query(tx, sql, params, n, take_count, count);
+}
+
 bool db_is_null(const struct db_row *row, int column)
 {
     return row->conn->driver->is_null(row, column);

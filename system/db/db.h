@@ -123,6 +123,9 @@ enum db_result db_query(struct db_tx *tx, const char *sql, const struct db_value
 /* Is there a row? |found| is false if the query fails. */
 enum db_result db_exists(struct db_tx *tx, const char *sql, const struct db_value *params, size_t n,
                          bool *found);
+/* The number that the query answers, a count(*) say; 0 if it fails. */
+enum db_result db_count(struct db_tx *tx, const char *sql, const struct db_value *params, size_t n,
+                        size_t *count);
 bool db_is_null(const struct db_row *row, int column);
 int64_t db_get_int(const struct db_row *row, int column);
 /* "" for NULL; lent. */

@@ -4,6 +4,7 @@
 
 #include "system/core/be.h"
 #include "system/core/buffer.h"
+#include "system/core/disk.h"
 #include "system/core/secret.h"
 
 #include <errno.h>
@@ -11,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define ABYTES crypto_secretstream_xchacha20poly1305_ABYTES
 #define KEYBYTES crypto_secretstream_xchacha20poly1305_KEYBYTES
@@ -60,33 +60,12 @@ static bool fault_of_system(struct pass *pass, const char *what)
 /* As many as there are, up to |len|; false: it cannot be read. */
 static bool read_up_to(struct pass *pass, uint8_t *b, size_t len, size_t *got)
 {
-    for (*got = 0; *got < len;) {
-        ssize_t n = read(pass->in, b + *got, len - *got);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return fault_of_system(pass, "cannot be read");
-        if (n == 0)
-            break;
-        *got += (size_t)n;
-    }
-    return true;
+    return disk_read(pass->in, b, len, got) || fault_of_system(pass, "cannot be read");
 }
 
 static bool write_all(struct pass *pass, const uint8_t *b, size_t len)
 {
-    while (len > 0) {
-        ssize_t n = write(pass->out, b, len);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return fault_of_system(pass, "cannot be written");
-        b += n;
-        len -= (size_t)n;
-    }
-    return true;
+    return disk_append(pass->out, b, len) || fault_of_system(pass, "cannot be written");
 }
 
 /* The first chunk is bound to the head. */

@@ -45,6 +45,30 @@ static void test_what_was_not_written_failed(void **state)
     assert_int_equal(errno, EBADF);
 }
 
+static void test_pipes_are_read_to_their_end(void **state)
+{
+    uint8_t b[16];
+    size_t got;
+    int ends[2];
+
+    (void)state;
+    assert_int_equal(pipe(ends), 0);
+    assert_true(disk_append(ends[1], "abc", 3));
+    assert_true(disk_append(ends[1], "defgh", 5));
+    close(ends[1]);
+    assert_true(disk_read(ends[0], b, 5, &got));
+    assert_int_equal(got, 5);
+    assert_memory_equal(b, "abcde", 5);
+    assert_true(disk_read(ends[0], b, sizeof b, &got));
+    assert_int_equal(got, 3);
+    assert_memory_equal(b, "fgh", 3);
+    close(ends[0]);
+    assert_false(disk_read(ends[0], b, sizeof b, &got));
+    assert_int_equal(errno, EBADF);
+    assert_int_equal(got, 0);
+    assert_false(disk_append(ends[0], "x", 1));
+}
+
 static void test_directories(void **state)
 {
     char directory[] = "/tmp/quorate-disk-XXXXXX", path[64];
@@ -67,6 +91,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_bytes_are_where_they_belong),
         cmocka_unit_test(test_what_was_not_written_failed),
+        cmocka_unit_test(test_pipes_are_read_to_their_end),
         cmocka_unit_test(test_directories),
     };
 
