@@ -85,12 +85,6 @@ static void expect_no_start(const char *lines, const char *why)
 
 static uint64_t left(void)
 {
-    Mpc__Keeper__V1__ToKeeper frame = MPC__KEEPER__V1__TO_KEEPER__INIT;
-    Mpc__Keeper__V1__GetStats ask = MPC__KEEPER__V1__GET_STATS__INIT;
-
-    frame.request_case = MPC__KEEPER__V1__TO_KEEPER__REQUEST_GET_STATS;
-    frame.get_stats = &ask;
-    keepers_send(k, WHO, &frame);
     keepers_sync(k, WHO);
     assert_non_null(k->last_stats);
     return k->last_stats->stats->rows_to_rewrap;
