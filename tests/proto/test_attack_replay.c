@@ -3,32 +3,14 @@
  * and round, given to a peer in every state. Nothing of it is taken, nobody is blamed, and the
  * session ends as if nothing had been. */
 #include "base/bytes.h"
+#include "fixture.h"
 #include "rig.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-static struct world world;
-static struct keyring key, other_key;
 static const uint16_t pair[] = {1, 2};
 static const uint32_t path[] = {44, 60};
-
-static int make_keys(void **state)
-{
-    (void)state;
-    world_init(&world, 3);
-    keyring_make(&key, &world, 2, 1);
-    keyring_make(&other_key, &world, 2, 2);
-    return 0;
-}
-
-static int free_keys(void **state)
-{
-    (void)state;
-    keyring_free(&key);
-    keyring_free(&other_key);
-    return 0;
-}
 
 static void listen_to(struct network *net, const struct session *s)
 {

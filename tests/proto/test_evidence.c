@@ -4,6 +4,7 @@
  * of every attack test; here the bytes themselves are attacked. */
 #include "base/bytes.h"
 #include "cheats.h"
+#include "fixture.h"
 #include "wire/envelope.h"
 
 #include <stdlib.h>
@@ -11,24 +12,7 @@
 
 enum { B = QRT_KIND_BROADCAST, P = QRT_KIND_PRIVATE, CHEATER = 2 };
 
-static struct world world;
-static struct keyring key;
 static const uint16_t pair[] = {1, 2};
-
-static int make_key(void **state)
-{
-    (void)state;
-    world_init(&world, 3);
-    keyring_make(&key, &world, 2, 1);
-    return 0;
-}
-
-static int free_key(void **state)
-{
-    (void)state;
-    keyring_free(&key);
-    return 0;
-}
 
 static enum qrt_err verify(const uint8_t *b, size_t len)
 {

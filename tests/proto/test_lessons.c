@@ -6,30 +6,12 @@
  * shared by nobody is in test_lessons_state.c. */
 #include "base/bytes.h"
 #include "cheats.h"
+#include "fixture.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-static struct world world;
-static struct keyring key, other_key;
 static const uint16_t pair[] = {1, 2};
-
-static int make_keys(void **state)
-{
-    (void)state;
-    world_init(&world, 3);
-    keyring_make(&key, &world, 2, 1);
-    keyring_make(&other_key, &world, 2, 2);
-    return 0;
-}
-
-static int free_keys(void **state)
-{
-    (void)state;
-    keyring_free(&key);
-    keyring_free(&other_key);
-    return 0;
-}
 
 static void expect_end(const struct network *net, uint16_t index, enum qrt_err e, uint16_t culprit)
 {

@@ -6,6 +6,7 @@
 #include "base/bytes.h"
 #include "cheat.h"
 #include "cheats.h"
+#include "fixture.h"
 #include "hash/transcript.h"
 #include "key/share.h"
 #include "quorate/derive.h"
@@ -16,24 +17,7 @@
 
 enum { B = QRT_KIND_BROADCAST, P = QRT_KIND_PRIVATE };
 
-static struct world world;
-static struct keyring key;
 static const uint16_t pair[] = {1, 2};
-
-static int make_key(void **state)
-{
-    (void)state;
-    world_init(&world, 3);
-    keyring_make(&key, &world, 2, 1);
-    return 0;
-}
-
-static int free_key(void **state)
-{
-    (void)state;
-    keyring_free(&key);
-    return 0;
-}
 
 static void sign_bench(struct rig *r, uint64_t seed, enum level level)
 {

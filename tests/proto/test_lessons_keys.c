@@ -2,6 +2,7 @@
 /* One test for each row of the lessons that is about keys and identifiers: how many sign, which
  * keys seal, what a key generation leaves in every pair. test_lesson_P_R is row R of part P; the
  * other rows are in test_lessons.c, test_lessons_findings.c and test_lessons_state.c. */
+#include "fixture.h"
 #include "key/share.h"
 #include "ot/pprf.h"
 #include "rig.h"
@@ -12,24 +13,7 @@
 
 enum { B = QRT_KIND_BROADCAST, P = QRT_KIND_PRIVATE };
 
-static struct world world;
-static struct keyring key;
 static const uint16_t pair[] = {1, 2};
-
-static int make_key(void **state)
-{
-    (void)state;
-    world_init(&world, 3);
-    keyring_make(&key, &world, 2, 1);
-    return 0;
-}
-
-static int free_key(void **state)
-{
-    (void)state;
-    keyring_free(&key);
-    return 0;
-}
 
 static void test_lesson_1_13_t_is_how_many_sign_and_nothing_else(void **state)
 {

@@ -3,6 +3,7 @@
  * once, is agreed by all, and is shared by nobody. test_lesson_P_R is row R of part P; the other
  * rows are in test_lessons.c, test_lessons_findings.c and test_lessons_keys.c. */
 #include "cheats.h"
+#include "fixture.h"
 #include "hash/transcript.h"
 #include "proto/keygen.h"
 
@@ -12,24 +13,7 @@
 
 enum { B = QRT_KIND_BROADCAST, P = QRT_KIND_PRIVATE };
 
-static struct world world;
-static struct keyring key;
 static const uint16_t pair[] = {1, 2};
-
-static int make_key(void **state)
-{
-    (void)state;
-    world_init(&world, 3);
-    keyring_make(&key, &world, 2, 1);
-    return 0;
-}
-
-static int free_key(void **state)
-{
-    (void)state;
-    keyring_free(&key);
-    return 0;
-}
 
 /* ---- part 1, row 10: a presignature that came back ---- */
 

@@ -1,30 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Pending shares (protocol.md F.7): after a restart the very same fourth-round message, the missing
  * confirmations from anybody, and no signature before the certificate is complete. */
+#include "fixture.h"
 #include "key/share.h"
 #include "rig.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-static struct world world;
-static struct keyring key;
 static const uint16_t pair[] = {1, 2};
-
-static int make_key(void **state)
-{
-    (void)state;
-    world_init(&world, 3);
-    keyring_make(&key, &world, 2, 1);
-    return 0;
-}
-
-static int free_key(void **state)
-{
-    (void)state;
-    keyring_free(&key);
-    return 0;
-}
 
 /* A whole keygen. What the tests take from it are the pending records, as a party finds its own
  * that died right after storing it. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What holds for every key and every signature (protocol.md M.2), seen from outside. */
 #include "base/bytes.h"
+#include "fixture.h"
 #include "key/share.h"
 #include "math/poly.h"
 #include "quorate/derive.h"
@@ -155,24 +156,7 @@ static void test_any_indices_and_x_coordinates_will_do(void **state)
 
 /* ---- signatures by one 2-of-3 key ---- */
 
-static struct world world;
-static struct keyring key;
 static const uint16_t pair[] = {2, 3};
-
-static int make_key(void **state)
-{
-    (void)state;
-    world_init(&world, 3);
-    keyring_make(&key, &world, 2, 1);
-    return 0;
-}
-
-static int free_key(void **state)
-{
-    (void)state;
-    keyring_free(&key);
-    return 0;
-}
 
 static void run_session(struct session *s, struct qrt_sig *sig)
 {

@@ -3,30 +3,14 @@
  * it is not, burns and gates across sessions, and single use. Pending shares are in test_pending.c.
  */
 #include "base/bytes.h"
+#include "fixture.h"
 #include "key/share.h"
 #include "rig.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-static struct world world;
-static struct keyring key;
 static const uint16_t pair[] = {1, 2};
-
-static int make_key(void **state)
-{
-    (void)state;
-    world_init(&world, 3);
-    keyring_make(&key, &world, 2, 1);
-    return 0;
-}
-
-static int free_key(void **state)
-{
-    (void)state;
-    keyring_free(&key);
-    return 0;
-}
 
 static void expect_records(const struct node *node, const enum qrt_record_kind *kinds, size_t n)
 {
