@@ -51,9 +51,11 @@ usage: ./deploy.sh COMMAND
   doctor                 what is wrong, and what to do about it; exit code 1 if anything is
   test-api               create an account, sign, and check both, through the API
   backup FILE            everything that is stored, sealed to BACKUP_RECIPIENT, into a new file
-  restore FILE KEY [SHA256]
+  backup-signer          the public key that signs backups: keep it, restore asks for it
+  restore FILE KEY [--signed-by SIGNER] [--accept-age]
                          the same back to a machine that has nothing; KEY: the recipient's key
-                         file; SHA256: what backup showed, without it a person is asked
+                         file; SIGNER: the key that signed it, as backup showed it, or a person is
+                         asked; a backup of more than three days ago needs --accept-age
   clean [--yes]          stop everything and delete all that is stored, keys included
   help                   this page
 
@@ -142,14 +144,14 @@ main() {
     local command=${1:-help} mode
     [ $# -eq 0 ] || shift
     case $command in
-    up | down | restart | status | health | doctor | build | build-no-cache | test-api)
+    up | down | restart | status | health | doctor | build | build-no-cache | test-api | \
+        backup-signer)
         [ $# -eq 0 ] || wrong "$command takes nothing more"
         ;;
     logs | logs-tail | shell) at_most_one "$command" "$@" ;;
     infra | mpc) at_most_one "$command" "$@" ;;
     backup) [ $# -eq 1 ] || wrong "backup takes the new file" ;;
-    restore) [ $# -eq 2 ] || [ $# -eq 3 ] ||
-        wrong "restore takes the backup, the key's file and perhaps the backup's SHA-256" ;;
+    restore) [ $# -ge 2 ] || wrong "restore takes the backup and the key's file" ;;
     clean) ;;
     help | -h | --help)
         usage
@@ -186,6 +188,7 @@ main() {
     shell) open_shell "${1:-account-service}" ;;
     test-api) test_api ;;
     backup) backup_all "$@" ;;
+    backup-signer) show_signer ;;
     restore) restore_all "$@" ;;
     clean) do_clean "$@" ;;
     esac

@@ -36,12 +36,15 @@ static const struct action actions[] = {
     {"drill", "FILE...", "", backup_command_drill,
      "Prove that backups sign: with those of enough parties of one account, make and check a real\n"
      "signature of a random message in this process. Nothing is written."},
-    {"seal", "", "--to --out", backup_command_seal,
+    {"seal", "", "--to --sign-key --out", backup_command_seal,
      "Seal what comes on standard input, a database's dump say, to a backup key's public text "
      "(--to)\n"
-     "in a new file (--out). Whoever has that text can do so: keep the file where only you write."},
-    {"open", "FILE", "--out", backup_command_open,
-     "Open what was sealed so, in a new file (--out)."},
+     "in a new file (--out), signed with a key (--sign-key). Keep the public half, shown as "
+     "signed\n"
+     "by, where backups are opened."},
+    {"open", "FILE", "--signed-by --out --accept-age", backup_command_open,
+     "Open what was sealed so, in a new file (--out), if it is signed with the key whose public\n"
+     "half is given (--signed-by)."},
 };
 
 static const struct action *find_action(const char *name)
@@ -63,10 +66,14 @@ static enum options_answer read_options(struct backup_request *r, const struct a
         {"--json", NULL, &r->json, NULL, "answer in JSON"},
         {"--out", "FILE", NULL, &r->out, "the new file"},
         {"--to", "TEXT", NULL, &r->to, "public text of a backup key"},
+        {"--sign-key", "FILE", NULL, &r->sign_key,
+         "64 hex digits: the secret half of an Ed25519 key, as IDENTITY_KEY_FILE"},
+        {"--signed-by", "KEY", NULL, &r->signed_by,
+         "64 hex digits: who must have signed it, as seal showed it"},
         {"--seal", NULL, &r->seal, NULL, "seal the new key by a passphrase"},
         {"--env", "FILE", NULL, &r->env, "the party's settings"},
         {"--accept-age", NULL, &r->accept_age, NULL,
-         "burns that the newest state does not know are lost, and that is accepted"},
+         "what happened after the newest backup given, burns too, is lost, and that is accepted"},
     };
     enum { COMMON = 3 };
     struct option_row rows[sizeof all / sizeof all[0]];

@@ -15,7 +15,7 @@ struct backup_request {
     /* files, or directories with *.qbk */
     const char **files;
     size_t files_n;
-    const char *key, *passphrase_file, *out, *to, *env;
+    const char *key, *passphrase_file, *out, *to, *env, *sign_key, *signed_by;
     bool json, seal, accept_age;
 };
 
@@ -53,6 +53,15 @@ void backup_item_close(struct backup_item *item);
 /* What anybody may know of it. */
 json_t *backup_item_json(const struct backup_item *item);
 
+/* What is older has forgotten too much to be restored unasked: a party and the system make a backup
+ * every day. */
+enum {
+    BACKUP_AGE_DAYS = 3,
+    BACKUP_AGE_MS = BACKUP_AGE_DAYS * 24 * 3600 * 1000,
+    BACKUP_AHEAD_MS = 600 * 1000
+};
+/* "2026-01-31T12:00:00Z", or null. */
+json_t *backup_time_json(int64_t time_ms);
 /* What a file says of itself without its key: whose it is, when it was made, of which account. */
 void backup_head_add(json_t *json, const struct backup_head *head);
 

@@ -74,13 +74,14 @@ void backup_item_close(struct backup_item *item)
     *item = (struct backup_item){0};
 }
 
-static json_t *time_json(int64_t time_ms)
+json_t *backup_time_json(int64_t time_ms)
 {
     time_t seconds = (time_t)(time_ms / 1000);
     struct tm tm;
     char text[32];
 
-    if (!gmtime_r(&seconds, &tm) || !strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &tm))
+    if (time_ms < 0 || !gmtime_r(&seconds, &tm) ||
+        !strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &tm))
         return json_null();
     return json_string(text);
 }
@@ -90,7 +91,7 @@ void backup_head_add(json_t *json, const struct backup_head *head)
     char account[ID_TEXT_MAX];
 
     report_add(json, "party_id", json_string(head->party_id));
-    report_add(json, "made", time_json(head->time_ms));
+    report_add(json, "made", backup_time_json(head->time_ms));
     if (head->kind == BACKUP_STATE)
         return;
     id_text(account, head->account);

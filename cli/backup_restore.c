@@ -16,13 +16,6 @@
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-
-enum {
-    STATE_AGE_DAYS = 3,
-    STATE_AGE_MS = STATE_AGE_DAYS * 24 * 3600 * 1000,
-    AHEAD_MS = 600 * 1000
-};
 
 struct found {
     /* among the paths */
@@ -172,13 +165,13 @@ static bool check_age(const struct restoring *r, struct trouble *trouble)
                            "burned and what is frozen is not known; give its newest state, or "
                            "accept that with --accept-age",
                            r->party_id);
-    if (r->state_ms < now - STATE_AGE_MS || r->state_ms > now + AHEAD_MS)
+    if (r->state_ms < now - BACKUP_AGE_MS || r->state_ms > now + BACKUP_AHEAD_MS)
         return trouble_set(trouble,
                            "the newest state of party %s here is more than %d days old, or of a "
                            "clock that was ahead, and a party writes one every day: pairs burned "
                            "since are not known; give its newest state, or accept that with "
                            "--accept-age",
-                           r->party_id, STATE_AGE_DAYS);
+                           r->party_id, BACKUP_AGE_DAYS);
     return r->state_ms >= r->share_ms ||
            trouble_set(trouble,
                        "the newest state of party %s here is older than the newest share: pairs "
@@ -296,17 +289,12 @@ static bool write_all(struct restoring *r, struct trouble *trouble)
 static json_t *report_of(const struct restoring *r)
 {
     json_t *report = json_object();
-    time_t seconds = (time_t)(r->state_ms / 1000);
-    char text[32] = "";
-    struct tm tm;
 
-    if (r->state_ms >= 0 && gmtime_r(&seconds, &tm))
-        strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &tm);
     report_add(report, "party_id", json_string(r->party_id));
     report_add(report, "shares", json_integer((json_int_t)r->restored));
     report_add(report, "burns", json_integer((json_int_t)r->burns_n));
     report_add(report, "orders", json_integer((json_int_t)r->orders));
-    report_add(report, "known_until", text[0] ? json_string(text) : json_null());
+    report_add(report, "known_until", backup_time_json(r->state_ms));
     report_add(report, "ledger_kept", json_boolean(restore_kept_ledger(r->party.restore)));
     report_add(report, "shares_then", r->state_ms >= 0 ? json_integer(r->had_shares) : json_null());
     return report;

@@ -23,7 +23,13 @@ collect() {
     fi
 }
 
-digest_of() { sha256sum <"$1" | cut -d ' ' -f 1; }
+# The key that signs backups: its public half is the system's own name, CA_KEY of every process.
+signing_key() { printf '%s\n' "$dir/keys/ca.key"; }
+
+show_signer() {
+    [ -e "$dir/message-router.env" ] || die "the system was never started: ./deploy.sh up"
+    value message-router CA_KEY
+}
 
 # A file that grew meanwhile is no fault (tar's exit code 1).
 pack() {
@@ -40,23 +46,11 @@ backup_all() {
     [ -e "$dir/up.json" ] || die "the system was never started: ./deploy.sh up"
     trap 'rm -rf "$dir/backup"' EXIT
     collect
-    pack | "$quorate" backup seal --to "$recipient" --out "$1" || die "nothing was backed up"
+    pack | "$quorate" backup seal --to "$recipient" --sign-key "$(signing_key)" --out "$1" ||
+        die "nothing was backed up"
     say "the system is in $1; it can be opened by the recipient's key alone"
-    say "keep its SHA-256 where nobody who can write $1 can change it: $(digest_of "$1")"
-}
-
-# accept FILE DIGEST: whoever knows the recipient's public text can make such a file, and an old
-# one has forgotten what came after it. DIGEST empty: a person says yes.
-accept() {
-    local answer=
-    if [ -n "$2" ]; then
-        [ "$2" = "$(digest_of "$1")" ] || die "$1 is another file: its SHA-256 is $(digest_of "$1")"
-        return
-    fi
-    say "$1 is of $(cat "$dir/backup/time"), its SHA-256 is $(digest_of "$1"). Accounts, burned" \
-        "pairs and freezes since then are forgotten: type yes if it is that one"
-    read -r answer || true
-    [ "$answer" = yes ] || die "nothing was restored"
+    say "restore asks who signed it, with the key above, the same each time: keep it where nobody" \
+        "who can write $1 can change it"
 }
 
 # What was half done is taken back: the next try finds the machine as this one did.
@@ -65,15 +59,29 @@ undo_restore() {
     delete_all
 }
 
+# ask_signer: whoever knows the recipient's public text can make such a file, but not sign it.
+ask_signer() {
+    local answer=
+    say "who signed the backup? Type the key, as ./deploy.sh backup or backup-signer showed it"
+    read -r answer || true
+    [ -n "$answer" ] || die "nothing was restored"
+    printf '%s\n' "$answer"
+}
+
+# unpack FILE KEY SIGNER [OPTION]
 unpack() {
+    local file=$1 key=$2 signer=$3
+    shift 3
     mkdir -p "$dir"
-    "$quorate" backup open --key "$2" --out "$dir/archive" "$1" || exit 1
-    tar -C "$dir" -xpf "$dir/archive" || die "$1 cannot be unpacked"
+    "$quorate" backup open --key "$key" --signed-by "$signer" "$@" --out "$dir/archive" "$file" ||
+        exit 1
+    tar -C "$dir" -xpf "$dir/archive" || die "$file cannot be unpacked"
     rm -f "$dir/archive"
     # files name each other by whole paths
     [ "$(cat "$dir/backup/place")" = "$dir" ] ||
-        die "$1 is of $(cat "$dir/backup/place"): it is restored to there (DEPLOY_DIR)"
-    accept "$1" "$3"
+        die "$file is of $(cat "$dir/backup/place"): it is restored to there (DEPLOY_DIR)"
+    say "$file is of $(cat "$dir/backup/time"): accounts, burned pairs and freezes since then are" \
+        "forgotten"
     if [ ! -e "$env_file" ]; then
         cp "$dir/backup/env" "$env_file"
         say "$env_file is as it was"
@@ -96,15 +104,30 @@ load_database() {
         <"$dir/backup/database" || die "the database cannot be restored"
 }
 
+# restore_all FILE KEY [--signed-by SIGNER] [--accept-age]
 restore_all() {
-    local place
+    local place file=$1 key=$2 signer='' options=()
+    shift 2
+    while [ $# -gt 0 ]; do
+        case $1 in
+        --signed-by)
+            [ $# -ge 2 ] || wrong "--signed-by takes the key"
+            signer=$2
+            shift
+            ;;
+        --accept-age) options+=(--accept-age) ;;
+        *) wrong "restore takes --signed-by and --accept-age, not $1" ;;
+        esac
+        shift
+    done
     for place in "$dir" "$infra_dir"; do
         [ ! -e "$place" ] || die "$place exists: a backup is restored to where nothing is"
     done
     place=$(stored_volumes | paste -sd ' ')
     [ -z "$place" ] || die "volumes exist ($place): a backup is restored to where nothing is"
+    [ -n "$signer" ] || signer=$(ask_signer) || exit 1
     trap undo_restore EXIT
-    unpack "$1" "$2" "${3:-}"
+    unpack "$file" "$key" "$signer" "${options[@]}"
     check_settings
     infra_up
     [ ! -e "$dir/backup/database" ] || load_database

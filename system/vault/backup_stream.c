@@ -5,6 +5,7 @@
 #include "system/core/be.h"
 #include "system/core/buffer.h"
 #include "system/core/disk.h"
+#include "system/core/ids.h"
 #include "system/core/secret.h"
 
 #include <errno.h>
@@ -20,14 +21,17 @@
 enum {
     MAGIC = 8,
     BOX = crypto_box_SEALBYTES + KEYBYTES,
-    BOX_AT = MAGIC + BACKUP_ID,
+    SIGNER_AT = MAGIC + BACKUP_ID,
+    TIME_AT = SIGNER_AT + crypto_sign_PUBLICKEYBYTES,
+    BOX_AT = TIME_AT + 8,
     HEADER_AT = BOX_AT + BOX,
     HEAD = HEADER_AT + HEADERBYTES,
     LENGTH = 4,
     CHUNK = 64 * 1024
 };
 
-static const uint8_t magic[MAGIC] = "QSTREAM\1";
+static const uint8_t magic[MAGIC] = "QSTREAM\2";
+static const char signed_label[] = "quorate backup stream";
 
 struct stream {
     crypto_secretstream_xchacha20poly1305_state state;
@@ -40,6 +44,8 @@ struct pass {
     struct stream *stream;
     uint8_t head[HEAD];
     uint8_t sealed[LENGTH + CHUNK + ABYTES];
+    /* of all bytes up to the signature */
+    crypto_sign_state sum;
     int in, out;
     bool has_begun;
     char *error;
@@ -63,9 +69,26 @@ static bool read_up_to(struct pass *pass, uint8_t *b, size_t len, size_t *got)
     return disk_read(pass->in, b, len, got) || fault_of_system(pass, "cannot be read");
 }
 
+/* All of them. What was read is signed. */
+static bool read_signed(struct pass *pass, uint8_t *b, size_t len)
+{
+    size_t got;
+
+    if (!read_up_to(pass, b, len, &got))
+        return false;
+    crypto_sign_update(&pass->sum, b, got);
+    return got == len || fault(pass, "is cut off");
+}
+
 static bool write_all(struct pass *pass, const uint8_t *b, size_t len)
 {
     return disk_append(pass->out, b, len) || fault_of_system(pass, "cannot be written");
+}
+
+static bool write_signed(struct pass *pass, const uint8_t *b, size_t len)
+{
+    crypto_sign_update(&pass->sum, b, len);
+    return write_all(pass, b, len);
 }
 
 /* The first chunk is bound to the head. */
@@ -77,17 +100,19 @@ static const uint8_t *bound_to(const struct pass *pass, size_t *len)
 
 /* Sealing */
 
-static bool seal_head(struct pass *pass, const struct backup_recipient *recipient)
+static bool seal_head(struct pass *pass, const struct backup_sealing *sealing)
 {
     struct stream *s = pass->stream;
 
     memcpy(pass->head, magic, MAGIC);
-    memcpy(pass->head + MAGIC, recipient->id, BACKUP_ID);
+    memcpy(pass->head + MAGIC, sealing->recipient->id, BACKUP_ID);
+    memcpy(pass->head + SIGNER_AT, sealing->signer + 32, crypto_sign_PUBLICKEYBYTES);
+    be_put(pass->head + TIME_AT, 8, (uint64_t)sealing->time_ms);
     crypto_secretstream_xchacha20poly1305_keygen(s->key);
-    if (crypto_box_seal(pass->head + BOX_AT, s->key, KEYBYTES, recipient->box) != 0)
+    if (crypto_box_seal(pass->head + BOX_AT, s->key, KEYBYTES, sealing->recipient->box) != 0)
         return fault(pass, "the recipient's key is no key");
     crypto_secretstream_xchacha20poly1305_init_push(&s->state, pass->head + HEADER_AT, s->key);
-    return write_all(pass, pass->head, HEAD);
+    return write_signed(pass, pass->head, HEAD);
 }
 
 static bool seal_chunk(struct pass *pass, size_t len)
@@ -100,27 +125,39 @@ static bool seal_chunk(struct pass *pass, size_t len)
                                                pass->stream->plain, len, bound, bound_len, tag);
     be_put(pass->sealed, LENGTH, len + ABYTES);
     pass->has_begun = true;
-    return write_all(pass, pass->sealed, LENGTH + len + ABYTES);
+    return write_signed(pass, pass->sealed, LENGTH + len + ABYTES);
 }
 
 /* A chunk that is not full is the last one; it may be empty. */
-static bool seal_all(struct pass *pass, const struct backup_recipient *recipient)
+static bool seal_all(struct pass *pass, const struct backup_sealing *sealing)
 {
+    uint8_t signature[crypto_sign_BYTES];
     size_t len = CHUNK;
 
-    if (!seal_head(pass, recipient))
+    if (!seal_head(pass, sealing))
         return false;
     while (len == CHUNK)
         if (!read_up_to(pass, pass->stream->plain, CHUNK, &len) || !seal_chunk(pass, len))
             return false;
-    return true;
+    crypto_sign_final_create(&pass->sum, signature, NULL, sealing->signer);
+    return write_all(pass, signature, sizeof signature);
 }
 
 /* Opening */
 
-static bool open_head(struct pass *pass, const struct backup_key *key)
+static bool check_signer(struct pass *pass, const uint8_t expected[crypto_sign_PUBLICKEYBYTES])
 {
-    struct stream *s = pass->stream;
+    char text[2 * crypto_sign_PUBLICKEYBYTES + 1];
+
+    if (memcmp(pass->head + SIGNER_AT, expected, crypto_sign_PUBLICKEYBYTES) == 0)
+        return true;
+    hex_encode(text, pass->head + SIGNER_AT, crypto_sign_PUBLICKEYBYTES);
+    snprintf(pass->error, BACKUP_STREAM_ERROR, "is signed by %s, which is another key", text);
+    return false;
+}
+
+static bool read_head(struct pass *pass)
+{
     size_t got;
 
     if (!read_up_to(pass, pass->head, HEAD, &got))
@@ -129,10 +166,22 @@ static bool open_head(struct pass *pass, const struct backup_key *key)
         return fault(pass, "is no sealed stream");
     if (pass->head[MAGIC - 1] != magic[MAGIC - 1])
         return fault(pass, "is of another version of this program");
-    if (got < HEAD)
-        return fault(pass, "is cut off");
+    crypto_sign_update(&pass->sum, pass->head, HEAD);
+    return got == HEAD || fault(pass, "is cut off");
+}
+
+static bool open_head(struct pass *pass, struct backup_opening *opening)
+{
+    const struct backup_key *key = opening->key;
+    struct stream *s = pass->stream;
+
+    if (!read_head(pass))
+        return false;
     if (memcmp(pass->head + MAGIC, key->recipient.id, BACKUP_ID) != 0)
         return fault(pass, "is sealed to another recipient");
+    if (!check_signer(pass, opening->signer))
+        return false;
+    opening->time_ms = (int64_t)be_get(pass->head + TIME_AT, 8);
     if (crypto_box_seal_open(s->key, pass->head + BOX_AT, BOX, key->recipient.box, key->box) != 0 ||
         crypto_secretstream_xchacha20poly1305_init_pull(&s->state, pass->head + HEADER_AT,
                                                         s->key) != 0)
@@ -143,18 +192,12 @@ static bool open_head(struct pass *pass, const struct backup_key *key)
 /* The sealed bytes of the next chunk. */
 static bool read_chunk(struct pass *pass, size_t *len)
 {
-    size_t got;
-
-    if (!read_up_to(pass, pass->sealed, LENGTH, &got))
+    if (!read_signed(pass, pass->sealed, LENGTH))
         return false;
-    if (got < LENGTH)
-        return fault(pass, "is cut off");
     *len = (size_t)be_get(pass->sealed, LENGTH);
     if (*len < ABYTES || *len > CHUNK + ABYTES)
         return fault(pass, "is damaged");
-    if (!read_up_to(pass, pass->sealed, *len, &got))
-        return false;
-    return got == *len || fault(pass, "is cut off");
+    return read_signed(pass, pass->sealed, *len);
 }
 
 static bool open_chunk(struct pass *pass, bool *is_last)
@@ -175,19 +218,32 @@ static bool open_chunk(struct pass *pass, bool *is_last)
     return write_all(pass, pass->stream->plain, (size_t)plain_len);
 }
 
-static bool open_all(struct pass *pass, const struct backup_key *key)
+/* The signature, and the end. */
+static bool open_end(struct pass *pass, const uint8_t signer[crypto_sign_PUBLICKEYBYTES])
+{
+    uint8_t end[crypto_sign_BYTES + 1];
+    size_t got;
+
+    if (!read_up_to(pass, end, sizeof end, &got))
+        return false;
+    if (got < crypto_sign_BYTES)
+        return fault(pass, "is cut off");
+    if (got > crypto_sign_BYTES)
+        return fault(pass, "has something behind its end");
+    return crypto_sign_final_verify(&pass->sum, end, signer) == 0 ||
+           fault(pass, "is damaged: it is not as it was signed");
+}
+
+static bool open_all(struct pass *pass, struct backup_opening *opening)
 {
     bool is_last = false;
-    size_t more;
 
-    if (!open_head(pass, key))
+    if (!open_head(pass, opening))
         return false;
     while (!is_last)
         if (!open_chunk(pass, &is_last))
             return false;
-    if (!read_up_to(pass, pass->sealed, 1, &more))
-        return false;
-    return more == 0 || fault(pass, "has something behind its end");
+    return open_end(pass, opening->signer);
 }
 
 /* Both */
@@ -200,6 +256,8 @@ static struct pass *pass_new(int in, int out, char error[BACKUP_STREAM_ERROR])
     pass->in = in;
     pass->out = out;
     pass->error = error;
+    crypto_sign_init(&pass->sum);
+    crypto_sign_update(&pass->sum, (const uint8_t *)signed_label, sizeof signed_label);
     return pass;
 }
 
@@ -209,21 +267,21 @@ static void pass_free(struct pass *pass)
     free(pass);
 }
 
-bool backup_stream_seal(int in, int out, const struct backup_recipient *recipient,
+bool backup_stream_seal(int in, int out, const struct backup_sealing *sealing,
                         char error[BACKUP_STREAM_ERROR])
 {
     struct pass *pass = pass_new(in, out, error);
-    bool ok = seal_all(pass, recipient);
+    bool ok = seal_all(pass, sealing);
 
     pass_free(pass);
     return ok;
 }
 
-bool backup_stream_open(int in, int out, const struct backup_key *key,
+bool backup_stream_open(int in, int out, struct backup_opening *opening,
                         char error[BACKUP_STREAM_ERROR])
 {
     struct pass *pass = pass_new(in, out, error);
-    bool ok = open_all(pass, key);
+    bool ok = open_all(pass, opening);
 
     pass_free(pass);
     return ok;

@@ -2,7 +2,6 @@
 """deploy.sh with processes of this machine: what an operator types, with the PostgreSQL, Redis and
 RabbitMQ of the system's packages. test_deploy_images.py is the same with containers."""
 import contextlib
-import hashlib
 import json
 import os
 import re
@@ -349,11 +348,10 @@ class Native(unittest.TestCase):
         key, self.place.settings["BACKUP_RECIPIENT"] = self.place.backup_key("backup.key")
         self.place.write()
         self.done("mpc", "restart")
-        code, _, err = self.place.run("backup", file)
+        code, out, err = self.place.run("backup", file)
         self.assertEqual(code, 0, err)
-        with open(file, "rb") as f:
-            digest = hashlib.sha256(f.read()).hexdigest()
-        self.assertIn(digest, err)
+        signer = self.done("backup-signer").strip()
+        self.assertRegex(out, rf"(?m)^signed by +{signer}$")
         self.assertEqual(self.place.run("backup", file)[0], 1)  # nothing is replaced
         code, _, err = self.place.run("restore", file, key)
         self.assertEqual(code, 1)
@@ -363,17 +361,18 @@ class Native(unittest.TestCase):
         other = self.place.backup_key("other.key")[0]
         for fault, words in (("sealed to another recipient", (file, other)),
                              ("is cut off", (self.cut(file), key))):
-            code, _, err = self.place.run("restore", *words)
+            code, _, err = self.place.run("restore", *words, "--signed-by", signer)
             self.assertEqual((code, err.count("\n")), (1, 1), err)
             self.assertIn(fault, err)
             self.assertFalse(os.path.exists(self.place.data))
-        for words, answer, fault in (([], "no\n", "nothing was restored"),
-                                     (["0" * 64], "", "another file: its SHA-256 is " + digest)):
+        for words, answer, fault in (([], "\n", "nothing was restored"),
+                                     ([], "no\n", "--signed-by takes the 64 hex digits"),
+                                     (["--signed-by", "0" * 64], "", f"is signed by {signer}")):
             code, _, err = self.place.run("restore", file, key, *words, text=answer)
             self.assertEqual(code, 1, err)
             self.assertIn(fault, err)
             self.assertFalse(os.path.exists(self.place.data))
-        self.done("restore", file, key, digest)
+        self.done("restore", file, key, text=signer + "\n")
         with open(self.place.env_file, encoding="utf-8") as now, \
                 open(self.place.env_file + ".lost", encoding="utf-8") as before:
             self.assertEqual(now.read(), before.read())

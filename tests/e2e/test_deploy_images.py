@@ -174,6 +174,7 @@ class Containers(unittest.TestCase):
         """Containers, volumes, keys and .env are gone. A volume that is there stays."""
         file = os.path.join(self.place.top, "system.qbs")
         self.done("backup", file)
+        signer = self.done("backup-signer").strip()
         self.cleaned()
         os.remove(self.place.env_file)
         label = "com.docker.compose.project=quorate"
@@ -182,7 +183,7 @@ class Containers(unittest.TestCase):
         self.assertEqual((code, err.count("\n")), (1, 1), err)
         self.assertIn("volumes exist (other)", err)
         self.assertEqual(self.daemon.docker("volume", "rm", "other").stdout, "other\n")
-        self.done("restore", file, key, text="yes\n")
+        self.done("restore", file, key, "--signed-by", signer)
         self.done("up")
         self.signs(account)
 

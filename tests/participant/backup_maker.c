@@ -14,20 +14,26 @@
  *   2.epoch.qbk    party 2's share of a sharing of epoch EPOCH, of the first key's account; dealt,
  *                  since no protocol run of this library makes one
  *   2.kgid.qbk     party 2's share of the second key, of the first one's account
- *   2.account.qbk  the same share, of another account */
+ *   2.account.qbk  the same share, of another account
+ *   old.qbs        a stream of long ago, signed with party 1's identity; signer: its public half */
 #include "committee.h"
 #include "key/certificate.h"
 #include "participant/backup_body.h"
 #include "system/access/identity.h"
 #include "system/core/be.h"
+#include "system/core/ids.h"
 #include "system/core/secret.h"
+#include "system/vault/backup_stream.h"
 #include "tests/unit/key/dealer.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { PARTIES = 3, EPOCH = 7 };
+static const int64_t long_ago_ms = 1700000000000;
 
 struct maker {
     const char *directory;
@@ -49,6 +55,12 @@ static struct piece piece_of(const struct maker *m, size_t i)
     return (struct piece){c->records[i], c->record_len, c->identity[i]};
 }
 
+static void fail(const char *path)
+{
+    fprintf(stderr, "cannot write %s\n", path);
+    exit(1);
+}
+
 static void put(const struct maker *m, const char *name, const struct backup_making *making,
                 const uint8_t *body, size_t len)
 {
@@ -59,17 +71,36 @@ static void put(const struct maker *m, const char *name, const struct backup_mak
     backup_seal(b, making, body, len);
     snprintf(path, sizeof path, "%s/%s.qbk", m->directory, name);
     f = fopen(path, "wb");
-    if (!f || fwrite(b, 1, len + BACKUP_OVERHEAD, f) != len + BACKUP_OVERHEAD || fclose(f) != 0) {
-        fprintf(stderr, "cannot write %s\n", path);
-        exit(1);
-    }
+    if (!f || fwrite(b, 1, len + BACKUP_OVERHEAD, f) != len + BACKUP_OVERHEAD || fclose(f) != 0)
+        fail(path);
     free(b);
+}
+
+/* Of nothing: what it says of itself is what counts. */
+static void put_stream(const struct maker *m)
+{
+    const uint8_t *identity = m->committee.identity[0];
+    const struct backup_sealing sealing = {&m->recipient, identity, long_ago_ms};
+    char path[4096], error[BACKUP_STREAM_ERROR], signer[65];
+    int in = open("/dev/null", O_RDONLY | O_CLOEXEC), out;
+    FILE *f;
+
+    snprintf(path, sizeof path, "%s/old.qbs", m->directory);
+    out = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (!backup_stream_seal(in, out, &sealing, error) || close(out) != 0)
+        fail(path);
+    close(in);
+    hex_encode(signer, identity + 32, 32);
+    snprintf(path, sizeof path, "%s/signer", m->directory);
+    f = fopen(path, "w");
+    if (!f || fputs(signer, f) < 0 || fclose(f) != 0)
+        fail(path);
 }
 
 static void begin(struct backup_head *head, enum backup_kind kind, unsigned party,
                   const uint8_t *identity)
 {
-    *head = (struct backup_head){.kind = kind, .time_ms = 1700000000000};
+    *head = (struct backup_head){.kind = kind, .time_ms = long_ago_ms};
     snprintf(head->party_id, sizeof head->party_id, "party-%u", party);
     memcpy(head->identity, identity + 32, 32);
 }
@@ -210,6 +241,7 @@ int main(int argc, char **argv)
     committee_init(&m.committee, deal_plan()->ctx, PARTIES, 2, 7);
     committee_make_key(&m.committee);
     put_first(&m);
+    put_stream(&m);
     for (size_t i = 0; i < PARTIES; i++) {
         free(m.committee.records[i]);
         m.committee.records[i] = NULL;

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which backups sign together: sets that do not belong together and sets with a burned pair, of
 files that tests/participant/backup_maker.c makes. No system runs."""
+import json
 import os
 import subprocess
 import tempfile
@@ -72,6 +73,33 @@ class BackupSets(TestCase):
         self.assertIn("the newest state of party party-1 here is more than 3 days old",
                       quorate(*words, code=1))
         self.assertIn(env, quorate(*words, "--accept-age", code=1))
+
+    def test_an_archive_of_long_ago_opens_for_its_signers_key_and_by_name_only(self):
+        out, old = (os.path.join(self.place, name) for name in ("opened", "old.qbs"))
+        with open(os.path.join(self.place, "signer"), encoding="ascii") as f:
+            signer = f.read()
+        words = ["backup", "open", "--key", self.key, "--out", out, old, "--signed-by"]
+        said = quorate(*words, "0" * 64, "--accept-age", code=1)
+        self.assertIn(f"{old} is signed by {signer}, which is another key", said)
+        self.assertIn(f"{old} is more than 3 days old", quorate(*words, signer, code=1))
+        self.assertFalse(os.path.exists(out))
+        shown = quorate(*words, signer, "--accept-age", "--json")
+        self.assertEqual(shown, {"file": out, "made": "2023-11-14T22:13:20Z", "signed_by": signer})
+
+    def test_what_is_sealed_is_signed_with_the_key_that_is_given(self):
+        names = ("new.qbs", "new", "sign.key")
+        sealed, out, key = (os.path.join(self.place, name) for name in names)
+        with open(key, "w", encoding="ascii", opener=lambda p, f: os.open(p, f, 0o600)) as f:
+            f.write("0" * 63 + "1")
+        recipient = quorate("backup", "key", "--key", self.key, "--json")["recipient"]
+        p = subprocess.run([QUORATE, "backup", "seal", "--to", recipient, "--sign-key", key,
+                            "--out", sealed, "--json"], input=b"a dump", timeout=LIMIT,
+                           capture_output=True, check=True)
+        signer = json.loads(p.stdout)["signed_by"]
+        quorate("backup", "open", "--key", self.key, "--signed-by", signer, "--out", out, sealed,
+                "--json")
+        with open(out, "rb") as f:
+            self.assertEqual(f.read(), b"a dump")
 
     def test_shares_of_one_sharing_sign(self):
         self.signs("1 2", "party-1", "party-2")
