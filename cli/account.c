@@ -50,6 +50,11 @@ static int check_create(const struct account *a, unsigned *t, unsigned *n)
         return refuse_usage("--threshold looks like 2/3");
     if (a->threshold && (*t < 2 || *t > *n || *n > QRT_PARTIES_MAX))
         return refuse_usage("--threshold T/N: T is from 2 to N, and N at most %d", QRT_PARTIES_MAX);
+    if (a->parties && !api_are_names(a->parties))
+        return refuse_usage("--parties takes two names or more with commas between");
+    if (a->user_share && strcmp(a->user_share, "none") != 0 &&
+        strcmp(a->user_share, "delegate") != 0)
+        return refuse_usage("--user-share is none or delegate, not %s", a->user_share);
     return EXIT_DONE;
 }
 
@@ -75,7 +80,9 @@ static int create(struct account *a)
         report_add(body, "participants", api_participants(a->parties));
     snprintf(path, sizeof path, "/api/v1/accounts%s%s", a->wait ? "?wait=" : "",
              a->wait ? a->wait : "");
-    return show_answer(a, &(struct api_call){"POST", path, body, "making the key"});
+    return show_answer(
+        a,
+        &(struct api_call){.verb = "POST", .path = path, .body = body, .doing = "making the key"});
 }
 
 /* Append one page; |next| gets where the following one begins, "" at the end. */
@@ -85,7 +92,7 @@ static bool add_page(json_t *accounts, struct api *api, char next[64])
     json_t *page;
 
     snprintf(path, sizeof path, "/api/v1/accounts%s%s", next[0] ? "?after=" : "", next);
-    page = api_ask(api, &(struct api_call){"GET", path, NULL, NULL});
+    page = api_ask(api, &(struct api_call){.verb = "GET", .path = path});
     json_array_extend(accounts, json_object_get(page, "accounts"));
     snprintf(next, 64, "%s", api_text(page, "next"));
     json_decref(page);
@@ -115,7 +122,7 @@ static int show(struct account *a)
     char path[PATH_TEXT_MAX];
 
     snprintf(path, sizeof path, "/api/v1/accounts/%s", a->id);
-    return show_answer(a, &(struct api_call){"GET", path, NULL, NULL});
+    return show_answer(a, &(struct api_call){.verb = "GET", .path = path});
 }
 
 static int verify(struct account *a)
@@ -127,7 +134,7 @@ static int verify(struct account *a)
     json_t *certificate, *report = NULL;
 
     snprintf(path, sizeof path, "/api/v1/accounts/%s/certificate", a->id);
-    certificate = api ? api_ask(api, &(struct api_call){"GET", path, NULL, NULL}) : NULL;
+    certificate = api ? api_ask(api, &(struct api_call){.verb = "GET", .path = path}) : NULL;
     api_close(api);
     if (!certificate)
         return EXIT_REFUSED;

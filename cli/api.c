@@ -3,7 +3,9 @@
  * or a message. */
 #include "api.h"
 
+#include "api_answer.h"
 #include "file.h"
+#include "http.h"
 #include "signals.h"
 
 #include "system/core/buffer.h"
@@ -22,7 +24,9 @@ enum {
     /* the longest wait that the API allows, and some more */
     TIMEOUT_S = 660,
     CONNECT_S = 10,
-    ANSWER_MAX = 64 << 20
+    ANSWER_MAX = 64 << 20,
+    /* from then on it is asked who is missing */
+    PATIENCE_S = 2
 };
 
 struct api {
@@ -32,9 +36,12 @@ struct api {
     char *ca;
     /* "X-API-Key: ...", guarded */
     char *key_header;
-    /* of the present call */
-    const char *doing;
+    /* the present one */
+    const struct api_call *call;
     time_t began;
+    /* of its seconds the last in which somebody was looked for; who is missing was said */
+    long looked;
+    bool is_said;
     struct buffer answer;
 };
 
@@ -81,14 +88,37 @@ static size_t take(char *b, size_t size, size_t n, void *arg)
     return size * n;
 }
 
+/* While the call's own request goes on. A key that may not ask is told nothing. */
+static void look_for(struct api *api, const char *parties)
+{
+    char url[1024];
+    struct http_answer answer;
+    struct trouble trouble;
+    json_t *json;
+
+    snprintf(url, sizeof url, "%s/api/v1/parties", api->url);
+    if (!http_get(&answer, &(struct http_ask){.url = url, .ca = api->ca, .header = api->key_header},
+                  &trouble))
+        return;
+    json = json_loadb((const char *)answer.body.b, answer.body.len, 0, NULL);
+    api->is_said = api_answer_absent(json_object_get(json, "parties"), parties);
+    json_decref(json);
+    buffer_free(&answer.body);
+}
+
 static int tick(void *arg, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
 {
-    const struct api *api = arg;
+    struct api *api = arg;
+    const struct api_call *call = api->call;
     long seconds = (long)(time(NULL) - api->began);
 
     (void)a, (void)b, (void)c, (void)d;
-    if (api->doing && seconds > 0)
-        say_progress("%s, %ld s", api->doing, seconds);
+    if (call->parties && !api->is_said && seconds >= PATIENCE_S && seconds > api->looked) {
+        api->looked = seconds;
+        look_for(api, call->parties);
+    }
+    if (call->doing && seconds > 0)
+        say_progress("%s, %ld s", call->doing, seconds);
     return signals_came();
 }
 
@@ -160,18 +190,13 @@ static CURLcode perform(struct api *api, const struct api_call *call, const char
 static json_t *read_answer(struct api *api, struct trouble *trouble)
 {
     json_t *json = json_loadb((const char *)api->answer.b, api->answer.len, 0, NULL);
-    const char *error = json_string_value(json_object_get(json, "error"));
     long status = 0;
 
     curl_easy_getinfo(api->curl, CURLINFO_RESPONSE_CODE, &status);
     if (status >= 200 && status < 300 && json_is_object(json))
         return json;
-    if (error)
-        trouble_set(trouble, "%s", error);
-    else
+    if (!api_answer_error(trouble, json))
         trouble_set(trouble, "%s answered with HTTP status %ld", api->url, status);
-    if (api_text(json, "session_id")[0])
-        trouble_add(trouble, " (session %s)", api_text(json, "session_id"));
     json_decref(json);
     return NULL;
 }
@@ -182,8 +207,10 @@ json_t *api_try(struct api *api, const struct api_call *call, struct trouble *tr
     CURLcode code;
 
     json_decref(call->body);
-    api->doing = call->doing;
+    api->call = call;
     api->began = time(NULL);
+    api->looked = 0;
+    api->is_said = false;
     api->answer.len = 0;
     code = perform(api, call, body);
     say_progress_end();
@@ -214,6 +241,14 @@ bool api_is_id(const char *text)
     uint8_t id[16];
 
     return id_parse(id, text);
+}
+
+bool api_are_names(const char *list)
+{
+    size_t len = strlen(list);
+
+    return len > 0 && list[0] != ',' && list[len - 1] != ',' && !strstr(list, ",,") &&
+           strchr(list, ',');
 }
 
 json_t *api_participants(const char *list)

@@ -40,6 +40,8 @@ struct api_call {
     json_t *body;
     /* shown on a terminal with the seconds while it lasts; NULL: nothing */
     const char *doing;
+    /* "party-1,party-3": if it takes long, it is said which of them is not live; NULL: nothing */
+    const char *parties;
 };
 
 /* The answer's object, or NULL after saying the API's sentence, or why it could not be asked. */
@@ -47,6 +49,8 @@ json_t *api_ask(struct api *api, const struct api_call *call);
 /* The same; what went wrong goes to |trouble|. */
 json_t *api_try(struct api *api, const struct api_call *call, struct trouble *trouble);
 
+/* Two names at least, with commas between. */
+bool api_are_names(const char *list);
 /* "party-1,party-3" as [{"party_id": ...}, ...]. */
 json_t *api_participants(const char *list);
 

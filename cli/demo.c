@@ -81,8 +81,10 @@ static bool read_tx(struct demo *demo, struct trouble *trouble)
 /* The account, and its certificate checked here before its address is shown. */
 static json_t *make_account(struct demo *demo, struct trouble *trouble)
 {
-    const struct api_call create = {"POST", "/api/v1/accounts",
-                                    json_pack("{s:s}", "user_id", "demo"), "making the key"};
+    const struct api_call create = {.verb = "POST",
+                                    .path = "/api/v1/accounts",
+                                    .body = json_pack("{s:s}", "user_id", "demo"),
+                                    .doing = "making the key"};
     json_t *account = api_try(demo->api, &create, trouble), *certificate, *checked = NULL;
     char path[256], identities[PATH_MAX];
     struct account_expected expected = {.identities = identities};
@@ -93,7 +95,7 @@ static json_t *make_account(struct demo *demo, struct trouble *trouble)
     expected.address = api_text(json_object_get(account, "addresses"), "ethereum");
     snprintf(identities, sizeof identities, "%s/identities.json", demo->dir);
     snprintf(path, sizeof path, "/api/v1/accounts/%s/certificate", expected.account_id);
-    certificate = api_try(demo->api, &(struct api_call){"GET", path, NULL, NULL}, trouble);
+    certificate = api_try(demo->api, &(struct api_call){.verb = "GET", .path = path}, trouble);
     if (certificate)
         checked = account_verify(certificate, &expected, trouble);
     json_decref(certificate);
@@ -131,7 +133,10 @@ static json_t *ask_signature(struct demo *demo, const json_t *account, struct tr
     report_add(body, "message", hex_json(demo->unsigned_tx.b, demo->unsigned_tx.len));
     report_add(body, "hash", json_string("keccak256"));
     snprintf(path, sizeof path, "/api/v1/accounts/%s/sign", api_text(account, "account_id"));
-    return api_try(demo->api, &(struct api_call){"POST", path, body, "signing"}, trouble);
+    return api_try(
+        demo->api,
+        &(struct api_call){.verb = "POST", .path = path, .body = body, .doing = "signing"},
+        trouble);
 }
 
 static void show_signature(struct demo *demo, const json_t *answer, const struct qrt_sig *sig)

@@ -90,7 +90,7 @@ static bool is_known(struct api *api, const struct freeze *f)
     if (!f->account)
         return true;
     snprintf(path, sizeof path, "/api/v1/accounts/%s", f->account);
-    account = api_ask(api, &(struct api_call){"GET", path, NULL, NULL});
+    account = api_ask(api, &(struct api_call){.verb = "GET", .path = path});
     if (!account)
         say("the order was given, but this account is not known to be there: is the id right?");
     json_decref(account);
@@ -112,7 +112,8 @@ static int run(const struct freeze *f)
         json_decref(body);
         return EXIT_REFUSED;
     }
-    answer = api_ask(api, &(struct api_call){"POST", "/api/v1/orders", body, NULL});
+    answer =
+        api_ask(api, &(struct api_call){.verb = "POST", .path = "/api/v1/orders", .body = body});
     ok = answer && report_print(make_report(f, now), f->api.json) && is_known(api, f);
     json_decref(answer);
     api_close(api);

@@ -89,7 +89,7 @@ static bool add_page(const struct freeze_list *f, json_t *rows, struct api *api,
     size_t i;
 
     snprintf(path, sizeof path, "/api/v1/freezes?after=%lld", (long long)*next);
-    page = api_ask(api, &(struct api_call){"GET", path, NULL, NULL});
+    page = api_ask(api, &(struct api_call){.verb = "GET", .path = path});
     json_array_foreach(json_object_get(page, "freezes"), i, freeze)
         json_array_append_new(rows, row_of(f, freeze));
     *next = json_integer_value(json_object_get(page, "next"));

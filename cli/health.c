@@ -14,12 +14,17 @@
 
 enum { URL_MAX = 512 };
 
-static bool is_bare(const char *url)
+/* Scheme, host and port to |out|; a slash may stand behind them. */
+static bool read_base(char out[URL_MAX], const char *url)
 {
     const char *host = strstr(url, "://");
+    size_t len = strlen(url);
 
-    return strlen(url) < URL_MAX && host && host[3] && !strpbrk(host + 3, "/?#@ ") &&
-           (strncmp(url, "https://", 8) == 0 || strncmp(url, "http://", 7) == 0);
+    if (len >= URL_MAX || !host || !host[3] || host[3] == '/' ||
+        (strncmp(url, "https://", 8) != 0 && strncmp(url, "http://", 7) != 0))
+        return false;
+    snprintf(out, URL_MAX, "%.*s", (int)(url[len - 1] == '/' ? len - 1 : len), url);
+    return !strpbrk(out + (host - url) + 3, "/?#@ ");
 }
 
 static bool ask(struct http_answer *answer, const char *base, const char *path, const char *ca,
@@ -60,6 +65,7 @@ static int run(const char *url, const char *ca, bool as_json)
 int command_health(char **argv)
 {
     const char *ca = NULL, *url;
+    char base[URL_MAX];
     bool json = false;
     const struct option_row rows[] = {
         {"--ca", "FILE", NULL, &ca, "PEM file of the authority of https (default: the machine's)"},
@@ -76,12 +82,12 @@ int command_health(char **argv)
 
     if (answer != OPTIONS_GO)
         return options_code(answer);
-    if (url_n != 1 || !is_bare(url))
+    if (url_n != 1 || !read_base(base, url))
         return refuse_usage("name the service by scheme, host and port, as in "
                             "quorate health https://127.0.0.1:8080");
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != 0)
         return refuse("libcurl cannot start on this machine");
-    code = run(url, ca, json);
+    code = run(base, ca, json);
     curl_global_cleanup();
     return code;
 }

@@ -45,6 +45,7 @@ static void read_head(CURL *curl, struct http_answer *answer)
 bool http_get(struct http_answer *answer, const struct http_ask *ask, struct trouble *trouble)
 {
     char why[CURL_ERROR_SIZE] = "";
+    struct curl_slist *head = ask->header ? curl_slist_append(NULL, ask->header) : NULL;
     CURL *curl = curl_easy_init();
     CURLcode code;
 
@@ -52,6 +53,7 @@ bool http_get(struct http_answer *answer, const struct http_ask *ask, struct tro
         exit(refuse("out of memory"));
     *answer = (struct http_answer){0};
     curl_easy_setopt(curl, CURLOPT_URL, ask->url);
+    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, head);
     curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, why);
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
@@ -65,6 +67,7 @@ bool http_get(struct http_answer *answer, const struct http_ask *ask, struct tro
     else
         trouble_set(trouble, "%s", why[0] ? why : curl_easy_strerror(code));
     curl_easy_cleanup(curl);
+    curl_slist_free_all(head);
     if (code != CURLE_OK)
         buffer_free(&answer->body);
     return code == CURLE_OK;

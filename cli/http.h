@@ -12,6 +12,8 @@
 
 struct http_ask {
     const char *url;
+    /* one more line of its head, such as a key; NULL: none */
+    const char *header;
     /* PEM files. |ca| NULL: the machine's authorities; |certificate| NULL: none is shown */
     const char *ca, *certificate, *key;
     /* for a socket of this machine of which nothing is believed: any certificate will do */

@@ -59,7 +59,7 @@ int command_session(char **argv)
     if (!api_is_id(id))
         return refuse_usage("%s is no session id (a UUID)", id);
     snprintf(path, sizeof path, "/api/v1/mpc/sessions/%s%s", id, action->suffix);
-    return ask_and_print(&api, &(struct api_call){action->verb, path, NULL, NULL});
+    return ask_and_print(&api, &(struct api_call){.verb = action->verb, .path = path});
 }
 
 int command_parties(char **argv)
@@ -73,7 +73,7 @@ int command_parties(char **argv)
 
     if (answer != OPTIONS_GO)
         return options_code(answer);
-    return ask_and_print(&api, &(struct api_call){"GET", "/api/v1/parties", NULL, NULL});
+    return ask_and_print(&api, &(struct api_call){.verb = "GET", .path = "/api/v1/parties"});
 }
 
 static size_t count_live(const json_t *parties)
@@ -95,8 +95,9 @@ static int show_status(const struct api_options *options)
 
     if (!api)
         return EXIT_REFUSED;
-    ready = api_try(api, &(struct api_call){"GET", "/ready", NULL, NULL}, &trouble);
-    answer = ready ? api_ask(api, &(struct api_call){"GET", "/api/v1/parties", NULL, NULL}) : NULL;
+    ready = api_try(api, &(struct api_call){.verb = "GET", .path = "/ready"}, &trouble);
+    answer =
+        ready ? api_ask(api, &(struct api_call){.verb = "GET", .path = "/api/v1/parties"}) : NULL;
     api_close(api);
     if (!ready)
         say("%s", trouble.text);

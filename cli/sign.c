@@ -105,6 +105,8 @@ static int check_usage(const struct sign *s)
         return refuse_usage("--intent and --intent-signature go together");
     if (s->wait && !option_number(&wait, s->wait, 0, 600))
         return refuse_usage("--wait is a number of seconds up to 600");
+    if (s->parties && !api_are_names(s->parties))
+        return refuse_usage("--parties takes two names or more with commas between");
     return EXIT_DONE;
 }
 
@@ -181,7 +183,10 @@ static int run(struct sign *s)
     }
     snprintf(path, sizeof path, "/api/v1/accounts/%s/sign%s%s", s->account, s->wait ? "?wait=" : "",
              s->wait ? s->wait : "");
-    answer = api_ask(api, &(struct api_call){"POST", path, body, "signing"});
+    answer = api_ask(
+        api,
+        &(struct api_call){
+            .verb = "POST", .path = path, .body = body, .doing = "signing", .parties = s->parties});
     api_close(api);
     if (!answer)
         return EXIT_REFUSED;

@@ -18,7 +18,7 @@
 #define MESSAGE_FILE_MAX (64u << 20)
 
 struct verify {
-    const char *public_key, *address, *hash_hex, *message, *digest, *signature_hex;
+    const char *public_key, *address, *hash_hex, *message, *hash_name, *signature_hex;
     bool json;
     struct library library;
     struct qrt_hash hash;
@@ -34,11 +34,11 @@ static int check_options(const struct verify *v)
     if (!v->public_key == !v->address)
         return refuse_usage("give one of --public-key and --address");
     if (!v->hash_hex == !v->message)
-        return refuse_usage("give one of --hash and --message");
-    if (v->hash_hex && v->digest)
-        return refuse_usage("--digest goes with --message; a --hash is taken as it is");
-    if (v->message && !v->digest)
-        return refuse_usage("--message needs --digest keccak256 or --digest sha256");
+        return refuse_usage("give one of --message-hash and --message");
+    if (v->hash_hex && v->hash_name)
+        return refuse_usage("--hash goes with --message; a --message-hash is taken as it is");
+    if (v->message && !v->hash_name)
+        return refuse_usage("--message needs --hash keccak256 or --hash sha256");
     return EXIT_DONE;
 }
 
@@ -63,14 +63,13 @@ static int read_hash(struct verify *v)
         if (hex_read_exact(v->hash.b, 32, v->hash_hex))
             return EXIT_DONE;
         hex_describe(got, v->hash_hex);
-        return refuse_usage("the hash (--hash) must be exactly 32 bytes, 64 hex digits; got %s",
-                            got);
+        return refuse_usage("--message-hash must be exactly 32 bytes, 64 hex digits; got %s", got);
     }
-    if (strcmp(v->digest, "keccak256") == 0)
+    if (strcmp(v->hash_name, "keccak256") == 0)
         return digest_file(v, QRT_DIGEST_KECCAK256);
-    if (strcmp(v->digest, "sha256") == 0)
+    if (strcmp(v->hash_name, "sha256") == 0)
         return digest_file(v, QRT_DIGEST_SHA256);
-    return refuse_usage("--digest is keccak256 or sha256, not %s", v->digest);
+    return refuse_usage("--hash is keccak256 or sha256, not %s", v->hash_name);
 }
 
 static int read_signature(struct verify *v)
@@ -204,9 +203,9 @@ int command_verify(char **argv)
     const struct option_row rows[] = {
         {"--public-key", "HEX", NULL, &v.public_key, "whose signature it should be"},
         {"--address", "ADDRESS", NULL, &v.address, "or the address of that key"},
-        {"--hash", "HEX", NULL, &v.hash_hex, "the 32 bytes that were signed"},
-        {"--message", "FILE", NULL, &v.message, "or the message, to be hashed"},
-        {"--digest", "NAME", NULL, &v.digest, "how: keccak256 or sha256"},
+        {"--message-hash", "HEX", NULL, &v.hash_hex, "the 32 bytes that were signed"},
+        {"--message", "FILE", NULL, &v.message, "or the message, which is hashed here"},
+        {"--hash", "NAME", NULL, &v.hash_name, "with --message: keccak256 or sha256"},
         {"--signature", "HEX", NULL, &v.signature_hex, "r and s, perhaps a recovery id, or DER"},
         {"--json", NULL, &v.json, NULL, "answer in JSON"},
     };

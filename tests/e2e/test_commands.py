@@ -82,7 +82,7 @@ def sign(message):
     addresses = json.loads(run("address", public_key, "--json").out)
     del addresses["public_key"]
     recids = [i for i in range(2)
-              if run("verify", "--hash", digest.hex(), "--signature", f"{r:064x}{s:064x}{i:02x}",
+              if run("verify", "--message-hash", digest.hex(), "--signature", f"{r:064x}{s:064x}{i:02x}",
                      "--address", addresses["ethereum"]).code == 0]
     assert len(recids) == 1
     return {"message_hash": "0x" + digest.hex(), "public_key": public_key, "r": f"{r:064x}",
@@ -104,10 +104,10 @@ class Verify(TestCase):
         digest = self.report["message_hash"]
         key = ("--public-key", self.report["public_key"])
         wanted = {"valid": True, "hash": digest[2:], "public_key": self.report["public_key"]}
-        self.assertEqual(self.verify("--hash", digest, "--signature", self.sig, *key),
+        self.assertEqual(self.verify("--message-hash", digest, "--signature", self.sig, *key),
                          (0, wanted, ""))
         for address in [*self.report["addresses"].values(), self.report["address"].lower()]:
-            self.assertEqual(self.verify("--hash", digest, "--signature", self.sig, "--address",
+            self.assertEqual(self.verify("--message-hash", digest, "--signature", self.sig, "--address",
                                          address), (0, wanted, ""))
 
     def test_message_file_and_other_forms_of_the_signature(self):
@@ -120,7 +120,7 @@ class Verify(TestCase):
                  f"{self.sig}{27 + self.entry['recovery_id']:02x}",
                  (b"\x30" + bytes([len(der)]) + der).hex()]
         for form in forms:
-            code, report, _ = self.verify("--message", message, "--digest", "sha256", "--signature",
+            code, report, _ = self.verify("--message", message, "--hash", "sha256", "--signature",
                                           form, "--public-key", self.report["public_key"])
             self.assertEqual((code, report["valid"]), (0, True), form)
 
@@ -129,7 +129,8 @@ class Verify(TestCase):
         addresses = self.report["addresses"]
         for address in ("0x" + addresses["ethereum"][2:].upper(),
                         addresses["bitcoin_p2wpkh"].upper()):
-            code, _, err = self.verify("--hash", digest, "--signature", self.sig, "--address", address)
+            code, _, err = self.verify("--message-hash", digest, "--signature", self.sig,
+                                       "--address", address)
             self.assertEqual((code, err), (0, ""), address)
 
     def test_what_is_no_address_is_wrong_use(self):
@@ -150,14 +151,14 @@ class Verify(TestCase):
             ADDRESSES["bitcoin_p2wpkh"][:-1] + "5",
             ADDRESSES["bitcoin_p2pkh"][:-1] + "J", ADDRESSES["tron"][:-1] + "D")]
         for sentence, text in cases:
-            self.assertEqual(self.verify("--hash", "00" * 32, "--signature", self.sig, "--address",
+            self.assertEqual(self.verify("--message-hash", "00" * 32, "--signature", self.sig, "--address",
                                          text), (2, None, f"quorate: {sentence}{text}\n"))
 
     def test_the_recovery_id_is_checked_with_a_public_key_too(self):
         reason = "r and s are of that key, but the recovery id is not"
         for bits in (1, 2):
             code, report, err = self.verify(
-                "--hash", self.report["message_hash"], "--public-key", self.report["public_key"],
+                "--message-hash", self.report["message_hash"], "--public-key", self.report["public_key"],
                 "--signature", f"{self.sig}{self.entry['recovery_id'] ^ bits:02x}")
             self.assertEqual((code, report["valid"], report["reason"]), (1, False, reason))
             self.assertEqual(err, f"quorate: the signature is not valid: {reason}\n")
@@ -171,14 +172,16 @@ class Verify(TestCase):
         by_key = "it was not made by that key for that message"
         by_address = "it was not made by the key of that address for that message"
         cases = [
-            (["--message", message, "--digest", "sha256", "--signature", self.sig, *key], by_key),
-            (["--message", message, "--digest", "keccak256", "--signature", self.sig, *key], by_key),
-            (["--hash", digest, "--signature", self.sig, "--public-key", G], by_key),
-            (["--hash", digest, "--signature", high, *key],
+            (["--message", message, "--hash", "sha256", "--signature", self.sig, *key], by_key),
+            (["--message", message, "--hash", "keccak256", "--signature", self.sig, *key], by_key),
+            (["--message-hash", digest, "--signature", self.sig, "--public-key", G], by_key),
+            (["--message-hash", digest, "--signature", high, *key],
              "s is in the upper half of its range (not low-s)"),
-            (["--hash", digest, "--signature", self.sig, "--address", ADDRESSES["ethereum"]],
+            (["--message-hash", digest, "--signature", self.sig,
+              "--address", ADDRESSES["ethereum"]],
              by_address),
-            (["--hash", digest, "--signature", wrong_recid, "--address", self.report["address"]],
+            (["--message-hash", digest, "--signature", wrong_recid,
+              "--address", self.report["address"]],
              by_address),
         ]
         for args, reason in cases:
@@ -190,26 +193,26 @@ class Verify(TestCase):
         for i in range(64):
             b = bytearray(bytes.fromhex(self.sig))
             b[i] ^= 1
-            code, _, _ = self.verify("--hash", self.report["message_hash"], "--signature", b.hex(),
-                                     "--public-key", self.report["public_key"])
+            code, _, _ = self.verify("--message-hash", self.report["message_hash"],
+                                     "--signature", b.hex(), "--public-key", self.report["public_key"])
             self.assertIn(code, (1, 2), i)
 
     def test_wrong_use(self):
-        key, digest = ("--public-key", G), ("--hash", "00" * 32)
+        key, digest = ("--public-key", G), ("--message-hash", "00" * 32)
         sig = ("--signature", self.sig)
         cases = [
             ([], "--signature is missing; see quorate verify --help"),
             ([*sig, *digest], "give one of --public-key and --address"),
             ([*sig, *digest, *key, "--address", "x"], "give one of --public-key and --address"),
-            ([*sig, *key], "give one of --hash and --message"),
-            ([*sig, *key, *digest, "--digest", "sha256"],
-             "--digest goes with --message; a --hash is taken as it is"),
+            ([*sig, *key], "give one of --message-hash and --message"),
+            ([*sig, *key, *digest, "--hash", "sha256"],
+             "--hash goes with --message; a --message-hash is taken as it is"),
             ([*sig, *key, "--message", "x"],
-             "--message needs --digest keccak256 or --digest sha256"),
-            ([*sig, *key, "--message", "x", "--digest", "md5"],
-             "--digest is keccak256 or sha256, not md5"),
-            ([*sig, *key, "--hash", "00" * 31],
-             "the hash (--hash) must be exactly 32 bytes, 64 hex digits; got 31 bytes"),
+             "--message needs --hash keccak256 or --hash sha256"),
+            ([*sig, *key, "--message", "x", "--hash", "md5"],
+             "--hash is keccak256 or sha256, not md5"),
+            ([*sig, *key, "--message-hash", "00" * 31],
+             "--message-hash must be exactly 32 bytes, 64 hex digits; got 31 bytes"),
             ([*key, *digest, "--signature", "00"],
              "the signature (--signature) is neither r and s (64 bytes, or 65 with the recovery id) "
              "nor DER, in hex"),
@@ -221,7 +224,7 @@ class Verify(TestCase):
 
     def test_message_file_that_cannot_be_read_is_named(self):
         path = self.path("none")
-        self.assertEqual(self.verify("--message", path, "--digest", "sha256", "--signature",
+        self.assertEqual(self.verify("--message", path, "--hash", "sha256", "--signature",
                                      self.sig, "--public-key", G),
                          (1, None, f"quorate: cannot open {path}: No such file or directory\n"))
 

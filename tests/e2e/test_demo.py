@@ -51,7 +51,7 @@ class Demo(TestCase):
         self.assertEqual(len(report["signed_by"]), 2)
         self.assertEqual(report["signs"], "examples/transfer.json")
         self.assertNothingLeft()
-        r = run("verify", "--hash", report["message_hash"], "--signature", report["signature"],
+        r = run("verify", "--message-hash", report["message_hash"], "--signature", report["signature"],
                 "--address", report["address"], "--json")
         self.assertEqual((r.code, json.loads(r.out)["public_key"]), (0, report["public_key"]))
 

@@ -423,11 +423,13 @@ class Health(unittest.TestCase):
 
     def test_usage(self):
         for words in ([], ["127.0.0.1:80"], ["http://"], ["ftp://a"], ["http://a/path"],
-                      ["http://a?b"], ["http://u@a"], ["http://a", "http://b"]):
+                      ["http://a?b"], ["http://u@a"], ["http://a//"], ["https:///"],
+                      ["http://a", "http://b"]):
             self.assertEqual(self.health(*words)[0], 2, words)
 
     def answers(self, replies):
-        """Serve these bodies by path, with their status, and ask."""
+        """Serve these bodies by path, with their status, and ask; a slash behind the port is one
+        that people write."""
         import http.server
         import threading
 
@@ -446,7 +448,7 @@ class Health(unittest.TestCase):
             thread = threading.Thread(target=server.serve_forever)
             thread.start()
             try:
-                return self.health(f"http://127.0.0.1:{server.server_port}", "--json")
+                return self.health(f"http://127.0.0.1:{server.server_port}/", "--json")
             finally:
                 server.shutdown()
                 thread.join()

@@ -79,6 +79,7 @@ class Commands(TestCase):
 
     def test_create_refusals(self):
         wait, threshold = "--wait is a number of seconds up to 600", "--threshold looks like 2/3"
+        names = "--parties takes two names or more with commas between"
         least = "--threshold T/N: T is from 2 to N, and N at most 64"
         self.refused(2, "--user is missing; see quorate account create --help", "account", "create")
         for words, usage in (
@@ -86,13 +87,22 @@ class Commands(TestCase):
                 (["--threshold", "2"], threshold), (["--threshold", "2-3"], threshold),
                 (["--threshold", "2/3/4"], threshold), (["--threshold", "two/three"], threshold),
                 (["--threshold", "4/3"], least), (["--threshold", "1/3"], least),
-                (["--threshold", "2/65"], least)):
+                (["--threshold", "2/65"], least), (["--parties", "party-1"], names),
+                (["--parties", ",party-1"], names), (["--parties", "a,,b"], names),
+                (["--parties", "a,b,"], names),
+                (["--user-share", "perhaps"], "--user-share is none or delegate, not perhaps")):
             self.refused(2, usage, "account", "create", "--user", "u", *words)
-        for words, field in ((["--user-share", "perhaps"], "user_share"),
-                             (["--parties", "party-1,nobody,party-2"], "nobody")):
-            code, out, err = self.stack.cli("account", "create", "--user", "u", *words)
-            self.assertEqual((code, out, err.count("\n")), (1, "", 1))
-            self.assertIn(field, err)
+        for words, sentence in (
+                (["--parties", "party-1,nobody,party-2"], "nobody is not a known party"),
+                # the API's sentences, with the options in the place of its fields
+                (["--threshold", "2/3", "--parties", "party-1,party-2"],
+                 "--parties must name exactly N of --threshold (3) parties"),
+                (["--user-public-key", "11" * 32],
+                 "--user-public-key is for --user-share delegate only"),
+                (["--user-share", "delegate"],
+                 "--user-share delegate needs --user-public-key (X25519, 64 hex digits); or create "
+                 "with --wait 0 and name it at POST /api/v1/shares/generate")):
+            self.refused(1, sentence, "account", "create", "--user", "u", *words)
 
     def test_list_and_show(self):
         shown = self.json("account", "show", self.id)
@@ -298,15 +308,40 @@ class Commands(TestCase):
                  "--path must look like m/44/60/0, not hardened, at most 16 levels"),
                 ([*account, *digest, "--intent", "00"],
                  "--intent and --intent-signature go together"),
+                ([*account, *digest, "--parties", "party-1"],
+                 "--parties takes two names or more with commas between"),
                 ([*account, *digest, "--wait", "long"], "--wait is a number of seconds up to 600")):
             self.refused(2, sentence, "sign", *words)
         self.refused(1, "cannot open /nowhere: No such file or directory", "sign", *account,
                      "--message", "/nowhere", "--hash", "sha256")
         for words, name in ((["--account", NOBODY, *digest], NOBODY),
-                            ([*account, *digest, "--parties", "party-1"], "participants")):
+                            ([*account, *digest, "--parties", "party-1,party-1"],
+                             "--parties names party-1 twice")):
             code, out, err = self.stack.cli("sign", *words)
             self.assertEqual((code, out, err.count("\n")), (1, "", 1))
             self.assertIn(name, err)
+
+    def test_sign_says_which_party_it_waits_for(self):
+        """And how to ask for the session when the wait is over, which is not its end."""
+        stopped = self.stack.kill("party-3", signal.SIGSTOP)
+        self.addCleanup(os.kill, stopped, signal.SIGCONT)
+        words = ["sign", "--account", self.id, "--message-hash", HASH, "--parties"]
+        code, out, err = self.stack.cli(*words, "party-1,party-3", "--wait", "1")
+        self.assertRegex(err, r"\Aquorate: the wait is over, the session goes on: quorate session "
+                         r"show \S{36} tells its end\n\Z")
+        self.assertEqual((code, out), (1, ""))
+        session = err.split()[-4]
+        self.assertEqual(self.json("session", "show", session)["session_id"], session)
+        p = subprocess.Popen([QUORATE, *words, "party-2,party-3", "--json", "--dir",
+                              self.stack.dir], text=True, stdout=subprocess.PIPE,
+                             stderr=subprocess.PIPE)
+        self.addCleanup(p.communicate)
+        self.assertEqual(p.stderr.readline(), "quorate: party-3 is not live: this waits for it as "
+                         "long as it may\n")
+        os.kill(stopped, signal.SIGCONT)
+        out, err = p.communicate(timeout=LIMIT)
+        self.assertEqual((p.returncode, err), (0, ""))
+        self.assertTrue(signature_is_valid(json.loads(out)))
 
     # --- session, parties, status ---
 
