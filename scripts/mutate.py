@@ -12,9 +12,9 @@ after them. A program that crashes or hangs counts as red; a change that does no
 text is not in the source exactly once, is an error of the table.
 
 --layer and --only (text of place and name) choose rows; --write renews what was run in the table
-for readers and keeps the rest; --again with it runs what no test is known to notice. --commit takes
-the source of a commit instead of the working tree. --fit builds nothing: it only sees that each
-text is in the source once. Exit code 1 if a check can be removed unnoticed.
+for readers, row by row, and keeps the rest; --again with it runs what no test is known to notice.
+--commit takes the source of a commit instead of the working tree. --fit builds nothing: it only
+sees that each text is in the source once. Exit code 1 if a check can be removed unnoticed.
 """
 import argparse
 import concurrent.futures
@@ -326,9 +326,9 @@ def main():
         print(f"{'caught' if caught else 'ERROR ' if error else 'MISSED'} {seconds:5.0f} s  "
               f"{check['spec']:10} {check['check']}: {caught or error or 'no test notices'}",
               flush=True)
+        if args.write:
+            args.write.write_text(table(results, known(args.write)), encoding="utf-8")
     print(f"{len(results) - bad} of {len(results)} removed checks were noticed")
-    if args.write:
-        args.write.write_text(table(results, known(args.write)), encoding="utf-8")
     return 1 if bad else 0
 
 
