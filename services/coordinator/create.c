@@ -10,6 +10,7 @@
 #include "services/coordinator/record.h"
 #include "services/coordinator/request.h"
 #include "services/coordinator/sweep.h"
+#include "services/coordinator/unlisted.h"
 #include "services/coordinator/view.h"
 #include "system/access/identity.h"
 #include "system/core/buffer.h"
@@ -271,12 +272,17 @@ void create_session(struct rpc_call *call, const ProtobufCMessage *request, void
     struct coordinator *c = service;
     struct record *r = record_new(copy(request));
     struct rpc_status status = rpc_ok();
+    bool is_good = request_check(r, c, clock_unix_ms(), &status) &&
+                   check_certificates(c, r, &status) &&
+                   orders_allow(c->orders, r->row.account_id, &status);
 
-    if (request_check(r, c, clock_unix_ms(), &status) && check_certificates(c, r, &status) &&
-        orders_allow(c->orders, r->row.account_id, &status)) {
+    if (is_good && pool_is_listed(c->pool)) {
         begin(c, call, r);
         return;
     }
     record_free(r);
-    rpc_fail(call, status);
+    if (is_good)
+        unlisted_wait(c, call, request, create_session);
+    else
+        rpc_fail(call, status);
 }

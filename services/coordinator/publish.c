@@ -159,10 +159,11 @@ static void present(void *arg, const ProtobufCMessage *message)
     if (batch->snapshot) {
         p->is_listed = true;
         publish_all(p->c);
-        unlisted_pump(p->c);
     }
     if (gained || batch->snapshot)
         dispatch_pump(p->c, true);
+    if (batch->snapshot) /* after those that were there before them */
+        unlisted_pump(p->c);
 }
 
 static void watch(struct publisher *p);

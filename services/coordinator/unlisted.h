@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Calls that came before the first list of who is there: just after a start, or after this replica
  * took over from another one. What they ask cannot be answered yet, neither with parties nor with
- * "too few": they wait for the list, at most UNLISTED_MS, and at most UNLISTED_MAX of them.
- *
- * A session that is created meanwhile needs none of this: it waits in the queue (dispatch.h). */
+ * "too few": they wait for the list, at most UNLISTED_MS, and at most UNLISTED_MAX of them, and are
+ * told then what is missing. A session that was begun before the start waits in the queue
+ * (dispatch.h), up to its deadline. */
 #ifndef COORDINATOR_UNLISTED_H
 #define COORDINATOR_UNLISTED_H
 
 #include "services/coordinator/coordinator.h"
 
 /* less than what account-service gives an answer */
-enum { UNLISTED_MS = 5000, UNLISTED_MAX = 128 };
+enum { UNLISTED_MS = 5000, UNLISTED_MAX = 1024 };
 
 /* |handle| it with |c| when the list is there; refused if that takes too long, or there is no room.
  * Once there was a list nobody is to wait. */

@@ -62,40 +62,63 @@ static void hash_of(uint8_t out[32], uint8_t message)
     crypto_hash_sha256(out, &message, 1);
 }
 
-Mpc__Coordinator__V1__CreateSessionResponse *
-scene_sign(struct harness *h, const struct sign_request *request, struct rpc_status *status)
-{
-    Mpc__Coordinator__V1__CreateSessionRequest q =
-        MPC__COORDINATOR__V1__CREATE_SESSION_REQUEST__INIT;
-    struct qrt_intent intent = intent_of(QRT_OP_SIGN);
+/* With all that it points at. */
+struct sign_call {
+    Mpc__Coordinator__V1__CreateSessionRequest q;
     Mpc__Session__V1__Member members[3], *list[3];
-    uint8_t b[1024], signature[64], hash[32];
+    uint8_t b[1024], signature[64];
     char hash_text[65], *preferred[2];
+};
 
+static void fill_sign(struct sign_call *out, struct harness *h, const struct sign_request *request)
+{
+    Mpc__Coordinator__V1__CreateSessionRequest *q = &out->q;
+    struct qrt_intent intent = intent_of(QRT_OP_SIGN);
+    uint8_t hash[32];
+
+    mpc__coordinator__v1__create_session_request__init(q);
     memset(intent.keyid, 9, sizeof intent.keyid);
     intent.digest = QRT_DIGEST_SHA256;
     intent.message = &request->message;
     intent.message_len = 1;
     hash_of(hash, request->message);
     hash[0] ^= request->wrong_hash;
-    hex_encode(hash_text, hash, 32);
-    list_members(members, list, h);
-    q.session_type = "sign";
-    q.intent = (ProtobufCBinaryData){make_intent(b, sizeof b, signature, h, &intent), b};
-    q.intent_signature = (ProtobufCBinaryData){64, signature};
-    q.initiator_key = (ProtobufCBinaryData){32, h->initiator_pk};
-    q.members = list;
-    q.n_members = 3;
-    q.preferred = preferred;
-    for (; q.n_preferred < 2 && request->preferred[q.n_preferred]; q.n_preferred++)
-        preferred[q.n_preferred] = (char *)(uintptr_t)request->preferred[q.n_preferred];
-    q.public_key = h->pk_text;
-    q.message_hash = hash_text;
-    q.want_tokens = request->want_tokens;
+    hex_encode(out->hash_text, hash, 32);
+    list_members(out->members, out->list, h);
+    q->session_type = "sign";
+    q->intent = (ProtobufCBinaryData){
+        make_intent(out->b, sizeof out->b, out->signature, h, &intent), out->b};
+    q->intent_signature = (ProtobufCBinaryData){64, out->signature};
+    q->initiator_key = (ProtobufCBinaryData){32, h->initiator_pk};
+    q->members = out->list;
+    q->n_members = 3;
+    q->preferred = out->preferred;
+    for (; q->n_preferred < 2 && request->preferred[q->n_preferred]; q->n_preferred++)
+        out->preferred[q->n_preferred] = (char *)(uintptr_t)request->preferred[q->n_preferred];
+    q->public_key = h->pk_text;
+    q->message_hash = out->hash_text;
+    q->want_tokens = request->want_tokens;
     if (request->idempotency_key)
-        q.idempotency_key = (char *)(uintptr_t)request->idempotency_key;
-    q.deadline_ms = clock_unix_ms() + (request->life_ms ? request->life_ms : 60000);
-    return harness_call(h, "CreateSession", &q.base, RESPONSE(create_session), status);
+        q->idempotency_key = (char *)(uintptr_t)request->idempotency_key;
+    q->deadline_ms = clock_unix_ms() + (request->life_ms ? request->life_ms : 60000);
+}
+
+Mpc__Coordinator__V1__CreateSessionResponse *
+scene_sign(struct harness *h, const struct sign_request *request, struct rpc_status *status)
+{
+    struct sign_call call;
+
+    fill_sign(&call, h, request);
+    return harness_call(h, "CreateSession", &call.q.base, RESPONSE(create_session), status);
+}
+
+struct rpc_pending *scene_ask_sign(struct harness *h, const struct sign_request *request,
+                                   rpc_done *done, void *arg)
+{
+    struct sign_call call;
+
+    fill_sign(&call, h, request);
+    return harness_ask(h, "CreateSession", &call.q.base, RESPONSE(create_session), done, arg);
 }
 
 void scene_begin(struct harness *h, char session_id[ID_TEXT_MAX],

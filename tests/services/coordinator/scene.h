@@ -22,7 +22,10 @@ struct sign_request {
 /* CreateSession of a signature by parties 1 to 3, t = 2. NULL if refused. */
 Mpc__Coordinator__V1__CreateSessionResponse *
 scene_sign(struct harness *h, const struct sign_request *request, struct rpc_status *status);
-/* The same, must work; |session_id| gets its id. */
+/* CreateSession of the same, which goes on while other calls are made: |done| is told. */
+struct rpc_pending *scene_ask_sign(struct harness *h, const struct sign_request *request,
+                                   rpc_done *done, void *arg);
+/* scene_sign that must work; |session_id| gets its id. */
 void scene_begin(struct harness *h, char session_id[ID_TEXT_MAX],
                  const struct sign_request *request);
 /* CreateSession of a presigning for what scene_sign signs, by |preferred| or, NULL, by anybody. */

@@ -21,7 +21,8 @@ static void answered(void *arg, const struct rpc_status *status, const ProtobufC
 
     asked->is_answered = true;
     asked->status = *status;
-    if (response)
+    if (response &&
+        response->descriptor == &mpc__coordinator__v1__select_parties_response__descriptor)
         asked->members_n =
             ((const Mpc__Coordinator__V1__SelectPartiesResponse *)response)->n_members;
 }
@@ -123,24 +124,24 @@ static bool as_many_wait(struct harness *h, const void *arg)
 
 static void test_those_who_wait_for_a_list_are_bounded(void **state)
 {
-    static struct asked many[UNLISTED_MAX];
-    const size_t all = UNLISTED_MAX;
-    struct asked asked;
+    struct asked asked, other, refused;
     struct harness *h = begin(&asked);
+    const size_t all = UNLISTED_MAX;
 
     (void)state;
-    for (size_t i = 1; i < all; i++)
-        select_three(h, &many[i]);
-    harness_run_until(h, as_many_wait, &all);
-    select_three(h, &many[0]);
-    harness_run_until(h, is_answered, &many[0]);
-    assert_string_equal(many[0].status.name, "no_presence");
+    select_three(h, &other);
+    harness_run_until(h, as_many_wait, &(size_t){2});
+    h->c->unlisted_n += all - 2; /* more than one connection carries */
+    select_three(h, &refused);
+    harness_run_until(h, is_answered, &refused);
+    assert_string_equal(refused.status.name, "no_presence");
     assert_int_equal(h->c->unlisted_n, all);
+    h->c->unlisted_n -= all - 2;
     harness_list_presence(h);
-    for (size_t i = 1; i < all; i++) {
-        harness_run_until(h, is_answered, &many[i]);
-        assert_int_equal(many[i].status.code, RPC_OK);
-    }
+    harness_run_until(h, is_answered, &asked);
+    harness_run_until(h, is_answered, &other);
+    assert_int_equal(asked.status.code, RPC_OK);
+    assert_int_equal(other.status.code, RPC_OK);
     harness_free(h);
 }
 
@@ -180,21 +181,86 @@ static void test_a_coordinator_that_stops_tells_those_who_wait(void **state)
     harness_free(h);
 }
 
-/* What the queue is for: nothing is refused, and it begins with the list. */
+/* A signature is asked for; |asked| is told. */
+static void sign(struct harness *h, struct asked *asked)
+{
+    *asked = (struct asked){0};
+    asked->pending = scene_ask_sign(h, &(struct sign_request){.message = 1}, answered, asked);
+}
+
 static void test_a_session_waits_for_the_first_list(void **state)
+{
+    struct asked asked, made;
+    struct harness *h = begin(&asked);
+    const size_t both = 2;
+
+    (void)state;
+    sign(h, &made);
+    harness_run_until(h, as_many_wait, &both);
+    assert_null(h->c->open.first);
+    harness_list_presence(h);
+    harness_run_until(h, is_answered, &made);
+    assert_int_equal(made.status.code, RPC_OK);
+    assert_int_equal(h->c->open.n, 1);
+    harness_published(h, "session_created", h->c->open.first->row.session_id, 0);
+    harness_free(h);
+}
+
+/* No word for its caller until its deadline would be worse. */
+static void test_no_session_is_begun_without_a_list(void **state)
+{
+    struct asked asked, made;
+    struct harness *h = begin(&asked);
+    const size_t both = 2;
+
+    (void)state;
+    sign(h, &made);
+    harness_run_until(h, as_many_wait, &both);
+    unlisted_expire(h->c, clock_unix_ms() + UNLISTED_MS);
+    harness_run_until(h, is_answered, &made);
+    assert_string_equal(made.status.name, "no_presence");
+    assert_int_equal(rpc_http_status(&made.status), 503);
+    assert_true(made.status.retry_after > 0);
+    assert_null(h->c->open.first);
+    harness_free(h);
+}
+
+static void test_a_wrong_request_does_not_wait(void **state)
 {
     struct asked asked;
     struct harness *h = begin(&asked);
-    char id[ID_TEXT_MAX];
+    struct rpc_status status;
 
     (void)state;
-    scene_begin(h, id, &(struct sign_request){.message = 1});
+    assert_null(scene_sign(h, &(struct sign_request){.message = 1, .wrong_hash = true}, &status));
+    assert_int_equal(rpc_http_status(&status), 400);
+    harness_free(h);
+}
+
+/* It is durable, and its caller knows of it: it goes on when the list is there, before those who
+ * came later. */
+static void test_a_session_of_before_a_restart_begins_first(void **state)
+{
+    struct harness *h = harness_new("MAX_RUNNING_SIGN=1\n");
+    char id[ID_TEXT_MAX];
+    struct asked made;
+
+    (void)state;
+    h->parties[0].is_live = h->parties[1].is_live = false;
+    harness_tell_presence(h);
+    scene_begin(h, id, &(struct sign_request){.message = 2});
     scene_expect(h, id, "waiting", "");
+    h->is_silent = true;
+    harness_restart(h);
     assert_int_equal(h->c->queue[CLASS_SIGN].n, 1);
+    sign(h, &made);
+    harness_run_until(h, as_many_wait, &(size_t){1});
+    h->parties[0].is_live = h->parties[1].is_live = true;
     harness_list_presence(h);
     harness_published(h, "session_created", id, 0);
-    assert_int_equal(h->c->queue[CLASS_SIGN].n, 0);
-    harness_run_until(h, is_answered, &asked);
+    harness_run_until(h, is_answered, &made);
+    assert_int_equal(made.status.code, RPC_OK);
+    assert_int_equal(h->c->queue[CLASS_SIGN].n, 1);
     harness_free(h);
 }
 
@@ -208,6 +274,9 @@ int main(void)
         cmocka_unit_test(test_a_caller_that_goes_away_waits_no_more),
         cmocka_unit_test(test_a_coordinator_that_stops_tells_those_who_wait),
         cmocka_unit_test(test_a_session_waits_for_the_first_list),
+        cmocka_unit_test(test_no_session_is_begun_without_a_list),
+        cmocka_unit_test(test_a_wrong_request_does_not_wait),
+        cmocka_unit_test(test_a_session_of_before_a_restart_begins_first),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
