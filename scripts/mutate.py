@@ -7,10 +7,11 @@ usage: mutate.py [--layer NAME]... [--only TEXT] [--build FOLDER] [--jobs N] [--
 
 The checks are in one file for each layer: mutations.py (library), mutations_participant.py,
 mutations_system.py, mutations_services.py. Each row has its place, a small change of the source
-that removes it, and the tests that should notice; of the library all other quick tests are tried
-after them. A program that crashes or hangs counts as red; a change that does not compile, or whose
-text is not in the source exactly once, is an error of the table. Rows with a test that is red
-before anything is removed are left out, which is an error too.
+that removes it, and the tests that should notice ("stack/x: test_y" is one case of a Python test
+that takes minutes as a whole); of the library all other quick tests are tried after them. A program
+that crashes or hangs counts as red; a change that does not compile, or whose text is not in the
+source exactly once, is an error of the table. Rows with a test that is red before anything is
+removed are left out, which is an error too.
 
 --layer and --only (text of place and name) choose rows; --write renews what was run in the table
 for readers, row by row, and keeps the rest; --again with it runs what no test is known to notice.
@@ -65,6 +66,12 @@ def mutate(tree, edits):
         saved.setdefault(file, text)
         file.write_text(text[:found[0].start()] + new + text[found[0].end():], encoding="utf-8")
     return saved
+
+
+def parted(name):
+    """A test as a row names it, "stack/x" or "stack/x: test_y", parted into program and case."""
+    program, _, case = name.partition(": ")
+    return program, case
 
 
 def end_group(run):
@@ -139,17 +146,20 @@ class Worker:
                 and not {"quorate:system", "quorate:stack"} & set(t["suite"])]
 
     def compile(self, names):
-        targets = {f for n in names for t in self.tests[n]["depends"] for f in self.outputs[t]}
-        targets |= {os.path.relpath(self.tests[n]["cmd"][0], self.build) for n in names
-                    if self.tests[n]["cmd"][0].startswith(str(self.build))}
+        tests = [self.tests[parted(name)[0]] for name in names]
+        targets = {f for t in tests for d in t["depends"] for f in self.outputs[d]}
+        targets |= {os.path.relpath(t["cmd"][0], self.build) for t in tests
+                    if t["cmd"][0].startswith(str(self.build))}
         self.run("ninja", "-C", str(self.build), "-j1", *sorted(targets))
 
     def red(self, name):
         """None if the test passes, otherwise what it said."""
-        test = self.tests[name]
+        program, case = parted(name)
+        test = self.tests[program]
         env = dict(os.environ, **test["env"])
         limit = STACK_TIMEOUT if "quorate:stack" in test["suite"] else TIMEOUT
-        run = subprocess.Popen(test["cmd"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        command = test["cmd"] + (["-k", case] if case else [])
+        run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                text=True, errors="replace", env=env, start_new_session=True,
                                cwd=test.get("workdir") or self.build)
         try:
@@ -158,6 +168,8 @@ class Worker:
             return "does not end"
         finally:
             end_group(run)
+        if case and run.returncode == 0 and not re.search(r"^Ran [1-9]", text, re.M):
+            return f"there is no {case}"
         if run.returncode in (0, 77):
             return None
         failed = re.findall(r"^(?:\[  FAILED  \] |(?:FAIL|ERROR): (?=test_))([a-z]\w+)", text, re.M)
@@ -170,7 +182,7 @@ class Worker:
         for name in names:
             said = self.red(name)
             if said:
-                return f"{name}: {said}"
+                return f"{parted(name)[0]}: {said}"
         return None
 
     def try_check(self, check):
@@ -200,7 +212,7 @@ def tests_of(worker, check):
 
 
 def baseline(worker, checks):
-    """{test: what it said} of those that should be green before anything is removed, and are not."""
+    """{test: what it said} of those that are red although nothing is removed."""
     names = sorted(set().union(*(tests_of(worker, c) for c in checks)))
     worker.compile(names)
     return {n: said for n in names for said in [worker.red(n)] if said}
@@ -212,7 +224,7 @@ def check_tests(worker, checks):
         if not check["tests"] and not check["others"]:
             yield f"{check['check']}: no test is named"
         for name in check["tests"]:
-            if name not in worker.tests:
+            if parted(name)[0] not in worker.tests:
                 yield f"{check['check']}: there is no test {name}"
 
 

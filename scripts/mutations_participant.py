@@ -384,7 +384,8 @@ CHECKS = [
           error="NO_SHARE", tests=[P + "delegate", P + "lend"]),
     check("front", "a party does not start with another party's TLS certificate",
           ("participant/front.c", "if (!named[0] || strcmp(named, party_id) == 0)",
-           "if (1 || named)"), tests=["stack/tls"]),
+           "if (1 || named)"),
+          tests=["stack/tls: test_the_certificate_of_another_party_is_refused_at_the_start"]),
     # ---- the wrapping key and its change ----
     check("keys", "the wrapping key is the one of the rows",
           (STORE_KEYS, "t->verdict = is_key(current, keys->next) ? STORE_KEYS_TURNED : "
@@ -423,12 +424,14 @@ CHECKS = [
     check("store", "nothing is begun without the claim on the database",
           (P + "run_begin.c", "if (!has_claim(run) || !note_attempt(run))",
            "(void)has_claim; if (!note_attempt(run))"),
-          tests=["stack/postgres (postgres)"]),
+          tests=["stack/postgres (postgres): "
+                 "test_a_party_begins_nothing_while_another_could_have_its_database"]),
 
     # ---- the process that speaks to a server for the keeper ----
     check("sandbox", "who speaks to the server has its calls filtered",
           (P + "store_helper.c", "return sandbox_client_calls(error);", "return true;"),
-          tests=["stack/postgres (postgres)"]),
+          tests=["stack/postgres (postgres): "
+                 "test_who_speaks_to_the_server_for_a_party_is_in_a_sandbox"]),
     check("sandbox", "a client takes no connections",
           (P + "sandbox.c", "SCMP_SYS(socketpair), SCMP_SYS(listen),", "SCMP_SYS(socketpair),"),
           tests=[P + "sandbox"]),

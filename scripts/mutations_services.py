@@ -526,10 +526,12 @@ CHECKS = [
     check("router", "with TLS nobody registers without a certificate",
           (R + "party_calls.c", "if (listen_has_tls(router->host->config) && "
            "!rpc_peer_is_certified(call))", "if (0 && router)"),
-          error="certificate_required", tests=["stack/tls"]),
+          error="certificate_required", tests=["stack/tls: "
+                 "test_nobody_registers_without_a_certificate"]),
     check("router", "a party's TLS certificate registers that party alone",
           (R + "party_calls.c", "if (!named[0] || strcmp(named, party_id) == 0)", "if (1 || named)"),
-          error="wrong_certificate", tests=["stack/tls"]),
+          error="wrong_certificate", tests=["stack/tls: "
+                 "test_a_partys_certificate_registers_that_party_alone"]),
 
     # ---- the audit log ----
     check("audit", "a text of a row ends where the next begins",
@@ -559,7 +561,7 @@ CHECKS = [
           tests=[A + "audit"]),
     check("audit", "a process learns which row of its chain was committed last",
           (A + "audit_call.c", "glance->s->audit_head = glance->head;", "(void)0;"),
-          tests=["stack/postgres (postgres)"]),
+          tests=["stack/postgres (postgres): test_a_service_whose_audit_rows_are_cut_off_ends"]),
     check("audit", "a chain whose committed end was cut off takes no row",
           (A + "audit.c", "e.chain = $1 AND m.seq = \" seq", "e.chain = $1 AND m.seq <= \" seq"),
           (A + "audit.c", '" AND m.hash = " hash "', '" AND " hash " IS NOT NULL'),
