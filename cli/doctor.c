@@ -58,6 +58,8 @@ static void add(struct doctor *doctor, const char *todo, const char *what, va_li
     report_add_text(one, "where", doctor->where);
     report_add_text(one, "what", text);
     report_add_text(one, "do", todo);
+    report_add(one, "kind", json_integer(doctor->kind));
+    report_add(one, "port", json_integer(doctor->port));
     json_array_append_new(doctor->findings, one);
 }
 
@@ -164,12 +166,13 @@ static bool look_at_all(struct doctor *doctor, const char *dir)
     return n > 0;
 }
 
-static int print(const struct doctor *doctor, bool as_json)
+static int print(struct doctor *doctor, bool as_json)
 {
     bool is_well = json_array_size(doctor->findings) == 0;
     size_t i;
     json_t *one, *report;
 
+    doctor_fold(doctor);
     if (as_json) {
         report = json_object();
         report_add(report, "checks", json_integer((json_int_t)doctor->checks));
@@ -212,7 +215,8 @@ static int run_one(struct doctor *doctor, const struct wish *o)
 static int run(const struct wish *o)
 {
     const char *dir = o->dir ? o->dir : "quorate-data";
-    struct doctor doctor = {.where = "this machine", .findings = json_array()};
+    struct doctor doctor = {
+        .where = "this machine", .findings = json_array(), .ports = json_object()};
     int code = EXIT_DONE;
 
     if (sodium_init() < 0 || curl_global_init(CURL_GLOBAL_DEFAULT) != 0)
@@ -227,6 +231,7 @@ static int run(const struct wish *o)
     if (code == EXIT_DONE)
         code = print(&doctor, o->json);
     json_decref(doctor.findings);
+    json_decref(doctor.ports);
     curl_global_cleanup();
     return code;
 }

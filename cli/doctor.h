@@ -11,6 +11,21 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* What a finding is to others, of which it may be the cause (doctor_fold.c). */
+enum doctor_kind {
+    DOCTOR_PLAIN,
+    /* the process does not run; in |what| is why */
+    DOCTOR_DOWN,
+    /* it does not run, and nobody knows why */
+    DOCTOR_STOPPED,
+    /* it runs and waits for something */
+    DOCTOR_UNREADY,
+    /* another process at |port| of this machine, as this one sees it: it does not answer */
+    DOCTOR_PEER_AWAY,
+    /* it answers, and is not ready */
+    DOCTOR_PEER_UNREADY
+};
+
 struct doctor {
     /* the process, as findings name it */
     const char *where;
@@ -19,9 +34,14 @@ struct doctor {
     /* bits: of a party its front and its keeper */
     enum config_program program;
     struct config *config;
-    /* [{where, what, do}] */
+    /* [{where, what, do}]; until doctor_fold with kind and port */
     json_t *findings;
     size_t checks;
+    /* of the findings that come next; back to DOCTOR_PLAIN is whoever set it */
+    enum doctor_kind kind;
+    long port;
+    /* who listens: {port: name} */
+    json_t *ports;
 };
 
 /* doctor.c: |what| is wrong, and |todo| is what to do about it; one line each. */
@@ -36,6 +56,10 @@ void doctor_check_clock(struct doctor *doctor, const char *who, int64_t theirs_m
 const char *doctor_text(const struct doctor *doctor, const char *name);
 int64_t doctor_int(const struct doctor *doctor, const char *name);
 bool doctor_is(const struct doctor *doctor, const char *name, const char *value);
+
+/* doctor_fold.c: one finding for one cause. What follows from another finding is left out, and what
+ * several processes tell in the same words is told once, |where| naming them all. */
+void doctor_fold(struct doctor *doctor);
 
 /* doctor_config.c: what the program says of its configuration; loads it. False: it is of no use. */
 bool doctor_config(struct doctor *doctor);

@@ -2,8 +2,11 @@
 /* What stands in a process's configuration: its own program is asked (--check), so that nothing is
  * judged twice; where the program is not installed, the table of variables alone judges. */
 #include "doctor.h"
+
+#include "report.h"
 #include "up.h"
 
+#include "system/core/config_file.h"
 #include "system/core/disk.h"
 
 #include <errno.h>
@@ -94,14 +97,36 @@ static bool ask_program(struct doctor *doctor)
     return code == 0;
 }
 
+/* Others may miss it there. As its file has them: what else is wrong there may keep it from being
+ * loaded. */
+static void note_ports(struct doctor *doctor)
+{
+    static const char *const names[] = {"HTTP_PORT", "GRPC_PORT"};
+    char error[CONFIG_ERROR_MAX];
+    struct config_file *file = doctor->env_file ? config_file_read(doctor->env_file, error) : NULL;
+
+    for (size_t i = 0; file && i < sizeof names / sizeof names[0]; i++) {
+        const char *port = config_file_value(file, names[i]);
+
+        if (port)
+            report_add(doctor->ports, port, json_string(doctor->where));
+    }
+    config_file_free(file);
+}
+
 bool doctor_config(struct doctor *doctor)
 {
     char error[CONFIG_ERROR_MAX] = "";
+    bool ok;
 
-    if (!ask_program(doctor))
-        return false;
-    doctor->config = config_load(doctor->program, doctor->env_file, error);
-    doctor_check(doctor, doctor->config != NULL, "correct its configuration, then start it again",
-                 "%s", error);
+    note_ports(doctor);
+    doctor->kind = DOCTOR_DOWN;
+    ok = ask_program(doctor);
+    if (ok) {
+        doctor->config = config_load(doctor->program, doctor->env_file, error);
+        doctor_check(doctor, doctor->config != NULL,
+                     "correct its configuration, then start it again", "%s", error);
+    }
+    doctor->kind = DOCTOR_PLAIN;
     return doctor->config != NULL;
 }

@@ -7,6 +7,8 @@
 #include "http.h"
 #include "up.h"
 
+#include "system/access/address.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,12 +69,14 @@ static void find_dead(struct doctor *doctor, const char *url, const char *troubl
 {
     char reason[REASON_SIZE];
 
-    if (read_reason(reason, sizeof reason, doctor))
+    doctor->kind = read_reason(reason, sizeof reason, doctor) ? DOCTOR_DOWN : DOCTOR_STOPPED;
+    if (doctor->kind == DOCTOR_DOWN)
         doctor_check(doctor, false, "correct that, then start it", "it does not answer at %s: %s",
                      url, reason);
     else
         doctor_check(doctor, false, "start it; if it ended, the end of its log says why",
                      "it does not answer at %s (%s)", url, trouble);
+    doctor->kind = DOCTOR_PLAIN;
 }
 
 static void check_metrics(struct doctor *doctor)
@@ -112,13 +116,27 @@ static void check_self(struct doctor *doctor)
         find_dead(doctor, url, trouble.text);
         return;
     }
+    doctor->kind = DOCTOR_UNREADY;
     doctor_check(
         doctor, answer.status == 200,
         "see what else is found, and its log: it waits for a server or a peer, or its disk "
         "is full",
         "it runs, but is not ready");
+    doctor->kind = DOCTOR_PLAIN;
     buffer_free(&answer.body);
     check_metrics(doctor);
+}
+
+/* The port, if the address is this machine's own; 0: another's. */
+static long local_port(const char *target)
+{
+    const char *colon = strrchr(target, ':');
+    char host[URL_SIZE];
+
+    snprintf(host, sizeof host, "%.*s", colon ? (int)(colon - target) : 0, target);
+    return strcmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0 || address_is_loopback(host)
+               ? atol(colon + 1)
+               : 0;
 }
 
 static void check_peer(struct doctor *doctor, const char *variable, const char *target)
@@ -138,15 +156,19 @@ static void check_peer(struct doctor *doctor, const char *variable, const char *
         ask.key = doctor_text(doctor, "GRPC_TLS_KEY");
     }
     ok = http_get(&answer, &ask, &trouble);
+    doctor->port = local_port(target);
+    doctor->kind = ok ? DOCTOR_PEER_UNREADY : DOCTOR_PEER_AWAY;
     doctor_check(
         doctor, ok,
         "see that it runs, that the address is right, that nothing between refuses it, and "
         "that its certificate is for this name",
         "%s %s cannot be reached: %s", variable, target, trouble.text);
+    if (ok)
+        doctor_check(doctor, answer.status == 200, "see its log: it cannot serve now",
+                     "%s %s answers, but is not ready", variable, target);
+    doctor->kind = DOCTOR_PLAIN;
     if (!ok)
         return;
-    doctor_check(doctor, answer.status == 200, "see its log: it cannot serve now",
-                 "%s %s answers, but is not ready", variable, target);
     if (answer.date_s >= 0)
         doctor_check_clock(doctor, target, answer.date_s * 1000);
     buffer_free(&answer.body);

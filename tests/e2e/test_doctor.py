@@ -89,6 +89,15 @@ def redis():
             thread.join()
 
 
+def free_ports(n):
+    """Nobody listens there."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(n)]
+    ports = [s.getsockname()[1] for s in sockets]
+    for s in sockets:
+        s.close()
+    return ports
+
+
 class Doctor(TestCase):
     @classmethod
     def setUpClass(cls):
@@ -248,7 +257,10 @@ class Doctor(TestCase):
         with service(status=503, metrics=b"# x\nquorate_redis_up 0\n"
                      b"quorate_party_keys_without_backup 3\n") as port:
             plain = {"TLS": "off", "HTTP_PORT": str(port)}
-            self.found("it runs, but is not ready", **plain)
+            with service() as peer:  # if nothing else explains it
+                self.found("it runs, but is not ready", **plain,
+                           COORDINATOR_ADDR=f"127.0.0.1:{peer}", ROUTER_ADDR=f"127.0.0.1:{peer}")
+            self.not_found("not ready", **plain)
             text = "of its keys 3 have no verified backup"
             self.found(text, **plain, todo="set BACKUP_RECIPIENT and BACKUP_DIR")
             recipient = re.search("qbk1[^\\s\"]+", run("backup", "key", "--json", "--out",
@@ -313,8 +325,83 @@ class Doctor(TestCase):
         self.assertEqual(up.wait(LIMIT), 0)
         r = run("doctor", "--dir", place)
         self.assertEqual((r.code, r.err), (1, ""))
-        for name in (ACCOUNT, "session-coordinator", "message-router", PARTY, "server-party-api"):
-            self.assertRegex(r.out, rf"(?m)^{name}: it does not answer at \S+ \(.*\); start it")
+        self.assertEqual(r.out.splitlines()[0],
+                         "account-service, message-router, party-1, party-2, party-3, "
+                         "server-party-api, session-coordinator: they do not answer; start them; if "
+                         "they ended, the ends of their logs say why")
+        self.assertRegex(r.out, r"\n\d+ checks, 1 findings\n\Z")
+
+    def causes(self):
+        """[(where, what)] of the processes whose files stand in the test's directory."""
+        return [(one["where"], one["what"]) for one in self.doctor("--dir", self.tmp)["findings"]
+                if "database" not in one["what"]]
+
+    def test_what_follows_is_not_found_again(self):
+        """A router that is away is one finding, whoever misses it and waits for whom."""
+        unready = "it runs, but is not ready"
+        away, other = free_ports(2)
+        with service(status=503) as account, service(status=503) as coordinator:
+            self.env("message-router", TLS="off", HTTP_PORT=str(other), GRPC_PORT=str(away))
+            self.env("session-coordinator", TLS="off", HTTP_PORT=str(coordinator),
+                     GRPC_PORT=str(coordinator), ROUTER_ADDR=f"127.0.0.1:{away}")
+            waits = {"TLS": "off", "HTTP_PORT": str(account), "GRPC_PORT": str(account),
+                     "COORDINATOR_ADDR": f"127.0.0.1:{coordinator}"}
+            self.env(ACCOUNT, **waits, ROUTER_ADDR=f"127.0.0.1:{away}")
+            (where, what), *more = self.causes()
+            self.assertEqual((where, more), ("message-router", []))
+            self.assertIn(f"it does not answer at http://127.0.0.1:{other}/ready", what)
+            # of nobody's file here: it is told, once, and not who waits for whom
+            os.remove(self.path("message-router.env"))
+            found = self.causes()
+            self.assertEqual([where for where, _ in found], [ACCOUNT + ", session-coordinator"])
+            self.assertIn(f"ROUTER_ADDR 127.0.0.1:{away} cannot be reached", found[0][1])
+            with service() as router:
+                for name in (ACCOUNT, "session-coordinator"):
+                    env = read_env(self.path(name + ".env"))
+                    self.env(name, **{**env, "ROUTER_ADDR": f"127.0.0.1:{router}"})
+                # why it is not ready nobody knows; the others wait for it
+                self.assertEqual(self.causes(), [("session-coordinator", unready)])
+                # a ring: nothing of it is a cause, and all is told
+                env = read_env(self.path("session-coordinator.env"))
+                self.env("session-coordinator", **{**env, "ROUTER_ADDR": f"127.0.0.1:{account}"})
+                self.assertEqual(self.causes(), [(ACCOUNT + ", session-coordinator", unready)])
+
+    def test_what_a_process_does_not_say_of_itself_is_found_by_its_peer(self):
+        """It answers at one port, not at the other; that it has no database is another matter."""
+        away, = free_ports(1)
+        with service() as good:
+            self.env("session-coordinator", TLS="off", HTTP_PORT=str(good), GRPC_PORT=str(away),
+                     ROUTER_ADDR=f"127.0.0.1:{good}")
+            self.env(ACCOUNT, TLS="off", HTTP_PORT=str(good), ROUTER_ADDR=f"127.0.0.1:{good}",
+                     COORDINATOR_ADDR=f"127.0.0.1:{away}")
+            (where, what), *more = self.causes()
+        self.assertEqual((where, more), (ACCOUNT, []))
+        self.assertIn(f"COORDINATOR_ADDR 127.0.0.1:{away} cannot be reached", what)
+
+    def test_the_same_of_several_is_found_once(self):
+        away, *ports = free_ports(3)
+        with service() as router:
+            for name, port in zip((ACCOUNT, "session-coordinator"), ports):
+                self.env(name, TLS="off", HTTP_PORT=str(port), POSTGRES_HOST="127.0.0.1",
+                         POSTGRES_PORT=str(away), POSTGRES_TLS="off", POSTGRES_PASSWORD="x",
+                         ROUTER_ADDR=f"127.0.0.1:{router}", COORDINATOR_ADDR=f"127.0.0.1:{router}"
+                         if name == ACCOUNT else None)
+            found = self.causes()
+        both = ACCOUNT + ", session-coordinator"
+        self.assertEqual([where for where, _ in found], [both, both])
+        self.assertIn("they do not answer", [what for _, what in found])
+        self.assertIn("PostgreSQL: ", found[0][1] + found[1][1])
+
+    def test_a_configuration_that_is_refused_explains_the_rest(self):
+        away, other = free_ports(2)
+        self.env("message-router", TLS="off", HTTP_PORT=str(other), GRPC_PORT=str(away),
+                 JWT_SECRET_KEY="x")
+        with service(status=503) as port:
+            self.env("session-coordinator", TLS="off", HTTP_PORT=str(port),
+                     ROUTER_ADDR=f"127.0.0.1:{away}")
+            (where, what), *more = self.causes()
+        self.assertEqual((where, more), ("message-router", []))
+        self.assertIn("JWT_SECRET_KEY", what)
 
     def test_redis_that_answers_otherwise(self):
         with redis() as (port, _):
