@@ -168,6 +168,6 @@ int command_unfreeze(char **argv)
     return command(&f,
                    "End the freeze of an account, or that of the whole system. An account that is\n"
                    "frozen itself stays so when the system's freeze ends. The parties obey within\n"
-                   "about a second; until then they still refuse.",
+                   "about a second; a signature that is asked for at once waits for that.",
                    argv);
 }

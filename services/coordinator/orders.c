@@ -5,6 +5,7 @@
 #include "services/coordinator/flow.h"
 #include "system/access/order.h"
 #include "system/core/buffer.h"
+#include "system/core/clock.h"
 #include "system/core/log.h"
 #include "system/core/map.h"
 
@@ -16,6 +17,8 @@ struct subject {
     char account_id[ID_TEXT_MAX];
     uint64_t serial;
     bool is_frozen;
+    /* its last freeze ended then, so that parties may know of it; 0: before the start, or never */
+    int64_t thawed_ms;
 };
 
 struct orders {
@@ -102,6 +105,19 @@ bool orders_allow(const struct orders *orders, const char *account_id, struct rp
     return false;
 }
 
+static bool is_thawed(const struct orders *orders, const char *account_id, int64_t now_ms)
+{
+    const struct subject *subject = map_get(orders->subjects, account_id);
+
+    return subject && subject->thawed_ms && now_ms - subject->thawed_ms < ORDERS_LATE_MS;
+}
+
+bool orders_thawed(const struct orders *orders, const char *account_id, int64_t now_ms)
+{
+    return !is_frozen(orders, "") && !is_frozen(orders, account_id) &&
+           (is_thawed(orders, "", now_ms) || is_thawed(orders, account_id, now_ms));
+}
+
 int64_t orders_seq(const struct orders *orders)
 {
     return orders->durable_seq;
@@ -114,6 +130,8 @@ static void stored(void *arg, enum db_result result)
 
     if (result == DB_OK) {
         s->c->orders->durable_seq = m.seq = s->order.seq;
+        if (!s->order.is_freeze)
+            subject_of(s->c->orders, s->order.account_id)->thawed_ms = clock_unix_ms();
         rpc_reply(s->call, &m.base);
     } else {
         rpc_fail(s->call, flow_store_fault(s->c));

@@ -6,6 +6,7 @@
 #include "services/coordinator/report.h"
 
 #include "services/coordinator/dispatch.h"
+#include "services/coordinator/orders.h"
 #include "services/coordinator/party_calls.h"
 #include "services/coordinator/presig_stock.h"
 #include "services/coordinator/record.h"
@@ -114,16 +115,28 @@ static uint64_t waited_for(const struct record *r,
     return seats;
 }
 
+/* May it be asked again? As the party says; and who refuses for a freeze that has just ended will
+ * read of that. */
+static bool is_passing(const struct report *report)
+{
+    const Mpc__Coordinator__V1__FailureOutcome *f = report->in->failure;
+
+    return f->retry ||
+           (strcmp(f->code, "FROZEN") == 0 &&
+            orders_thawed(report->c->orders, report->r->row.account_id, clock_unix_ms()));
+}
+
 static void take_failure(struct report *report)
 {
     const Mpc__Coordinator__V1__FailureOutcome *f = report->in->failure;
+    bool retry = is_passing(report);
     struct store_report *row = &report->row;
     struct session_failure failure = {.attempt = report->in->attempt,
                                       .seat = report->seat,
                                       .culprit = record_seat_of_index(report->r, f->culprit),
                                       .waited = waited_for(report->r, f),
-                                      .retry = f->retry,
-                                      .excuse = excuse_of(f->code, f->retry, f->culprit != 0)};
+                                      .retry = retry,
+                                      .excuse = excuse_of(f->code, retry, f->culprit != 0)};
     char reason[ERROR_TEXT_MAX];
 
     snprintf(row->code, sizeof row->code, "%s", f->code[0] ? f->code : "FAILED");
@@ -131,7 +144,7 @@ static void take_failure(struct report *report)
     utf8_mend(row->code);
     utf8_mend(row->text);
     row->culprit = (uint16_t)(f->culprit <= QRT_INDEX_MAX ? f->culprit : 0);
-    row->retry = f->retry;
+    row->retry = retry;
     if (f->evidence.len <= EVIDENCE_MAX)
         row->evidence = store_bytes_copy(f->evidence.data, f->evidence.len);
     snprintf(reason, sizeof reason, "%.64s: %s: %.140s", record_party(report->r, report->seat),

@@ -139,30 +139,33 @@ void access_address(const struct access *access, const struct rpc_call *call, ch
         snprintf(out, ADDRESS_TEXT_MAX, "%s", rpc_peer(call));
 }
 
-static struct rpc_status wait_for(unsigned seconds, const char *text)
+static struct rpc_status wait_for(unsigned seconds, const char *what, const char *counted)
 {
-    struct rpc_status status = rpc_error(RPC_EXHAUSTED, "rate_limited", "%s", text);
+    struct rpc_status status =
+        rpc_error(RPC_EXHAUSTED, "rate_limited", "too many %s %s", what, counted);
 
     status.retry_after = seconds > 0 ? (int)seconds : 1;
     return status;
 }
 
-/* The key of the count. Whom a TLS certificate names is that party wherever it is, and no other
- * behind its address has to wait for it. Nobody gets more tries by having many addresses of one
- * IPv6 network. */
-static void count_name(char out[80], const struct access *access, const struct rpc_call *call)
+/* The key of the count; whose tries it counts, in words. Whom a TLS certificate names is that party
+ * wherever it is, and no other behind its address has to wait for it. Nobody gets more tries by
+ * having many addresses of one IPv6 network. */
+static const char *count_name(char out[80], const struct access *access,
+                              const struct rpc_call *call)
 {
     struct address address = caller_of(access, call);
     char text[ADDRESS_TEXT_MAX] = "";
 
     if (rpc_peer_party(call)[0]) {
         snprintf(out, 80, "failed/party/%.64s", rpc_peer_party(call));
-        return;
+        return "with this party's TLS certificate";
     }
     if (address.len == 16)
         memset(address.b + 8, 0, 8);
     address_print(text, &address);
     snprintf(out, 80, "failed/%s", text);
+    return address.len == 16 ? "from this network of IPv6 addresses" : "from this address";
 }
 
 /* Count and tell a failure; |refusal| is its answer unless there were too many. */
@@ -170,12 +173,12 @@ static struct rpc_status failed(struct access *access, struct rpc_call *call, st
                                 const char *why, struct rpc_status refusal)
 {
     char name[80], address[ADDRESS_TEXT_MAX];
+    const char *counted = count_name(name, access, call);
     unsigned wait = 0;
 
     metric_add(metric, 1);
-    count_name(name, access, call);
     if (!cache_allow(access->cache, name, FAILURES, FAILURES, &wait))
-        return wait_for(wait, "too many failed tries from this address");
+        return wait_for(wait, "failed tries", counted);
     access_address(access, call, address);
     log_event(LOG_WARN, "a caller was refused", LOG_S("reason", why), LOG_S("address", address),
               LOG_S("method", rpc_call_method(call)->path), LOG_S("request", rpc_trace(call)));
@@ -222,7 +225,7 @@ static struct rpc_status limit_rate(struct access *access, const struct api_key 
     snprintf(name, sizeof name, "rate/%s.%u/%s", key->name, key->value, text);
     if (cache_allow(access->cache, name, access->per_minute, access->per_minute, &wait))
         return rpc_ok();
-    return wait_for(wait, "too many requests with this key from this address");
+    return wait_for(wait, "requests", "with this key from this address");
 }
 
 /* A method that says nothing of scopes is for those who may do everything else. */

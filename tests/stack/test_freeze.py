@@ -70,6 +70,12 @@ class Freeze(TestCase):
         self.order("unfreeze", self.account)
         self.assertSigns(self.account)
 
+    def test_who_signs_right_after_an_unfreeze_waits_until_the_parties_know(self):
+        for words in (["--account", self.account], []):
+            self.order("freeze", *words[1:])
+            self.assertEqual(self.stack.cli("unfreeze", *words)[0], 0)
+            self.assertSigns(self.account)
+
     def test_the_whole_system(self):
         self.order("freeze")
         for account in (self.account, self.other):

@@ -2,6 +2,7 @@
 /* Parties of a running coordinator: who is chosen, who may join, what they read, what they obey. */
 #include "scene.h"
 
+#include "services/coordinator/orders.h"
 #include "system/access/order.h"
 #include "system/access/user_key.h"
 #include "system/core/clock.h"
@@ -485,6 +486,55 @@ static void test_freeze_orders(void **state)
     harness_free(h);
 }
 
+/* Parties 1 and 2 were asked, and party 1 says that the account is frozen. */
+static void refuse_as_frozen(struct harness *h, char id[ID_TEXT_MAX])
+{
+    const struct sign_request by_two = {.message = 1, .preferred = {"party-1", "party-2"}};
+    char token[2048];
+
+    scene_begin(h, id, &by_two);
+    assert_int_equal(scene_join(h, id, "party-1", 0, KEY_A, token).code, RPC_OK);
+    assert_int_equal(scene_report_failure(h, id, "party-1", token, 0, "FROZEN", false).code,
+                     RPC_OK);
+}
+
+static void test_a_party_that_has_not_read_of_the_thaw_is_asked_again(void **state)
+{
+    struct harness *h = harness_new("SIGN_ATTEMPT_MS=600000\n");
+    char id[ID_TEXT_MAX];
+
+    (void)state;
+    assert_int_equal(order(h, "freeze", 5, h->operator_key).code, RPC_OK);
+    assert_int_equal(order(h, "unfreeze", 6, h->operator_key).code, RPC_OK);
+    refuse_as_frozen(h, id);
+    assert_non_null(scene_invited(h, id, "party-1", 1));
+    assert_true(orders_thawed(h->c->orders, "", clock_unix_ms()));
+    assert_false(orders_thawed(h->c->orders, "", clock_unix_ms() + ORDERS_LATE_MS));
+    harness_free(h);
+}
+
+static void test_a_party_that_refuses_for_a_freeze_of_its_own_is_believed(void **state)
+{
+    struct harness *h = harness_new("SIGN_ATTEMPT_MS=600000\n");
+    char id[ID_TEXT_MAX];
+
+    (void)state;
+    refuse_as_frozen(h, id);
+    scene_expect(h, id, "failed", "frozen");
+    harness_free(h);
+}
+
+static void test_what_is_frozen_again_was_not_thawed(void **state)
+{
+    struct harness *h = harness_new(NULL);
+
+    (void)state;
+    assert_int_equal(order(h, "unfreeze", 5, h->operator_key).code, RPC_OK);
+    assert_int_equal(order(h, "freeze", 6, h->operator_key).code, RPC_OK);
+    assert_false(orders_thawed(h->c->orders, "", clock_unix_ms()));
+    harness_free(h);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -501,6 +551,9 @@ int main(void)
         cmocka_unit_test(test_a_router_that_forgot_is_told_again),
         cmocka_unit_test(test_selection_by_role),
         cmocka_unit_test(test_freeze_orders),
+        cmocka_unit_test(test_a_party_that_has_not_read_of_the_thaw_is_asked_again),
+        cmocka_unit_test(test_a_party_that_refuses_for_a_freeze_of_its_own_is_believed),
+        cmocka_unit_test(test_what_is_frozen_again_was_not_thawed),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -339,6 +339,7 @@ static void test_too_many_failures_must_wait_but_keys_pass(void **state)
         assert_int_equal(ask("/key", "X-API-Key: guess\r\n"), 401);
     assert_int_equal(ask("/key", "X-API-Key: guess\r\n"), 429);
     assert_non_null(strcasestr(answer.head, "retry-after: "));
+    expect_body("too many failed tries from this address\"");
     assert_int_equal(ask("/service", bearer(TOKEN_SERVICE, SECRET "x", 60)), 429);
     assert_int_equal(ask("/key", KEY), 200);
     assert_int_equal(ask("/service", bearer(TOKEN_SERVICE, SECRET, 60)), 200);
@@ -365,6 +366,7 @@ static void test_failures_of_a_certified_party_are_its_own(void **state)
         assert_int_equal(ask("/key", "X-API-Key: guess\r\n"), 401);
     assert_int_equal(ask("/key", "X-API-Key: guess\r\n"), 429);
     assert_int_equal(ask_from("127.0.0.2", "/key", "X-API-Key: guess\r\n"), 429);
+    expect_body("too many failed tries with this party's TLS certificate\"");
     named = "party-8";
     assert_int_equal(ask("/key", "X-API-Key: guess\r\n"), 401);
     named = "";
@@ -382,6 +384,7 @@ static void test_failures_count_for_a_whole_network(void **state)
         assert_int_equal(ask_from("127.0.0.15", "/key", header), 403);
     }
     assert_int_equal(ask_from("127.0.0.15", "/key", "X-Forwarded-For: 2001:db8:0:1:f::\r\n"), 429);
+    expect_body("too many failed tries from this network of IPv6 addresses\"");
     assert_int_equal(ask_from("127.0.0.15", "/key", "X-Forwarded-For: 2001:db8:0:2::1\r\n"), 403);
 }
 
@@ -403,6 +406,7 @@ static void test_rate_of_a_key_and_address_is_limited(void **state)
         assert_int_equal(ask("/key", KEY), 200);
     assert_int_equal(ask("/key", KEY), 429);
     assert_non_null(strcasestr(answer.head, "retry-after: "));
+    expect_body("too many requests with this key from this address\"");
     assert_int_equal(ask("/key", "X-API-Key: second-key\r\n"), 200);
     assert_int_equal(ask_from("127.0.0.2", "/key", KEY), 200);
 }
