@@ -58,6 +58,20 @@ static void db_lost(void *arg, const char *error)
 static const struct db_params params = {
     .migrations = migrations, .is_alone = true, .erases = true, .lost = db_lost};
 
+static enum db_result count(struct db_tx *tx, void *arg)
+{
+    return db_count(tx, "SELECT count(*) FROM shares WHERE status = 1", NULL, 0, arg);
+}
+
+static bool count_shares(struct store *store)
+{
+    size_t n = 0;
+    bool ok = db_run(store->db, DB_READ, count, &n) == DB_OK;
+
+    atomic_store(&store->shares_n, n);
+    return ok;
+}
+
 static struct store *store_with(struct db *db, const char *directory, char error[STORE_ERROR_MAX])
 {
     struct store *store;
@@ -65,14 +79,13 @@ static struct store *store_with(struct db *db, const char *directory, char error
     if (!db)
         return NULL;
     store = mem_new(1, sizeof *store);
-    pthread_mutex_init(&store->count.lock, NULL);
     store->db = db;
     store->reserve = reserve_open(directory, error);
     if (store->reserve)
         store->ledger = ledger_open(directory, error);
     if (store->ledger) {
         store_move_burns(store);
-        if (store_settle_ledger(store))
+        if (store_settle_ledger(store) && count_shares(store))
             return store;
         snprintf(error, STORE_ERROR_MAX,
                  "the burned pairs cannot be read: restore the database and %.120s/ledger",
@@ -111,7 +124,6 @@ void store_close(struct store *store)
     db_close(store->db);
     reserve_close(store->reserve);
     ledger_close(store->ledger);
-    pthread_mutex_destroy(&store->count.lock);
     free(store);
 }
 
@@ -220,18 +232,13 @@ enum store_result store_activate(struct store *store, const struct store_share *
     struct activation a = {share, given};
     enum store_result result = store_result_of(db_run(store->db, DB_DURABLE, activate, &a));
 
-    store_shares_changed(store);
+    if (result == STORE_OK)
+        atomic_fetch_add(&store->shares_n, 1);
     store_changed(store);
     return result;
 }
 
-struct finding {
-    const char *account_id, *session_id;
-    const uint8_t *key_id;
-    uint32_t attempt;
-    struct store_share *out;
-    bool found;
-};
+/* Finding them */
 
 void store_read_share(struct store_share *out, const struct db_row *row)
 {
@@ -252,6 +259,14 @@ void store_read_share(struct store_share *out, const struct db_row *row)
     (void)db_copy_blob(out->intent_hash, 32, row, 13);
 }
 
+struct finding {
+    const char *sql;
+    const struct db_value *values;
+    size_t values_n;
+    struct store_share *out;
+    bool found;
+};
+
 static bool take_share(const struct db_row *row, void *arg)
 {
     struct finding *f = arg;
@@ -261,72 +276,72 @@ static bool take_share(const struct db_row *row, void *arg)
     return false;
 }
 
-static enum db_result find_key(struct db_tx *tx, void *arg)
+static enum db_result find(struct db_tx *tx, void *arg)
 {
     struct finding *f = arg;
-    struct db_value v[] = {db_text(f->account_id), db_blob(f->key_id, 32)};
 
-    return db_query(tx,
-                    "SELECT " STORE_SHARE_COLUMNS
-                    " FROM shares WHERE account_id = $1 AND key_id = $2"
-                    " AND status = 1 ORDER BY epoch DESC LIMIT 1",
-                    v, COUNT(v), take_share, f);
+    return db_query(tx, f->sql, f->values, f->values_n, take_share, f);
 }
 
-static enum db_result find_made(struct db_tx *tx, void *arg)
+enum store_result store_find_share(struct store *store, struct store_share *out, const char *sql,
+                                   const struct db_value *values, size_t n)
 {
-    struct finding *f = arg;
-    struct db_value v[] = {db_text(f->session_id), db_int(f->attempt)};
+    struct finding f = {.sql = sql, .values = values, .values_n = n, .out = out};
 
-    return db_query(tx,
-                    "SELECT " STORE_SHARE_COLUMNS
-                    " FROM shares WHERE session_id = $1 AND attempt = $2"
-                    " ORDER BY status DESC LIMIT 1",
-                    v, COUNT(v), take_share, f);
-}
-
-static enum store_result find(struct store *store, db_work *work, struct finding *f)
-{
-    if (f->out)
-        *f->out = (struct store_share){0};
-    if (db_run(store->db, DB_READ, work, f) != DB_OK)
+    *out = (struct store_share){0};
+    if (db_run(store->db, DB_READ, find, &f) != DB_OK)
         return STORE_FAILED;
-    return f->found ? STORE_OK : STORE_NONE;
+    return f.found ? STORE_OK : STORE_NONE;
 }
 
 enum store_result store_get_key(struct store *store, struct store_share *out,
                                 const char *account_id, const uint8_t key_id[32])
 {
-    struct finding f = {.account_id = account_id, .key_id = key_id, .out = out};
+    const struct db_value v[] = {db_text(account_id), db_blob(key_id, 32)};
 
-    return find(store, find_key, &f);
+    return store_find_share(store, out,
+                            "SELECT " STORE_SHARE_COLUMNS
+                            " FROM shares WHERE account_id = $1 AND key_id = $2"
+                            " AND status = 1 ORDER BY epoch DESC LIMIT 1",
+                            v, COUNT(v));
 }
 
 enum store_result store_get_made(struct store *store, struct store_share *out,
                                  const char *session_id, uint32_t attempt)
 {
-    struct finding f = {.session_id = session_id, .attempt = attempt, .out = out};
+    const struct db_value v[] = {db_text(session_id), db_int(attempt)};
 
-    return find(store, find_made, &f);
+    return store_find_share(store, out,
+                            "SELECT " STORE_SHARE_COLUMNS
+                            " FROM shares WHERE session_id = $1 AND attempt = $2"
+                            " ORDER BY status DESC LIMIT 1",
+                            v, COUNT(v));
 }
+
+struct looking {
+    const char *account_id, *session_id;
+    bool found;
+};
 
 static enum db_result find_other(struct db_tx *tx, void *arg)
 {
-    struct finding *f = arg;
-    struct db_value v[] = {db_text(f->account_id), db_text(f->session_id)};
+    struct looking *l = arg;
+    struct db_value v[] = {db_text(l->account_id), db_text(l->session_id)};
 
     return db_exists(tx,
                      "SELECT 1 FROM shares WHERE account_id = $1 AND session_id <> $2 AND status ="
                      " 1 LIMIT 1",
-                     v, COUNT(v), &f->found);
+                     v, COUNT(v), &l->found);
 }
 
 enum store_result store_has_account(struct store *store, const char *account_id,
                                     const char *but_session_id)
 {
-    struct finding f = {.account_id = account_id, .session_id = but_session_id};
+    struct looking l = {account_id, but_session_id, false};
 
-    return find(store, find_other, &f);
+    if (db_run(store->db, DB_READ, find_other, &l) != DB_OK)
+        return STORE_FAILED;
+    return l.found ? STORE_OK : STORE_NONE;
 }
 
 /* What was given to its owner */
@@ -384,7 +399,7 @@ static enum db_result forget_given(struct db_tx *tx, void *arg)
         return result;
     if (changed == 0)
         return DB_REFUSED;
-    return db_exec(tx, "DELETE FROM shares WHERE session_id = $1 AND status = 1", v, 1, NULL);
+    return db_exec(tx, "DELETE FROM shares WHERE session_id = $1 AND status = 1", v, 1, &g->erased);
 }
 
 enum store_result store_forget_given(struct store *store, const char *session_id)
@@ -395,7 +410,8 @@ enum store_result store_forget_given(struct store *store, const char *session_id
     if (!store_retire(store, session_id, -1))
         return STORE_FAILED;
     result = store_result_of(db_run(store->db, DB_DURABLE, forget_given, &g));
-    store_shares_changed(store);
+    if (result == STORE_OK)
+        atomic_fetch_sub(&store->shares_n, (size_t)g.erased);
     return result;
 }
 
@@ -427,41 +443,12 @@ bool store_expire(struct store *store, int64_t now_ms)
 
     store_move_burns(store);
     ok = store_retire(store, "", now_ms) && db_run(store->db, DB_DURABLE, expire, &g) == DB_OK;
-    if (g.erased > 0)
-        store_shares_changed(store);
+    if (ok)
+        atomic_fetch_sub(&store->shares_n, (size_t)g.erased);
     return ok;
 }
 
-static enum db_result count(struct db_tx *tx, void *arg)
+size_t store_count(const struct store *store)
 {
-    return db_count(tx, "SELECT count(*) FROM shares WHERE status = 1", NULL, 0, arg);
-}
-
-void store_shares_changed(struct store *store)
-{
-    pthread_mutex_lock(&store->count.lock);
-    store->count.made++;
-    pthread_mutex_unlock(&store->count.lock);
-}
-
-size_t store_count(struct store *store)
-{
-    size_t n = 0;
-    uint64_t made;
-    bool is_known;
-
-    pthread_mutex_lock(&store->count.lock);
-    made = store->count.made;
-    is_known = store->count.is_known && store->count.made_then == made;
-    if (is_known)
-        n = store->count.n;
-    pthread_mutex_unlock(&store->count.lock);
-    if (is_known || db_run(store->db, DB_READ, count, &n) != DB_OK)
-        return n;
-    pthread_mutex_lock(&store->count.lock);
-    store->count.n = n;
-    store->count.made_then = made;
-    store->count.is_known = true;
-    pthread_mutex_unlock(&store->count.lock);
-    return n;
+    return atomic_load(&store->shares_n);
 }

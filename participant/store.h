@@ -162,7 +162,7 @@ enum store_result store_forget_given(struct store *store, const char *session_id
 enum store_result store_put_loan(struct store *store, const uint8_t session[16]);
 /* Erase what is past its time, and move reserved burns. False on a failure. */
 bool store_expire(struct store *store, int64_t now_ms);
-/* Active shares. */
-size_t store_count(struct store *store);
+/* Active shares. Any thread, a loop's too: asks nobody. */
+size_t store_count(const struct store *store);
 
 #endif

@@ -110,9 +110,7 @@ enum db_result store_add_unbacked(struct db_tx *tx, const struct store_share *sh
 struct search {
     struct store_unbacked *out;
     const struct store_unbacked *after;
-    struct store_share *share;
     bool is_made, found;
-    size_t n;
 };
 
 static bool take_unbacked(const struct db_row *row, void *arg)
@@ -197,35 +195,15 @@ enum store_result store_count_unbacked(struct store *store, size_t *n)
     return store_result_of(db_run(store->db, DB_READ, count_unbacked, n));
 }
 
-static bool take_share(const struct db_row *row, void *arg)
-{
-    struct search *s = arg;
-
-    store_read_share(s->share, row);
-    s->found = true;
-    return false;
-}
-
-static enum db_result find_share(struct db_tx *tx, void *arg)
-{
-    struct search *s = arg;
-    struct db_value v[] = {db_text(s->after->account_id), db_blob(s->after->kgid, 32)};
-
-    return db_query(tx,
-                    "SELECT " STORE_SHARE_COLUMNS " FROM shares WHERE account_id = $1 AND kgid = $2"
-                    " AND status = 1",
-                    v, COUNT(v), take_share, s);
-}
-
 enum store_result store_get_share(struct store *store, struct store_share *out,
                                   const struct store_unbacked *share)
 {
-    struct search s = {.after = share, .share = out};
+    const struct db_value v[] = {db_text(share->account_id), db_blob(share->kgid, 32)};
 
-    *out = (struct store_share){0};
-    if (db_run(store->db, DB_READ, find_share, &s) != DB_OK)
-        return STORE_FAILED;
-    return s.found ? STORE_OK : STORE_NONE;
+    return store_find_share(store, out,
+                            "SELECT " STORE_SHARE_COLUMNS
+                            " FROM shares WHERE account_id = $1 AND kgid = $2 AND status = 1",
+                            v, COUNT(v));
 }
 
 /* The rest */

@@ -125,62 +125,40 @@ enum store_keys_verdict store_take_keys(struct store *store, const struct store_
 
 /* Rows */
 
-struct search {
+struct counting {
     const uint8_t *id;
-    const struct store_share *after;
-    struct store_share *out;
     size_t n;
-    bool found;
 };
 
 static enum db_result count_under(struct db_tx *tx, void *arg)
 {
-    struct search *s = arg;
+    struct counting *c = arg;
 
-    return count(tx, s->id, &s->n);
+    return count(tx, c->id, &c->n);
 }
 
 enum store_result store_count_under(struct store *store, const uint8_t id[STORE_KEY_ID], size_t *n)
 {
-    struct search s = {.id = id};
-    enum db_result result = db_run(store->db, DB_READ, count_under, &s);
+    struct counting c = {.id = id};
+    enum db_result result = db_run(store->db, DB_READ, count_under, &c);
 
-    *n = s.n;
+    *n = c.n;
     return store_result_of(result);
-}
-
-static bool take_row(const struct db_row *row, void *arg)
-{
-    struct search *s = arg;
-
-    store_read_share(s->out, row);
-    s->found = true;
-    return false;
-}
-
-static enum db_result find_next(struct db_tx *tx, void *arg)
-{
-    static const uint8_t first[32];
-    struct search *s = arg;
-    struct db_value v[] = {db_text(s->after ? s->after->account_id : ""),
-                           db_blob(s->after ? s->after->kgid : first, 32),
-                           db_blob(s->id, STORE_KEY_ID)};
-
-    return db_query(tx,
-                    "SELECT " STORE_SHARE_COLUMNS " FROM shares WHERE (account_id, kgid) >"
-                    " ($1, $2) AND substr(sealed, 5, 8) = $3 ORDER BY account_id, kgid LIMIT 1",
-                    v, COUNT(v), take_row, s);
 }
 
 enum store_result store_next_under(struct store *store, struct store_share *out,
                                    const uint8_t id[STORE_KEY_ID], const struct store_share *after)
 {
-    struct search s = {.id = id, .after = after, .out = out};
+    static const uint8_t first[32];
+    const struct db_value v[] = {db_text(after ? after->account_id : ""),
+                                 db_blob(after ? after->kgid : first, 32),
+                                 db_blob(id, STORE_KEY_ID)};
 
-    *out = (struct store_share){0};
-    if (db_run(store->db, DB_READ, find_next, &s) != DB_OK)
-        return STORE_FAILED;
-    return s.found ? STORE_OK : STORE_NONE;
+    return store_find_share(store, out,
+                            "SELECT " STORE_SHARE_COLUMNS " FROM shares WHERE (account_id, kgid) >"
+                            " ($1, $2) AND substr(sealed, 5, 8) = $3 ORDER BY account_id, kgid"
+                            " LIMIT 1",
+                            v, COUNT(v));
 }
 
 struct sealing {

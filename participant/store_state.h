@@ -8,7 +8,6 @@
 #include "participant/store.h"
 #include "system/db/db.h"
 
-#include <pthread.h>
 #include <stdatomic.h>
 
 struct store {
@@ -16,14 +15,8 @@ struct store {
     struct reserve *reserve;
     struct ledger *ledger;
     atomic_uint_fast64_t changes;
-    /* How many shares there are is asked every few seconds, and of many it is much to count: the
-     * number holds while |made| stands still. */
-    struct {
-        pthread_mutex_t lock;
-        uint64_t made, made_then;
-        size_t n;
-        bool is_known;
-    } count;
+    /* Active shares: counted at the start, then by what this process alone makes and erases. */
+    atomic_size_t shares_n;
 };
 
 enum store_result store_result_of(enum db_result result);
@@ -36,17 +29,18 @@ bool store_settle_ledger(struct store *store);
  * whatever brings such a row back brings no share. False: not written down. */
 bool store_retire(struct store *store, const char *session_id, int64_t now_ms);
 
-/* Shares became active or were erased. */
-void store_shares_changed(struct store *store);
 /* store_changes is another from now on. */
 void store_changed(struct store *store);
 /* In the transaction that makes |share| active: it has no backup. */
 enum db_result store_add_unbacked(struct db_tx *tx, const struct store_share *share);
 
-/* Of a row of shares; for store_read_share. */
+/* Of a row of shares; for store_read_share and store_find_share. */
 #define STORE_SHARE_COLUMNS                                                                        \
     "account_id, session_id, attempt, status, kgid, key_id, epoch, own, purpose, caller_key,"      \
     " deadline_ms, roster, sealed, intent_hash"
 void store_read_share(struct store_share *out, const struct db_row *row);
+/* The first row that |sql| finds, into |out|, which is zeroes if there is none. */
+enum store_result store_find_share(struct store *store, struct store_share *out, const char *sql,
+                                   const struct db_value *values, size_t n);
 
 #endif

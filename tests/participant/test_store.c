@@ -281,12 +281,14 @@ static void test_what_was_given_is_erased_for_good(void **state)
     assert_int_equal(store_forget_given(store, session), STORE_NONE);
     expect_key(4, NULL);
     assert_true(store_count(store) < n);
+    n = store_count(store);
     store_close(store);
     store = NULL;
     assert_true(is_in_files("CREATE TABLE"));
     assert_false(is_in_files("sealed-to-owner"));
     assert_false(is_in_files("delegates-"));
     reopen();
+    assert_int_equal(store_count(store), n);
 }
 
 /* An owner's own share, which waits for him here, is nothing to back up for another recipient. */
