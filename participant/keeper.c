@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The table of permitted requests: what the front may ask, and nothing else. Requests are taken in
- * the order in which they come, by one thread; whatever takes longer than a signature check or one
- * write is a run's. */
+ * the order in which they come, by one thread; whatever takes longer than a signature check is a
+ * run's, what asks the database otherwise is the upkeep's. */
 #include "participant/outcome.h"
 #include "participant/run.h"
 
@@ -143,6 +143,28 @@ static void for_each(struct keeper *keeper, bool (*is_it)(struct run *run, const
     free(picked);
 }
 
+static bool is_of_account(struct run *run, const void *arg)
+{
+    const char *account_id = arg;
+
+    return !run->is_resting && (!account_id[0] || strcmp(run->permit.account_id, account_id) == 0);
+}
+
+void keeper_wake_account(struct keeper *keeper, const char *account_id)
+{
+    for_each(keeper, is_of_account, account_id, run_wake);
+}
+
+static bool is_of_session(struct run *run, const void *arg)
+{
+    return strcmp(run->setup->session_id, arg) == 0;
+}
+
+void keeper_wake_session(struct keeper *keeper, const char *session_id)
+{
+    for_each(keeper, is_of_session, session_id, run_wake);
+}
+
 /* Open */
 
 static void refused(struct keeper *keeper, const Mpc__Session__V1__Setup *setup,
@@ -228,24 +250,6 @@ static void open_run(struct keeper *keeper, to_keeper *frame, const struct permi
     run_unref(run);
 }
 
-/* What holds already but is not stored. */
-static void save(struct keeper *keeper)
-{
-    bool was_unsaved = keeper->is_unsaved;
-    char why[STORE_ERROR_MAX];
-
-    keeper->is_unsaved = !orders_save(keeper->orders);
-    keeper->is_unsaved = !burns_save(keeper) || keeper->is_unsaved;
-    if (keeper->is_unsaved == was_unsaved)
-        return;
-    store_error(keeper->store, why);
-    if (keeper->is_unsaved)
-        log_event(LOG_ERROR, "an order or a burn holds but cannot be stored: tried again",
-                  LOG_S("error", why));
-    else
-        log_line(LOG_INFO, "what could not be stored is stored");
-}
-
 static bool take_open(struct keeper *keeper, to_keeper *frame)
 {
     const Mpc__Session__V1__Setup *setup = frame->open->setup;
@@ -255,8 +259,6 @@ static bool take_open(struct keeper *keeper, to_keeper *frame)
 
     if (!setup || !is_new(keeper, setup, &full))
         return false;
-    if (atomic_load(&keeper->unsaved_n) > 0)
-        save(keeper);
     permit = mem_new(1, sizeof *permit);
     taken = permit_intent(permit, &keeper->rules, setup, clock_unix_ms(), &refusal);
     if (taken && full)
@@ -332,13 +334,6 @@ static void take_prove(struct keeper *keeper, const Mpc__Keeper__V1__ProveRegist
     keeper_emit(keeper, &frame);
 }
 
-static bool is_of_account(struct run *run, const void *arg)
-{
-    const char *account_id = arg;
-
-    return !run->is_resting && (!account_id[0] || strcmp(run->permit.account_id, account_id) == 0);
-}
-
 static void end_frozen(struct run *run)
 {
     run_end(run, RUN_FROZEN);
@@ -353,66 +348,17 @@ static void take_order(struct keeper *keeper, const Mpc__Session__V1__Order *ord
     case ORDERS_FROZEN:
         for_each(keeper, is_of_account, account_id, end_frozen);
         log_event(LOG_WARN, "frozen by the operator", LOG_S("account", account_id));
-        save(keeper);
+        upkeep_save(keeper->upkeep);
         break;
-    case ORDERS_THAWED:
-        log_event(LOG_WARN, "freeze ended by the operator", LOG_S("account", account_id));
+    case ORDERS_ENDING:
+        upkeep_save(keeper->upkeep);
         break;
     case ORDERS_OLD:
         break;
     case ORDERS_INVALID:
         log_line(LOG_WARN, "an order is not the operator's: ignored");
         break;
-    case ORDERS_FAILED:
-        log_event(LOG_ERROR, "the end of a freeze could not be stored: it goes on",
-                  LOG_S("account", account_id));
-        break;
     }
-}
-
-static void answer_share(struct keeper *keeper, const char *session_id,
-                         const struct refusal *refusal)
-{
-    from_keeper frame = MPC__KEEPER__V1__FROM_KEEPER__INIT;
-    Mpc__Keeper__V1__ShareAnswer answer = MPC__KEEPER__V1__SHARE_ANSWER__INIT;
-
-    answer.session_id = (char *)session_id;
-    if (refusal->code) {
-        answer.code = (char *)refusal->code;
-        answer.text = (char *)refusal->text;
-    }
-    frame.reply_case = MPC__KEEPER__V1__FROM_KEEPER__REPLY_SHARE_ANSWER;
-    frame.share_answer = &answer;
-    keeper_emit(keeper, &frame);
-}
-
-static void take_confirm(struct keeper *keeper, const char *session_id)
-{
-    struct refusal refusal = {0};
-    enum store_result found = store_forget_given(keeper->store, session_id);
-
-    if (found == STORE_NONE)
-        refuse(&refusal, "NO_SHARE", "no share of this session waits to be confirmed");
-    else if (found == STORE_FAILED)
-        refuse_for_now(&refusal, "STORAGE", "the share could not be erased");
-    else
-        shares_clear(keeper->shares);
-    answer_share(keeper, session_id, &refusal);
-}
-
-static bool is_of_session(struct run *run, const void *arg)
-{
-    return strcmp(run->setup->session_id, arg) == 0;
-}
-
-static void take_lend(struct keeper *keeper, const Mpc__Keeper__V1__LendShare *lend)
-{
-    struct refusal refusal = {0};
-
-    if (delegate_lend(keeper->delegate, lend->session_id, lend->sealed.data, lend->sealed.len,
-                      clock_unix_ms(), &refusal))
-        for_each(keeper, is_of_session, lend->session_id, run_wake);
-    answer_share(keeper, lend->session_id, &refusal);
 }
 
 static void take_share_key(struct keeper *keeper)
@@ -449,10 +395,9 @@ void keeper_take(struct keeper *keeper, to_keeper *frame)
         take_order(keeper, frame->order);
         break;
     case MPC__KEEPER__V1__TO_KEEPER__REQUEST_CONFIRM_SHARE:
-        take_confirm(keeper, frame->confirm_share->session_id);
-        break;
     case MPC__KEEPER__V1__TO_KEEPER__REQUEST_LEND_SHARE:
-        take_lend(keeper, frame->lend_share);
+        upkeep_take(keeper->upkeep, frame);
+        taken = true;
         break;
     case MPC__KEEPER__V1__TO_KEEPER__REQUEST_GET_STATS:
         keeper_tell_stats(keeper);
@@ -519,22 +464,29 @@ static void time_out(struct run *run)
     run_end(run, RUN_TIMEOUT);
 }
 
-static void erase_old(struct keeper *keeper, int64_t now_ms)
+/* An order or a burn is not stored. */
+static bool owes(struct keeper *keeper)
 {
-    if (!store_expire(keeper->store, now_ms))
-        log_line(LOG_WARN, "what is past its time could not be erased");
-    if (delegate_is_active(keeper->delegate))
-        shares_clear(keeper->shares);
+    return upkeep_owes(keeper->upkeep) || atomic_load(&keeper->unsaved_n) > 0;
+}
+
+static void tick_upkeep(struct keeper *keeper, int64_t now_ms)
+{
+    if (now_ms - keeper->erased_ms >= ERASE_EVERY_MS) {
+        keeper->erased_ms = now_ms;
+        upkeep_erase(keeper->upkeep);
+    }
+    if (owes(keeper) && now_ms - keeper->saved_ms >= SAVE_EVERY_MS) {
+        keeper->saved_ms = now_ms;
+        upkeep_save(keeper->upkeep);
+    }
 }
 
 int keeper_tick(struct keeper *keeper, int64_t now_ms)
 {
     bool idle;
 
-    if (now_ms - keeper->erased_ms >= ERASE_EVERY_MS) {
-        keeper->erased_ms = now_ms;
-        erase_old(keeper, now_ms);
-    }
+    tick_upkeep(keeper, now_ms);
     for_each(keeper, is_over, &now_ms, time_out);
     for_each(keeper, is_late_at, &now_ms, retry);
     pthread_mutex_lock(&keeper->lock);
@@ -546,15 +498,10 @@ int keeper_tick(struct keeper *keeper, int64_t now_ms)
     }
     idle = keeper->runs == NULL;
     pthread_mutex_unlock(&keeper->lock);
-    if ((keeper->is_unsaved || atomic_load(&keeper->unsaved_n) > 0) &&
-        now_ms - keeper->saved_ms >= SAVE_EVERY_MS) {
-        keeper->saved_ms = now_ms;
-        save(keeper);
-    }
     if (!idle)
         return TICK_MS;
     /* A burn that is owed since a moment ago is seen by the tick after its run. */
-    return keeper->is_unsaved || atomic_load(&keeper->unsaved_n) > 0 ? SAVE_EVERY_MS : IDLE_TICK_MS;
+    return owes(keeper) ? SAVE_EVERY_MS : IDLE_TICK_MS;
 }
 
 void keeper_end(struct keeper *keeper)

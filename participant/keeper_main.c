@@ -218,6 +218,7 @@ static void open_keeper(struct process *p)
     k->emit_arg = p->frames = frames_new(FRONT_FD);
     keeper_init(k);
     k->workers = workers_new((size_t)config_int(p->config, "WORKERS"));
+    k->upkeep = upkeep_start(k);
     k->rewrap = rewrap_start(k->store, k->shares, keys_vault(p->keys));
 }
 
@@ -256,6 +257,7 @@ static void close_all(struct process *p)
 
     backup_stop(k->backup);
     rewrap_stop(k->rewrap);
+    upkeep_stop(k->upkeep);
     if (k->workers) {
         workers_stop(k->workers);
         keeper_end(k);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the keeper's files share: one struct keeper per process, and the requests it answers.
  *
- * Threads: one reads frames (keeper_take, keeper_policy_answer, keeper_tick), workers drive runs.
+ * Threads: one reads frames (keeper_take, keeper_policy_answer, keeper_tick) and waits for nobody,
+ * workers drive runs, and one keeps the database up (participant/upkeep.h).
  * |lock| guards intake and the table of runs; it is never held while a run computes or a frame is
  * written. |burn_lock| makes changes of stored share records one after the other. */
 #ifndef PARTICIPANT_KEEPER_STATE_H
@@ -21,6 +22,7 @@
 #include "participant/rewrap.h"
 #include "participant/shares.h"
 #include "participant/store.h"
+#include "participant/upkeep.h"
 #include "participant/workers.h"
 
 #include <pthread.h>
@@ -47,6 +49,7 @@ struct keeper {
     /* NULL: everything is approved */
     struct policy *policy;
     struct workers *workers;
+    struct upkeep *upkeep;
     struct blocks *blocks;
     struct delegate *delegate;
     struct presigs *presigs;
@@ -70,8 +73,6 @@ struct keeper {
     size_t runs_n;
     uint64_t numbers;
     int64_t expired_ms, erased_ms, saved_ms;
-    /* an order or a burn has to be stored and is not. The reading thread's */
-    bool is_unsaved;
 };
 
 /* Fields above the line are the caller's to fill before and to free after. */
@@ -86,6 +87,11 @@ void keeper_policy_answer(struct keeper *keeper, uint64_t number, enum policy_an
 int keeper_tick(struct keeper *keeper, int64_t now_ms);
 /* To the front. */
 void keeper_tell_stats(struct keeper *keeper);
+
+/* Runs of this session, or of this account ("": of all), see again whether they may begin. Any
+ * thread. */
+void keeper_wake_session(struct keeper *keeper, const char *session_id);
+void keeper_wake_account(struct keeper *keeper, const char *account_id);
 
 /* For runs. */
 void keeper_emit(struct keeper *keeper, const Mpc__Keeper__V1__FromKeeper *frame);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The last order about each subject, in memory as in the store. Account ids are compared as
- * bytes of the UUID's lower-case text. One thread takes and saves orders; any may ask.
+/* The last order about each subject, in memory as in the store, and the newest one that the store
+ * does not have. Account ids are compared as bytes of the UUID's lower-case text. Entries stay as
+ * long as the table, which grows at its head.
  *
  * Of what the database says only the operator's signature counts. A row without one holds as a
  * freeze if it is one, until he ends it by a higher serial; it stands in the way of no order. */
@@ -16,17 +17,24 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* An order that is to be stored, as it was signed; |body| NULL: none. */
+struct owed {
+    uint64_t serial;
+    /* a freeze counts already, its end does not yet */
+    bool is_frozen, has_failed;
+    uint8_t *body, signature[64];
+    size_t body_len;
+};
+
 struct entry {
     struct entry *next;
     char subject[ID_TEXT_MAX];
     uint64_t serial;
-    bool is_frozen, is_stored;
+    bool is_frozen;
     /* a freeze that nobody can prove, of serial |held| */
     bool is_held;
     uint64_t held;
-    /* as it was signed, while it is not stored */
-    uint8_t *body, signature[64];
-    size_t body_len;
+    struct owed owed;
 };
 
 struct orders {
@@ -54,37 +62,24 @@ static struct entry *entry_of(struct orders *orders, const char *subject)
     if (!entry) {
         entry = mem_new(1, sizeof *entry);
         snprintf(entry->subject, sizeof entry->subject, "%s", subject);
-        entry->is_stored = true;
         entry->next = orders->first;
         orders->first = entry;
     }
     return entry;
 }
 
-static void forget_signed(struct entry *entry)
+/* An order that is the operator's. Under the lock. */
+static void count_it(struct entry *entry, uint64_t serial, bool is_frozen)
 {
-    free(entry->body);
-    entry->body = NULL;
+    entry->serial = serial;
+    entry->is_frozen = is_frozen;
+    entry->is_held = entry->is_held && entry->held >= serial;
 }
 
-/* An order that is the operator's. */
-static void apply(struct orders *orders, const struct store_order *order, bool is_stored)
+static void owed_free(struct owed *owed)
 {
-    struct entry *entry;
-
-    pthread_mutex_lock(&orders->lock);
-    entry = entry_of(orders, order->subject);
-    entry->serial = order->serial;
-    entry->is_frozen = order->is_frozen;
-    entry->is_held = entry->is_held && entry->held >= order->serial;
-    entry->is_stored = is_stored;
-    forget_signed(entry);
-    if (!is_stored) {
-        entry->body = mem_copy(order->body, order->body_len);
-        entry->body_len = order->body_len;
-        memcpy(entry->signature, order->signature, sizeof entry->signature);
-    }
-    pthread_mutex_unlock(&orders->lock);
+    free(owed->body);
+    *owed = (struct owed){0};
 }
 
 /* The subject in one form. */
@@ -146,12 +141,15 @@ static void hold(struct orders *orders, const struct store_order *order)
                   LOG_S("account", order->subject), LOG_I("serial", (int64_t)order->serial));
 }
 
-static void apply_higher(struct orders *orders, const struct store_order *order)
+static void count_higher(struct orders *orders, const struct store_order *order)
 {
-    const struct entry *known = find(orders, order->subject);
+    struct entry *entry;
 
-    if (!known || order->serial > known->serial)
-        apply(orders, order, true);
+    pthread_mutex_lock(&orders->lock);
+    entry = entry_of(orders, order->subject);
+    if (order->serial > entry->serial)
+        count_it(entry, order->serial, order->is_frozen);
+    pthread_mutex_unlock(&orders->lock);
 }
 
 static void apply_stored(void *arg, const struct store_order *row)
@@ -168,7 +166,7 @@ static void apply_stored(void *arg, const struct store_order *row)
         break;
     case ORDERS_SIGNED:
     case ORDERS_OWN:
-        apply_higher(orders, &order);
+        count_higher(orders, &order);
         break;
     }
 }
@@ -196,19 +194,50 @@ void orders_free(struct orders *orders)
         struct entry *entry = orders->first;
 
         orders->first = entry->next;
-        forget_signed(entry);
+        owed_free(&entry->owed);
         free(entry);
     }
     pthread_mutex_destroy(&orders->lock);
     free(orders);
 }
 
+/* Taking; never waits for the store */
+
+/* Under the lock. */
 static bool is_old(const struct orders *orders, const struct store_order *order)
 {
     const struct entry *known = find(orders, order->subject);
 
-    return known && (known->serial >= order->serial ||
+    return known && (known->serial >= order->serial || known->owed.serial >= order->serial ||
                      (!order->is_frozen && known->is_held && known->held >= order->serial));
+}
+
+/* Instead of an older one: whatever that said, it counts no more once this one is stored. Under the
+ * lock. */
+static void owe(struct entry *entry, const struct store_order *order)
+{
+    owed_free(&entry->owed);
+    entry->owed = (struct owed){.serial = order->serial,
+                                .is_frozen = order->is_frozen,
+                                .body = mem_copy(order->body, order->body_len),
+                                .body_len = order->body_len};
+    memcpy(entry->owed.signature, order->signature, sizeof entry->owed.signature);
+    if (order->is_frozen)
+        count_it(entry, order->serial, true);
+}
+
+static enum orders_answer take(struct orders *orders, const struct store_order *order)
+{
+    bool old;
+
+    pthread_mutex_lock(&orders->lock);
+    old = is_old(orders, order);
+    if (!old)
+        owe(entry_of(orders, order->subject), order);
+    pthread_mutex_unlock(&orders->lock);
+    if (old)
+        return ORDERS_OLD;
+    return order->is_frozen ? ORDERS_FROZEN : ORDERS_ENDING;
 }
 
 static enum orders_answer obey(struct orders *orders, const Mpc__Session__V1__OrderBody *body,
@@ -224,40 +253,7 @@ static enum orders_answer obey(struct orders *orders, const Mpc__Session__V1__Or
     if ((!order.is_frozen && strcmp(body->action, "unfreeze") != 0) || body->serial > INT64_MAX ||
         !subject_of(account_id, body->account_id))
         return ORDERS_INVALID;
-    if (is_old(orders, &order))
-        return ORDERS_OLD;
-    if (!order.is_frozen && store_put_order(orders->store, &order) == STORE_FAILED)
-        return ORDERS_FAILED;
-    apply(orders, &order, !order.is_frozen);
-    return order.is_frozen ? ORDERS_FROZEN : ORDERS_THAWED;
-}
-
-static bool save(struct orders *orders, const struct entry *entry)
-{
-    const struct store_order order = {.subject = entry->subject,
-                                      .serial = entry->serial,
-                                      .is_frozen = entry->is_frozen,
-                                      .body = entry->body,
-                                      .body_len = entry->body_len,
-                                      .signature = entry->signature};
-
-    return store_put_order(orders->store, &order) != STORE_FAILED;
-}
-
-/* STORE_NONE: the database has a row of a higher serial, whosever it is; the directory has this
- * order. */
-bool orders_save(struct orders *orders)
-{
-    bool all = true;
-
-    for (struct entry *entry = orders->first; entry; entry = entry->next) {
-        if (!entry->is_stored)
-            entry->is_stored = save(orders, entry);
-        if (entry->is_stored)
-            forget_signed(entry);
-        all = all && entry->is_stored;
-    }
-    return all;
+    return take(orders, &order);
 }
 
 enum orders_answer orders_take(struct orders *orders, const Mpc__Session__V1__Order *order,
@@ -274,23 +270,104 @@ enum orders_answer orders_take(struct orders *orders, const Mpc__Session__V1__Or
     return answer;
 }
 
+/* Saving */
+
+static bool store(struct orders *orders, const struct entry *entry, const struct owed *owed)
+{
+    const struct store_order order = {.subject = entry->subject,
+                                      .serial = owed->serial,
+                                      .is_frozen = owed->is_frozen,
+                                      .body = owed->body,
+                                      .body_len = owed->body_len,
+                                      .signature = owed->signature};
+
+    return store_put_order(orders->store, &order) != STORE_FAILED;
+}
+
+/* A copy; one without a body if nothing is owed. */
+static struct owed copy_owed(struct orders *orders, const struct entry *entry)
+{
+    struct owed copy;
+
+    pthread_mutex_lock(&orders->lock);
+    copy = entry->owed;
+    if (copy.body)
+        copy.body = mem_copy(copy.body, copy.body_len);
+    pthread_mutex_unlock(&orders->lock);
+    return copy;
+}
+
+/* |owed| was stored, or could not be. True: who waits for the end of a freeze is to hear of it. */
+static bool settle(struct orders *orders, struct entry *entry, const struct owed *owed,
+                   bool is_stored)
+{
+    bool is_news = false;
+
+    pthread_mutex_lock(&orders->lock);
+    if (entry->owed.serial == owed->serial) {
+        is_news = !owed->is_frozen && (is_stored || !owed->has_failed);
+        if (is_stored)
+            count_it(entry, owed->serial, owed->is_frozen);
+        if (is_stored)
+            owed_free(&entry->owed);
+        else
+            entry->owed.has_failed = true;
+    }
+    pthread_mutex_unlock(&orders->lock);
+    return is_news;
+}
+
+/* STORE_NONE: the database has a row of a higher serial, whosever it is; the directory has this
+ * order. */
+bool orders_save(struct orders *orders,
+                 void (*ended)(void *arg, const char *subject, bool is_stored), void *arg)
+{
+    struct entry *entry;
+    bool all = true;
+
+    pthread_mutex_lock(&orders->lock);
+    entry = orders->first;
+    pthread_mutex_unlock(&orders->lock);
+    for (; entry; entry = entry->next) {
+        struct owed owed = copy_owed(orders, entry);
+        bool is_stored;
+
+        if (!owed.body)
+            continue;
+        is_stored = store(orders, entry, &owed);
+        if (settle(orders, entry, &owed, is_stored) && ended)
+            ended(arg, entry->subject, is_stored);
+        owed_free(&owed);
+        all = all && is_stored;
+    }
+    return all;
+}
+
 static bool holds(const struct entry *entry)
 {
     return entry && (entry->is_frozen || entry->is_held);
 }
 
-bool orders_is_frozen(struct orders *orders, const char *account_id)
+/* What holds |entry| ends as soon as it is stored. */
+static bool is_ending(const struct entry *entry)
+{
+    return entry->owed.body && !entry->owed.is_frozen && !entry->owed.has_failed;
+}
+
+bool orders_is_frozen(struct orders *orders, const char *account_id, bool *ends)
 {
     char subject[ID_TEXT_MAX];
     const struct entry *all, *one;
     bool frozen;
 
+    *ends = false;
     if (!subject_of(subject, account_id))
         return true;
     pthread_mutex_lock(&orders->lock);
     all = find(orders, "");
     one = find(orders, subject);
     frozen = holds(all) || holds(one);
+    *ends = frozen && (!holds(all) || is_ending(all)) && (!holds(one) || is_ending(one));
     pthread_mutex_unlock(&orders->lock);
     return frozen;
 }

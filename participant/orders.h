@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The operator's freeze orders: signed with OPERATOR_KEY, obeyed whatever the network asks for. Of
  * two orders about one subject the higher serial counts. A freeze holds from the moment it is read
- * and is stored as soon as the disk takes it; its end counts once it is stored. */
+ * and is stored as soon as the disk takes it; its end counts once it is stored. One thread takes
+ * orders, one saves them; any may ask. */
 #ifndef PARTICIPANT_ORDERS_H
 #define PARTICIPANT_ORDERS_H
 
@@ -32,21 +33,24 @@ void orders_free(struct orders *orders);
 
 enum orders_answer {
     ORDERS_FROZEN,
-    ORDERS_THAWED,
+    /* the end of a freeze, which counts once orders_save has stored it */
+    ORDERS_ENDING,
     /* a newer one is known */
     ORDERS_OLD,
     /* not the operator's, or no order */
-    ORDERS_INVALID,
-    /* the end of a freeze could not be stored: it goes on */
-    ORDERS_FAILED
+    ORDERS_INVALID
 };
 
-/* |account_id| gets the subject, "" for the whole system. After ORDERS_FROZEN: orders_save. */
+/* |account_id| gets the subject, "" for the whole system. After ORDERS_FROZEN and ORDERS_ENDING:
+ * orders_save. Waits for no disk. */
 enum orders_answer orders_take(struct orders *orders, const Mpc__Session__V1__Order *order,
                                char account_id[37]);
-/* Store the freezes that are not yet. False: some still are not. */
-bool orders_save(struct orders *orders);
-/* The system or this account is frozen. Any thread. */
-bool orders_is_frozen(struct orders *orders, const char *account_id);
+/* Store what is not yet. |ended|, if not NULL, hears of each freeze that ends, and once of an end
+ * that cannot be stored. False: some still is not stored. */
+bool orders_save(struct orders *orders,
+                 void (*ended)(void *arg, const char *subject, bool is_stored), void *arg);
+/* The system or this account is frozen. |*ends|: but its end is known and is being stored, which
+ * |ended| will hear of. */
+bool orders_is_frozen(struct orders *orders, const char *account_id, bool *ends);
 
 #endif

@@ -30,7 +30,7 @@ enum run_end {
 };
 
 enum run_state {
-    /* not begun, or waiting for the user's share */
+    /* not begun, or waiting for the user's share or for the end of a freeze */
     RUN_NEW,
     /* waiting for the policy */
     RUN_ASKING,
@@ -110,7 +110,7 @@ void run_start(struct run *run);
 void run_deliver(struct run *run, struct intake_message *list);
 void run_end(struct run *run, enum run_end end);
 void run_answer(struct run *run, enum policy_answer answer);
-/* The share it may have waited for has come. */
+/* The share, or the end of a freeze, that it may have waited for has come. */
 void run_wake(struct run *run);
 /* The policy was asked too long ago. */
 bool run_policy_is_late(struct run *run, int64_t now_ms);

@@ -86,6 +86,7 @@ static bool join_gate(struct run *run)
             (place < run->share->share.n && (run->share->burned >> place & 1)))
             burned = peers[i];
     }
+    (void)burns_save(keeper);
     if (burns_are_owed(keeper, run->share->share.kgid))
         return refuse_for_now(&run->refusal, "STORAGE",
                               "party %s cannot store that it burned a pair of this key",
@@ -177,8 +178,9 @@ void run_begin(struct run *run)
     bool is_keygen = run->permit.intent.operation == QRT_OP_KEYGEN;
     bool done = false, waits = false, ok;
 
-    if (orders_is_frozen(run->keeper->orders, run->permit.account_id))
-        ok = refuse(&run->refusal, "FROZEN", "the operator has frozen this account or the system");
+    if (orders_is_frozen(run->keeper->orders, run->permit.account_id, &waits))
+        ok = !waits &&
+             refuse(&run->refusal, "FROZEN", "the operator has frozen this account or the system");
     else
         ok = is_keygen ? begin_keygen(run, &done) : begin_sign(run, &waits);
     if (waits || done)

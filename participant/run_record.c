@@ -220,6 +220,8 @@ bool burns_save(struct keeper *keeper)
     struct unsaved_burn **at, *saved = NULL;
     bool all;
 
+    if (atomic_load(&keeper->unsaved_n) == 0)
+        return true;
     pthread_mutex_lock(&keeper->burn_lock);
     at = &keeper->unsaved;
     while (*at) {

@@ -71,6 +71,8 @@ struct keepers {
     /* the last of each */
     Mpc__Keeper__V1__FromKeeper *last_stats, *last_share_key, *last_sealed, *last_answer,
         *last_proof;
+    /* keepers_sync's own question was answered */
+    bool is_settled;
     /* the test's hands: false drops the letter */
     bool (*letter)(struct keepers *k, const struct letter *letter, void *arg);
     /* before a Send is split into letters; may change payloads */
@@ -138,7 +140,9 @@ void keepers_watch(struct keepers *k, const struct job *job,
 void keepers_relay(struct keepers *k, bool (*done)(struct keepers *k, void *arg), void *arg);
 /* Until every member has told an outcome of this job. */
 void keepers_play(struct keepers *k, const struct job *job);
-/* Until keeper |i| has answered everything that was sent to it before. */
+/* Until keeper |i| has answered a GetStats, whatever else it is at. */
+void keepers_ask_stats(struct keepers *k, size_t i);
+/* Until keeper |i| has answered everything that was sent to it before, and stored what it said. */
 void keepers_sync(struct keepers *k, size_t i);
 /* What |who| told about an attempt, or NULL. */
 const struct told *keepers_told(const struct keepers *k, size_t who, const char *session_id,
