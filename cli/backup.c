@@ -33,6 +33,10 @@ static const struct action actions[] = {
      "Put a party's shares into its empty database, sealed under the wrapping key of its settings\n"
      "(--env), with the burns and orders of its newest state, and its identity. Give all of its\n"
      "backups, and no other party's."},
+    {"merge", "FILE...", "--env", backup_command_merge,
+     "Add the burns and orders of a party's states to its database, of which an older copy came\n"
+     "back. The party must not run. What it knows stays; of orders, what the operator signed and\n"
+     "the party's own freezes are added."},
     {"drill", "FILE...", "", backup_command_drill,
      "Prove that backups sign: with those of enough parties of one account, make and check a real\n"
      "signature of a random message in this process. Nothing is written."},
@@ -108,7 +112,8 @@ int command_backup(char **argv)
     int code;
 
     if (!action)
-        return refuse_usage("say what: quorate backup key, verify, restore, drill, seal or open");
+        return refuse_usage(
+            "say what: quorate backup key, verify, restore, merge, drill, seal or open");
     while (argv[words])
         words++;
     r.files = mem_new(words, sizeof *r.files);

@@ -23,6 +23,7 @@ struct backup_request {
 int backup_command_key(const struct backup_request *request);
 int backup_command_verify(const struct backup_request *request);
 int backup_command_restore(const struct backup_request *request);
+int backup_command_merge(const struct backup_request *request);
 int backup_command_drill(const struct backup_request *request);
 int backup_command_seal(const struct backup_request *request);
 int backup_command_open(const struct backup_request *request);

@@ -109,6 +109,7 @@ json_t *backup_item_json(const struct backup_item *item)
     report_add(json, "kind", json_string(head->kind == BACKUP_SHARE ? "share" : "state"));
     backup_head_add(json, head);
     if (head->kind == BACKUP_STATE) {
+        report_add(json, "serial", json_integer((json_int_t)item->state.serial));
         report_add(json, "shares", json_integer(item->state.shares_n));
         report_add(json, "burns", json_integer((json_int_t)item->state.burns_n));
         report_add(json, "orders", json_integer((json_int_t)item->state.orders_n));

@@ -18,26 +18,26 @@ _Static_assert(sizeof((struct trouble *)0)->text >= KEY_FILE_ERROR_MAX &&
                    sizeof((struct trouble *)0)->text >= CONFIG_ERROR_MAX,
                "takes their sentences");
 
-static bool check_identity(const struct backup_party *party, const uint8_t identity[64],
+static bool check_identity(const struct backup_party *party, const uint8_t identity[32],
                            struct trouble *trouble)
 {
     const char *path = config_text(party->config, "IDENTITY_KEY_FILE");
     uint8_t *pair;
     bool ok;
 
-    if (!file_exists(path))
+    if (party->into == RESTORE_EMPTY && !file_exists(path))
         return true;
     pair = secret_new(KEY_FILE_PAIR);
     ok = key_file_read_pair(pair, path, trouble->text) &&
-         (sodium_memcmp(pair, identity, KEY_FILE_PAIR) == 0 ||
+         (memcmp(pair + KEY_FILE_SEED, identity, 32) == 0 ||
           trouble_set(trouble, "%s (IDENTITY_KEY_FILE) is another identity than the backups'",
                       path));
     secret_free(pair);
     return ok;
 }
 
-static bool check_certificate(const struct backup_party *party, const char *party_id,
-                              const uint8_t identity[64], struct trouble *trouble)
+static bool check_certificate(const struct backup_party *party, const struct backup_head *whose,
+                              struct trouble *trouble)
 {
     const char *path = config_text(party->config, "CERTIFICATE_FILE");
     Mpc__Session__V1__PartyCertificate *certificate;
@@ -52,24 +52,25 @@ static bool check_certificate(const struct backup_party *party, const char *part
     certificate = mpc__session__v1__party_certificate__unpack(NULL, file.len, file.b);
     ok = certificate &&
          identity_verify(&who, certificate, config_key(party->config, "CA_KEY", 32)) &&
-         strcmp(who.party_id, party_id) == 0 && memcmp(who.key, identity + 32, 32) == 0;
+         strcmp(who.party_id, whose->party_id) == 0 && memcmp(who.key, whose->identity, 32) == 0;
     if (certificate)
         mpc__session__v1__party_certificate__free_unpacked(certificate, NULL);
     file_free(&file);
     return ok || trouble_set(trouble,
                              "%s (CERTIFICATE_FILE) is not the certificate of party %s with the "
                              "identity of the backups",
-                             path, party_id);
+                             path, whose->party_id);
 }
 
-bool backup_party_open(struct backup_party *party, const char *env_file, const char *party_id,
-                       const uint8_t identity[64], struct trouble *trouble)
+bool backup_party_open(struct backup_party *party, const char *env_file,
+                       const struct backup_head *whose, struct trouble *trouble)
 {
     party->config = config_load(CONFIG_KEEPER, env_file, trouble->text);
-    if (!party->config || !check_identity(party, identity, trouble) ||
-        !check_certificate(party, party_id, identity, trouble))
+    if (!party->config || !check_identity(party, whose->identity, trouble) ||
+        !check_certificate(party, whose, trouble))
         return false;
-    party->restore = restore_open(party->config, "/proc/self/exe", party_id, trouble->text);
+    party->restore =
+        restore_open(party->config, "/proc/self/exe", whose->party_id, party->into, trouble->text);
     return party->restore != NULL;
 }
 

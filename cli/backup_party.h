@@ -11,15 +11,16 @@
 #include "system/core/config.h"
 
 struct backup_party {
+    enum restore_into into;
     struct config *config;
     struct restore *restore;
 };
 
-/* |env_file| has a keeper's settings. Its database must have no share; an identity key or a
- * certificate that is there must be that of |party_id| with |identity|. backup_party_close in any
- * case. */
-bool backup_party_open(struct backup_party *party, const char *env_file, const char *party_id,
-                       const uint8_t identity[64], struct trouble *trouble);
+/* |env_file| has a keeper's settings; party->into is set. An identity key or a certificate that is
+ * there must be that of |whose|, and a party that is merged into has its identity key.
+ * backup_party_close in any case. */
+bool backup_party_open(struct backup_party *party, const char *env_file,
+                       const struct backup_head *whose, struct trouble *trouble);
 void backup_party_close(struct backup_party *party);
 /* Write the identity key, and the certificate if there is one, where there are none. */
 bool backup_party_files(const struct backup_party *party, const uint8_t identity[64],

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* "quorate backup restore": everything is read and checked before anything is written; what is
- * written goes the way a keeper's own shares go. Burns and orders are stored before the first
- * share, so that a break in the middle leaves no share without them. */
+/* "quorate backup restore" and "merge": everything is read and checked before anything is written;
+ * what is written goes the way a keeper's own shares go. Burns and orders are stored before the
+ * first share, so that a break in the middle leaves no share without them; they are all that is
+ * merged. */
 #include "backup.h"
 #include "backup_party.h"
 
@@ -33,8 +34,8 @@ struct restoring {
     struct backup_key *key;
     struct library library;
     struct backup_party party;
-    /* whose backups these are */
-    char party_id[65];
+    /* of the first of these backups, whose all are; its name is empty before */
+    struct backup_head whose;
     uint8_t *identity;
     struct found *shares;
     size_t shares_n, restored, orders;
@@ -42,6 +43,7 @@ struct restoring {
     size_t burns_n;
     /* of the newest state; -1: there is none */
     int64_t state_ms, share_ms;
+    uint64_t serial;
     uint32_t had_shares;
     struct buffer certificate;
 };
@@ -52,17 +54,15 @@ static bool is_same_party(struct restoring *r, const struct backup_item *item,
                           struct trouble *trouble)
 {
     const struct backup_head *head = &item->parsed.head;
+    bool is_same_name;
 
-    if (!r->party_id[0]) {
-        memcpy(r->party_id, head->party_id, sizeof r->party_id);
-        memcpy(r->identity + 32, head->identity, 32);
-    }
-    return (strcmp(r->party_id, head->party_id) == 0 &&
-            memcmp(r->identity + 32, head->identity, 32) == 0) ||
+    if (!r->whose.party_id[0])
+        r->whose = *head;
+    is_same_name = strcmp(r->whose.party_id, head->party_id) == 0;
+    return (is_same_name && memcmp(r->whose.identity, head->identity, 32) == 0) ||
            trouble_set(trouble, "%s is a backup of party %s, %s of %sparty %s: give one party's",
-                       r->paths.v[0], r->party_id, item->path,
-                       strcmp(r->party_id, head->party_id) == 0 ? "another identity of " : "",
-                       head->party_id);
+                       r->paths.v[0], r->whose.party_id, item->path,
+                       is_same_name ? "another identity of " : "", head->party_id);
 }
 
 static void note_share(struct restoring *r, const struct backup_item *item, size_t place)
@@ -74,8 +74,17 @@ static void note_share(struct restoring *r, const struct backup_item *item, size
     memcpy(f->account, item->parsed.head.account, sizeof f->account);
     memcpy(f->key_id, item->opened.keyid, sizeof f->key_id);
     memcpy(r->identity, item->share.identity, 64);
-    if (f->time_ms > r->share_ms)
+    /* of a share whose clock was ahead nothing is known */
+    if (f->time_ms > r->share_ms && f->time_ms <= clock_unix_ms() + BACKUP_AHEAD_MS)
         r->share_ms = f->time_ms;
+}
+
+/* The clock says nothing of two states that both have a serial. */
+static bool is_newest(const struct restoring *r, const struct backup_item *item)
+{
+    if (r->state_ms < 0 || item->state.serial != r->serial)
+        return r->state_ms < 0 || item->state.serial > r->serial;
+    return item->parsed.head.time_ms > r->state_ms;
 }
 
 /* Burns are never taken back: those of every state count. */
@@ -91,8 +100,9 @@ static void note_state(struct restoring *r, const struct backup_item *item)
     free(r->burns);
     r->burns = all;
     r->burns_n += state->burns_n;
-    if (item->parsed.head.time_ms <= r->state_ms)
+    if (!is_newest(r, item))
         return;
+    r->serial = state->serial;
     r->state_ms = item->parsed.head.time_ms;
     r->had_shares = state->shares_n;
     buffer_free(&r->certificate);
@@ -122,7 +132,7 @@ static bool look(struct restoring *r, struct trouble *trouble)
             note_state(r, &item);
         backup_item_close(&item);
     }
-    return ok && (r->shares_n > 0 || trouble_set(trouble, "there is no share among these backups"));
+    return ok;
 }
 
 static int compare(const void *a, const void *b)
@@ -164,20 +174,20 @@ static bool check_age(const struct restoring *r, struct trouble *trouble)
                            "none of these files is the state of party %s: which pairs it has "
                            "burned and what is frozen is not known; give its newest state, or "
                            "accept that with --accept-age",
-                           r->party_id);
+                           r->whose.party_id);
     if (r->state_ms < now - BACKUP_AGE_MS || r->state_ms > now + BACKUP_AHEAD_MS)
         return trouble_set(trouble,
                            "the newest state of party %s here is more than %d days old, or of a "
                            "clock that was ahead, and a party writes one every day: pairs burned "
                            "since are not known; give its newest state, or accept that with "
                            "--accept-age",
-                           r->party_id, BACKUP_AGE_DAYS);
+                           r->whose.party_id, BACKUP_AGE_DAYS);
     return r->state_ms >= r->share_ms ||
            trouble_set(trouble,
                        "the newest state of party %s here is older than the newest share: pairs "
                        "burned since are not known; give its newest state, or accept that with "
                        "--accept-age",
-                       r->party_id);
+                       r->whose.party_id);
 }
 
 /* Writing */
@@ -187,11 +197,14 @@ static bool fault(const struct restoring *r, struct trouble *trouble)
     char why[STORE_ERROR_MAX];
 
     restore_error(r->party.restore, why);
+    if (r->party.into == RESTORE_MERGE)
+        return trouble_set(trouble, "the database of party %s cannot be written (%s): try again",
+                           r->whose.party_id, why);
     return trouble_set(trouble,
                        "the database of party %s cannot be written (%s): empty it before the next "
                        "try (for SQLite remove party.db* from its DATA_DIR, and nothing else: "
                        "ledger and reserve know its burns)",
-                       r->party_id, why);
+                       r->whose.party_id, why);
 }
 
 static bool write_orders(struct restoring *r, const struct backup_state *state)
@@ -220,8 +233,9 @@ static bool open_again(const struct restoring *r, size_t place, struct backup_it
     return memcmp(digest, r->digests[place], sizeof digest) == 0 ||
            trouble_set(trouble,
                        "%s has changed since it was checked: copy the backups to where nobody "
-                       "writes, empty the database of party %s and restore again",
-                       path, r->party_id);
+                       "writes%s%s and try again",
+                       path, r->party.into == RESTORE_EMPTY ? ", empty the database of party " : "",
+                       r->party.into == RESTORE_EMPTY ? r->whose.party_id : "");
 }
 
 /* Of every file that is one. */
@@ -238,7 +252,7 @@ static bool write_states(struct restoring *r, struct trouble *trouble)
             ok = write_orders(r, &item.state) || fault(r, trouble);
         backup_item_close(&item);
     }
-    return ok;
+    return ok && (restore_serial(r->party.restore, r->serial) || fault(r, trouble));
 }
 
 /* What was burned after the share's file was made is erased in it (docs/wire.md, burn record). */
@@ -290,7 +304,7 @@ static json_t *report_of(const struct restoring *r)
 {
     json_t *report = json_object();
 
-    report_add(report, "party_id", json_string(r->party_id));
+    report_add(report, "party_id", json_string(r->whose.party_id));
     report_add(report, "shares", json_integer((json_int_t)r->restored));
     report_add(report, "burns", json_integer((json_int_t)r->burns_n));
     report_add(report, "orders", json_integer((json_int_t)r->orders));
@@ -302,11 +316,26 @@ static json_t *report_of(const struct restoring *r)
 
 static bool restore(struct restoring *r, struct trouble *trouble)
 {
-    if (!look(r, trouble) || !check_age(r, trouble))
+    if (!look(r, trouble))
+        return false;
+    if (r->shares_n == 0)
+        return trouble_set(trouble, "there is no share among these backups");
+    if (!check_age(r, trouble))
         return false;
     keep_newest(r);
-    return backup_party_open(&r->party, r->request->env, r->party_id, r->identity, trouble) &&
+    return backup_party_open(&r->party, r->request->env, &r->whose, trouble) &&
            write_all(r, trouble);
+}
+
+/* Shares among the files say nothing here. */
+static bool merge(struct restoring *r, struct trouble *trouble)
+{
+    if (!look(r, trouble))
+        return false;
+    if (r->state_ms < 0)
+        return trouble_set(trouble, "there is no state (PARTY.state.qbk) among these backups");
+    return backup_party_open(&r->party, r->request->env, &r->whose, trouble) &&
+           write_states(r, trouble);
 }
 
 static void close_all(struct restoring *r)
@@ -322,26 +351,53 @@ static void close_all(struct restoring *r)
     library_close(&r->library);
 }
 
-int backup_command_restore(const struct backup_request *request)
+static json_t *report_of_merge(const struct restoring *r)
 {
-    struct restoring r = {.request = request, .state_ms = -1, .share_ms = -1};
+    json_t *report = json_object();
+
+    report_add(report, "party_id", json_string(r->whose.party_id));
+    report_add(report, "burns", json_integer((json_int_t)r->burns_n));
+    report_add(report, "orders", json_integer((json_int_t)r->orders));
+    report_add(report, "known_until", backup_time_json(r->state_ms));
+    return report;
+}
+
+static int finish(const struct restoring *r)
+{
+    json_t *report = r->party.into == RESTORE_MERGE ? report_of_merge(r) : report_of(r);
+
+    if (r->party.into == RESTORE_EMPTY && r->restored < r->had_shares)
+        say("party %s had %u shares when its newest state was made; %zu are restored",
+            r->whose.party_id, r->had_shares, r->restored);
+    return report_print(report, r->request->json) ? EXIT_DONE : EXIT_REFUSED;
+}
+
+static int run(const struct backup_request *request, enum restore_into into,
+               bool (*work)(struct restoring *r, struct trouble *trouble))
+{
+    struct restoring r = {.request = request, .party.into = into, .state_ms = -1, .share_ms = -1};
     struct trouble trouble;
     int code;
 
     if (!request->env)
-        return refuse_usage("--env is missing: the settings of the party that gets the shares");
+        return refuse_usage("--env is missing: the settings of the party");
     r.identity = secret_new(64);
-    memset(r.identity, 0, 64);
     library_open(&r.library);
     r.key = backup_key_read(request->key, request->passphrase_file, &trouble);
-    if (r.key && backup_paths_of(&r.paths, request, &trouble) && restore(&r, &trouble)) {
-        if (r.restored < r.had_shares)
-            say("party %s had %u shares when its newest state was made; %zu are restored",
-                r.party_id, r.had_shares, r.restored);
-        code = report_print(report_of(&r), request->json) ? EXIT_DONE : EXIT_REFUSED;
-    } else {
+    if (r.key && backup_paths_of(&r.paths, request, &trouble) && work(&r, &trouble))
+        code = finish(&r);
+    else
         code = refuse("%s", trouble.text);
-    }
     close_all(&r);
     return code;
+}
+
+int backup_command_restore(const struct backup_request *request)
+{
+    return run(request, RESTORE_EMPTY, restore);
+}
+
+int backup_command_merge(const struct backup_request *request)
+{
+    return run(request, RESTORE_MERGE, merge);
 }

@@ -17,7 +17,7 @@ static const struct several {
     const char *actions[8];
 } several[] = {
     {"account", {"create", "list", "show", "verify"}},
-    {"backup", {"key", "verify", "restore", "drill", "seal", "open"}},
+    {"backup", {"key", "verify", "restore", "merge", "drill", "seal", "open"}},
     {"freeze", {"", "list"}},
     {"pki", {"init", "issue", "renew", "revoke", "show"}},
     {"session", {"show", "events", "cancel"}},

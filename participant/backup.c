@@ -275,14 +275,18 @@ static void add_order(void *arg, const struct store_order *row)
         backup_state_order(a->w, &order);
 }
 
-static void begin_state(struct backup *b, struct backup_writing *w)
+/* The clock is the least serial: a party whose database was set back does not begin again. */
+static bool begin_state(struct backup *b, struct backup_writing *w)
 {
     size_t len = mpc__session__v1__party_certificate__get_packed_size(b->params.certificate);
     uint8_t *certificate = mem_new(len + 1, 1);
+    uint64_t serial;
+    bool ok = store_next_serial(b->params.store, (uint64_t)clock_unix_ms(), &serial) == STORE_OK;
 
     mpc__session__v1__party_certificate__pack(b->params.certificate, certificate);
-    backup_state_begin(w, certificate, len, (uint32_t)store_count(b->params.store));
+    backup_state_begin(w, serial, certificate, len, (uint32_t)store_count(b->params.store));
     free(certificate);
+    return ok;
 }
 
 static void name_state(char out[NAME], const struct backup *b)
@@ -299,8 +303,7 @@ static bool make_state(struct backup *b)
     bool ok;
 
     begin_head(&head, b, BACKUP_STATE);
-    begin_state(b, &w);
-    ok = store_each_burn(b->params.store, add_burn, &w) &&
+    ok = begin_state(b, &w) && store_each_burn(b->params.store, add_burn, &w) &&
          store_each_order(b->params.store, add_order, &adding);
     ok = backup_state_end(&w) && ok;
     name_state(name, b);

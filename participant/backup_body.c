@@ -11,7 +11,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { VERSION = 1, IDENTITY = 64, ID = 16, BURN = 40, SIGNATURE = 64, ROSTER_MAX = 65535 };
+enum {
+    VERSION = 1,
+    STATE_VERSION = 2,
+    IDENTITY = 64,
+    ID = 16,
+    BURN = 40,
+    SIGNATURE = 64,
+    ROSTER_MAX = 65535
+};
 /* Up to the roster. */
 enum { SHARE_FIXED = 1 + IDENTITY + ID + 4 + 2 + 1 + 1 + 32 + 8 + 32 };
 
@@ -185,11 +193,12 @@ static void add_number(struct buffer *out, uint64_t v, size_t len)
     buffer_add(out, b, len);
 }
 
-void backup_state_begin(struct backup_writing *w, const uint8_t *certificate, size_t len,
-                        uint32_t shares_n)
+void backup_state_begin(struct backup_writing *w, uint64_t serial, const uint8_t *certificate,
+                        size_t len, uint32_t shares_n)
 {
     *w = (struct backup_writing){0};
-    add_number(&w->out, VERSION, 1);
+    add_number(&w->out, STATE_VERSION, 1);
+    add_number(&w->out, serial, 8);
     add_number(&w->out, len, 4);
     buffer_add(&w->out, certificate, len);
     add_number(&w->out, shares_n, 4);
@@ -304,12 +313,13 @@ bool backup_state_decode(struct backup_state *out, const uint8_t *b, size_t len)
     struct cursor c = {b, len, false};
     uint64_t version = number(&c, 1);
 
-    *out = (struct backup_state){.certificate_len = (size_t)number(&c, 4)};
+    *out = (struct backup_state){.serial = version >= STATE_VERSION ? number(&c, 8) : 0};
+    out->certificate_len = (size_t)number(&c, 4);
     out->certificate = take(&c, out->certificate_len);
     out->shares_n = (uint32_t)number(&c, 4);
     take_burns(out, &c);
     take_orders(out, &c);
-    if (is_at_end(&c) && version == VERSION)
+    if (is_at_end(&c) && (version == VERSION || version == STATE_VERSION))
         return true;
     backup_state_free(out);
     return false;

@@ -5,14 +5,15 @@
  *   share = 01 | identity key pair(64) | session(16) | attempt(4) | own index(2) | purpose(1) |
  *           has a caller(1) | caller's key(32) | deadline, unix ms(8) | intent's hash(32) |
  *           length(2) and roster: party ids, blanks between | length(4) and share record
- *   state = 01 | length(4) and party certificate | active shares(4) |
+ *   state = 02 | serial(8), higher than that of every state before it | length(4) and party
+ *           certificate | active shares(4) |
  *           number(4) of burns: kgid(32) epoch(4) own(2) peer(2) |
  *           number(4) of orders: subject(16; zeroes: all) serial(8) frozen(1) and whose word it
  *           is(1): 0 nobody's, 1 the party's own, 2 the operator's, then length(2) and the body
  *           that he signed, signature(64)
  *
  * A share record has its burn bits of the day; the state says all burns until then. Presignatures
- * are in neither. */
+ * are in neither. A state of layout 01 has no serial, which is 0 then. */
 #ifndef PARTICIPANT_BACKUP_BODY_H
 #define PARTICIPANT_BACKUP_BODY_H
 
@@ -48,6 +49,7 @@ struct backup_order {
 
 /* Nothing in it is secret. */
 struct backup_state {
+    uint64_t serial;
     /* encoded PartyCertificate; lent */
     const uint8_t *certificate;
     size_t certificate_len;
@@ -65,8 +67,8 @@ struct backup_writing {
     uint32_t burns_n, orders_n;
     bool failed;
 };
-void backup_state_begin(struct backup_writing *w, const uint8_t *certificate, size_t len,
-                        uint32_t shares_n);
+void backup_state_begin(struct backup_writing *w, uint64_t serial, const uint8_t *certificate,
+                        size_t len, uint32_t shares_n);
 void backup_state_burn(struct backup_writing *w, const struct store_burn *burn);
 void backup_state_order(struct backup_writing *w, const struct store_order *order);
 /* The body is in w->out, buffer_free ends it. */

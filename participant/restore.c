@@ -21,6 +21,7 @@ struct restore {
     char *party_id;
     /* or NULL */
     const uint8_t *operator_key;
+    enum restore_into into;
     bool kept_ledger;
 };
 
@@ -36,20 +37,23 @@ static bool has_ledger(const char *directory)
     return has;
 }
 
-static bool is_empty(const struct restore *r, char error[KEYS_ERROR_MAX])
+static bool check_shares(const struct restore *r, char error[KEYS_ERROR_MAX])
 {
-    switch (store_is_empty(r->store)) {
-    case STORE_OK:
+    enum store_result is_empty = store_is_empty(r->store);
+
+    if (is_empty == (r->into == RESTORE_EMPTY ? STORE_OK : STORE_NONE))
         return true;
-    case STORE_NONE:
+    if (is_empty == STORE_FAILED)
+        store_error(r->store, error);
+    else if (r->into == RESTORE_EMPTY)
         snprintf(error, KEYS_ERROR_MAX,
-                 "the database of party %s has shares: backups are restored into an empty one only",
+                 "the database of party %s has shares: backups are restored into an empty one "
+                 "only; quorate backup merge adds burns and orders",
                  r->party_id);
-        return false;
-    case STORE_FAILED:
-        break;
-    }
-    store_error(r->store, error);
+    else
+        snprintf(error, KEYS_ERROR_MAX,
+                 "the database of party %s has no share: quorate backup restore is for that",
+                 r->party_id);
     return false;
 }
 
@@ -63,13 +67,13 @@ static bool open_all(struct restore *r, const struct config *config, const char 
     r->keys = keys_open(config, program, error);
     if (!r->keys)
         return false;
-    if (mkdir(directory, 0700) != 0 && errno != EEXIST) {
+    if (r->into == RESTORE_EMPTY && mkdir(directory, 0700) != 0 && errno != EEXIST) {
         snprintf(error, KEYS_ERROR_MAX, "cannot make %.200s: %s", directory, strerror(errno));
         return false;
     }
     r->kept_ledger = has_ledger(directory);
     r->store = store_open_configured(config, 0, error);
-    if (!r->store || !is_empty(r, error) || !keys_settle(r->keys, r->store, directory, error))
+    if (!r->store || !check_shares(r, error) || !keys_settle(r->keys, r->store, directory, error))
         return false;
     params.vault = keys_vault(r->keys);
     params.store = r->store;
@@ -78,10 +82,11 @@ static bool open_all(struct restore *r, const struct config *config, const char 
 }
 
 struct restore *restore_open(const struct config *config, const char *program, const char *party_id,
-                             char error[KEYS_ERROR_MAX])
+                             enum restore_into into, char error[KEYS_ERROR_MAX])
 {
     struct restore *r = mem_new(1, sizeof *r);
 
+    r->into = into;
     r->party_id = text_copy(party_id);
     if (open_all(r, config, program, error))
         return r;
@@ -119,18 +124,27 @@ bool restore_order(struct restore *r, const struct store_order *order)
 {
     struct store_order known;
     char subject[ID_TEXT_MAX];
+    bool is_merged = r->into == RESTORE_MERGE;
 
     switch (orders_judge(&known, subject, order, r->operator_key)) {
     case ORDERS_NOTHING:
         return true;
     case ORDERS_HELD:
-        return store_put_held_order(r->store, &known) != STORE_FAILED;
+        return is_merged || store_put_held_order(r->store, &known) != STORE_FAILED;
     case ORDERS_OWN:
-        return store_put_own_order(r->store, &known) != STORE_FAILED;
+        return (is_merged && !known.is_frozen) ||
+               store_put_own_order(r->store, &known) != STORE_FAILED;
     case ORDERS_SIGNED:
         break;
     }
     return store_put_order(r->store, &known) != STORE_FAILED;
+}
+
+bool restore_serial(struct restore *r, uint64_t serial)
+{
+    uint64_t taken;
+
+    return store_next_serial(r->store, serial, &taken) == STORE_OK;
 }
 
 bool restore_share(struct restore *r, const struct backup_share *share, const uint8_t key_id[32])

@@ -5,11 +5,14 @@
 
 #include "participant/store_state.h"
 
+#include "system/core/be.h"
+
 #include <string.h>
 
 #define COUNT(a) (sizeof(a) / sizeof(a)[0])
 #define RECIPIENT "backup recipient"
 #define PROVEN "backup proven"
+#define SERIAL "backup serial"
 
 struct recipient {
     const uint8_t *id;
@@ -41,9 +44,9 @@ static enum db_result is_fact(struct db_tx *tx, const char *name, const uint8_t 
     return result;
 }
 
-static enum db_result put_fact(struct db_tx *tx, const char *name, const uint8_t *id)
+static enum db_result put_fact(struct db_tx *tx, const char *name, const uint8_t *b, size_t len)
 {
-    struct db_value v[] = {db_text(name), db_blob(id, STORE_RECIPIENT_ID)};
+    struct db_value v[] = {db_text(name), db_blob(b, len)};
 
     return db_exec(tx,
                    "INSERT INTO facts (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE"
@@ -72,7 +75,8 @@ static enum db_result take_recipient(struct db_tx *tx, void *arg)
         result = is_fact(tx, PROVEN, r->id, &r->is_proven);
     if (result == DB_OK && !r->is_same)
         result = begin_again(tx);
-    return result == DB_OK && !r->is_same ? put_fact(tx, RECIPIENT, r->id) : result;
+    return result == DB_OK && !r->is_same ? put_fact(tx, RECIPIENT, r->id, STORE_RECIPIENT_ID)
+                                          : result;
 }
 
 enum store_result store_take_recipient(struct store *store, const uint8_t id[STORE_RECIPIENT_ID],
@@ -87,12 +91,50 @@ enum store_result store_take_recipient(struct store *store, const uint8_t id[STO
 
 static enum db_result put_proven(struct db_tx *tx, void *arg)
 {
-    return put_fact(tx, PROVEN, arg);
+    return put_fact(tx, PROVEN, arg, STORE_RECIPIENT_ID);
 }
 
 enum store_result store_put_proven(struct store *store, const uint8_t id[STORE_RECIPIENT_ID])
 {
     return store_result_of(db_run(store->db, DB_DURABLE, put_proven, (void *)id));
+}
+
+static bool take_serial(const struct db_row *row, void *arg)
+{
+    uint8_t b[8];
+
+    if (db_copy_blob(b, sizeof b, row, 0))
+        *(uint64_t *)arg = be_get(b, sizeof b);
+    return false;
+}
+
+struct numbering {
+    uint64_t least, serial;
+};
+
+static enum db_result next_serial(struct db_tx *tx, void *arg)
+{
+    struct numbering *n = arg;
+    struct db_value v[] = {db_text(SERIAL)};
+    uint64_t last = 0;
+    uint8_t b[8];
+    enum db_result result =
+        db_query(tx, "SELECT value FROM facts WHERE name = $1", v, 1, take_serial, &last);
+
+    if (result != DB_OK)
+        return result;
+    n->serial = last < n->least ? n->least : last + 1;
+    be_put(b, sizeof b, n->serial);
+    return put_fact(tx, SERIAL, b, sizeof b);
+}
+
+enum store_result store_next_serial(struct store *store, uint64_t least, uint64_t *serial)
+{
+    struct numbering n = {.least = least};
+    enum store_result result = store_result_of(db_run(store->db, DB_DURABLE, next_serial, &n));
+
+    *serial = n.serial;
+    return result;
 }
 
 /* Shares */

@@ -370,7 +370,7 @@ COMMANDS = ["up", "demo", "account", "sign", "session", "parties", "status", "he
             "freeze", "unfreeze", "key", "audit", "db", "pki", "backup", "verify", "address",
             "inspect", "help", "version"]
 ACTIONS = {"account": ["create", "list", "show", "verify"], "session": ["show", "events", "cancel"],
-           "backup": ["key", "verify", "restore", "drill", "seal", "open"],
+           "backup": ["key", "verify", "restore", "merge", "drill", "seal", "open"],
            "freeze": [None, "list"], "pki": ["init", "issue", "renew", "revoke", "show"]}
 
 

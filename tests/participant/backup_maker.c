@@ -7,6 +7,8 @@
  *   N.qbk          party N's share of the first key
  *   1.state.qbk    party 1's state: nothing is burned
  *   1.burned.qbk   party 1's state: its pair with party 2 is burned
+ *   1.ahead.qbk, 1.now.qbk, 1.last.qbk
+ *                  party 1's states with the serials 2, 3 and 4: of next year, now, long ago
  *   forged.identity.qbk, forged.name.qbk, forged.key.qbk
  *                  states that say they are party 1's, signed by party 2's identity: its certificate
  *                  fits, is of another party, is of another identity
@@ -21,6 +23,7 @@
 #include "participant/backup_body.h"
 #include "system/access/identity.h"
 #include "system/core/be.h"
+#include "system/core/clock.h"
 #include "system/core/ids.h"
 #include "system/core/secret.h"
 #include "system/vault/backup_stream.h"
@@ -129,9 +132,17 @@ static void put_share(const struct maker *m, const char *name, uint8_t account, 
     free(what.row.roster);
 }
 
-/* By party |by|, with the certificate of |named| and party 1's name in its head. */
-static void put_state_of(const struct maker *m, const char *name, const struct store_burn *burn,
-                         size_t by, const struct identity *named)
+/* A state with party 1's name in its head; of long ago and without a burn unless it says so. */
+struct stating {
+    const char *name;
+    const struct store_burn *burn;
+    uint64_t serial;
+    int64_t time_ms;
+};
+
+/* By party |by|, with the certificate of |named|. */
+static void put_state_of(const struct maker *m, const struct stating *s, size_t by,
+                         const struct identity *named)
 {
     const uint8_t *identity = m->committee.identity[by];
     struct backup_writing w;
@@ -141,14 +152,16 @@ static void put_state_of(const struct maker *m, const char *name, const struct s
     const struct backup_making making = {&head, &m->recipient, identity};
 
     begin(&head, BACKUP_STATE, 1, identity);
+    if (s->time_ms)
+        head.time_ms = s->time_ms;
     certificate = identity_issue(&len, named, identity);
-    backup_state_begin(&w, certificate, len, 1);
+    backup_state_begin(&w, s->serial, certificate, len, 1);
     free(certificate);
-    if (burn)
-        backup_state_burn(&w, burn);
+    if (s->burn)
+        backup_state_burn(&w, s->burn);
     if (!backup_state_end(&w))
         abort();
-    put(m, name, &making, w.out.b, w.out.len);
+    put(m, s->name, &making, w.out.b, w.out.len);
     buffer_free(&w.out);
 }
 
@@ -162,11 +175,21 @@ static struct identity identity_of(const struct maker *m, unsigned party, size_t
 }
 
 /* Of party 1. */
-static void put_state(const struct maker *m, const char *name, const struct store_burn *burn)
+static void put_state(const struct maker *m, const struct stating *s)
 {
     const struct identity who = identity_of(m, 1, 0);
 
-    put_state_of(m, name, burn, 0, &who);
+    put_state_of(m, s, 0, &who);
+}
+
+/* Serials and clocks that do not agree. */
+static void put_serials(const struct maker *m)
+{
+    const int64_t now = clock_unix_ms(), year = INT64_C(365) * 24 * 3600 * 1000;
+
+    put_state(m, &(struct stating){.name = "1.ahead", .serial = 2, .time_ms = now + year});
+    put_state(m, &(struct stating){.name = "1.now", .serial = 3, .time_ms = now});
+    put_state(m, &(struct stating){.name = "1.last", .serial = 4});
 }
 
 /* Whoever knows the recipient's public text can seal, and names himself as he likes. */
@@ -174,11 +197,11 @@ static void put_forged(const struct maker *m)
 {
     struct identity who = identity_of(m, 1, 1);
 
-    put_state_of(m, "forged.identity", NULL, 1, &who);
+    put_state_of(m, &(struct stating){.name = "forged.identity"}, 1, &who);
     who = identity_of(m, 2, 1);
-    put_state_of(m, "forged.name", NULL, 1, &who);
+    put_state_of(m, &(struct stating){.name = "forged.name"}, 1, &who);
     who = identity_of(m, 1, 0);
-    put_state_of(m, "forged.key", NULL, 1, &who);
+    put_state_of(m, &(struct stating){.name = "forged.key"}, 1, &who);
 }
 
 /* A burn record of docs/wire.md. */
@@ -208,8 +231,9 @@ static void put_first(struct maker *m)
         put_share(m, name, 1, piece_of(m, i));
     }
     memcpy(burned.kgid, c->shares[0].kgid, 32);
-    put_state(m, "1.state", NULL);
-    put_state(m, "1.burned", &burned);
+    put_state(m, &(struct stating){.name = "1.state"});
+    put_state(m, &(struct stating){.name = "1.burned", .burn = &burned});
+    put_serials(m);
     put_forged(m);
     burn(record, m, 2, 1);
     put_share(m, "3.burned", 1, (struct piece){record, c->record_len, c->identity[2]});

@@ -158,7 +158,7 @@ static void make_state(struct backup_writing *w)
                                            .body_len = sizeof order_body,
                                            .signature = signature};
 
-    backup_state_begin(w, certificate, sizeof certificate, 12);
+    backup_state_begin(w, 9, certificate, sizeof certificate, 12);
     backup_state_burn(w, &burns[0]);
     backup_state_burn(w, &burns[1]);
     backup_state_order(w, &own);
@@ -175,6 +175,7 @@ static void test_a_state_comes_back_as_it_was(void **state)
     make_state(&w);
     assert_true(backup_state_decode(&got, w.out.b, w.out.len));
     assert_string_equal((const char *)got.certificate, "a certificate");
+    assert_int_equal(got.serial, 9);
     assert_int_equal(got.shares_n, 12);
     assert_int_equal(got.burns_n, 2);
     assert_int_equal(got.burns[0].kgid[0], 1);
@@ -190,6 +191,23 @@ static void test_a_state_comes_back_as_it_was(void **state)
     assert_false(got.orders[1].order.is_frozen);
     assert_string_equal((const char *)got.orders[1].order.body, "an order");
     assert_int_equal(got.orders[1].order.signature[0], 5);
+    backup_state_free(&got);
+    buffer_free(&w.out);
+}
+
+static void test_a_state_of_the_first_layout_has_no_serial(void **state)
+{
+    struct backup_writing w;
+    struct backup_state got;
+
+    (void)state;
+    make_state(&w);
+    w.out.b[0] = 1;
+    memmove(w.out.b + 1, w.out.b + 9, w.out.len - 9);
+    assert_true(backup_state_decode(&got, w.out.b, w.out.len - 8));
+    assert_int_equal(got.serial, 0);
+    assert_int_equal(got.shares_n, 12);
+    assert_int_equal(got.orders_n, 2);
     backup_state_free(&got);
     buffer_free(&w.out);
 }
@@ -220,6 +238,7 @@ int main(void)
         cmocka_unit_test(test_a_share_that_does_not_fit_is_found),
         cmocka_unit_test(test_a_share_of_another_party_is_found),
         cmocka_unit_test(test_a_state_comes_back_as_it_was),
+        cmocka_unit_test(test_a_state_of_the_first_layout_has_no_serial),
         cmocka_unit_test(test_every_cut_of_a_state_is_found),
     };
 

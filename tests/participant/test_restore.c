@@ -101,10 +101,10 @@ static void restored(const struct store_order *rows, size_t n)
     struct backup_writing w;
     struct backup_state state;
     char error[KEYS_ERROR_MAX];
-    struct restore *r = restore_open(config, "/proc/self/exe", "party-1", error);
+    struct restore *r = restore_open(config, "/proc/self/exe", "party-1", RESTORE_EMPTY, error);
 
     assert_non_null(r);
-    backup_state_begin(&w, (const uint8_t *)"", 0, 0);
+    backup_state_begin(&w, 1, (const uint8_t *)"", 0, 0);
     for (size_t i = 0; i < n; i++)
         backup_state_order(&w, &rows[i]);
     assert_true(backup_state_end(&w));
@@ -221,7 +221,7 @@ static void test_the_ledger_of_before_counts_beside_a_backup(void **state)
 {
     const struct store_burn burn = {.kgid = {7}, .epoch = 1, .own = 1, .peer = 2};
     char error[KEYS_ERROR_MAX];
-    struct restore *r = restore_open(config, "/proc/self/exe", "party-1", error);
+    struct restore *r = restore_open(config, "/proc/self/exe", "party-1", RESTORE_EMPTY, error);
 
     (void)state;
     assert_non_null(r);
@@ -229,12 +229,127 @@ static void test_the_ledger_of_before_counts_beside_a_backup(void **state)
     assert_true(restore_burn(r, &burn));
     restore_close(r);
     remove_file("party.db");
-    r = restore_open(config, "/proc/self/exe", "party-1", error);
+    r = restore_open(config, "/proc/self/exe", "party-1", RESTORE_EMPTY, error);
     assert_non_null(r);
     assert_true(restore_kept_ledger(r));
     restore_close(r);
     restored(NULL, 0);
     assert_int_equal(store_is_burned(store, &burn), STORE_OK);
+}
+
+static void count(void *arg, const struct store_order *order)
+{
+    (void)order;
+    ++*(size_t *)arg;
+}
+
+/* A share's row is all that tells that the party has shares. */
+static void put_share(void)
+{
+    struct store_share row = {.kgid = {1}, .session_id = ACCOUNT, .account_id = ACCOUNT};
+    uint8_t sealed[] = "sealed";
+    char error[KEYS_ERROR_MAX];
+    struct restore *r = restore_open(config, "/proc/self/exe", "party-1", RESTORE_EMPTY, error);
+
+    assert_non_null(r);
+    restore_close(r);
+    row.sealed = sealed;
+    row.sealed_len = sizeof sealed;
+    row.roster = (char *)"party-1 party-2";
+    row.status = STORE_PENDING;
+    store = store_open_configured(config, 0, error);
+    assert_non_null(store);
+    assert_int_equal(store_put_pending(store, &row), STORE_OK);
+    store_close(store);
+    store = NULL;
+}
+
+static void test_a_party_without_shares_is_not_merged_into(void **state)
+{
+    char error[KEYS_ERROR_MAX];
+    struct restore *r;
+
+    (void)state;
+    /* nor is its directory made */
+    assert_null(restore_open(config, "/proc/self/exe", "party-1", RESTORE_MERGE, error));
+    r = restore_open(config, "/proc/self/exe", "party-1", RESTORE_EMPTY, error);
+    assert_non_null(r);
+    restore_close(r);
+    assert_null(restore_open(config, "/proc/self/exe", "party-1", RESTORE_MERGE, error));
+    assert_non_null(strstr(error, "the database of party party-1 has no share"));
+    put_share();
+    assert_null(restore_open(config, "/proc/self/exe", "party-1", RESTORE_EMPTY, error));
+    assert_non_null(strstr(error, "has shares: backups are restored into an empty one only"));
+}
+
+/* The operator's orders and the party's own freezes; no end that he did not sign. */
+static void test_what_is_merged_takes_nothing_back(void **state)
+{
+    const struct store_burn burn = {.kgid = {7}, .epoch = 1, .own = 1, .peer = 2};
+    struct signed_order freeze;
+    struct store_order rows[3];
+    char error[KEYS_ERROR_MAX];
+    struct restore *r;
+    size_t n = 0;
+
+    (void)state;
+    put_share();
+    sign(&freeze, "freeze", "", 5);
+    rows[0] = row_of(&freeze, 5, true);
+    rows[1] = row_of(NULL, 6, false);
+    rows[1].is_own = true;
+    rows[2] = row_of(NULL, 7, true);
+    r = restore_open(config, "/proc/self/exe", "party-1", RESTORE_MERGE, error);
+    assert_non_null(r);
+    for (size_t i = 0; i < 3; i++)
+        assert_true(restore_order(r, &rows[i]));
+    assert_true(restore_burn(r, &burn));
+    restore_close(r);
+    store = store_open_configured(config, 0, error);
+    assert_int_equal(store_is_burned(store, &burn), STORE_OK);
+    assert_true(store_each_order(store, count, &n));
+    /* the freeze, in the directory and in the database */
+    assert_int_equal(n, 2);
+    orders = orders_new(store, operator_key);
+    assert_true(orders_is_frozen(orders, ACCOUNT));
+    assert_int_equal(take("unfreeze", 6), ORDERS_THAWED);
+}
+
+static void test_an_own_freeze_is_merged(void **state)
+{
+    struct store_order row = row_of(NULL, 5, true);
+    char error[KEYS_ERROR_MAX];
+    struct restore *r;
+
+    (void)state;
+    put_share();
+    row.is_own = true;
+    r = restore_open(config, "/proc/self/exe", "party-1", RESTORE_MERGE, error);
+    assert_non_null(r);
+    assert_true(restore_order(r, &row));
+    restore_close(r);
+    store = store_open_configured(config, 0, error);
+    orders = orders_new(store, operator_key);
+    assert_true(orders_is_frozen(orders, ACCOUNT));
+}
+
+static void test_a_restored_party_goes_on_with_higher_serials(void **state)
+{
+    char error[KEYS_ERROR_MAX];
+    struct restore *r = restore_open(config, "/proc/self/exe", "party-1", RESTORE_EMPTY, error);
+    uint64_t serial;
+
+    (void)state;
+    assert_non_null(r);
+    assert_true(restore_serial(r, 1000));
+    restore_close(r);
+    store = store_open_configured(config, 0, error);
+    assert_int_equal(store_next_serial(store, 10, &serial), STORE_OK);
+    assert_int_equal(serial, 1001);
+    assert_int_equal(store_next_serial(store, 5000, &serial), STORE_OK);
+    assert_int_equal(serial, 5000);
+    assert_int_equal(store_next_serial(store, 5000, &serial), STORE_OK);
+    assert_int_equal(serial, 5001);
 }
 
 int main(void)
@@ -246,6 +361,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(
             test_a_freeze_that_nobody_signed_holds_until_the_operator_ends_it, begin, end),
         cmocka_unit_test_setup_teardown(test_the_own_word_comes_back_and_the_signature_too, begin,
+                                        end),
+        cmocka_unit_test_setup_teardown(test_a_party_without_shares_is_not_merged_into, begin, end),
+        cmocka_unit_test_setup_teardown(test_what_is_merged_takes_nothing_back, begin, end),
+        cmocka_unit_test_setup_teardown(test_an_own_freeze_is_merged, begin, end),
+        cmocka_unit_test_setup_teardown(test_a_restored_party_goes_on_with_higher_serials, begin,
                                         end),
         cmocka_unit_test_setup_teardown(test_the_ledger_of_before_counts_beside_a_backup, begin,
                                         end),

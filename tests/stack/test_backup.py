@@ -294,6 +294,28 @@ class Backup(TestCase):
                                 self.state("party-1"))["signs"])
         return burn
 
+    def forgotten_and_merged(self, burn, frozen):
+        """Party 1's database and directory are of before its burn and the freeze."""
+        env, place = (os.path.join(self.stack.dir, "party-1.env"),
+                      os.path.join(self.tmp, "party-1"))
+        with open(self.stack.env("party-1")["DATA_DIR"] + "/ledger", "r+b") as f:
+            f.truncate()
+        for table in ("tombstones", "orders"):
+            self.stack.change("party-1", f"DELETE FROM {table}")
+        self.assertEqual(self.burns(), [])
+        merge = ["backup", "merge", "--key", self.key, "--env", env]
+        self.assertIn("is another identity than the backups'", quorate(
+            *merge, os.path.join(self.tmp, "party-2"), code=1))
+        self.do("Adding what a newer state knows", ENV_FILE=env, BACKUPS=place)
+        self.assertEqual(self.burns(), [burn])
+        rows = self.stack.rows("party-1", "party.db", "SELECT subject, frozen FROM orders")
+        self.assertEqual(rows, [(frozen, 1)])
+        self.stack.start()
+        said = quorate(*merge, place, code=1)
+        self.assertEqual(said.count("\n"), 1)
+        self.assertBurned(self.accounts[0], *PARTIES[:2])
+        self.stack.stop()
+
     def test_g_a_party_is_restored_and_signs_as_before(self):
         place, files = os.path.join(self.tmp, "party-1"), self.files("party-1")
         env = os.path.join(self.stack.dir, "party-1.env")
@@ -302,10 +324,13 @@ class Backup(TestCase):
         self.assertEqual((code, err), (0, ""))
         before = os.path.getmtime(self.state("party-1"))
         until(lambda: os.path.getmtime(self.state("party-1")) > before)
-        orders = self.verify(self.state("party-1"))["verified"][0]["orders"]
+        orders, serial = (self.verify(self.state("party-1"))["verified"][0][key]
+                          for key in ("orders", "serial"))
         self.forge_order("party-1")
         self.assertEqual(self.verify(self.state("party-1"))["verified"][0]["orders"], orders)
         burn = self.burn(self.accounts[0])
+        self.assertGreater(self.verify(self.state("party-1"))["verified"][0]["serial"], serial)
+        self.forgotten_and_merged(burn, frozen)
         self.refused(place, say="backups are restored into an empty one only")
         self.lose("party-1")
         self.refused(*files, say="none of these files is the state of party party-1")

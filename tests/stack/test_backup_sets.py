@@ -50,7 +50,7 @@ class BackupSets(TestCase):
 
     def test_every_file_is_sound(self):
         """Nothing below is refused for another reason."""
-        for files in (self.paths("1 1.state 1.burned 2 3 3.burned 2.kgid 2.account"),
+        for files in (self.paths("1 1.state 1.burned 1.now 2 3 3.burned 2.kgid 2.account"),
                       self.paths("2.epoch")):  # its dealer gives party 2 an identity of its own
             shown = quorate("backup", "verify", "--key", self.key, "--json", *files)
             self.assertEqual((shown["sound"], shown["not_sound"]), (len(files), 0))
@@ -73,6 +73,24 @@ class BackupSets(TestCase):
         self.assertIn("the newest state of party party-1 here is more than 3 days old",
                       quorate(*words, code=1))
         self.assertIn(env, quorate(*words, "--accept-age", code=1))
+
+    def test_the_newest_state_is_that_of_the_highest_serial(self):
+        """Whatever the clock was when it was made."""
+        env = os.path.join(self.place, "no.env")
+        restore = ["backup", "restore", "--key", self.key, "--env", env]
+        self.assertIn(env, quorate(*restore, *self.paths("1 1.now 1.ahead 1.state"), code=1))
+        for names in ("1 1.now 1.last", "1 1.last 1.now 1.ahead"):
+            self.assertIn("the newest state of party party-1 here is more than 3 days old",
+                          quorate(*restore, *self.paths(names), code=1))
+
+    def test_shares_are_not_merged(self):
+        env = os.path.join(self.place, "no.env")
+        merge = ["backup", "merge", "--key", self.key, "--env", env]
+        self.assertIn("there is no state (PARTY.state.qbk) among these",
+                      quorate(*merge, *self.paths("1"), code=1))
+        self.assertIn("of another identity of party party-1: give one party's",
+                      quorate(*merge, *self.paths("1 1.state forged.identity"), code=1))
+        self.assertIn(env, quorate(*merge, *self.paths("1 1.last"), code=1))
 
     def test_an_archive_of_long_ago_opens_for_its_signers_key_and_by_name_only(self):
         out, old = (os.path.join(self.place, name) for name in ("opened", "old.qbs"))
