@@ -311,8 +311,8 @@ static void test_what_is_merged_takes_nothing_back(void **state)
     /* the freeze, in the directory and in the database */
     assert_int_equal(n, 2);
     orders = orders_new(store, operator_key);
-    assert_true(orders_is_frozen(orders, ACCOUNT));
-    assert_int_equal(take("unfreeze", 6), ORDERS_THAWED);
+    assert_true(is_frozen());
+    assert_int_equal(take("unfreeze", 6), ORDERS_ENDING);
 }
 
 static void test_an_own_freeze_is_merged(void **state)
@@ -330,7 +330,7 @@ static void test_an_own_freeze_is_merged(void **state)
     restore_close(r);
     store = store_open_configured(config, 0, error);
     orders = orders_new(store, operator_key);
-    assert_true(orders_is_frozen(orders, ACCOUNT));
+    assert_true(is_frozen());
 }
 
 static void test_a_restored_party_goes_on_with_higher_serials(void **state)
