@@ -14,6 +14,7 @@
 #include "system/core/secret.h"
 
 #include <pthread.h>
+#include <sodium.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -51,6 +52,8 @@ struct backup {
     /* the thread's */
     uint64_t done_changes;
     bool has_state, is_failing;
+    /* of the file that was written last */
+    uint8_t digest[STORE_DIGEST];
     int64_t again_ms, look_ms, state_ms;
 };
 
@@ -158,7 +161,7 @@ static backup_reply *ask(struct backup *b, Mpc__Keeper__V1__BackupFile__Act act,
     return NULL;
 }
 
-/* False: not written. */
+/* Its digest is b->digest. False: not written. */
 static bool write_file(struct backup *b, const char *name, const struct backup_head *head,
                        const uint8_t *body, size_t len)
 {
@@ -168,6 +171,7 @@ static bool write_file(struct backup *b, const char *name, const struct backup_h
 
     content.data = mem_new(1, content.len);
     backup_seal(content.data, &making, body, len);
+    crypto_generichash(b->digest, sizeof b->digest, content.data, content.len, NULL, 0);
     reply = ask(b, MPC__KEEPER__V1__BACKUP_FILE__ACT__PUT, name, content);
     free(content.data);
     free_reply(reply);
@@ -227,7 +231,7 @@ static bool make_share(struct backup *b, const struct store_unbacked *which)
         record = shares_unseal(b->params.shares, &row, &len, NULL);
     if (record)
         ok = write_share(b, which, &row, record, len) &&
-             store_put_made(b->params.store, which, true) == STORE_OK;
+             store_put_made(b->params.store, which, b->digest) == STORE_OK;
     secret_free(record);
     store_share_free(&row);
     if (!ok && !b->is_failing && !is_stopped(b))
@@ -314,29 +318,36 @@ static bool make_state(struct backup *b)
 
 /* Receipts */
 
-/* Whether one is there for what |kind| and |which| say. It need not be of the file that is there
- * now: what was opened was a file of this share, signed by this party. False: the front failed. */
-static bool look_for(struct backup *b, enum backup_kind kind, const struct store_unbacked *which,
-                     bool *is_there)
+/* Of a share it is one of the very file that was written last. Of a state, which is written each
+ * day, any will do: it proves that the recipient opens what this party makes. */
+static bool is_receipt(const struct backup *b, const struct store_unbacked *which,
+                       const ProtobufCBinaryData *content)
+{
+    struct backup_receipt receipt;
+
+    if (!backup_receipt_read(&receipt, content->data, content->len, &b->recipient) ||
+        memcmp(receipt.identity, b->params.identity + 32, 32) != 0)
+        return false;
+    if (!which)
+        return receipt.kind == BACKUP_STATE;
+    return receipt.kind == BACKUP_SHARE &&
+           memcmp(receipt.digest, which->digest, sizeof receipt.digest) == 0;
+}
+
+/* Whether one is there; |which| NULL: the state's. False: the front failed. */
+static bool look_for(struct backup *b, const struct store_unbacked *which, bool *is_there)
 {
     const ProtobufCBinaryData none = {0};
-    static const uint8_t no_kgid[32];
-    struct backup_receipt receipt;
     char name[NAME], path[NAME + 16];
     backup_reply *reply;
 
-    if (kind == BACKUP_SHARE)
+    if (which)
         name_share(name, b, which);
     else
         name_state(name, b);
     snprintf(path, sizeof path, "%s.receipt", name);
     reply = ask(b, MPC__KEEPER__V1__BACKUP_FILE__ACT__READ, path, none);
-    *is_there =
-        reply && reply->found &&
-        backup_receipt_read(&receipt, reply->content.data, reply->content.len, &b->recipient) &&
-        receipt.kind == kind && memcmp(receipt.identity, b->params.identity + 32, 32) == 0 &&
-        memcmp(receipt.kgid, which ? which->kgid : no_kgid, 32) == 0 &&
-        receipt.epoch == (which ? which->epoch : 0);
+    *is_there = reply && reply->found && is_receipt(b, which, &reply->content);
     free_reply(reply);
     return reply != NULL;
 }
@@ -345,7 +356,7 @@ static bool take_receipt(struct backup *b, const struct store_unbacked *which)
 {
     bool is_there;
 
-    if (!look_for(b, BACKUP_SHARE, which, &is_there))
+    if (!look_for(b, which, &is_there))
         return false;
     if (!is_there || store_put_backed(b->params.store, which) != STORE_OK)
         return true;
@@ -359,7 +370,7 @@ static bool take_proof(struct backup *b)
 
     if (atomic_load(&b->is_proven))
         return true;
-    if (!look_for(b, BACKUP_STATE, NULL, &is_there))
+    if (!look_for(b, NULL, &is_there))
         return false;
     if (is_there && store_put_proven(b->params.store, b->recipient.id) == STORE_OK) {
         atomic_store(&b->is_proven, true);
@@ -391,7 +402,7 @@ static bool find_file(struct backup *b, const struct store_unbacked *which)
     reply = ask(b, MPC__KEEPER__V1__BACKUP_FILE__ACT__LOOK, name, none);
     is_gone = reply && !reply->found;
     free_reply(reply);
-    return reply && (!is_gone || store_put_made(b->params.store, which, false) == STORE_OK);
+    return reply && (!is_gone || store_put_made(b->params.store, which, NULL) == STORE_OK);
 }
 
 static void make_files(struct backup *b)

@@ -36,6 +36,8 @@ static const char *const migrations[] = {
     "CREATE TABLE unbacked (account_id TEXT NOT NULL, kgid BLOB NOT NULL, made INTEGER NOT NULL,"
     " PRIMARY KEY (account_id, kgid));",
     "CREATE INDEX shares_pending ON shares (deadline_ms) WHERE status = 0;",
+    "ALTER TABLE unbacked ADD COLUMN digest BLOB;"
+    "UPDATE unbacked SET made = 0;",
     NULL};
 
 enum store_result store_result_of(enum db_result result)

@@ -163,6 +163,7 @@ static bool take_unbacked(const struct db_row *row, void *arg)
     s->found = db_copy_blob(s->out->kgid, 32, row, 1);
     s->out->epoch = (uint32_t)db_get_int(row, 2);
     s->out->is_made = s->is_made;
+    (void)db_copy_blob(s->out->digest, STORE_DIGEST, row, 3);
     return false;
 }
 
@@ -173,12 +174,13 @@ static enum db_result find_next(struct db_tx *tx, void *arg)
     struct db_value v[] = {db_text(s->after ? s->after->account_id : ""),
                            db_blob(s->after ? s->after->kgid : first, 32), db_int(s->is_made)};
 
-    return db_query(tx,
-                    "SELECT u.account_id, u.kgid, s.epoch FROM unbacked u JOIN shares s ON"
-                    " s.account_id = u.account_id AND s.kgid = u.kgid WHERE (u.account_id, u.kgid)"
-                    " > ($1, $2) AND u.made = $3 AND s.status = 1"
-                    " ORDER BY u.account_id, u.kgid LIMIT 1",
-                    v, COUNT(v), take_unbacked, s);
+    return db_query(
+        tx,
+        "SELECT u.account_id, u.kgid, s.epoch, u.digest FROM unbacked u JOIN shares s ON"
+        " s.account_id = u.account_id AND s.kgid = u.kgid WHERE (u.account_id, u.kgid)"
+        " > ($1, $2) AND u.made = $3 AND s.status = 1"
+        " ORDER BY u.account_id, u.kgid LIMIT 1",
+        v, COUNT(v), take_unbacked, s);
 }
 
 enum store_result store_next_unbacked(struct store *store, struct store_unbacked *out, bool is_made,
@@ -191,22 +193,29 @@ enum store_result store_next_unbacked(struct store *store, struct store_unbacked
     return s.found ? STORE_OK : STORE_NONE;
 }
 
+struct making {
+    const struct store_unbacked *share;
+    const uint8_t *digest;
+};
+
 static enum db_result put_made(struct db_tx *tx, void *arg)
 {
-    const struct store_unbacked *u = arg;
-    struct db_value v[] = {db_text(u->account_id), db_blob(u->kgid, 32), db_int(u->is_made)};
+    const struct making *m = arg;
+    struct db_value v[] = {
+        db_text(m->share->account_id), db_blob(m->share->kgid, 32), db_int(m->digest != NULL),
+        m->digest ? db_blob(m->digest, STORE_DIGEST) : (struct db_value){.type = DB_NULL}};
 
-    return db_exec(tx, "UPDATE unbacked SET made = $3 WHERE account_id = $1 AND kgid = $2", v,
-                   COUNT(v), NULL);
+    return db_exec(tx,
+                   "UPDATE unbacked SET made = $3, digest = $4 WHERE account_id = $1 AND kgid = $2",
+                   v, COUNT(v), NULL);
 }
 
 enum store_result store_put_made(struct store *store, const struct store_unbacked *share,
-                                 bool is_made)
+                                 const uint8_t *digest)
 {
-    struct store_unbacked changed = *share;
+    struct making m = {share, digest};
 
-    changed.is_made = is_made;
-    return store_result_of(db_run(store->db, DB_DURABLE, put_made, &changed));
+    return store_result_of(db_run(store->db, DB_DURABLE, put_made, &m));
 }
 
 static enum db_result put_backed(struct db_tx *tx, void *arg)

@@ -7,14 +7,16 @@
 
 #include "participant/store.h"
 
-enum { STORE_RECIPIENT_ID = 16 };
+enum { STORE_RECIPIENT_ID = 16, STORE_DIGEST = 32 };
 
-/* A share without verified backup, by which it is found. |is_made|: a file of it was written. */
+/* A share without verified backup, by which it is found. |is_made|: a file of it was written, which
+ * has this digest. */
 struct store_unbacked {
     char account_id[37];
     uint8_t kgid[32];
     uint32_t epoch;
     bool is_made;
+    uint8_t digest[STORE_DIGEST];
 };
 
 /* Backups are made for the recipient |id|. If they were for another one, every active share is
@@ -30,9 +32,9 @@ enum store_result store_next_serial(struct store *store, uint64_t least, uint64_
  */
 enum store_result store_next_unbacked(struct store *store, struct store_unbacked *out, bool is_made,
                                       const struct store_unbacked *after);
-/* A file was written, or is gone. */
+/* A file of this digest was written; NULL: it is gone. */
 enum store_result store_put_made(struct store *store, const struct store_unbacked *share,
-                                 bool is_made);
+                                 const uint8_t *digest);
 /* It counts as backed up. */
 enum store_result store_put_backed(struct store *store, const struct store_unbacked *share);
 /* Active shares without verified backup. */

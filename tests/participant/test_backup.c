@@ -19,8 +19,8 @@
 
 #include <cmocka.h>
 
-enum { SHARES = 8, GONE = SHARES, ALTERED_AT = 100 };
-enum { OTHER_SHARE = 1, OTHER_PARTY, OTHER_RECIPIENT, ALTERED, OTHER_EPOCH, OTHER_KIND, MISSING };
+enum { SHARES = 8, GONE = SHARES, ALTERED_AT = 128 };
+enum { OTHER_SHARE = 1, OTHER_PARTY, OTHER_RECIPIENT, ALTERED, OTHER_FILE, OTHER_KIND, MISSING };
 
 static char directory[] = "/tmp/quorate-backup-XXXXXX";
 static const char account[] = "aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa";
@@ -37,19 +37,27 @@ struct front {
     bool is_last;
 };
 
+/* What is in the file of share |which|: this test's front keeps none. */
+static void digest_of(uint8_t out[STORE_DIGEST], size_t which)
+{
+    const uint8_t content[] = {(uint8_t)which};
+
+    crypto_generichash(out, STORE_DIGEST, content, sizeof content, NULL, 0);
+}
+
 static void receipt_of(uint8_t out[BACKUP_RECEIPT], size_t which, bool is_right)
 {
-    static const uint8_t content[] = "a file";
-    struct backup_file file = {.b = content, .len = sizeof content};
     size_t wrong = is_right ? 0 : which;
+    const uint8_t other_file = wrong == OTHER_FILE ? 1 : 0;
+    const uint8_t content[] = {(uint8_t)(wrong == OTHER_SHARE ? which + 1 : which), 0};
+    struct backup_file file = {.b = content, .len = (size_t)1 + other_file};
 
     file.head.kind = wrong == OTHER_KIND ? BACKUP_STATE : BACKUP_SHARE;
     memcpy(file.head.identity, identity + 32, 32);
     file.head.identity[0] ^= wrong == OTHER_PARTY;
-    memset(file.head.kgid, (int)(wrong == OTHER_SHARE ? which : which + 1), 32);
-    file.head.epoch = wrong == OTHER_EPOCH;
+    memset(file.head.kgid, (int)(wrong == OTHER_SHARE ? which + 2 : which + 1), 32);
     backup_receipt_make(out, &file, wrong == OTHER_RECIPIENT ? other_key : key, 1700000000000);
-    /* in the file's digest, which nothing else is compared with */
+    /* in its time, which nothing is compared with */
     out[ALTERED_AT] ^= wrong == ALTERED;
 }
 
@@ -165,11 +173,13 @@ static void put_share(struct store *store, size_t i)
 {
     struct store_share s = share_of(i);
     struct store_unbacked which = {.is_made = false};
+    uint8_t digest[STORE_DIGEST];
 
     make_active(store, &s, NULL);
     snprintf(which.account_id, sizeof which.account_id, "%s", account);
     memcpy(which.kgid, s.kgid, 32);
-    assert_int_equal(store_put_made(store, &which, true), STORE_OK);
+    digest_of(digest, i);
+    assert_int_equal(store_put_made(store, &which, digest), STORE_OK);
     store_share_free(&s);
 }
 
