@@ -75,8 +75,8 @@ bool backup_paths_of(struct backup_paths *out, const struct backup_request *requ
                      struct trouble *trouble);
 void backup_paths_free(struct backup_paths *paths);
 
-/* backup_group.c: t shares or more of one account, the first t of which can sign together; burned
- * pairs are also those of states among the files. */
+/* backup_group.c: t shares or more of one account, the first t of which can sign together: those
+ * that were given first, without burned pairs. Pairs are burned by states among the files, too. */
 struct backup_group {
     const struct qrt_ctx *ctx;
     struct backup_item items[QRT_PARTIES_MAX];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Backups of several parties, opened together: shares of one account, one sharing, different
- * parties, enough of them to sign, and no pair among them that is burned. */
+ * parties, and among them enough to sign, no two of which have burned their pair. */
 #include "backup.h"
 
 #include "report.h"
@@ -98,24 +98,74 @@ static bool is_burned(const struct backup_group *group, const struct qrt_share *
     return false;
 }
 
-static bool check_pairs(const struct backup_group *group, struct trouble *trouble)
+/* By either of the two. */
+static bool is_pair_burned(const struct backup_group *group, size_t i, size_t j)
 {
-    size_t t = group->items[0].opened.t;
+    const struct qrt_share *a = &group->items[i].opened, *b = &group->items[j].opened;
 
+    return is_burned(group, a, b->own) || is_burned(group, b, a->own);
+}
+
+/* The first |t| places, in order, of which no two are a burned pair; |n| of them are chosen. Burned
+ * pairs are few, so it seldom has to go back. */
+static bool choose(const struct backup_group *group, size_t places[], size_t n, size_t t)
+{
+    if (n == t)
+        return true;
+    for (size_t i = n ? places[n - 1] + 1 : 0; i + (t - n) <= group->n; i++) {
+        size_t fitting = 0;
+
+        while (fitting < n && !is_pair_burned(group, places[fitting], i))
+            fitting++;
+        places[n] = i;
+        if (fitting == n && choose(group, places, n + 1, t))
+            return true;
+    }
+    return false;
+}
+
+/* |places| ascend, and come to the front in their order. */
+static void bring_forward(struct backup_group *group, const size_t places[], size_t t)
+{
     for (size_t i = 0; i < t; i++) {
-        for (size_t j = 0; j < t; j++) {
-            if (i != j && is_burned(group, &group->items[i].opened, group->items[j].opened.own))
-                return trouble_set(trouble,
-                                   "party %s has burned its pair with party %s: give a backup of "
-                                   "another party first",
-                                   group->items[i].parsed.head.party_id,
-                                   group->items[j].parsed.head.party_id);
+        struct backup_item item = group->items[places[i]];
+
+        memmove(&group->items[i + 1], &group->items[i], (places[i] - i) * sizeof group->items[0]);
+        group->items[i] = item;
+    }
+}
+
+static bool refuse_pairs(const struct backup_group *group, struct trouble *trouble)
+{
+    const char *between = "";
+
+    trouble_set(trouble,
+                "no %u of these parties have an unburned pair each with each; give a backup of "
+                "another party; burned: ",
+                group->items[0].opened.t);
+    for (size_t i = 0; i < group->n; i++) {
+        for (size_t j = i + 1; j < group->n; j++) {
+            if (!is_pair_burned(group, i, j))
+                continue;
+            trouble_add(trouble, "%s%s with %s", between, group->items[i].parsed.head.party_id,
+                        group->items[j].parsed.head.party_id);
+            between = ", ";
         }
     }
+    return false;
+}
+
+static bool choose_signers(struct backup_group *group, struct trouble *trouble)
+{
+    size_t places[QRT_PARTIES_MAX], t = group->items[0].opened.t;
+
+    if (!choose(group, places, 0, t))
+        return refuse_pairs(group, trouble);
+    bring_forward(group, places, t);
     return true;
 }
 
-static bool check(const struct backup_group *group, struct trouble *trouble)
+static bool check(struct backup_group *group, struct trouble *trouble)
 {
     char account[ID_TEXT_MAX];
 
@@ -126,7 +176,7 @@ static bool check(const struct backup_group *group, struct trouble *trouble)
         return trouble_set(
             trouble, "account %s signs with the shares of %u parties, and %zu %s here", account,
             group->items[0].opened.t, group->n, group->n == 1 ? "is" : "are");
-    return check_pairs(group, trouble);
+    return choose_signers(group, trouble);
 }
 
 struct backup_group *backup_group_open(const struct backup_paths *paths,

@@ -289,7 +289,7 @@ class Backup(TestCase):
         self.assertEqual(burn[1:], (0, own, peer))
         one, two, three = self.of(account, *PARTIES)
         said = quorate("backup", "drill", "--key", self.key, one, two, self.state("party-1"), code=1)
-        self.assertIn("party party-1 has burned its pair with party party-2", said)
+        self.assertIn("burned: party-1 with party-2", said)
         self.assertTrue(quorate("backup", "drill", "--key", self.key, "--json", one, three,
                                 self.state("party-1"))["signs"])
         return burn
@@ -364,7 +364,7 @@ class Backup(TestCase):
         until(lambda: os.path.exists(old))
         said = quorate("backup", "drill", "--key", self.key, old,
                        *self.of(self.accounts[0], "party-2"), code=1)
-        self.assertIn("party party-1 has burned its pair with party party-2", said)
+        self.assertIn("burned: party-1 with party-2", said)
         rows = self.stack.rows("party-1", "party.db", "SELECT subject, frozen FROM orders")
         self.assertEqual(rows, [(frozen, 1)])
 

@@ -150,19 +150,24 @@ class BackupSets(TestCase):
         self.refused("1.state", "there is no share among these backups")
 
     def test_a_pair_that_a_state_says_is_burned_does_not_sign(self):
-        for names in ("1 2 1.burned", "1.burned 2 1", "1 1.state 2 1.burned"):
-            self.refused(names, "party party-1 has burned its pair with party party-2: give")
+        for names, pair in (("1 2 1.burned", "party-1 with party-2"),
+                            ("1.burned 2 1", "party-2 with party-1"),
+                            ("1 1.state 2 1.burned", "party-1 with party-2")):
+            self.refused(names, "no 2 of these parties have an unburned pair each with each; give a "
+                         f"backup of another party; burned: {pair}\n")
         self.signs("1 3 1.burned", "party-1", "party-3")
         self.signs("2 3 1.burned", "party-2", "party-3")
 
     def test_a_pair_that_is_burned_in_a_share_does_not_sign(self):
-        for names in ("1 3.burned", "3.burned 1"):
-            self.refused(names, "party party-3 has burned its pair with party party-1: give")
+        for names, pair in (("1 3.burned", "party-1 with party-3"),
+                            ("3.burned 1", "party-3 with party-1")):
+            self.refused(names, f"; burned: {pair}\n")
         self.signs("2 3.burned", "party-2", "party-3")
 
-    def test_of_more_backups_the_first_sign(self):
-        self.refused("1 2 3 1.burned", "party party-1 has burned its pair with party party-2: give "
-                     "a backup of another party first")
+    def test_of_more_backups_the_first_sign_that_have_no_burned_pair(self):
+        self.signs("2 3 1", "party-2", "party-3")
+        self.signs("1 2 3 1.burned", "party-1", "party-3")
+        self.signs("1 2 3.burned 1.burned", "party-2", "party-3")
         self.signs("1 3 2 1.burned", "party-1", "party-3")
         self.signs("3 2 1 1.burned", "party-3", "party-2")
 
