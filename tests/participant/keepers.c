@@ -2,6 +2,7 @@
 /* keepers.h without its jobs: processes and the relay between them. Frames are written whole and
  * blocking, read as they come. */
 #include "keepers.h"
+#include "keepers_db.h"
 
 #include "participant/keeper.h"
 #include "system/access/identity.h"
@@ -81,8 +82,9 @@ static void add_settings(struct buffer *text, const struct keepers *k)
     buffer_text(text, rest);
 }
 
-static void write_settings(struct keepers *k, const struct keeper_seat *seat)
+static void write_settings(struct keepers *k, size_t i)
 {
+    const struct keeper_seat *seat = &k->seats[i];
     struct buffer text = {0};
     const uint8_t master[32] = {7};
 
@@ -94,6 +96,7 @@ static void write_settings(struct keepers *k, const struct keeper_seat *seat)
     add_hex(&text, "INITIATOR_KEYS", k->initiator_key, 32);
     add_hex(&text, "CALLER_KEYS", k->caller_key, 32);
     add_hex(&text, "OPERATOR_KEY", k->operator_key, 32);
+    keepers_db_make(k, i, &text);
     add_settings(&text, k);
     write_file(seat->directory, "env", text.b, text.len);
     buffer_free(&text);
@@ -121,7 +124,7 @@ static void make_seat(struct keepers *k, size_t i, const char *role)
     free(b);
     hex_encode(seed, seat->seed, 32);
     write_file(seat->directory, "identity.key", seed, 64);
-    write_settings(k, seat);
+    write_settings(k, i);
 }
 
 /* Processes */
@@ -284,6 +287,7 @@ void keepers_free(struct keepers *k)
 
         if (!seat->is_gone)
             assert_int_equal(keepers_stop(k, i), 0);
+        keepers_db_remove(k, i);
         mpc__session__v1__party_certificate__free_unpacked(seat->certificate, NULL);
         free(seat->in);
     }

@@ -2,7 +2,7 @@
 /* The gate: its locks and lists, and the real thing: fifty concurrent signings, one peer that
  * cheats once. The cheat is made by the relay, which knows that peer's identity key: it alters
  * the opening move of a multiplication and signs it as its sender would. */
-#include "keepers.h"
+#include "keepers_db.h"
 
 #include "cheat.h"
 #include "participant/gate.h"
@@ -16,7 +16,6 @@
 #include <pthread.h>
 #include <sched.h>
 #include <setjmp.h>
-#include <sqlite3.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -351,31 +350,22 @@ static void test_a_burn_outlives_the_process_and_spares_other_pairs(void **state
     expect_signed(1, 2);
 }
 
-/* In the database of seat 0, beside its keeper. */
-static void run_sql(const char *sql)
-{
-    char path[192];
-    sqlite3 *db;
-
-    snprintf(path, sizeof path, "%s/party.db", k->seats[0].directory);
-    assert_int_equal(sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
-    sqlite3_busy_timeout(db, 5000);
-    if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK)
-        fail_msg("%s", sqlite3_errmsg(db));
-    sqlite3_close(db);
-}
-
 /* An older copy of the share's row, of before its burn: what counts is the tombstone. */
 static void test_a_pair_stays_burned_whatever_the_record_says(void **state)
 {
+    char sql[256];
+
     (void)state;
     keepers_watch(k, NULL, NULL);
     keygen = keepers_keygen(k, 3, 2);
     keepers_make_key(k, &keygen, key_id, pk);
     expect_signed(0, 1);
     assert_int_equal(keepers_stop(k, 0), 0);
-    run_sql("INSERT INTO tombstones (kgid, epoch, own, peer)"
-            " SELECT kgid, epoch, own, 2 FROM shares ORDER BY rowid DESC LIMIT 1");
+    snprintf(sql, sizeof sql,
+             "INSERT INTO tombstones (kgid, epoch, own, peer)"
+             " SELECT kgid, epoch, own, 2 FROM shares WHERE session_id = '%s'",
+             keygen.session_id);
+    assert_int_equal(keepers_db_run(k, 0, sql), 1);
     assert_true(keepers_start(k, 0));
     expect_burned(0);
     expect_signed(0, 2);
@@ -398,23 +388,19 @@ static bool seat_0_told(struct keepers *keepers, void *arg)
     return keepers_told(keepers, 0, job->session_id, 0) != NULL;
 }
 
-/* A key generation while the database of seat 0 refuses, as |trigger| says. */
-static void expect_no_key(const char *trigger, unsigned said)
+/* A key generation while the database of seat 0 refuses |event|. */
+static void expect_no_key(const char *event, unsigned said)
 {
     struct job job = keepers_keygen(k, 3, 2);
-    char sql[128];
 
-    snprintf(sql, sizeof sql,
-             "CREATE TRIGGER full BEFORE %s ON shares BEGIN SELECT RAISE(ABORT, 'full'); END",
-             trigger);
-    run_sql(sql);
+    keepers_db_refuse(k, 0, event);
     confirmations = 0;
     k->letter = see_confirmations;
     keepers_open_all(k, &job);
     keepers_relay(k, seat_0_told, &job);
     assert_string_equal(keepers_told(k, 0, job.session_id, 0)->code, "STORAGE");
     assert_int_equal(confirmations, said);
-    run_sql("DROP TRIGGER full");
+    keepers_db_allow(k, 0, "shares");
     keepers_watch(k, NULL, NULL);
     for (size_t i = 1; i < 3; i++)
         keepers_close(k, i, job.session_id);
@@ -424,8 +410,8 @@ static void expect_no_key(const char *trigger, unsigned said)
 static void test_a_share_that_cannot_be_stored_is_no_key(void **state)
 {
     (void)state;
-    expect_no_key("INSERT", 0);
-    expect_no_key("UPDATE", 2);
+    expect_no_key("INSERT ON shares", 0);
+    expect_no_key("UPDATE ON shares", 2);
 }
 
 /* All but the one whose burn is owed. */
@@ -453,8 +439,7 @@ static void burn_without_a_disk(void)
     k->letter = NULL;
     keygen = keepers_keygen(k, 3, 2);
     keepers_make_key(k, &keygen, key_id, pk);
-    run_sql(
-        "CREATE TRIGGER full BEFORE INSERT ON tombstones BEGIN SELECT RAISE(ABORT, 'full'); END");
+    keepers_db_refuse(k, 0, "INSERT ON tombstones");
     k->told_n = 0;
     kept_n = 0;
     holding = true;
@@ -489,7 +474,7 @@ static void test_a_burn_that_cannot_be_stored_is_owed(void **state)
     burn_without_a_disk();
     assert_string_equal(code_with(2), "STORAGE");
     assert_null(keepers_told(k, 0, jobs[CHEATED].session_id, 0));
-    run_sql("DROP TRIGGER full");
+    keepers_db_allow(k, 0, "tombstones");
     keepers_relay(k, cheated_told, NULL);
     assert_string_equal(keepers_told(k, 0, jobs[CHEATED].session_id, 0)->code, "STORAGE");
     keepers_kill(k, 0);
@@ -507,7 +492,7 @@ static void test_a_burn_that_is_owed_outlives_the_process(void **state)
     assert_true(keepers_start(k, 0));
     expect_burned(0);
     expect_signed(0, 2);
-    run_sql("DROP TRIGGER full");
+    keepers_db_allow(k, 0, "tombstones");
     for (size_t i = 0; i < 2; i++) {
         keepers_kill(k, 0);
         assert_true(keepers_start(k, 0));
@@ -553,8 +538,7 @@ static void test_a_burn_outlives_a_process_that_waits_for_its_database(void **st
     (void)state;
     keygen = keepers_keygen(k, 3, 2);
     keepers_make_key(k, &keygen, key_id, pk);
-    run_sql("CREATE TRIGGER hang BEFORE INSERT ON tombstones BEGIN SELECT count(*) FROM (WITH"
-            " RECURSIVE c (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT x FROM c); END");
+    keepers_db_hang(k, 0, "INSERT ON tombstones");
     reserve.fd = watch_reserve();
     jobs[CHEATED] = keepers_sign(&keygen, key_id, quorum, 2);
     k->send = cheat;
@@ -567,7 +551,7 @@ static void test_a_burn_outlives_a_process_that_waits_for_its_database(void **st
     assert_int_equal(written, 1);
     k->send = NULL;
     keepers_watch(k, NULL, NULL);
-    run_sql("DROP TRIGGER hang");
+    keepers_db_allow(k, 0, "tombstones");
     assert_true(keepers_start(k, 0));
     expect_burned(0);
     expect_signed(0, 2);

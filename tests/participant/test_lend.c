@@ -3,6 +3,7 @@
  * forgotten. */
 #include "owner.h"
 
+#include "keepers_db.h"
 #include "participant/delegate.h"
 #include "participant/shares.h"
 #include "participant/store.h"
@@ -341,7 +342,6 @@ static void test_a_loan_ends_with_its_time(void **state)
     const struct keeper_seat *seat = &k->seats[DELEGATE];
     uint8_t *master = secret_new(32);
     struct vault *vault = vault_new(master);
-    char error[STORE_ERROR_MAX];
     struct shares_params held = {library_ctx(), vault, NULL, seat->party_id, 1};
     struct delegate_params params = {library_ctx(), NULL,         NULL, seat->party_id,
                                      true,          seat->secret, NULL};
@@ -350,7 +350,7 @@ static void test_a_loan_ends_with_its_time(void **state)
 
     (void)state;
     assert_int_equal(keepers_stop(k, DELEGATE), 0);
-    params.store = held.store = store_open(seat->directory, error);
+    params.store = held.store = keepers_db_store(k, DELEGATE);
     assert_non_null(held.store);
     params.shares = shares = shares_new(&held);
     d = delegate_new(&params);
@@ -397,7 +397,7 @@ static void test_what_is_not_that_share_is_refused(void **state)
 static uint8_t *record_of_seat_0(size_t *len)
 {
     uint8_t *master = secret_new(32), *record;
-    char error[STORE_ERROR_MAX], account[37];
+    char account[37];
     struct shares_params params = {library_ctx(), NULL, NULL, k->seats[0].party_id, 1};
     struct store_share row;
     struct vault *vault;
@@ -406,7 +406,7 @@ static uint8_t *record_of_seat_0(size_t *len)
     master[0] = 7;
     params.vault = vault = vault_new(master);
     assert_int_equal(keepers_stop(k, 0), 0);
-    params.store = store_open(k->seats[0].directory, error);
+    params.store = keepers_db_store(k, 0);
     assert_non_null(params.store);
     shares = shares_new(&params);
     id_text(account, made.keygen.intent.account);
@@ -447,7 +447,6 @@ static void bury(uint16_t peer)
         mpc__party_api__v1__user_share__unpack(NULL, made.share_len, made.share);
     struct qrt_share share;
     struct store_burn burn;
-    char error[STORE_ERROR_MAX];
     struct store *store;
 
     assert_int_equal(
@@ -456,7 +455,7 @@ static void bury(uint16_t peer)
     memcpy(burn.kgid, share.kgid, 32);
     mpc__party_api__v1__user_share__free_unpacked(message, NULL);
     assert_int_equal(keepers_stop(k, DELEGATE), 0);
-    store = store_open(k->seats[DELEGATE].directory, error);
+    store = keepers_db_store(k, DELEGATE);
     assert_non_null(store);
     assert_int_equal(store_put_burn(store, NULL, &burn), STORE_OK);
     store_close(store);

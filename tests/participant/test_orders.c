@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The operator's freeze: obeyed by a keeper whatever the front asks, across restarts, by serial. */
-#include "keepers.h"
+#include "keepers_db.h"
 
 #include "system/access/order.h"
 #include "system/core/ids.h"
 
 #include <setjmp.h>
-#include <sqlite3.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -120,36 +119,6 @@ static void test_a_freeze_ends_what_runs(void **state)
     expect(NULL);
 }
 
-/* In the database of seat |who|, beside its keeper. */
-static void run_sql(size_t who, const char *sql)
-{
-    char path[192];
-    sqlite3 *db;
-
-    snprintf(path, sizeof path, "%s/party.db", k->seats[who].directory);
-    assert_int_equal(sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
-    sqlite3_busy_timeout(db, 5000);
-    if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK)
-        fail_msg("%s", sqlite3_errmsg(db));
-    sqlite3_close(db);
-}
-
-static bool has_row(size_t who, const char *sql)
-{
-    char path[192];
-    sqlite3 *db;
-    sqlite3_stmt *stmt;
-    bool has;
-
-    snprintf(path, sizeof path, "%s/party.db", k->seats[who].directory);
-    assert_int_equal(sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
-    assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &stmt, NULL), SQLITE_OK);
-    has = sqlite3_step(stmt) == SQLITE_ROW;
-    sqlite3_finalize(stmt);
-    sqlite3_close(db);
-    return has;
-}
-
 /* A disk that takes no order: the freeze holds, and is stored once the disk takes it. Its end counts
  * once it is stored. */
 static void test_a_freeze_that_cannot_be_stored_holds(void **state)
@@ -158,8 +127,7 @@ static void test_a_freeze_that_cannot_be_stored_holds(void **state)
     Mpc__Session__V1__Setup *setup = keepers_setup(k, &job);
 
     (void)state;
-    run_sql(0,
-            "CREATE TRIGGER full BEFORE INSERT ON orders BEGIN SELECT RAISE(ABORT, 'full'); END");
+    keepers_db_refuse(k, 0, "INSERT ON orders");
     keepers_open(k, 0, setup);
     mpc__session__v1__setup__free_unpacked(setup, NULL);
     keepers_sync(k, 0);
@@ -170,20 +138,19 @@ static void test_a_freeze_that_cannot_be_stored_holds(void **state)
     expect("FROZEN");
     order(0, "unfreeze", "", 7, k->operator_secret);
     expect("FROZEN");
-    assert_false(has_row(0, "SELECT 1 FROM orders WHERE serial = 7"));
-    run_sql(0, "DROP TRIGGER full");
-    while (!has_row(0, "SELECT 1 FROM orders WHERE serial = 7 AND frozen = 1"))
+    assert_false(keepers_db_has(k, 0, "SELECT 1 FROM orders WHERE serial = 7"));
+    keepers_db_allow(k, 0, "orders");
+    while (!keepers_db_has(k, 0, "SELECT 1 FROM orders WHERE serial = 7 AND frozen = 1"))
         keepers_sync(k, 0);
     keepers_kill(k, 0);
     assert_true(keepers_start(k, 0));
     expect("FROZEN");
-    run_sql(0,
-            "CREATE TRIGGER full BEFORE UPDATE ON orders BEGIN SELECT RAISE(ABORT, 'full'); END");
+    keepers_db_refuse(k, 0, "UPDATE ON orders");
     order(0, "unfreeze", "", 9, k->operator_secret);
     expect("FROZEN");
-    assert_false(has_row(0, "SELECT 1 FROM orders WHERE serial = 9"));
-    run_sql(0, "DROP TRIGGER full");
-    while (!has_row(0, "SELECT 1 FROM orders WHERE serial = 9 AND frozen = 0"))
+    assert_false(keepers_db_has(k, 0, "SELECT 1 FROM orders WHERE serial = 9"));
+    keepers_db_allow(k, 0, "orders");
+    while (!keepers_db_has(k, 0, "SELECT 1 FROM orders WHERE serial = 9 AND frozen = 0"))
         keepers_sync(k, 0);
     keepers_sync(k, 0);
     expect(NULL);
@@ -213,13 +180,13 @@ static void test_the_database_ends_no_freeze(void **state)
     (void)state;
     order(0, "freeze", "", 20, k->operator_secret);
     expect("FROZEN");
-    run_sql(0, "UPDATE orders SET frozen = 0, serial = 21");
+    keepers_db_run(k, 0, "UPDATE orders SET frozen = 0, serial = 21");
     again(0);
     expect("FROZEN");
-    run_sql(0, "DELETE FROM orders");
+    keepers_db_run(k, 0, "DELETE FROM orders");
     again(0);
     expect("FROZEN");
-    run_sql(0, "INSERT INTO orders (subject, serial, frozen) VALUES ('', 9000000000, 0)");
+    keepers_db_run(k, 0, "INSERT INTO orders (subject, serial, frozen) VALUES ('', 9000000000, 0)");
     again(0);
     expect("FROZEN");
     order(0, "unfreeze", "", 21, k->operator_secret);
@@ -239,7 +206,7 @@ static void test_the_database_bars_no_order(void **state)
     order(0, "unfreeze", "", 23, k->operator_secret);
     again(0);
     expect(NULL);
-    run_sql(0, "DELETE FROM orders");
+    keepers_db_run(k, 0, "DELETE FROM orders");
 }
 
 /* An order that was signed counts for what was signed, without the party's own file as well. */
@@ -248,12 +215,12 @@ static void test_a_signed_row_counts_for_what_was_signed(void **state)
     (void)state;
     order(0, "freeze", "", 30, k->operator_secret);
     keepers_sync(k, 0);
-    run_sql(0, "UPDATE orders SET frozen = 0, serial = 31, subject = 'nobody'");
+    keepers_db_run(k, 0, "UPDATE orders SET frozen = 0, serial = 31, subject = 'nobody'");
     lose_ledger(0);
     expect("FROZEN");
     order(0, "unfreeze", "", 31, k->operator_secret);
     expect(NULL);
-    run_sql(0, "UPDATE orders SET frozen = 1 WHERE subject = ''");
+    keepers_db_run(k, 0, "UPDATE orders SET frozen = 1 WHERE subject = ''");
     again(0);
     expect(NULL);
 }
@@ -262,8 +229,8 @@ static void test_a_signed_row_counts_for_what_was_signed(void **state)
 static void test_a_freeze_that_nobody_signed_holds_until_the_operator_ends_it(void **state)
 {
     (void)state;
-    run_sql(0, "DELETE FROM orders");
-    run_sql(0, "INSERT INTO orders (subject, serial, frozen) VALUES ('', 50, 1)");
+    keepers_db_run(k, 0, "DELETE FROM orders");
+    keepers_db_run(k, 0, "INSERT INTO orders (subject, serial, frozen) VALUES ('', 50, 1)");
     again(0);
     expect("FROZEN");
     order(0, "unfreeze", "", 50, k->operator_secret);
@@ -271,7 +238,7 @@ static void test_a_freeze_that_nobody_signed_holds_until_the_operator_ends_it(vo
     order(0, "freeze", "", 40, k->operator_secret);
     order(0, "unfreeze", "", 41, k->operator_secret);
     expect("FROZEN");
-    run_sql(0, "DELETE FROM orders");
+    keepers_db_run(k, 0, "DELETE FROM orders");
     again(0);
     expect("FROZEN");
     order(0, "unfreeze", "", 51, k->operator_secret);
@@ -282,9 +249,9 @@ static void test_a_party_that_cannot_read_its_orders_does_not_start(void **state
 {
     (void)state;
     keepers_kill(k, 2);
-    run_sql(2, "ALTER TABLE orders RENAME TO elsewhere");
+    keepers_db_run(k, 2, "ALTER TABLE orders RENAME TO elsewhere");
     assert_false(keepers_start(k, 2));
-    run_sql(2, "ALTER TABLE elsewhere RENAME TO orders");
+    keepers_db_run(k, 2, "ALTER TABLE elsewhere RENAME TO orders");
     assert_true(keepers_start(k, 2));
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What an invitation may not do. Every byte of setups is changed, as it travels and with the
  * intent's signature made again: what is still permitted differs only where nothing is at stake. */
-#include "keepers.h"
+#include "keepers_db.h"
 
 #include "participant/permit.h"
 #include "participant/shares.h"
@@ -35,7 +35,6 @@ static int64_t now_ms;
 static void load_share(void)
 {
     uint8_t *master = secret_new(32);
-    char error[STORE_ERROR_MAX];
     struct refusal refusal = {0};
     struct shares_params params = {library_ctx(), NULL, NULL, k->seats[0].party_id, 2};
     struct shares *shares;
@@ -44,7 +43,7 @@ static void load_share(void)
     master[0] = 7;
     assert_int_equal(keepers_stop(k, 0), 0);
     params.vault = vault_new(master);
-    params.store = store_open(k->seats[0].directory, error);
+    params.store = keepers_db_store(k, 0);
     assert_non_null(params.store);
     shares = shares_new(&params);
     id_text(account, keygen.intent.account);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Runs that are interrupted: a keeper is killed after every message of a key generation and of a
  * signature that it sent or got. Nothing is half made, and nothing needs a hand. */
-#include "keepers.h"
+#include "keepers_db.h"
 
 #include "quorate/share.h"
 #include "quorate/wire.h"
@@ -9,7 +9,6 @@
 
 #include <setjmp.h>
 #include <sodium.h>
-#include <sqlite3.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -314,18 +313,12 @@ static void test_a_key_generation_is_resumed_by_its_own_intent_only(void **state
 /* As somebody does who can write the database of seat 0 and has no master key. */
 static void forge_intent(const struct job *job, const uint8_t hash[32])
 {
-    char path[192], sql[256], hex[65];
-    sqlite3 *db;
+    char sql[256], hex[65];
 
     hex_encode(hex, hash, 32);
-    snprintf(path, sizeof path, "%s/party.db", k->seats[0].directory);
     snprintf(sql, sizeof sql, "UPDATE shares SET intent_hash = X'%s' WHERE session_id = '%s'", hex,
              job->session_id);
-    assert_int_equal(sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
-    if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK)
-        fail_msg("%s", sqlite3_errmsg(db));
-    assert_int_equal(sqlite3_changes(db), 1);
-    sqlite3_close(db);
+    assert_int_equal(keepers_db_run(k, 0, sql), 1);
 }
 
 static void hash_of(uint8_t out[32], const Mpc__Session__V1__Setup *setup)

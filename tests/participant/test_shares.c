@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Shares from the store: validated, cached within a bound, dropped after a change, useless when
  * moved to another account, party or master key; and the blocks that runs use again. */
-#include "keepers.h"
+#include "keepers_db.h"
 
 #include "participant/blocks.h"
 #include "participant/shares.h"
@@ -11,13 +11,14 @@
 #include "system/service/library.h"
 
 #include <setjmp.h>
-#include <sqlite3.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
+
+#define ZEROS "X'0000000000000000000000000000000000000000000000000000000000000000'"
 
 /* The last two are for what damages them. */
 enum { KEYS = 5, OF_CALLER = 3, OF_KGID = 4 };
@@ -144,16 +145,7 @@ static void test_a_resealed_record_comes_back_changed(void **state)
 /* As somebody does who can write the database and has no master key. */
 static void run_sql(const char *sql)
 {
-    char path[192];
-    sqlite3 *db;
-
-    snprintf(path, sizeof path, "%s/party.db", k->seats[0].directory);
-    assert_int_equal(sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
-    sqlite3_busy_timeout(db, 5000);
-    if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK)
-        fail_msg("%s", sqlite3_errmsg(db));
-    assert_int_equal(sqlite3_changes(db), 1);
-    sqlite3_close(db);
+    assert_int_equal(keepers_db_run(k, 0, sql), 1);
 }
 
 static void forge(size_t i, const char *what)
@@ -169,7 +161,7 @@ static void test_who_may_use_a_share_is_bound_to_it(void **state)
     struct shares *shares = shares_new(&params);
 
     (void)state;
-    forge(0, "caller_key = zeroblob(32)");
+    forge(0, "caller_key = " ZEROS);
     expect_refused(&params, "STORAGE");
     forge(0, "caller_key = NULL, purpose = purpose + 1");
     expect_refused(&params, "STORAGE");
@@ -178,10 +170,10 @@ static void test_who_may_use_a_share_is_bound_to_it(void **state)
     forge(0, "roster = 'party-1 party-2 party-3'");
     shares_put(get(shares, 0));
     assert_null(refusal.code);
-    forge(OF_CALLER, "caller_key = zeroblob(32)");
+    forge(OF_CALLER, "caller_key = " ZEROS);
     assert_null(get(shares, OF_CALLER));
     assert_string_equal(refusal.code, "STORAGE");
-    forge(OF_KGID, "kgid = zeroblob(32)");
+    forge(OF_KGID, "kgid = " ZEROS);
     assert_null(get(shares, OF_KGID));
     assert_string_equal(refusal.code, "STORAGE");
     shares_free(shares);
@@ -215,7 +207,7 @@ static void expect_gone(size_t i, bool is_expired)
 
     forge(i, "session_id = 'given session'");
     run_sql("INSERT INTO given (session_id, public_key, expires_ms, sealed)"
-            " VALUES ('given session', x'02', 5, x'00')");
+            " VALUES ('given session', X'02', 5, X'00')");
     snprintf(sql, sizeof sql,
              "CREATE TABLE old%zu AS SELECT * FROM shares WHERE account_id = '%s';"
              "INSERT INTO old%zu SELECT * FROM old%zu LIMIT 1",
@@ -285,7 +277,6 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_a_share_that_is_gone_does_not_come_back),
         cmocka_unit_test(test_blocks_are_used_again_by_size),
     };
-    char error[STORE_ERROR_MAX];
     struct vault *vault;
     int result;
 
@@ -295,8 +286,7 @@ int main(int argc, char **argv)
     make_keys();
     assert_int_equal(keepers_stop(k, 0), 0);
     vault = vault_of(7);
-    params = (struct shares_params){library_ctx(), vault, store_open(k->seats[0].directory, error),
-                                    "party-1", 4};
+    params = (struct shares_params){library_ctx(), vault, keepers_db_store(k, 0), "party-1", 4};
     assert_non_null(params.store);
     result = cmocka_run_group_tests(tests, NULL, NULL);
     store_close(params.store);

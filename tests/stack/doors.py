@@ -247,9 +247,8 @@ class Doors(TestCase):
 
     def world(self):
         """All processes, all accounts, all sessions."""
-        return (self.stack.processes(),
-                self.stack.rows(ACCOUNT, "account.db", "SELECT account_id, status FROM accounts"),
-                self.stack.sessions())
+        accounts = self.stack.rows(ACCOUNT, "account.db", "SELECT account_id, status FROM accounts")
+        return self.stack.processes(), sorted(accounts), sorted(self.stack.sessions())
 
     def expect_sessions(self):
         """The test has made sessions, and nothing else."""

@@ -355,12 +355,15 @@ class UnderTls(TestCase):
         self.assertEqual(faults, [])
 
     def test_connections_that_are_made_anew_show_the_new_certificate(self):
+        self.connect_anew("session-coordinator", "connected variable=COORDINATOR_ADDR",
+                          ("party-1",))
+        ended = self.count("session-coordinator", REVOKED)
         made = pki(self.stack, "renew", "party-1", "--out", os.path.join(self.stack.dir, "party-1"))
         until(lambda: serial_at(self.port("party-1"), self.ca, self.pair("party-1")) ==
               made["serial"])
         pki(self.stack, "revoke", "--serial", made["replaced_serial"])
         # Its connections are ended, and it comes back with the new one.
-        until(lambda: REVOKED in self.stack.log("session-coordinator"))
+        until(lambda: self.count("session-coordinator", REVOKED) > ended)
         answers = [self.stack.sign(self.account) for _ in range(5)]
         self.assertEqual([a.status for a in answers], [200] * 5, answers)
         until(lambda: all(p["live"] for p in
