@@ -256,6 +256,5 @@ int command_audit(char **argv)
         return list(&o);
     if (rest_n == 1 && strcmp(rest[0], "verify") == 0)
         return verify(&o);
-    return refuse_usage(
-        "there are two things to do here: quorate audit list, quorate audit verify");
+    return refuse_usage("say what: quorate audit list or verify");
 }

@@ -229,7 +229,7 @@ int command_db(char **argv)
     if (answer != OPTIONS_GO)
         return options_code(answer);
     if (rest_n != 1 || strcmp(rest[0], "init") != 0)
-        return refuse_usage("there is one thing to do here: quorate db init");
+        return refuse_usage("say what: quorate db init");
     fill(&o);
     if (mistake(&o)[0])
         return refuse_usage("%s", mistake(&o));

@@ -87,21 +87,22 @@ int command_help(char **argv)
     bool json = false;
     const struct option_row rows[] = {
         {"--json", NULL, &json, NULL, "the list of commands in JSON; goes with no COMMAND"}};
-    const struct options options = {"help", "[COMMAND]",
+    const struct options options = {"help", "[COMMAND [WHAT]]",
                                     "List the commands, or show the options of one.", rows, 1};
-    const char *name;
-    size_t name_n;
-    enum options_answer answer = options_read(&options, argv, &name, 1, &name_n);
+    const char *words[2];
+    size_t words_n;
+    enum options_answer answer = options_read(&options, argv, words, 2, &words_n);
 
     if (answer != OPTIONS_GO)
         return options_code(answer);
-    if (name_n > 0 && json)
+    if (words_n > 0 && json)
         return refuse_usage("--json is for the list of commands; quorate help %s shows its options",
-                            name);
-    if (name_n > 0 && command_find(name))
-        return command_help_of(command_find(name));
-    if (name_n > 0)
-        return refuse_usage("there is no command %s; quorate help lists them", name);
+                            words[0]);
+    if (words_n > 0 && !command_find(words[0]))
+        return refuse_usage("there is no command %s; quorate help lists them", words[0]);
+    if (words_n > 0)
+        return words_n == 2 ? page_of(command_find(words[0]), words[1])
+                            : command_help_of(command_find(words[0]));
     if (json)
         return report_print(page_json(), true) ? EXIT_DONE : EXIT_REFUSED;
     print_page();

@@ -84,7 +84,7 @@ int command_key(char **argv)
     if (answer != OPTIONS_GO)
         return options_code(answer);
     if (rest_n != 1 || strcmp(rest[0], "new") != 0)
-        return refuse_usage("there is one thing to do here: quorate key new");
+        return refuse_usage("say what: quorate key new");
     if (!name || !api_key_name_is_valid(name))
         return refuse_usage("--name must be 1 to 32 of a-z 0-9 . _ - and neither default, nor a "
                             "service's, nor begin with party-");

@@ -404,6 +404,8 @@ class Help(TestCase):
                 self.assertTrue(r.out.startswith(f"usage: quorate {' '.join(words)} "), r.out)
                 self.assertIn("--json", r.out)
                 pages.append(r.out)
+                if action:
+                    self.assertEqual(run("help", *words), r)
             whole = "\n".join(pages)
             if None in ACTIONS.get(command, []):  # its own page has the others behind it
                 self.assertTrue(pages[0].endswith("\n" + "\n".join(pages[1:])))

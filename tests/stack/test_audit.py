@@ -213,7 +213,7 @@ class Audit(TestCase):
 
     def test_refusals(self):
         for words, code, sentence in (
-                (("audit",), 2, "there are two things to do here"),
+                (("audit",), 2, "say what: quorate audit list or verify"),
                 (("audit", "list", "--limit", "0"), 2, "--limit must be a number"),
                 (("audit", "list", "--heads", "x"), 2, "are for quorate audit verify"),
                 (("audit", "verify", "--all"), 2, "are for quorate audit list"),

@@ -113,7 +113,7 @@ class Keys(TestCase):
 
     def test_refusals(self):
         for words, sentence in (
-                ((), "there is one thing to do here"),
+                ((), "say what: quorate key new"),
                 (("new",), "--name must be 1 to 32"),
                 (("new", "--name", "Default", "--scopes", "read"), "--name must be 1 to 32"),
                 (("new", "--name", "default", "--scopes", "read"), "--name must be 1 to 32"),
