@@ -246,15 +246,10 @@ int command_audit(char **argv)
         "Read account-service's audit log, also while that runs; or verify it: that every row\n"
         "is as it was written, none is missing, and none was put in.",
         rows, sizeof rows / sizeof rows[0]};
-    const char *rest[1];
-    size_t rest_n;
-    enum options_answer answer = options_read(&options, argv, rest, 1, &rest_n);
+    const char *word;
+    enum options_answer answer = options_read_word(&options, argv, &word);
 
     if (answer != OPTIONS_GO)
         return options_code(answer);
-    if (rest_n == 1 && strcmp(rest[0], "list") == 0)
-        return list(&o);
-    if (rest_n == 1 && strcmp(rest[0], "verify") == 0)
-        return verify(&o);
-    return refuse_usage("say what: quorate audit list or verify");
+    return strcmp(word, "list") == 0 ? list(&o) : verify(&o);
 }

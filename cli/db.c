@@ -222,14 +222,11 @@ int command_db(char **argv)
         "program's role can read. Once for account-service (--schema account), once for\n"
         "session-coordinator (--schema coordinator), once for each party. May be run again.",
         rows, sizeof rows / sizeof rows[0]};
-    const char *rest[1];
-    size_t rest_n;
-    enum options_answer answer = options_read(&options, argv, rest, 1, &rest_n);
+    const char *word;
+    enum options_answer answer = options_read_word(&options, argv, &word);
 
     if (answer != OPTIONS_GO)
         return options_code(answer);
-    if (rest_n != 1 || strcmp(rest[0], "init") != 0)
-        return refuse_usage("say what: quorate db init");
     fill(&o);
     if (mistake(&o)[0])
         return refuse_usage("%s", mistake(&o));

@@ -64,7 +64,7 @@ static int run(const char *name, const char *scopes, bool as_json)
 
 int command_key(char **argv)
 {
-    const char *name = NULL, *scopes = NULL, *rest[1];
+    const char *name = NULL, *scopes = NULL, *word;
     bool json = false;
     const struct option_row rows[] = {
         {"--name", "NAME", NULL, &name, "who uses it: 1 to 32 of a-z 0-9 . _ -"},
@@ -78,13 +78,10 @@ int command_key(char **argv)
         "manage (who signs, cancel, orders).",
         rows, sizeof rows / sizeof rows[0]};
     unsigned bits;
-    size_t rest_n;
-    enum options_answer answer = options_read(&options, argv, rest, 1, &rest_n);
+    enum options_answer answer = options_read_word(&options, argv, &word);
 
     if (answer != OPTIONS_GO)
         return options_code(answer);
-    if (rest_n != 1 || strcmp(rest[0], "new") != 0)
-        return refuse_usage("say what: quorate key new");
     if (!name || !api_key_name_is_valid(name))
         return refuse_usage("--name must be 1 to 32 of a-z 0-9 . _ - and neither default, nor a "
                             "service's, nor begin with party-");

@@ -143,6 +143,37 @@ enum options_answer options_read(const struct options *o, char **argv, const cha
     return OPTIONS_GO;
 }
 
+static bool is_one_of(const char *word, const char *words)
+{
+    size_t len = strlen(word);
+
+    for (; words; words = strchr(words, '|')) {
+        words += *words == '|';
+        if (strcspn(words, "|") == len && memcmp(words, word, len) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void say_what(const struct options *o)
+{
+    size_t first = strcspn(o->rest, "|");
+
+    say("say what: quorate %s %.*s%s%s", o->command, (int)first, o->rest,
+        o->rest[first] ? " or " : "", o->rest[first] ? o->rest + first + 1 : "");
+}
+
+enum options_answer options_read_word(const struct options *o, char **argv, const char **word)
+{
+    size_t n;
+    enum options_answer answer = options_read(o, argv, word, 1, &n);
+
+    if (answer != OPTIONS_GO || (n == 1 && is_one_of(*word, o->rest)))
+        return answer;
+    say_what(o);
+    return OPTIONS_BAD;
+}
+
 int options_code(enum options_answer answer)
 {
     if (answer == OPTIONS_HELPED)

@@ -33,6 +33,11 @@ enum options_answer { OPTIONS_GO, OPTIONS_HELPED, OPTIONS_BAD };
 enum options_answer options_read(const struct options *options, char **argv, const char **rest,
                                  size_t rest_max, size_t *rest_n);
 
+/* The same, where options->rest is "init" or "list|verify": the word, or one of the two, has to
+ * follow, and goes to |word|. */
+enum options_answer options_read_word(const struct options *options, char **argv,
+                                      const char **word);
+
 /* The exit code of a command whose options answered something else than OPTIONS_GO. */
 int options_code(enum options_answer answer);
 

@@ -8,6 +8,7 @@
 #include "hex.h"
 #include "report.h"
 
+#include "system/core/fields.h"
 #include "system/core/secret.h"
 
 #include <openssl/evp.h>
@@ -27,132 +28,96 @@ _Static_assert(8 + 6 + 3 * 2 + 4 + 8 + 3 * 32 + 33 + 3 + 2 * 4 + 16 + CHECK_BYTE
                    SHARE_FILE_HEADER_BYTES,
                "docs/share-file.md");
 
-/* Write and read one after the other; reading never passes the end, since the length is checked
- * before. */
-struct cursor {
-    uint8_t *out;
-    const uint8_t *in;
-};
-
-static void put(struct cursor *c, const void *b, size_t len)
+static uint8_t *put_header(uint8_t *at, const struct share_facts *f, const struct share_key *key,
+                           const uint8_t nonce[NONCE_BYTES], size_t sealed_len)
 {
-    memcpy(c->out, b, len);
-    c->out += len;
-}
-
-static void put_be(struct cursor *c, uint64_t x, size_t len)
-{
-    for (size_t i = len; i-- > 0;)
-        *c->out++ = (uint8_t)(x >> (8 * i));
-}
-
-static const uint8_t *get(struct cursor *c, size_t len)
-{
-    const uint8_t *at = c->in;
-
-    c->in += len;
-    return at;
-}
-
-static uint64_t get_be(struct cursor *c, size_t len)
-{
-    uint64_t x = 0;
-
-    for (size_t i = 0; i < len; i++)
-        x = x << 8 | *c->in++;
-    return x;
-}
-
-static void put_header(struct cursor *c, const struct share_facts *f, const struct share_key *key,
-                       const uint8_t nonce[NONCE_BYTES], size_t sealed_len)
-{
-    put(c, magic, sizeof magic);
-    put_be(c, FILE_VERSION, 1);
-    put_be(c, f->pending, 1);
-    put_be(c, f->suite, 1);
-    put_be(c, f->profile, 1);
-    put_be(c, f->flags, 1);
-    put_be(c, KDF_ARGON2ID, 1);
-    put_be(c, f->n, 2);
-    put_be(c, f->t, 2);
-    put_be(c, f->own, 2);
-    put_be(c, f->epoch, 4);
-    put_be(c, f->created, 8);
-    put(c, f->keyid, 32);
-    put(c, f->kgid, 32);
-    put(c, f->identity, 32);
-    put(c, f->pk.b, 33);
-    put_be(c, 0, 3);
-    put_be(c, key->kdf.passes, 4);
-    put_be(c, key->kdf.memory_kib, 4);
-    put(c, key->kdf.salt, 16);
-    put(c, key->check, CHECK_BYTES);
-    put(c, nonce, NONCE_BYTES);
-    put_be(c, sealed_len, 4);
+    at = fields_put(at, magic, sizeof magic);
+    at = fields_put_number(at, FILE_VERSION, 1);
+    at = fields_put_number(at, f->pending, 1);
+    at = fields_put_number(at, f->suite, 1);
+    at = fields_put_number(at, f->profile, 1);
+    at = fields_put_number(at, f->flags, 1);
+    at = fields_put_number(at, KDF_ARGON2ID, 1);
+    at = fields_put_number(at, f->n, 2);
+    at = fields_put_number(at, f->t, 2);
+    at = fields_put_number(at, f->own, 2);
+    at = fields_put_number(at, f->epoch, 4);
+    at = fields_put_number(at, f->created, 8);
+    at = fields_put(at, f->keyid, 32);
+    at = fields_put(at, f->kgid, 32);
+    at = fields_put(at, f->identity, 32);
+    at = fields_put(at, f->pk.b, 33);
+    at = fields_put_number(at, 0, 3);
+    at = fields_put_number(at, key->kdf.passes, 4);
+    at = fields_put_number(at, key->kdf.memory_kib, 4);
+    at = fields_put(at, key->kdf.salt, 16);
+    at = fields_put(at, key->check, CHECK_BYTES);
+    at = fields_put(at, nonce, NONCE_BYTES);
+    return fields_put_number(at, sealed_len, 4);
 }
 
 /* False if a field is out of range. */
-static bool get_facts(struct cursor *c, struct share_facts *f)
+static bool get_facts(struct fields *in, struct share_facts *f)
 {
-    uint64_t state = get_be(c, 1), kdf;
+    uint64_t state = fields_number(in, 1), kdf;
 
     f->pending = state == 1;
-    f->suite = (uint8_t)get_be(c, 1);
-    f->profile = (uint8_t)get_be(c, 1);
-    f->flags = (uint8_t)get_be(c, 1);
-    kdf = get_be(c, 1);
-    f->n = (uint16_t)get_be(c, 2);
-    f->t = (uint16_t)get_be(c, 2);
-    f->own = (uint16_t)get_be(c, 2);
-    f->epoch = (uint32_t)get_be(c, 4);
-    f->created = get_be(c, 8);
-    memcpy(f->keyid, get(c, 32), 32);
-    memcpy(f->kgid, get(c, 32), 32);
-    memcpy(f->identity, get(c, 32), 32);
-    memcpy(f->pk.b, get(c, 33), 33);
+    f->suite = (uint8_t)fields_number(in, 1);
+    f->profile = (uint8_t)fields_number(in, 1);
+    f->flags = (uint8_t)fields_number(in, 1);
+    kdf = fields_number(in, 1);
+    f->n = (uint16_t)fields_number(in, 2);
+    f->t = (uint16_t)fields_number(in, 2);
+    f->own = (uint16_t)fields_number(in, 2);
+    f->epoch = (uint32_t)fields_number(in, 4);
+    f->created = fields_number(in, 8);
+    fields_copy(in, f->keyid, 32);
+    fields_copy(in, f->kgid, 32);
+    fields_copy(in, f->identity, 32);
+    fields_copy(in, f->pk.b, 33);
     return state <= 1 && kdf == KDF_ARGON2ID && f->suite == QRT_SUITE_ECDSA &&
            f->profile == QRT_PROFILE_1 && f->t >= 2 && f->t <= f->n && f->n <= QRT_PARTIES_MAX &&
            f->own >= 1 && f->own <= QRT_INDEX_MAX;
 }
 
-static bool get_kdf(struct cursor *c, struct share_kdf *kdf)
+static bool get_kdf(struct fields *in, struct share_kdf *kdf)
 {
-    kdf->passes = (uint32_t)get_be(c, 4);
-    kdf->memory_kib = (uint32_t)get_be(c, 4);
-    memcpy(kdf->salt, get(c, 16), 16);
+    kdf->passes = (uint32_t)fields_number(in, 4);
+    kdf->memory_kib = (uint32_t)fields_number(in, 4);
+    fields_copy(in, kdf->salt, 16);
     return kdf->passes >= 1 && kdf->passes <= KDF_PASSES_MAX && kdf->memory_kib >= 8 &&
            kdf->memory_kib <= KDF_MEMORY_KIB_MAX;
 }
 
 /* After magic and version. */
-static bool get_header(struct cursor *c, struct share_file *out)
+static bool get_header(struct fields *in, struct share_file *out)
 {
-    bool ok = get_facts(c, &out->facts);
+    bool ok = get_facts(in, &out->facts);
 
-    ok &= get_be(c, 3) == 0;
-    ok &= get_kdf(c, &out->kdf);
-    out->check = get(c, CHECK_BYTES);
-    out->nonce = get(c, NONCE_BYTES);
-    out->sealed_len = (size_t)get_be(c, 4);
-    out->sealed = c->in;
+    ok &= fields_number(in, 3) == 0;
+    ok &= get_kdf(in, &out->kdf);
+    out->check = fields_take(in, CHECK_BYTES);
+    out->nonce = fields_take(in, NONCE_BYTES);
+    out->sealed_len = (size_t)fields_number(in, 4);
+    out->sealed = in->b;
     return ok;
 }
 
 bool share_file_parse(struct share_file *out, const uint8_t *b, size_t len, const char *name,
                       struct trouble *trouble)
 {
-    struct cursor c = {NULL, b};
+    struct fields in = {b, len, false};
 
     memset(out, 0, sizeof *out);
     out->header = b;
-    if (len < sizeof magic || memcmp(get(&c, sizeof magic), magic, sizeof magic) != 0)
+    if (len < sizeof magic || memcmp(fields_take(&in, sizeof magic), magic, sizeof magic) != 0)
         return trouble_set(trouble, "%s is not a share file", name);
     if (len < SHARE_FILE_HEADER_BYTES)
         return trouble_set(trouble, "%s is truncated: it has only %zu bytes", name, len);
-    if (get_be(&c, 1) != FILE_VERSION)
+    if (fields_number(&in, 1) != FILE_VERSION)
         return trouble_set(trouble, "%s is a share file of a version this program does not know",
                            name);
-    if (!get_header(&c, out))
+    if (!get_header(&in, out))
         return trouble_set(trouble, "%s is damaged: a field of its header is out of range", name);
     if (out->sealed_len != len - SHARE_FILE_HEADER_BYTES ||
         out->sealed_len <= IDENTITY_BYTES + TAG_BYTES)
@@ -226,14 +191,13 @@ void share_file_seal(struct file *out, const struct share_facts *facts, const st
 {
     size_t sealed_len = content->len + TAG_BYTES;
     uint8_t nonce[NONCE_BYTES];
-    struct cursor c;
+    uint8_t *at;
 
     out->len = SHARE_FILE_HEADER_BYTES + sealed_len;
     out->b = secret_new(out->len);
-    c = (struct cursor){out->b, NULL};
     randombytes_buf(nonce, sizeof nonce);
-    put_header(&c, facts, key, nonce, sealed_len);
-    if (!gcm_seal(c.out, content->b, content->len, out->b, key))
+    at = put_header(out->b, facts, key, nonce, sealed_len);
+    if (!gcm_seal(at, content->b, content->len, out->b, key))
         exit(refuse("OpenSSL cannot do AES-256-GCM on this machine"));
 }
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* See backup_body.h. Reading goes through a cursor that remembers that it ran out. */
+/* See backup_body.h. */
 #include "participant/backup_body.h"
 
 #include "session.pb-c.h"
 #include "system/core/be.h"
+#include "system/core/fields.h"
 #include "system/core/ids.h"
 #include "system/core/secret.h"
 
@@ -26,60 +27,7 @@ enum { SHARE_FIXED = 1 + IDENTITY + ID + 4 + 2 + 1 + 1 + 32 + 8 + 32 };
 /* Whose word an order is. */
 enum word { WORD_NOBODY, WORD_OWN, WORD_OPERATOR };
 
-struct cursor {
-    const uint8_t *b;
-    size_t left;
-    bool failed;
-};
-
-static const uint8_t *take(struct cursor *c, size_t len)
-{
-    const uint8_t *at = c->b;
-
-    if (c->failed || c->left < len) {
-        c->failed = true;
-        return NULL;
-    }
-    c->b += len;
-    c->left -= len;
-    return at;
-}
-
-static void copy(struct cursor *c, void *out, size_t len)
-{
-    const uint8_t *b = take(c, len);
-
-    if (b)
-        memcpy(out, b, len);
-    else
-        memset(out, 0, len);
-}
-
-static uint64_t number(struct cursor *c, size_t len)
-{
-    const uint8_t *b = take(c, len);
-
-    return b ? be_get(b, len) : 0;
-}
-
-static bool is_at_end(const struct cursor *c)
-{
-    return !c->failed && c->left == 0;
-}
-
 /* Shares */
-
-static uint8_t *put(uint8_t *at, const void *b, size_t len)
-{
-    memcpy(at, b, len);
-    return at + len;
-}
-
-static uint8_t *put_number(uint8_t *at, uint64_t v, size_t len)
-{
-    be_put(at, len, v);
-    return at + len;
-}
 
 uint8_t *backup_share_encode(size_t *len, const struct backup_share *share)
 {
@@ -91,27 +39,27 @@ uint8_t *backup_share_encode(size_t *len, const struct backup_share *share)
         return NULL;
     *len = SHARE_FIXED + 2 + roster_len + 4 + share->record_len;
     at = b = secret_new(*len);
-    at = put_number(at, VERSION, 1);
-    at = put(at, share->identity, IDENTITY);
-    at = put(at, session, ID);
-    at = put_number(at, row->attempt, 4);
-    at = put_number(at, row->own, 2);
-    at = put_number(at, row->purpose, 1);
-    at = put_number(at, row->has_caller, 1);
-    at = put(at, row->caller_key, 32);
-    at = put_number(at, (uint64_t)row->deadline_ms, 8);
-    at = put(at, row->intent_hash, 32);
-    at = put_number(at, roster_len, 2);
-    at = put(at, row->roster, roster_len);
-    at = put_number(at, share->record_len, 4);
-    (void)put(at, share->record, share->record_len);
+    at = fields_put_number(at, VERSION, 1);
+    at = fields_put(at, share->identity, IDENTITY);
+    at = fields_put(at, session, ID);
+    at = fields_put_number(at, row->attempt, 4);
+    at = fields_put_number(at, row->own, 2);
+    at = fields_put_number(at, row->purpose, 1);
+    at = fields_put_number(at, row->has_caller, 1);
+    at = fields_put(at, row->caller_key, 32);
+    at = fields_put_number(at, (uint64_t)row->deadline_ms, 8);
+    at = fields_put(at, row->intent_hash, 32);
+    at = fields_put_number(at, roster_len, 2);
+    at = fields_put(at, row->roster, roster_len);
+    at = fields_put_number(at, share->record_len, 4);
+    (void)fields_put(at, share->record, share->record_len);
     return b;
 }
 
-static char *take_roster(struct cursor *c)
+static char *take_roster(struct fields *c)
 {
-    size_t len = (size_t)number(c, 2);
-    const uint8_t *b = take(c, len);
+    size_t len = (size_t)fields_number(c, 2);
+    const uint8_t *b = fields_take(c, len);
     char *text;
 
     if (!b || memchr(b, 0, len)) {
@@ -126,29 +74,29 @@ static char *take_roster(struct cursor *c)
 bool backup_share_decode(struct backup_share *out, const struct backup_head *head, const uint8_t *b,
                          size_t len)
 {
-    struct cursor c = {b, len, false};
+    struct fields c = {b, len, false};
     struct store_share *row = &out->row;
     uint8_t session[ID];
-    uint64_t version = number(&c, 1), has_caller;
+    uint64_t version = fields_number(&c, 1), has_caller;
 
     *out = (struct backup_share){.row = {.status = STORE_ACTIVE, .epoch = head->epoch}};
     id_text(row->account_id, head->account);
     memcpy(row->kgid, head->kgid, 32);
-    out->identity = take(&c, IDENTITY);
-    copy(&c, session, ID);
+    out->identity = fields_take(&c, IDENTITY);
+    fields_copy(&c, session, ID);
     id_text(row->session_id, session);
-    row->attempt = (uint32_t)number(&c, 4);
-    row->own = (uint16_t)number(&c, 2);
-    row->purpose = (uint8_t)number(&c, 1);
-    has_caller = number(&c, 1);
+    row->attempt = (uint32_t)fields_number(&c, 4);
+    row->own = (uint16_t)fields_number(&c, 2);
+    row->purpose = (uint8_t)fields_number(&c, 1);
+    has_caller = fields_number(&c, 1);
     row->has_caller = has_caller != 0;
-    copy(&c, row->caller_key, 32);
-    row->deadline_ms = (int64_t)number(&c, 8);
-    copy(&c, row->intent_hash, 32);
+    fields_copy(&c, row->caller_key, 32);
+    row->deadline_ms = (int64_t)fields_number(&c, 8);
+    fields_copy(&c, row->intent_hash, 32);
     row->roster = take_roster(&c);
-    out->record_len = (size_t)number(&c, 4);
-    out->record = take(&c, out->record_len);
-    if (is_at_end(&c) && version == VERSION && has_caller <= 1)
+    out->record_len = (size_t)fields_number(&c, 4);
+    out->record = fields_take(&c, out->record_len);
+    if (fields_end(&c) && version == VERSION && has_caller <= 1)
         return true;
     store_share_free(row);
     return false;
@@ -253,9 +201,9 @@ bool backup_state_end(struct backup_writing *w)
     return !w->failed && w->out.len <= BACKUP_BODY_MAX;
 }
 
-static void take_burns(struct backup_state *out, struct cursor *c)
+static void take_burns(struct backup_state *out, struct fields *c)
 {
-    size_t n = (size_t)number(c, 4);
+    size_t n = (size_t)fields_number(c, 4);
 
     if (n > c->left / BURN) {
         c->failed = true;
@@ -265,39 +213,39 @@ static void take_burns(struct backup_state *out, struct cursor *c)
     for (out->burns_n = 0; out->burns_n < n; out->burns_n++) {
         struct store_burn *burn = &out->burns[out->burns_n];
 
-        copy(c, burn->kgid, 32);
-        burn->epoch = (uint32_t)number(c, 4);
-        burn->own = (uint16_t)number(c, 2);
-        burn->peer = (uint16_t)number(c, 2);
+        fields_copy(c, burn->kgid, 32);
+        burn->epoch = (uint32_t)fields_number(c, 4);
+        burn->own = (uint16_t)fields_number(c, 2);
+        burn->peer = (uint16_t)fields_number(c, 2);
     }
 }
 
-static void take_order(struct backup_order *out, struct cursor *c)
+static void take_order(struct backup_order *out, struct fields *c)
 {
     uint8_t subject[ID];
     uint64_t frozen, word;
 
-    copy(c, subject, ID);
+    fields_copy(c, subject, ID);
     if (!sodium_is_zero(subject, ID))
         id_text(out->subject, subject);
     out->order.subject = out->subject;
-    out->order.serial = number(c, 8);
-    frozen = number(c, 1);
+    out->order.serial = fields_number(c, 8);
+    frozen = fields_number(c, 1);
     out->order.is_frozen = frozen != 0;
-    word = number(c, 1);
+    word = fields_number(c, 1);
     out->order.is_own = word == WORD_OWN;
     if (word == WORD_OPERATOR) {
-        out->order.body_len = (size_t)number(c, 2);
-        out->order.body = take(c, out->order.body_len);
-        out->order.signature = take(c, SIGNATURE);
+        out->order.body_len = (size_t)fields_number(c, 2);
+        out->order.body = fields_take(c, out->order.body_len);
+        out->order.signature = fields_take(c, SIGNATURE);
     }
     c->failed = c->failed || frozen > 1 || word > WORD_OPERATOR;
 }
 
-static void take_orders(struct backup_state *out, struct cursor *c)
+static void take_orders(struct backup_state *out, struct fields *c)
 {
     enum { ORDER_LEAST = ID + 8 + 1 + 1 };
-    size_t n = (size_t)number(c, 4);
+    size_t n = (size_t)fields_number(c, 4);
 
     if (n > c->left / ORDER_LEAST) {
         c->failed = true;
@@ -310,16 +258,16 @@ static void take_orders(struct backup_state *out, struct cursor *c)
 
 bool backup_state_decode(struct backup_state *out, const uint8_t *b, size_t len)
 {
-    struct cursor c = {b, len, false};
-    uint64_t version = number(&c, 1);
+    struct fields c = {b, len, false};
+    uint64_t version = fields_number(&c, 1);
 
-    *out = (struct backup_state){.serial = version >= STATE_VERSION ? number(&c, 8) : 0};
-    out->certificate_len = (size_t)number(&c, 4);
-    out->certificate = take(&c, out->certificate_len);
-    out->shares_n = (uint32_t)number(&c, 4);
+    *out = (struct backup_state){.serial = version >= STATE_VERSION ? fields_number(&c, 8) : 0};
+    out->certificate_len = (size_t)fields_number(&c, 4);
+    out->certificate = fields_take(&c, out->certificate_len);
+    out->shares_n = (uint32_t)fields_number(&c, 4);
     take_burns(out, &c);
     take_orders(out, &c);
-    if (is_at_end(&c) && (version == VERSION || version == STATE_VERSION))
+    if (fields_end(&c) && (version == VERSION || version == STATE_VERSION))
         return true;
     backup_state_free(out);
     return false;

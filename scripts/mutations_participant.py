@@ -474,7 +474,7 @@ CHECKS = [
           (BODY, "&& memcmp(row->idk, idk, sizeof idk) == 0", ""),
           tests=[P + "backup_body"]),
     check("backup", "nothing is behind a backup's body",
-          (BODY, "return !c->failed && c->left == 0;", "return !c->failed;"),
+          ("system/core/fields.c", "return !f->failed && f->left == 0;", "return !f->failed;"),
           tests=[P + "backup_body"]),
     check("backup", "a backup is restored into an empty database only",
           (P + "restore.c", "if (is_empty == (r->into == RESTORE_EMPTY ? STORE_OK : STORE_NONE))",

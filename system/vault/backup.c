@@ -3,7 +3,7 @@
  * is believed before the signature was checked, which covers every byte before it. */
 #include "system/vault/backup.h"
 
-#include "system/core/be.h"
+#include "system/core/fields.h"
 #include "system/core/ids.h"
 #include "system/core/secret.h"
 
@@ -27,37 +27,6 @@ _Static_assert(TAG == 16 && BACKUP_OVERHEAD == BACKUP_HEAD + TAG + SIGNATURE, "b
 static const char file_magic[MAGIC] = "QBACKUP\1", receipt_magic[MAGIC] = "QRECEIP\1";
 static const char text_prefix[] = "qbk1";
 static const uint8_t no_nonce[crypto_aead_xchacha20poly1305_ietf_NPUBBYTES];
-
-/* Fields */
-
-struct cursor {
-    uint8_t *out;
-    const uint8_t *in;
-};
-
-static void put(struct cursor *c, const void *b, size_t len)
-{
-    memcpy(c->out, b, len);
-    c->out += len;
-}
-
-static void put_number(struct cursor *c, uint64_t v, size_t len)
-{
-    be_put(c->out, len, v);
-    c->out += len;
-}
-
-static void get(struct cursor *c, void *b, size_t len)
-{
-    memcpy(b, c->in, len);
-    c->in += len;
-}
-
-static uint64_t get_number(struct cursor *c, size_t len)
-{
-    c->in += len;
-    return be_get(c->in - len, len);
-}
 
 /* Every label ends with its zero byte, so none begins another. */
 static void hash_begin(crypto_generichash_state *state, size_t len, const char *label)
@@ -164,59 +133,59 @@ bool backup_recipient_parse(struct backup_recipient *out, const char *text)
 
 /* Files */
 
-static void put_head(struct cursor *c, const struct backup_head *h)
+/* Up to the sealed key. */
+static uint8_t *put_head(uint8_t *at, const struct backup_head *h)
 {
     char party_id[PARTY] = "";
 
     memcpy(party_id, h->party_id, strlen(h->party_id));
-    put(c, file_magic, MAGIC);
-    put_number(c, h->kind, 1);
-    put_number(c, strlen(h->party_id), 1);
-    put(c, party_id, PARTY);
-    put(c, h->identity, 32);
-    put(c, h->recipient, BACKUP_ID);
-    put(c, h->account, 16);
-    put(c, h->kgid, 32);
-    put_number(c, h->epoch, 4);
-    put_number(c, (uint64_t)h->time_ms, 8);
+    at = fields_put(at, file_magic, MAGIC);
+    at = fields_put_number(at, h->kind, 1);
+    at = fields_put_number(at, strlen(h->party_id), 1);
+    at = fields_put(at, party_id, PARTY);
+    at = fields_put(at, h->identity, 32);
+    at = fields_put(at, h->recipient, BACKUP_ID);
+    at = fields_put(at, h->account, 16);
+    at = fields_put(at, h->kgid, 32);
+    at = fields_put_number(at, h->epoch, 4);
+    return fields_put_number(at, (uint64_t)h->time_ms, 8);
 }
 
 /* After magic and version; false if a field is out of range. */
-static bool get_head(struct cursor *c, struct backup_head *h)
+static bool get_head(struct fields *f, struct backup_head *h)
 {
     size_t party_len;
 
-    h->kind = (enum backup_kind)get_number(c, 1);
-    party_len = (size_t)get_number(c, 1);
+    h->kind = (enum backup_kind)fields_number(f, 1);
+    party_len = (size_t)fields_number(f, 1);
     memset(h->party_id, 0, sizeof h->party_id);
-    get(c, h->party_id, PARTY);
-    get(c, h->identity, 32);
-    get(c, h->recipient, BACKUP_ID);
-    get(c, h->account, 16);
-    get(c, h->kgid, 32);
-    h->epoch = (uint32_t)get_number(c, 4);
-    h->time_ms = (int64_t)get_number(c, 8);
+    fields_copy(f, h->party_id, PARTY);
+    fields_copy(f, h->identity, 32);
+    fields_copy(f, h->recipient, BACKUP_ID);
+    fields_copy(f, h->account, 16);
+    fields_copy(f, h->kgid, 32);
+    h->epoch = (uint32_t)fields_number(f, 4);
+    h->time_ms = (int64_t)fields_number(f, 8);
     return (h->kind == BACKUP_SHARE || h->kind == BACKUP_STATE) &&
            party_len == strlen(h->party_id) && party_id_is_valid(h->party_id) && h->time_ms >= 0;
 }
 
 void backup_seal(uint8_t *out, const struct backup_making *making, const uint8_t *body, size_t len)
 {
-    struct cursor c = {.out = out};
+    uint8_t *at;
     struct backup_head head = *making->head;
     uint8_t *key = secret_new(crypto_aead_xchacha20poly1305_ietf_KEYBYTES);
 
     crypto_aead_xchacha20poly1305_ietf_keygen(key);
     memcpy(head.recipient, making->recipient->id, BACKUP_ID);
     memcpy(head.identity, making->identity + 32, 32);
-    put_head(&c, &head);
-    crypto_box_seal(c.out, key, 32, making->recipient->box);
-    c.out += BOX;
-    put_number(&c, len + TAG, 4);
-    crypto_aead_xchacha20poly1305_ietf_encrypt(c.out, NULL, body, len, out, BACKUP_HEAD, NULL,
+    at = put_head(out, &head);
+    crypto_box_seal(at, key, 32, making->recipient->box);
+    at = fields_put_number(at + BOX, len + TAG, 4);
+    crypto_aead_xchacha20poly1305_ietf_encrypt(at, NULL, body, len, out, BACKUP_HEAD, NULL,
                                                no_nonce, key);
     secret_free(key);
-    sign(c.out + len + TAG, FILE_PURPOSE, out, BACKUP_HEAD + len + TAG, making->identity);
+    sign(at + len + TAG, FILE_PURPOSE, out, BACKUP_HEAD + len + TAG, making->identity);
 }
 
 static bool is_zero(const struct backup_head *h)
@@ -227,7 +196,7 @@ static bool is_zero(const struct backup_head *h)
 
 enum backup_result backup_parse(struct backup_file *out, const uint8_t *b, size_t len)
 {
-    struct cursor c = {.in = b + MAGIC};
+    struct fields f = {b, len, false};
     size_t sealed;
     bool ok;
 
@@ -238,9 +207,10 @@ enum backup_result backup_parse(struct backup_file *out, const uint8_t *b, size_
         return BACKUP_VERSION;
     if (len <= BACKUP_OVERHEAD)
         return BACKUP_CUT;
-    ok = get_head(&c, &out->head);
-    c.in += BOX;
-    sealed = (size_t)get_number(&c, 4);
+    (void)fields_take(&f, MAGIC);
+    ok = get_head(&f, &out->head);
+    (void)fields_take(&f, BOX);
+    sealed = (size_t)fields_number(&f, 4);
     if (sealed != len - BACKUP_HEAD - SIGNATURE || sealed - TAG > BACKUP_BODY_MAX)
         return BACKUP_CUT;
     if (!ok || (out->head.kind == BACKUP_STATE && !is_zero(&out->head)))
@@ -298,37 +268,37 @@ const char *backup_text(enum backup_result result)
 void backup_receipt_make(uint8_t out[BACKUP_RECEIPT], const struct backup_file *file,
                          const struct backup_key *key, int64_t time_ms)
 {
-    struct cursor c = {.out = out};
-    uint8_t digest[32];
+    uint8_t digest[32], *at;
 
     crypto_generichash(digest, sizeof digest, file->b, file->len, NULL, 0);
-    put(&c, receipt_magic, MAGIC);
-    put_number(&c, file->head.kind, 1);
-    put(&c, file->head.identity, 32);
-    put(&c, key->recipient.id, BACKUP_ID);
-    put(&c, file->head.kgid, 32);
-    put_number(&c, file->head.epoch, 4);
-    put(&c, digest, sizeof digest);
-    put_number(&c, (uint64_t)time_ms, 8);
-    sign(c.out, RECEIPT_PURPOSE, out, BACKUP_RECEIPT - SIGNATURE, key->sign);
+    at = fields_put(out, receipt_magic, MAGIC);
+    at = fields_put_number(at, file->head.kind, 1);
+    at = fields_put(at, file->head.identity, 32);
+    at = fields_put(at, key->recipient.id, BACKUP_ID);
+    at = fields_put(at, file->head.kgid, 32);
+    at = fields_put_number(at, file->head.epoch, 4);
+    at = fields_put(at, digest, sizeof digest);
+    at = fields_put_number(at, (uint64_t)time_ms, 8);
+    sign(at, RECEIPT_PURPOSE, out, BACKUP_RECEIPT - SIGNATURE, key->sign);
 }
 
 bool backup_receipt_read(struct backup_receipt *out, const uint8_t *b, size_t len,
                          const struct backup_recipient *by)
 {
-    struct cursor c = {.in = b + MAGIC};
+    struct fields f = {b, len, false};
     uint8_t id[BACKUP_ID];
 
     *out = (struct backup_receipt){0};
     if (len != BACKUP_RECEIPT || memcmp(b, receipt_magic, MAGIC) != 0 ||
         !is_signed(b + len - SIGNATURE, RECEIPT_PURPOSE, b, len - SIGNATURE, by->sign))
         return false;
-    out->kind = (enum backup_kind)get_number(&c, 1);
-    get(&c, out->identity, 32);
-    get(&c, id, sizeof id);
-    get(&c, out->kgid, 32);
-    out->epoch = (uint32_t)get_number(&c, 4);
-    get(&c, out->digest, 32);
-    out->time_ms = (int64_t)get_number(&c, 8);
+    (void)fields_take(&f, MAGIC);
+    out->kind = (enum backup_kind)fields_number(&f, 1);
+    fields_copy(&f, out->identity, 32);
+    fields_copy(&f, id, sizeof id);
+    fields_copy(&f, out->kgid, 32);
+    out->epoch = (uint32_t)fields_number(&f, 4);
+    fields_copy(&f, out->digest, 32);
+    out->time_ms = (int64_t)fields_number(&f, 8);
     return memcmp(id, by->id, sizeof id) == 0;
 }
