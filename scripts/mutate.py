@@ -157,8 +157,9 @@ class Worker:
         program, case = parted(name)
         test = self.tests[program]
         env = dict(os.environ, **test["env"])
-        limit = STACK_TIMEOUT if "quorate:stack" in test["suite"] else TIMEOUT
-        command = test["cmd"] + (["-k", case] if case else [])
+        is_stack = "quorate:stack" in test["suite"]
+        limit = STACK_TIMEOUT if is_stack else TIMEOUT
+        command = test["cmd"] + ["-f"] * is_stack + (["-k", case] if case else [])
         run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                text=True, errors="replace", env=env, start_new_session=True,
                                cwd=test.get("workdir") or self.build)
@@ -292,10 +293,11 @@ def table(results, before):
 
 
 def chosen(layers, only):
-    """The rows; of the library all other quick tests are tried as well."""
-    return [dict(c, others=name == "library")
+    """The rows, quick ones first; of the library all other quick tests are tried as well."""
+    rows = [dict(c, others=name == "library")
             for name, (_, module) in LAYERS.items() if name in layers
             for c in module.CHECKS if only.lower() in (c["spec"] + " " + c["check"]).lower()]
+    return sorted(rows, key=lambda c: any(n.startswith("stack/") for n in c["tests"]))
 
 
 def tell(faults):
