@@ -85,6 +85,12 @@ CHECKS = [
     check("coordinator", "what is frozen again is not thawed",
           (C + "orders.c", 'return !is_frozen(orders, "") && !is_frozen(orders, account_id) &&',
            "return "), tests=[PARTIES]),
+    check("coordinator", "parties at one router are asked together",
+          (C + "choose.c", "if (order == 0 && a->is_apart != b->is_apart)", "if (0)"),
+          tests=[C + "choose"]),
+    check("coordinator", "a party's router is what presence says now",
+          (C + "pool.c", 'snprintf(party->router, sizeof party->router, "%s", presence->router);',
+           ""), tests=[PARTIES]),
     check("coordinator", "an order is signed by the operator",
           (C + "orders.c", "body = in->order ? order_verify(in->order, c->orders->key) : NULL;",
            "body = in->order ? mpc__session__v1__order_body__unpack(NULL, in->order->body.len, "

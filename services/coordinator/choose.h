@@ -16,6 +16,9 @@ struct candidate {
     uint32_t load, capacity;
     /* when it was chosen last, any counter: equal loads take turns */
     uint64_t turn;
+    /* lent; equally loaded parties at one router work together, so that less is passed on between
+     * routers. NULL or "": that is not known, or of no matter */
+    const char *router;
     /* candidates (a bit each) that it cannot work with */
     uint64_t bad_pairs;
 };

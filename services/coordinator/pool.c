@@ -161,6 +161,7 @@ static bool take_presence(struct pool *pool, struct pool_party *party,
     party->is_live = presence->party->live;
     party->capacity = presence->party->capacity;
     party->load = presence->party->load;
+    snprintf(party->router, sizeof party->router, "%s", presence->router);
     party->doubt_until_ms = 0;
     if (party->is_live || was_live)
         party->seen_ms = now_ms;

@@ -45,6 +45,8 @@ struct pool_party {
     uint8_t key[32];
     uint8_t boot_id[16];
     bool has_boot_id;
+    /* the router that it is at, as routers name each other; "": they do not say */
+    char router[33];
     uint32_t capacity, load;
     /* sessions that this coordinator has running at it; presence lags behind */
     uint32_t given;

@@ -94,6 +94,7 @@ bool quorum_choose(uint8_t seats[QRT_PARTIES_MAX], const struct coordinator *c,
                                            .load = pool_load(party),
                                            .capacity = party->capacity,
                                            .turn = party->turn,
+                                           .router = party->router,
                                            .bad_pairs = r->state.bad_pairs[i]};
         if (session_type_is_keygen(r->state.type))
             candidates[i].bad_pairs = 0; /* there is no choice */

@@ -17,6 +17,8 @@ struct watcher {
 struct presence {
     bool is_closed;
     const struct registry *registry;
+    /* this router's name among routers */
+    const char *self;
     struct watcher *watchers[PRESENCE_WATCHERS_MAX];
 };
 
@@ -25,9 +27,11 @@ struct presence *presence_new(void)
     return mem_new(1, sizeof(struct presence));
 }
 
-void presence_set_registry(struct presence *presence, const struct registry *registry)
+void presence_set_registry(struct presence *presence, const struct registry *registry,
+                           const char *self)
 {
     presence->registry = registry;
+    presence->self = self;
 }
 
 void presence_free(struct presence *presence)
@@ -56,7 +60,7 @@ struct said {
     char seen[CLOCK_TEXT_MAX];
 };
 
-static void say(struct said *out, const struct party *party)
+static void say(struct said *out, const struct party *party, const char *self)
 {
     mpc__router__v1__presence__init(&out->presence);
     mpc__session__v1__party_certificate__init(&out->certificate);
@@ -69,6 +73,7 @@ static void say(struct said *out, const struct party *party)
     out->presence.certificate = &out->certificate;
     out->presence.boot_id.data = (uint8_t *)(uintptr_t)party->boot_id;
     out->presence.boot_id.len = sizeof party->boot_id;
+    out->presence.router = (char *)(uintptr_t)(is_here(party) ? self : party->home);
 }
 
 static void forget(struct watcher *watcher)
@@ -125,7 +130,7 @@ static void send_some(struct watcher *watcher, const struct party *const *partie
     Mpc__Router__V1__PresenceBatch batch = MPC__ROUTER__V1__PRESENCE_BATCH__INIT;
 
     for (size_t i = 0; i < n; i++) {
-        say(&said[i], parties[i]);
+        say(&said[i], parties[i], watcher->all->self);
         list[i] = &said[i].presence;
     }
     batch.snapshot = is_snapshot;

@@ -13,7 +13,9 @@ enum { PRESENCE_WATCHERS_MAX = 16 };
 
 /* The registry is set later, since it calls presence_changed. */
 struct presence *presence_new(void);
-void presence_set_registry(struct presence *presence, const struct registry *registry);
+/* |self|: this router's name among routers, lent for the presence's life. */
+void presence_set_registry(struct presence *presence, const struct registry *registry,
+                           const char *self);
 void presence_free(struct presence *presence);
 
 /* |call| becomes a watcher; it is finished here. */

@@ -157,12 +157,12 @@ void *router_start(const struct service_host *host, char error[RPC_TEXT_MAX])
     router->admission = admission_new(config_key(host->config, "CA_KEY", 32), host->redis);
     router->presence = presence_new();
     router->registry = registry_new(lease_ms, on_changed, router);
-    presence_set_registry(router->presence, router->registry);
     router->attendance = attendance_new(host->loop, host->config, router->registry);
     router->book = book_new();
     router->mail = mail_new((size_t)config_int(host->config, "MAILBOX_BYTES"));
     router->streams = streams_new(host->loop, router->mail, router->boot_id);
     router->cluster = cluster_new(router, lease_ms);
+    presence_set_registry(router->presence, router->registry, cluster_instance(router->cluster));
     open_broker(router);
     start_timer(router, lease_ms);
     rpc_server_add(host->server, router_methods, router_routes, router);

@@ -62,6 +62,7 @@ static void list_presence(struct presence_list *out, struct harness *h, bool sna
         out->presences[i].party = &out->parties[i];
         out->presences[i].certificate = p->certificate;
         out->presences[i].boot_id = (ProtobufCBinaryData){16, p->boot_id};
+        out->presences[i].router = (char *)(uintptr_t)p->router;
         out->list[out->message.n_presences++] = &out->presences[i];
     }
 }
@@ -251,6 +252,7 @@ static void make_parties(struct harness *h)
         snprintf(p->id, sizeof p->id, "party-%zu", i + 1);
         p->role = i == 3 ? "delegate" : "persistent";
         p->is_live = true;
+        p->router = "";
         p->capacity = 64;
         randombytes_buf(p->boot_id, sizeof p->boot_id);
         certify(h, p);
@@ -463,7 +465,8 @@ static bool presence_is_known(struct harness *h, const void *arg)
 
         if (p->capacity != UINT32_MAX &&
             (!known || known->is_live != p->is_live || known->load != p->load ||
-             known->capacity != p->capacity || memcmp(known->boot_id, p->boot_id, 16) != 0))
+             known->capacity != p->capacity || strcmp(known->router, p->router) != 0 ||
+             memcmp(known->boot_id, p->boot_id, 16) != 0))
             return false;
     }
     return true;

@@ -19,6 +19,8 @@ enum { PARTIES = 4, PUBLISHED_MAX = 256 };
 struct party {
     char id[16];
     const char *role;
+    /* "": it does not say */
+    const char *router;
     uint8_t secret[64];
     uint8_t boot_id[16];
     bool is_live;

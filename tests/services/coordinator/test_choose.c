@@ -52,6 +52,36 @@ static void test_equal_loads_take_turns(void **state)
     assert_int_equal(out[1], 2);
 }
 
+/* Less is passed on between routers. */
+static void test_equal_loads_at_one_router_come_together(void **state)
+{
+    struct candidate c[4] = {able(0), able(0), able(0), able(0)};
+    uint8_t out[3];
+
+    (void)state;
+    c[0].router = c[3].router = "a";
+    c[1].router = c[2].router = "b";
+    c[0].turn = 1;
+    c[1].turn = 2;
+    c[2].turn = 3;
+    c[3].turn = 4;
+    assert_true(choose_quorum(out, c, 4, 2));
+    assert_int_equal(out[0], 0);
+    assert_int_equal(out[1], 3);
+    assert_true(choose_quorum(out, c, 4, 3)); /* of the others the one whose turn it is */
+    assert_int_equal(out[0], 0);
+    assert_int_equal(out[1], 1);
+    assert_int_equal(out[2], 3);
+    /* whoever has less to do counts more, and so does a turn where nobody says the router */
+    c[3].load = 1;
+    assert_true(choose_quorum(out, c, 4, 2));
+    assert_int_equal(out[1], 1);
+    c[3].load = 0;
+    c[0].router = NULL;
+    assert_true(choose_quorum(out, c, 4, 2));
+    assert_int_equal(out[1], 1);
+}
+
 static void test_suspects_and_full_ones_come_last(void **state)
 {
     struct candidate c[3] = {able(0), able(10), able(9)};
@@ -137,6 +167,7 @@ int main(void)
         cmocka_unit_test(test_least_loaded_first),
         cmocka_unit_test(test_load_is_relative_to_capacity),
         cmocka_unit_test(test_equal_loads_take_turns),
+        cmocka_unit_test(test_equal_loads_at_one_router_come_together),
         cmocka_unit_test(test_suspects_and_full_ones_come_last),
         cmocka_unit_test(test_the_more_suspect_comes_later_however_idle),
         cmocka_unit_test(test_who_is_not_able_is_never_chosen),

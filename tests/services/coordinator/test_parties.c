@@ -434,6 +434,29 @@ static void test_selection_by_role(void **state)
     harness_free(h);
 }
 
+/* The more often their messages need no other router. */
+static void test_parties_at_one_router_are_asked_together(void **state)
+{
+    struct harness *h = harness_new(NULL);
+    char id[ID_TEXT_MAX];
+
+    (void)state;
+    h->parties[0].router = h->parties[2].router = "a";
+    h->parties[1].router = "b";
+    harness_tell_presence(h);
+    scene_begin(h, id, &plain);
+    assert_non_null(scene_invited(h, id, "party-1", 0));
+    assert_non_null(scene_invited(h, id, "party-3", 0));
+    /* it is a router's own word, which changes when the party goes to another one */
+    scene_cancel(h, id, RPC_OK);
+    h->parties[2].router = "b";
+    harness_tell_presence(h);
+    scene_begin(h, id, &plain);
+    assert_non_null(scene_invited(h, id, "party-2", 0)); /* whose turn it is */
+    assert_non_null(scene_invited(h, id, "party-3", 0));
+    harness_free(h);
+}
+
 static struct rpc_status order(struct harness *h, const char *action, uint64_t serial,
                                const uint8_t key[64])
 {
@@ -550,6 +573,7 @@ int main(void)
         cmocka_unit_test(test_a_party_reads_its_own_invitations_only),
         cmocka_unit_test(test_a_router_that_forgot_is_told_again),
         cmocka_unit_test(test_selection_by_role),
+        cmocka_unit_test(test_parties_at_one_router_are_asked_together),
         cmocka_unit_test(test_freeze_orders),
         cmocka_unit_test(test_a_party_that_has_not_read_of_the_thaw_is_asked_again),
         cmocka_unit_test(test_a_party_that_refuses_for_a_freeze_of_its_own_is_believed),

@@ -542,6 +542,7 @@ static void test_presence_tells_the_coordinator_at_once(void **state)
     assert_string_equal(row->party->party_id, "server-party-1");
     assert_memory_equal(row->boot_id.data, w->peers[0].boot_id, 16);
     assert_true(row->certificate->body.len > 0);
+    assert_string_equal(row->router, cluster_instance(w->router->cluster));
     assert_int_equal(peer_register(w, 1), RPC_OK);
     listener_until(w, &one, 2);
     assert_false(presence_at(&one, 1)->snapshot);

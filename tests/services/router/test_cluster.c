@@ -214,6 +214,7 @@ static void test_changes_elsewhere_are_told_to_watchers(void **state)
     assert_string_equal(last->presences[0]->party->party_id, w->peers[1].id);
     assert_memory_equal(last->presences[0]->boot_id.data, w->peers[1].boot_id, 16);
     assert_true(last->presences[0]->certificate->body.len > 0);
+    assert_string_equal(last->presences[0]->router, cluster_instance(router_at(1)->cluster));
     listener_end(&one);
     finish();
 }
