@@ -88,22 +88,39 @@ static size_t take(char *b, size_t size, size_t n, void *arg)
     return size * n;
 }
 
-/* While the call's own request goes on. A key that may not ask is told nothing. */
-static void look_for(struct api *api, const char *parties)
+/* Asked while the call's own request goes on; NULL: no answer, or the key may not ask. */
+static json_t *peek(struct api *api, const char *path)
 {
     char url[1024];
     struct http_answer answer;
     struct trouble trouble;
     json_t *json;
 
-    snprintf(url, sizeof url, "%s/api/v1/parties", api->url);
+    snprintf(url, sizeof url, "%s%s", api->url, path);
     if (!http_get(&answer, &(struct http_ask){.url = url, .ca = api->ca, .header = api->key_header},
                   &trouble))
-        return;
+        return NULL;
     json = json_loadb((const char *)answer.body.b, answer.body.len, 0, NULL);
-    api->is_said = api_answer_absent(json_object_get(json, "parties"), parties);
-    json_decref(json);
     buffer_free(&answer.body);
+    return json;
+}
+
+static void look_for(struct api *api, const struct api_call *call)
+{
+    char path[128];
+    json_t *account = NULL, *pool = peek(api, "/api/v1/parties"), *names;
+
+    if (call->parties) {
+        names = api_list(call->parties);
+    } else {
+        snprintf(path, sizeof path, "/api/v1/accounts/%s", call->account);
+        account = peek(api, path);
+        names = json_incref(json_object_get(account, "parties"));
+    }
+    api->is_said = api_answer_absent(json_object_get(pool, "parties"), names);
+    json_decref(names);
+    json_decref(account);
+    json_decref(pool);
 }
 
 static int tick(void *arg, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
@@ -113,9 +130,9 @@ static int tick(void *arg, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t 
     long seconds = (long)(time(NULL) - api->began);
 
     (void)a, (void)b, (void)c, (void)d;
-    if (call->parties && !api->is_said && seconds >= PATIENCE_S && seconds > api->looked) {
+    if (call->account && !api->is_said && seconds >= PATIENCE_S && seconds > api->looked) {
         api->looked = seconds;
-        look_for(api, call->parties);
+        look_for(api, call);
     }
     if (call->doing && seconds > 0)
         say_progress("%s, %ld s", call->doing, seconds);
@@ -251,17 +268,30 @@ bool api_are_names(const char *list)
            strchr(list, ',');
 }
 
-json_t *api_participants(const char *list)
+json_t *api_list(const char *list)
 {
     json_t *out = json_array();
 
     for (size_t len; *list; list += len + (list[len] == ',')) {
+        len = strcspn(list, ",");
+        json_array_append_new(out, json_stringn(list, len));
+    }
+    return out;
+}
+
+json_t *api_participants(const char *list)
+{
+    json_t *out = json_array(), *names = api_list(list), *name;
+    size_t i;
+
+    json_array_foreach(names, i, name)
+    {
         json_t *one = json_object();
 
-        len = strcspn(list, ",");
-        json_object_set_new(one, "party_id", json_stringn(list, len));
+        json_object_set(one, "party_id", name);
         json_array_append_new(out, one);
     }
+    json_decref(names);
     return out;
 }
 

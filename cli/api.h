@@ -40,8 +40,9 @@ struct api_call {
     json_t *body;
     /* shown on a terminal with the seconds while it lasts; NULL: nothing */
     const char *doing;
-    /* "party-1,party-3": if it takes long, it is said which of them is not live; NULL: nothing */
-    const char *parties;
+    /* if it takes long, it is said which of |parties| ("party-1,party-3"; NULL: of the account's) is
+     * not live; NULL: nothing */
+    const char *account, *parties;
 };
 
 /* The answer's object, or NULL after saying the API's sentence, or why it could not be asked. */
@@ -51,7 +52,8 @@ json_t *api_try(struct api *api, const struct api_call *call, struct trouble *tr
 
 /* Two names at least, with commas between. */
 bool api_are_names(const char *list);
-/* "party-1,party-3" as [{"party_id": ...}, ...]. */
+/* "party-1,party-3" as a list of texts, and as [{"party_id": ...}, ...]. */
+json_t *api_list(const char *list);
 json_t *api_participants(const char *list);
 
 /* A UUID as the system makes them: safe in a path. */

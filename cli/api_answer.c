@@ -79,17 +79,20 @@ bool api_answer_error(struct trouble *trouble, const json_t *answer)
     return true;
 }
 
-static bool is_named(const char *names, const char *name)
+static bool is_named(const json_t *names, const char *party)
 {
-    size_t len = strlen(name);
+    const json_t *name;
+    size_t i;
 
-    for (; *names; names += strcspn(names, ","), names += *names == ',')
-        if (strncmp(names, name, len) == 0 && (!names[len] || names[len] == ','))
+    json_array_foreach(names, i, name)
+    {
+        if (json_is_string(name) && strcmp(json_string_value(name), party) == 0)
             return true;
+    }
     return false;
 }
 
-bool api_answer_absent(const json_t *parties, const char *names)
+bool api_answer_absent(const json_t *parties, const json_t *names)
 {
     struct buffer absent = {0};
     size_t i, n = 0;
@@ -103,8 +106,8 @@ bool api_answer_absent(const json_t *parties, const char *names)
             buffer_printf(&absent, "%s%s", n++ ? ", " : "", name);
     }
     if (n > 0)
-        say("%.*s %s not live: this waits for %s as long as it may", (int)absent.len,
-            (const char *)absent.b, n > 1 ? "are" : "is", n > 1 ? "them" : "it");
+        say("still waiting: %.*s %s not live", (int)absent.len, (const char *)absent.b,
+            n > 1 ? "are" : "is");
     buffer_free(&absent);
     return n > 0;
 }

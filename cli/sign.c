@@ -183,10 +183,12 @@ static int run(struct sign *s)
     }
     snprintf(path, sizeof path, "/api/v1/accounts/%s/sign%s%s", s->account, s->wait ? "?wait=" : "",
              s->wait ? s->wait : "");
-    answer = api_ask(
-        api,
-        &(struct api_call){
-            .verb = "POST", .path = path, .body = body, .doing = "signing", .parties = s->parties});
+    answer = api_ask(api, &(struct api_call){.verb = "POST",
+                                             .path = path,
+                                             .body = body,
+                                             .doing = "signing",
+                                             .account = s->account,
+                                             .parties = s->parties});
     api_close(api);
     if (!answer)
         return EXIT_REFUSED;

@@ -332,13 +332,24 @@ class Commands(TestCase):
         self.assertEqual((code, out), (1, ""))
         session = err.split()[-4]
         self.assertEqual(self.json("session", "show", session)["session_id"], session)
-        p = subprocess.Popen([QUORATE, *words, "party-2,party-3", "--json", "--dir",
-                              self.stack.dir], text=True, stdout=subprocess.PIPE,
-                             stderr=subprocess.PIPE)
+        self.waits_for("party-3 is", stopped, *words, "party-2,party-3")
+
+    def test_sign_says_which_of_the_account_s_parties_are_missing(self):
+        stopped = [self.stack.kill(name, signal.SIGSTOP) for name in ("party-2", "party-3")]
+        for pid in stopped:
+            self.addCleanup(os.kill, pid, signal.SIGCONT)
+        self.waits_for("party-2 is|party-3 is|party-2, party-3 are", *stopped, "sign", "--account",
+                       self.id, "--message-hash", HASH)
+
+    def waits_for(self, who, *words):
+        """The command says so, and is done when the processes (the first of |words|) go on."""
+        stopped = [word for word in words if isinstance(word, int)]
+        p = subprocess.Popen([QUORATE, *words[len(stopped):], "--json", "--dir", self.stack.dir],
+                             text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self.addCleanup(p.communicate)
-        self.assertEqual(p.stderr.readline(), "quorate: party-3 is not live: this waits for it as "
-                         "long as it may\n")
-        os.kill(stopped, signal.SIGCONT)
+        self.assertRegex(p.stderr.readline(), rf"\Aquorate: still waiting: ({who}) not live\n\Z")
+        for pid in stopped:
+            os.kill(pid, signal.SIGCONT)
         out, err = p.communicate(timeout=LIMIT)
         self.assertEqual((p.returncode, err), (0, ""))
         self.assertTrue(signature_is_valid(json.loads(out)))
