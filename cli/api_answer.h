@@ -12,8 +12,8 @@
 /* The sentence of an answer that is an error. False: |answer| has none. */
 bool api_answer_error(struct trouble *trouble, const json_t *answer);
 
-/* Say which of |names| is not live, as |parties| (of GET /api/v1/parties) has it. False: all are, as
- * far as is known. */
+/* Say which of |names| is not live by |parties| (of GET /api/v1/parties). False: all are, as far as
+ * is known. */
 bool api_answer_absent(const json_t *parties, const json_t *names);
 
 #endif
