@@ -40,8 +40,8 @@ struct api_call {
     json_t *body;
     /* shown on a terminal with the seconds while it lasts; NULL: nothing */
     const char *doing;
-    /* if it takes long, it is said which of |parties| ("party-1,party-3"; NULL: the account's) is not
-     * live; |account| NULL: nothing is */
+    /* if it takes long, it is said which of |parties| ("party-1,party-3"; NULL: the account's) are
+     * not live; |account| NULL: nothing is */
     const char *account, *parties;
 };
 
