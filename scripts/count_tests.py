@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Count single tests in Meson's log and print one line.
+"""Count single tests in Meson's log and print two lines.
 
 usage: count_tests.py TESTLOG.JSON
 
-A program whose name ends with a back end in brackets, as in "db/worker (postgres)", ran on that; the
-line says how many tests ran on each.
+A program whose name ends with back ends in brackets, as in "stack/kill (postgres, redis)", ran on
+those; one line says how many tests ran on each. The others keep what they store in SQLite and in
+the processes' own memory, if they store anything.
 
 A program of cmocka or of Python's unittest counts as many tests as it ran, one that prints "N passed, M failed" as many
 as it says, any other as one. A program that fails without naming a failed test counts as one
@@ -50,15 +51,15 @@ def counts(test):
     return said
 
 
-def back_end(test):
-    """What stands in brackets at the end of the program's name, or None."""
-    found = re.search(r"\((\w+)\)$", test["name"])
-    return found.group(1) if found else None
+def back_ends(test):
+    """What stands in brackets at the end of the program's name."""
+    found = re.search(r" \(([a-z, ]+)\)$", test["name"])
+    return found.group(1).split(", ") if found else []
 
 
 def main():
     total = {"passed": 0, "failed": 0, "skipped": 0}
-    seconds, ends = 0.0, {}
+    seconds, ends, without = 0.0, {}, 0
     try:
         tests = [json.loads(line) for line in open(sys.argv[1], encoding="utf-8")]
     except OSError:
@@ -68,10 +69,12 @@ def main():
         of_this = counts(test)
         for kind, n in of_this.items():
             total[kind] += n
-        if back_end(test):
-            ends[back_end(test)] = ends.get(back_end(test), 0) + of_this["passed"]
+        for end in back_ends(test):
+            ends[end] = ends.get(end, 0) + of_this["passed"]
+        without += 0 if back_ends(test) else of_this["passed"]
     if ends:
-        print("Back ends: " + ", ".join(f"{n} passed on {end}" for end, n in sorted(ends.items())))
+        print("Back ends: " + ", ".join(f"{n} passed on {end}" for end, n in sorted(ends.items())) +
+              f", {without} on none or what is built in")
     print(f"Tests: {total['passed']} passed, {total['failed']} failed, {total['skipped']} skipped "
           f"({len(tests)} programs, {seconds:.0f} s of work)")
     return 1 if total["failed"] or not total["passed"] else 0

@@ -117,11 +117,19 @@ struct front_host api_host(struct api *api)
                                .ended = on_ended};
 }
 
+/* A share that was lent without naming an intent is good for one loan, which is over now. */
+static struct rpc_status stopping(const struct waiting *waiting)
+{
+    if (waiting->kind == WAITING_SIGN)
+        return rpc_error(RPC_UNAVAILABLE, "stopping",
+                         "the service stops: begin another session, and lend the share for that");
+    return rpc_error(RPC_UNAVAILABLE, "stopping", "the service stops: ask again");
+}
+
 void api_stop(struct api *api)
 {
     while (api->waiting)
-        api_fail(api, api->waiting,
-                 rpc_error(RPC_UNAVAILABLE, "stopping", "the service stops: ask again"));
+        api_fail(api, api->waiting, stopping(api->waiting));
 }
 
 static void on_closed(uv_handle_t *handle)

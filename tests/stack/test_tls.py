@@ -500,7 +500,8 @@ class UnderTls(TestCase):
         data = os.path.join(self.stack.dir, "trial")
         os.mkdir(data)
         code, text = say(self.stack, "party-1", GRPC_TLS_CERT=certificate, GRPC_TLS_KEY=key,
-                         DATA_DIR=data, HTTP_PORT="0", GRPC_PORT="0")
+                         DATA_DIR=data, POSTGRES_HOST="", POSTGRES_PASSWORD="", HTTP_PORT="0",
+                         GRPC_PORT="0")
         self.assertEqual(code, 1, text)
         self.assertEqual(text.count("GRPC_TLS_CERT is the TLS certificate of party party-2, but "
                                     "CERTIFICATE_FILE says that this is party party-1"), 1, text)

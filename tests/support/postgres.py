@@ -10,10 +10,12 @@ where no server is installed.
 
 As a module: Server. PostgreSQL refuses to run as root; then everything of it belongs to `nobody`.
 """
+import contextlib
 import ctypes
 import glob
 import os
 import pwd
+import random
 import secrets
 import select
 import shutil
@@ -48,9 +50,14 @@ def end_with_parent():
 
 
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """None that the kernel gives to a connection meanwhile: a server may take long to listen."""
+    with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as f:
+        end = int(f.read().split()[0])
+    while True:
+        port = random.randrange(10000, max(end, 20000))
+        with socket.socket() as s, contextlib.suppress(OSError):
+            s.bind(("127.0.0.1", port))
+            return port
 
 
 def lives(pid):

@@ -25,26 +25,14 @@ import sys
 import tempfile
 import threading
 
+from postgres import drop_root, free_port
+
 PROGRAM = "/usr/lib/rabbitmq/bin/rabbitmq-server"
 USER, VHOST = "mpc_user", "/"
 
 
-def drop_root():
-    """What subprocess needs to run a program as an ordinary user."""
-    if os.geteuid() != 0:
-        return {}
-    who = pwd.getpwnam("nobody")
-    return {"user": who.pw_uid, "group": who.pw_gid, "extra_groups": []}
-
-
 def free_ports(n):
-    sockets = [socket.socket() for _ in range(n)]
-    for s in sockets:
-        s.bind(("127.0.0.1", 0))
-    ports = [s.getsockname()[1] for s in sockets]
-    for s in sockets:
-        s.close()
-    return ports
+    return [free_port() for _ in range(n)]
 
 
 class Server:
