@@ -12,6 +12,7 @@
 #include "system/core/ids.h"
 #include "system/core/log.h"
 #include "system/core/secret.h"
+#include "system/rpc/message.h"
 
 #include <pthread.h>
 #include <sodium.h>
@@ -107,25 +108,13 @@ static void free_reply(backup_reply *reply)
         mpc__keeper__v1__backup_answer__free_unpacked(reply, NULL);
 }
 
-static backup_reply *copy_reply(const backup_reply *reply)
-{
-    size_t len = mpc__keeper__v1__backup_answer__get_packed_size(reply);
-    uint8_t *b = mem_new(len + 1, 1);
-    backup_reply *copy;
-
-    mpc__keeper__v1__backup_answer__pack(reply, b);
-    copy = mpc__keeper__v1__backup_answer__unpack(NULL, len, b);
-    free(b);
-    return copy;
-}
-
 void backup_answer(struct backup *b, const backup_reply *reply)
 {
     if (!b)
         return;
     pthread_mutex_lock(&b->lock);
     if (reply->number == b->number && !b->reply)
-        b->reply = copy_reply(reply);
+        b->reply = message_copy(&reply->base);
     pthread_cond_signal(&b->woken);
     pthread_mutex_unlock(&b->lock);
 }

@@ -7,6 +7,7 @@
 #include "system/core/clock.h"
 #include "system/core/log.h"
 #include "system/core/metrics.h"
+#include "system/rpc/message.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -72,18 +73,6 @@ static void take_send(struct front *front, const Mpc__Keeper__V1__Send *send)
     metric_set(front->metrics.kept, (int64_t)front_outbox_bytes(front->outbox));
 }
 
-static Mpc__Keeper__V1__Outcome *copy_outcome(const Mpc__Keeper__V1__Outcome *outcome)
-{
-    size_t len = mpc__keeper__v1__outcome__get_packed_size(outcome);
-    uint8_t *b = mem_new(len + 1, 1);
-    Mpc__Keeper__V1__Outcome *copy;
-
-    mpc__keeper__v1__outcome__pack(outcome, b);
-    copy = mpc__keeper__v1__outcome__unpack(NULL, len, b);
-    free(b);
-    return copy;
-}
-
 static void log_outcome(const struct front_entry *entry, const Mpc__Keeper__V1__Outcome *outcome)
 {
     const bool failed = outcome->outcome_case == MPC__KEEPER__V1__OUTCOME__OUTCOME_FAILURE;
@@ -109,7 +98,7 @@ static bool keep_outcome(struct front_entry *entry, const Mpc__Keeper__V1__Outco
             return false;
         if (entry->outcomes[i])
             mpc__keeper__v1__outcome__free_unpacked(entry->outcomes[i], NULL);
-        entry->outcomes[i] = copy_outcome(outcome);
+        entry->outcomes[i] = message_copy(&outcome->base);
         return true;
     }
     return false;

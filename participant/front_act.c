@@ -7,6 +7,7 @@
 #include "system/core/clock.h"
 #include "system/core/log.h"
 #include "system/core/metrics.h"
+#include "system/rpc/message.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -401,20 +402,6 @@ static bool is_member(const struct front *front, const Mpc__Session__V1__Setup *
     return false;
 }
 
-static Mpc__Session__V1__Setup *copy_setup(const Mpc__Session__V1__Setup *setup)
-{
-    size_t len = mpc__session__v1__setup__get_packed_size(setup);
-    uint8_t *b = mem_new(len + 1, 1);
-    Mpc__Session__V1__Setup *copy;
-
-    mpc__session__v1__setup__pack(setup, b);
-    copy = mpc__session__v1__setup__unpack(NULL, len, b);
-    free(b);
-    if (!copy)
-        abort();
-    return copy;
-}
-
 /* A join that went out with a caller's token before any setup was known keeps token and key. */
 static void take_token(struct front_entry *entry, const char *join_token)
 {
@@ -432,7 +419,7 @@ static void take_setup(struct front *front, struct front_entry *entry,
 
     if (entry->setup)
         mpc__session__v1__setup__free_unpacked(entry->setup, NULL);
-    entry->setup = copy_setup(setup);
+    entry->setup = message_copy(&setup->base);
     entry->deadline_ms = setup->deadline_ms < latest ? setup->deadline_ms : latest;
     entry->forget_ms = entry->deadline_ms;
     front_due(front, entry->deadline_ms);

@@ -6,6 +6,7 @@
 #include "system/core/buffer.h"
 #include "system/core/clock.h"
 #include "system/core/log.h"
+#include "system/rpc/message.h"
 
 #include <sodium.h>
 #include <stdio.h>
@@ -288,27 +289,11 @@ void front_link_free(struct front_link *link)
     }
 }
 
-static Mpc__Keeper__V1__Ready *copy_ready(const Mpc__Keeper__V1__Ready *who)
-{
-    size_t len = mpc__keeper__v1__ready__get_packed_size(who);
-    uint8_t *b = mem_new(len + 1, 1);
-    Mpc__Keeper__V1__Ready *copy;
-
-    mpc__keeper__v1__ready__pack(who, b);
-    copy = mpc__keeper__v1__ready__unpack(NULL, len, b);
-    free(b);
-    return copy;
-}
-
 void front_link_ready(struct front_link *link, const Mpc__Keeper__V1__Ready *who)
 {
     if (link->who)
         return;
-    link->who = copy_ready(who);
-    if (!link->who) {
-        link->watch.fault(link->watch.arg, "no memory for who this party is");
-        return;
-    }
+    link->who = message_copy(&who->base);
     uv_timer_start(&link->beat_timer, beat, link->params.heartbeat_ms, link->params.heartbeat_ms);
     begin_registration(link);
 }

@@ -19,39 +19,13 @@ struct recipient {
     bool is_same, is_proven;
 };
 
-struct fact {
-    const uint8_t *id;
-    bool is_it;
-};
-
-static bool take_fact(const struct db_row *row, void *arg)
-{
-    uint8_t id[STORE_RECIPIENT_ID];
-    struct fact *fact = arg;
-
-    fact->is_it = db_copy_blob(id, sizeof id, row, 0) && memcmp(id, fact->id, sizeof id) == 0;
-    return false;
-}
-
 static enum db_result is_fact(struct db_tx *tx, const char *name, const uint8_t *id, bool *is_it)
 {
-    struct db_value v[] = {db_text(name)};
-    struct fact fact = {id, false};
-    enum db_result result =
-        db_query(tx, "SELECT value FROM facts WHERE name = $1", v, 1, take_fact, &fact);
+    struct store_fact fact;
+    enum db_result result = store_read_fact(tx, &fact, name);
 
-    *is_it = fact.is_it;
+    *is_it = store_fact_is(&fact, id, STORE_RECIPIENT_ID);
     return result;
-}
-
-static enum db_result put_fact(struct db_tx *tx, const char *name, const uint8_t *b, size_t len)
-{
-    struct db_value v[] = {db_text(name), db_blob(b, len)};
-
-    return db_exec(tx,
-                   "INSERT INTO facts (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE"
-                   " SET value = $2",
-                   v, COUNT(v), NULL);
 }
 
 static enum db_result begin_again(struct db_tx *tx)
@@ -75,8 +49,9 @@ static enum db_result take_recipient(struct db_tx *tx, void *arg)
         result = is_fact(tx, PROVEN, r->id, &r->is_proven);
     if (result == DB_OK && !r->is_same)
         result = begin_again(tx);
-    return result == DB_OK && !r->is_same ? put_fact(tx, RECIPIENT, r->id, STORE_RECIPIENT_ID)
-                                          : result;
+    return result == DB_OK && !r->is_same
+               ? store_write_fact(tx, RECIPIENT, r->id, STORE_RECIPIENT_ID)
+               : result;
 }
 
 enum store_result store_take_recipient(struct store *store, const uint8_t id[STORE_RECIPIENT_ID],
@@ -91,21 +66,12 @@ enum store_result store_take_recipient(struct store *store, const uint8_t id[STO
 
 static enum db_result put_proven(struct db_tx *tx, void *arg)
 {
-    return put_fact(tx, PROVEN, arg, STORE_RECIPIENT_ID);
+    return store_write_fact(tx, PROVEN, arg, STORE_RECIPIENT_ID);
 }
 
 enum store_result store_put_proven(struct store *store, const uint8_t id[STORE_RECIPIENT_ID])
 {
     return store_result_of(db_run(store->db, DB_DURABLE, put_proven, (void *)id));
-}
-
-static bool take_serial(const struct db_row *row, void *arg)
-{
-    uint8_t b[8];
-
-    if (db_copy_blob(b, sizeof b, row, 0))
-        *(uint64_t *)arg = be_get(b, sizeof b);
-    return false;
 }
 
 struct numbering {
@@ -115,17 +81,17 @@ struct numbering {
 static enum db_result next_serial(struct db_tx *tx, void *arg)
 {
     struct numbering *n = arg;
-    struct db_value v[] = {db_text(SERIAL)};
-    uint64_t last = 0;
+    struct store_fact fact;
+    enum db_result result = store_read_fact(tx, &fact, SERIAL);
+    uint64_t last;
     uint8_t b[8];
-    enum db_result result =
-        db_query(tx, "SELECT value FROM facts WHERE name = $1", v, 1, take_serial, &last);
 
     if (result != DB_OK)
         return result;
+    last = fact.len == sizeof b ? be_get(fact.b, sizeof b) : 0;
     n->serial = last < n->least ? n->least : last + 1;
     be_put(b, sizeof b, n->serial);
-    return put_fact(tx, SERIAL, b, sizeof b);
+    return store_write_fact(tx, SERIAL, b, sizeof b);
 }
 
 enum store_result store_next_serial(struct store *store, uint64_t least, uint64_t *serial)

@@ -16,44 +16,9 @@ struct taking {
     size_t left;
 };
 
-struct fact {
-    uint8_t id[STORE_KEY_ID];
-    bool is_set;
-};
-
-static bool take_fact(const struct db_row *row, void *arg)
+static bool is_key(const struct store_fact *fact, const uint8_t *id)
 {
-    struct fact *fact = arg;
-
-    (void)db_copy_blob(fact->id, sizeof fact->id, row, 0);
-    fact->is_set = true;
-    return false;
-}
-
-static enum db_result read_fact(struct db_tx *tx, const char *name, struct fact *out)
-{
-    struct db_value v[] = {db_text(name)};
-
-    *out = (struct fact){0};
-    return db_query(tx, "SELECT value FROM facts WHERE name = $1", v, 1, take_fact, out);
-}
-
-/* NULL: no such fact from now on. */
-static enum db_result write_fact(struct db_tx *tx, const char *name, const uint8_t *id)
-{
-    struct db_value v[] = {db_text(name), db_blob(id, STORE_KEY_ID)};
-
-    if (!id)
-        return db_exec(tx, "DELETE FROM facts WHERE name = $1", v, 1, NULL);
-    return db_exec(tx,
-                   "INSERT INTO facts (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE"
-                   " SET value = $2",
-                   v, 2, NULL);
-}
-
-static bool is_key(const struct fact *fact, const uint8_t *id)
-{
-    return fact->is_set && id && memcmp(fact->id, id, STORE_KEY_ID) == 0;
+    return store_fact_is(fact, id, STORE_KEY_ID);
 }
 
 static enum db_result count(struct db_tx *tx, const uint8_t id[STORE_KEY_ID], size_t *n)
@@ -64,18 +29,18 @@ static enum db_result count(struct db_tx *tx, const uint8_t id[STORE_KEY_ID], si
 }
 
 /* Rows under |fact|, a key that is given no longer, make |verdict|. */
-static enum db_result left_under(struct db_tx *tx, struct taking *t, const struct fact *fact,
+static enum db_result left_under(struct db_tx *tx, struct taking *t, const struct store_fact *fact,
                                  enum store_keys_verdict verdict)
 {
-    enum db_result result = count(tx, fact->id, &t->left);
+    enum db_result result = count(tx, fact->b, &t->left);
 
     if (t->left > 0)
         t->verdict = verdict;
     return result;
 }
 
-static enum db_result judge(struct db_tx *tx, struct taking *t, const struct fact *current,
-                            const struct fact *next)
+static enum db_result judge(struct db_tx *tx, struct taking *t, const struct store_fact *current,
+                            const struct store_fact *next)
 {
     const struct store_keys *keys = t->keys;
 
@@ -95,21 +60,21 @@ static enum db_result judge(struct db_tx *tx, struct taking *t, const struct fac
 static enum db_result take_keys(struct db_tx *tx, void *arg)
 {
     struct taking *t = arg;
-    struct fact current, next;
-    enum db_result result = read_fact(tx, CURRENT, &current);
+    struct store_fact current, next;
+    enum db_result result = store_read_fact(tx, &current, CURRENT);
 
     t->verdict = STORE_KEYS_TAKEN;
     t->left = 0;
     if (result == DB_OK)
-        result = read_fact(tx, NEXT, &next);
+        result = store_read_fact(tx, &next, NEXT);
     if (result == DB_OK)
         result = judge(tx, t, &current, &next);
     if (result == DB_OK && t->verdict != STORE_KEYS_TAKEN)
         return DB_REFUSED;
     if (result == DB_OK && !is_key(&current, t->keys->current))
-        result = write_fact(tx, CURRENT, t->keys->current);
+        result = store_write_fact(tx, CURRENT, t->keys->current, STORE_KEY_ID);
     if (result == DB_OK && (next.is_set || t->keys->next))
-        result = write_fact(tx, NEXT, t->keys->next);
+        result = store_write_fact(tx, NEXT, t->keys->next, STORE_KEY_ID);
     return result;
 }
 

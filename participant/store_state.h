@@ -29,6 +29,19 @@ bool store_settle_ledger(struct store *store);
  * whatever brings such a row back brings no share. False: not written down. */
 bool store_retire(struct store *store, const char *session_id, int64_t now_ms);
 
+/* What the party says of itself under a name; longer values are none of ours and have |len| 0. */
+enum { STORE_FACT_MAX = 32 };
+struct store_fact {
+    bool is_set;
+    uint8_t b[STORE_FACT_MAX];
+    size_t len;
+};
+enum db_result store_read_fact(struct db_tx *tx, struct store_fact *out, const char *name);
+/* False also for |b| NULL. */
+bool store_fact_is(const struct store_fact *fact, const uint8_t *b, size_t len);
+/* |b| NULL: no such fact from now on. */
+enum db_result store_write_fact(struct db_tx *tx, const char *name, const uint8_t *b, size_t len);
+
 /* store_changes is another from now on. */
 void store_changed(struct store *store);
 /* In the transaction that makes |share| active: it has no backup. */
