@@ -7,7 +7,6 @@
 #include "party_api.pb-c.h"
 #include "system/access/user_key.h"
 #include "system/core/buffer.h"
-#include "system/core/clock.h"
 #include "system/core/ids.h"
 #include "system/core/secret.h"
 

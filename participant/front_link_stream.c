@@ -12,8 +12,6 @@
 #include "coordinator.pb-c.h"
 #include "system/core/log.h"
 
-#include <string.h>
-
 enum {
     POLL_MS = 1000,
     /* acknowledgements of so long go in one call */

@@ -7,7 +7,6 @@
 #include "system/core/buffer.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 enum { LENGTH_BYTES = 4, READ_BYTES = 64 << 10, KEEP_BYTES = 1 << 20 };
 

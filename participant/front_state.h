@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What front.c (what comes in), front_act.c (what is done about it) and front_metrics.c share.
- * Nobody else includes it. */
+/* What front*.c share. Nobody else includes it.
+ *
+ *   front.c          what comes in: the network, time, the host; the front's life
+ *   front_frames.c   what comes in: the keeper
+ *   front_act.c      what is done about it
+ *   front_calls.c    calls about a session
+ *   front_find.c     the question whether a session is there
+ *   front_metrics.c  figures */
 #ifndef PARTICIPANT_FRONT_STATE_H
 #define PARTICIPANT_FRONT_STATE_H
 
@@ -57,6 +63,15 @@ void front_close(struct front *front, struct front_entry *entry, const char *sta
                  const char *detail);
 void front_to_keeper(struct front *front, Mpc__Keeper__V1__ToKeeper__RequestCase which,
                      void *request, int64_t mark);
+/* A frame of the keeper; |arg| is the front. */
+void front_take_frame(void *arg, const Mpc__Keeper__V1__FromKeeper *frame);
+/* Calls that the core has asked for. */
+void front_start_join(struct front *front, struct front_entry *entry);
+void front_start_report(struct front *front, struct front_entry *entry, uint32_t attempt);
+void front_start_submit(struct front *front, struct front_entry *entry);
+/* Answer a host that asked for the session, once. */
+void front_tell_joined(struct front *front, struct front_entry *entry,
+                       const struct rpc_status *status);
 void front_make_metrics(struct front_metrics *m);
 /* What the keeper counts. */
 void front_take_stats(struct front *front, const Mpc__Keeper__V1__Stats *stats);

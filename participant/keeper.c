@@ -2,18 +2,15 @@
 /* The table of permitted requests: what the front may ask, and nothing else. Requests are taken in
  * the order in which they come, by one thread; whatever takes longer than a signature check is a
  * run's, what asks the database otherwise is the upkeep's. */
+#include "participant/keeper_runs.h"
 #include "participant/outcome.h"
-#include "participant/run.h"
 
 #include "system/access/identity.h"
 #include "system/core/buffer.h"
 #include "system/core/clock.h"
 #include "system/core/log.h"
-#include "system/core/secret.h"
 
-#include <sodium.h>
 #include <stdlib.h>
-#include <string.h>
 
 typedef Mpc__Keeper__V1__ToKeeper to_keeper;
 typedef Mpc__Keeper__V1__FromKeeper from_keeper;
@@ -47,122 +44,6 @@ void keeper_init(struct keeper *keeper)
 void keeper_emit(struct keeper *keeper, const from_keeper *frame)
 {
     keeper->emit(keeper->emit_arg, frame);
-}
-
-/* The table of runs */
-
-/* With a reference for the caller; under the lock. */
-static struct run *find(struct keeper *keeper, const char *session_id, uint32_t attempt)
-{
-    struct run *run = keeper->runs;
-
-    while (run &&
-           (run->setup->attempt != attempt || strcmp(run->setup->session_id, session_id) != 0))
-        run = run->next;
-    if (run)
-        atomic_fetch_add(&run->refs, 1);
-    return run;
-}
-
-static struct run *take_ref(struct keeper *keeper, const char *session_id, uint32_t attempt)
-{
-    struct run *run;
-
-    pthread_mutex_lock(&keeper->lock);
-    run = find(keeper, session_id, attempt);
-    pthread_mutex_unlock(&keeper->lock);
-    return run;
-}
-
-static void end_run(struct keeper *keeper, const char *session_id, uint32_t attempt,
-                    enum run_end end)
-{
-    struct run *run = take_ref(keeper, session_id, attempt);
-
-    if (!run)
-        return;
-    run_end(run, end);
-    run_unref(run);
-}
-
-/* Under the lock. */
-static void rest(struct keeper *keeper, struct run *run)
-{
-    if (!run->is_resting)
-        keeper->runs_n--;
-    run->is_resting = true;
-}
-
-void keeper_rest(struct keeper *keeper, struct run *run)
-{
-    pthread_mutex_lock(&keeper->lock);
-    rest(keeper, run);
-    pthread_mutex_unlock(&keeper->lock);
-}
-
-void keeper_forget(struct keeper *keeper, struct run *run)
-{
-    struct run **at;
-
-    pthread_mutex_lock(&keeper->lock);
-    at = &keeper->runs;
-    while (*at && *at != run)
-        at = &(*at)->next;
-    if (*at) {
-        *at = run->next;
-        rest(keeper, run);
-        intake_ended(keeper->intake, run->setup->session_id, run->setup->attempt);
-    }
-    pthread_mutex_unlock(&keeper->lock);
-    run_unref(run);
-}
-
-/* |call| for the runs that |is_it| picks, outside the lock. */
-static void for_each(struct keeper *keeper, bool (*is_it)(struct run *run, const void *arg),
-                     const void *arg, void (*call)(struct run *run))
-{
-    struct run **picked;
-    size_t n = 0;
-
-    pthread_mutex_lock(&keeper->lock);
-    for (struct run *run = keeper->runs; run; run = run->next)
-        n += is_it(run, arg);
-    picked = mem_new(n + 1, sizeof *picked);
-    n = 0;
-    for (struct run *run = keeper->runs; run; run = run->next) {
-        if (is_it(run, arg)) {
-            atomic_fetch_add(&run->refs, 1);
-            picked[n++] = run;
-        }
-    }
-    pthread_mutex_unlock(&keeper->lock);
-    for (size_t i = 0; i < n; i++) {
-        call(picked[i]);
-        run_unref(picked[i]);
-    }
-    free(picked);
-}
-
-static bool is_of_account(struct run *run, const void *arg)
-{
-    const char *account_id = arg;
-
-    return !run->is_resting && (!account_id[0] || strcmp(run->permit.account_id, account_id) == 0);
-}
-
-void keeper_wake_account(struct keeper *keeper, const char *account_id)
-{
-    for_each(keeper, is_of_account, account_id, run_wake);
-}
-
-static bool is_of_session(struct run *run, const void *arg)
-{
-    return strcmp(run->setup->session_id, arg) == 0;
-}
-
-void keeper_wake_session(struct keeper *keeper, const char *session_id)
-{
-    for_each(keeper, is_of_session, session_id, run_wake);
 }
 
 /* Open */
@@ -217,7 +98,7 @@ static void answer_open(struct keeper *keeper, struct run *run, enum intake_answ
     switch (answer) {
     case INTAKE_START:
         if (start->ends_lower)
-            end_run(keeper, run->setup->session_id, start->lower, RUN_REPLACED);
+            keeper_end_run(keeper, run->setup->session_id, start->lower, RUN_REPLACED);
         run_deliver(run, start->kept);
         return;
     case INTAKE_REPEAT:
@@ -284,7 +165,7 @@ static void take_deliver(struct keeper *keeper, const Mpc__Keeper__V1__Deliver *
     pthread_mutex_lock(&keeper->lock);
     delivery = intake_deliver(keeper->intake, deliver->session_id, m, clock_unix_ms());
     if (delivery == INTAKE_TO_RUN)
-        run = find(keeper, deliver->session_id, deliver->attempt);
+        run = keeper_find_run(keeper, deliver->session_id, deliver->attempt);
     pthread_mutex_unlock(&keeper->lock);
     if (run) {
         run_deliver(run, m);
@@ -304,7 +185,7 @@ static void take_close(struct keeper *keeper, const Mpc__Keeper__V1__Close *clos
     runs = intake_close(keeper->intake, close->session_id, clock_unix_ms(), &attempt);
     pthread_mutex_unlock(&keeper->lock);
     if (runs)
-        end_run(keeper, close->session_id, attempt, RUN_CLOSED);
+        keeper_end_run(keeper, close->session_id, attempt, RUN_CLOSED);
     delegate_forget(keeper->delegate, close->session_id);
 }
 
@@ -334,11 +215,6 @@ static void take_prove(struct keeper *keeper, const Mpc__Keeper__V1__ProveRegist
     keeper_emit(keeper, &frame);
 }
 
-static void end_frozen(struct run *run)
-{
-    run_end(run, RUN_FROZEN);
-}
-
 static void take_order(struct keeper *keeper, const Mpc__Session__V1__Order *order)
 {
     char account_id[37];
@@ -346,7 +222,7 @@ static void take_order(struct keeper *keeper, const Mpc__Session__V1__Order *ord
 
     switch (answer) {
     case ORDERS_FROZEN:
-        for_each(keeper, is_of_account, account_id, end_frozen);
+        keeper_freeze(keeper, account_id);
         log_event(LOG_WARN, "frozen by the operator", LOG_S("account", account_id));
         upkeep_save(keeper->upkeep);
         break;
@@ -444,7 +320,7 @@ void keeper_policy_answer(struct keeper *keeper, uint64_t number, enum policy_an
                                     : answer == POLICY_REJECT ? reject
                                                               : retry;
 
-    for_each(keeper, is_number, &number, say);
+    keeper_each(keeper, is_number, &number, say);
 }
 
 static bool is_late_at(struct run *run, const void *arg)
@@ -487,8 +363,8 @@ int keeper_tick(struct keeper *keeper, int64_t now_ms)
     bool idle;
 
     tick_upkeep(keeper, now_ms);
-    for_each(keeper, is_over, &now_ms, time_out);
-    for_each(keeper, is_late_at, &now_ms, retry);
+    keeper_each(keeper, is_over, &now_ms, time_out);
+    keeper_each(keeper, is_late_at, &now_ms, retry);
     pthread_mutex_lock(&keeper->lock);
     if (now_ms - keeper->expired_ms >= EXPIRE_EVERY_MS) {
         keeper->expired_ms = now_ms;

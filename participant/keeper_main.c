@@ -13,7 +13,6 @@
 #include "system/core/buffer.h"
 #include "system/core/clock.h"
 #include "system/core/config.h"
-#include "system/core/ids.h"
 #include "system/core/key_file.h"
 #include "system/core/log.h"
 #include "system/core/secret.h"

@@ -88,11 +88,6 @@ int keeper_tick(struct keeper *keeper, int64_t now_ms);
 /* To the front. */
 void keeper_tell_stats(struct keeper *keeper);
 
-/* Runs of this session, or of this account ("": of all), see again whether they may begin. Any
- * thread. */
-void keeper_wake_session(struct keeper *keeper, const char *session_id);
-void keeper_wake_account(struct keeper *keeper, const char *account_id);
-
 /* For runs. */
 void keeper_emit(struct keeper *keeper, const Mpc__Keeper__V1__FromKeeper *frame);
 /* The run made its key and stays only to help: it counts no longer. */

@@ -8,7 +8,6 @@
 #include "system/core/clock.h"
 #include "system/core/ids.h"
 #include "system/core/log.h"
-#include "system/core/secret.h"
 
 #include <sodium.h>
 #include <string.h>

@@ -7,8 +7,6 @@
 
 #include "system/core/be.h"
 
-#include <string.h>
-
 #define COUNT(a) (sizeof(a) / sizeof(a)[0])
 #define RECIPIENT "backup recipient"
 #define PROVEN "backup proven"

@@ -4,8 +4,6 @@
  * the id (system/vault/vault.h). */
 #include "participant/store_state.h"
 
-#include <string.h>
-
 #define COUNT(a) (sizeof(a) / sizeof(a)[0])
 #define CURRENT "master key"
 #define NEXT "master key next"

@@ -3,7 +3,7 @@
  * bounded. Orders are stored here alone (participant/orders.h), and shares lent here alone. */
 #include "participant/upkeep.h"
 
-#include "participant/run.h"
+#include "participant/keeper_runs.h"
 #include "system/core/buffer.h"
 #include "system/core/clock.h"
 #include "system/core/log.h"

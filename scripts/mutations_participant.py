@@ -292,7 +292,7 @@ CHECKS = [
            "(void)all; frozen = holds(one);"),
           error="FROZEN", tests=[P + "orders"]),
     check("orders", "a freeze ends what runs",
-          (KEEPER, "for_each(keeper, is_of_account, account_id, end_frozen);", ""),
+          (KEEPER, "keeper_freeze(keeper, account_id);", ""),
           error="FROZEN", tests=[P + "orders"]),
     check("orders", "a freeze that could not be stored is stored later",
           (KEEPER, "if (owes(keeper) && now_ms - keeper->saved_ms >= SAVE_EVERY_MS) {",
@@ -402,7 +402,7 @@ CHECKS = [
           (DELEGATE, "if (!d->params.is_delegate)", "if (0)"),
           error="NO_SHARE", tests=[P + "delegate", P + "lend"]),
     check("front", "a party does not start with another party's TLS certificate",
-          ("participant/front.c", "if (!named[0] || strcmp(named, party_id) == 0)",
+          ("participant/front_frames.c", "if (!named[0] || strcmp(named, party_id) == 0)",
            "if (1 || named)"),
           tests=["stack/tls: test_the_certificate_of_another_party_is_refused_at_the_start"]),
     # ---- the wrapping key and its change ----
