@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a party writes down about itself, by name: a few bytes each. What they mean store_*.c know. */
+/* What a party writes down about itself, by name: a few bytes each, which store_*.c understand. */
 #include "participant/store_state.h"
 
 #include <string.h>
