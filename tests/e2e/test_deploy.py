@@ -365,13 +365,14 @@ class Native(unittest.TestCase):
             self.assertIn(fault, err)
             self.assertFalse(os.path.exists(self.place.data))
         for words, answer, fault in (([], "\n", "nothing was restored"),
+                                     (["--signed"], "", "restore takes --signed-by and"),
                                      ([], "no\n", "--signed-by takes the 64 hex digits"),
                                      (["--signed-by", "0" * 64], "", f"is signed by {signer}")):
             code, _, err = self.place.run("restore", file, key, *words, text=answer)
-            self.assertEqual(code, 1, err)
+            self.assertEqual(code, 2 if words == ["--signed"] else 1, err)
             self.assertIn(fault, err)
             self.assertFalse(os.path.exists(self.place.data))
-        self.done("restore", file, key, text=signer + "\n")
+        self.done("restore", file, key, "--accept-age", text=signer + "\n")
         with open(self.place.env_file, encoding="utf-8") as now, \
                 open(self.place.env_file + ".lost", encoding="utf-8") as before:
             self.assertEqual(now.read(), before.read())
