@@ -64,23 +64,41 @@ party-3, postgres, redis, rabbitmq. Configuration: .env; docs/operations.md says
 END
 }
 
+# mode_of_system: in which way what is stored was made; nothing if there is none.
+mode_of_system() {
+    if [ -d "$dir/container" ]; then
+        echo containers
+    elif [ -e "$dir/up.json" ] || [ -d "$infra_dir" ]; then
+        echo native
+    fi
+}
+
+has_engine() {
+    docker info >/dev/null 2>&1 && { docker compose version || docker-compose version; } \
+        >/dev/null 2>&1
+}
+
+# A system stays in its mode; the first start takes containers where they can be had.
 find_mode() {
-    case ${DEPLOY_MODE:-} in
-    native) printf 'native\n' ;;
-    containers)
-        docker info >/dev/null 2>&1 || die "DEPLOY_MODE is containers, and no Docker engine answers"
-        printf 'containers\n'
-        ;;
-    '')
-        if docker info >/dev/null 2>&1 && { docker compose version || docker-compose version; } \
-            >/dev/null 2>&1; then
-            printf 'containers\n'
-        else
-            printf 'native\n'
-        fi
-        ;;
-    *) die "DEPLOY_MODE must be native or containers, not $DEPLOY_MODE" ;;
+    local wish=${DEPLOY_MODE:-} there
+    there=$(mode_of_system)
+    case $wish in
+    '' | native | containers) ;;
+    *) die "DEPLOY_MODE must be native or containers, not $wish" ;;
     esac
+    [ -z "$there" ] || [ "${wish:-$there}" = "$there" ] ||
+        die "the system in $dir was made with DEPLOY_MODE=$there and stays so: unset DEPLOY_MODE," \
+            "or make another system with another DEPLOY_DIR and DEPLOY_INFRA_DIR"
+    wish=${wish:-$there}
+    if [ "$wish" = native ]; then
+        echo native
+    elif has_engine; then
+        echo containers
+    elif [ -z "$wish" ]; then
+        echo native
+    else
+        die "${there:+the system in $dir runs in containers: }no Docker engine with docker compose answers"
+    fi
 }
 
 # wrong: the usage is told, exit code 2.

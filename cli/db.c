@@ -112,16 +112,23 @@ static bool run_sql(PGconn *c, const char *sql, struct trouble *trouble)
 }
 
 /* Names are of small letters, digits and _, so they need no quotes but against key words. The owner
- * is in the role only as long as it has to be to make the schema. */
+ * is in the role only as long as it has to be to make the schema. He may be no superuser: those
+ * rights may not even be named by who has them not, so they are taken only from who has them. */
 static void put_sql(struct buffer *sql, const struct init *o, const char *secret)
 {
     buffer_printf(sql,
                   "SET client_min_messages = error; BEGIN; DO $$ BEGIN IF NOT EXISTS (SELECT FROM"
                   " pg_roles WHERE rolname = '%s') THEN CREATE ROLE \"%s\"; END IF; END $$;",
                   o->role, o->role);
+    buffer_printf(
+        sql,
+        "DO $$ BEGIN IF EXISTS (SELECT FROM pg_roles WHERE rolname = '%s' AND (rolsuper OR"
+        " rolcreatedb OR rolcreaterole)) THEN ALTER ROLE \"%s\" NOSUPERUSER NOCREATEDB"
+        " NOCREATEROLE; END IF; END $$;",
+        o->role, o->role);
     buffer_printf(sql,
-                  "ALTER ROLE \"%s\" LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOINHERIT"
-                  " PASSWORD %s; GRANT \"%s\" TO CURRENT_USER;",
+                  "ALTER ROLE \"%s\" LOGIN NOINHERIT PASSWORD %s;"
+                  " GRANT \"%s\" TO CURRENT_USER;",
                   o->role, secret, o->role);
     buffer_printf(sql, "CREATE SCHEMA IF NOT EXISTS \"%s\" AUTHORIZATION \"%s\";", o->schema,
                   o->role);

@@ -6,9 +6,9 @@
 #include "say.h"
 
 #include "system/access/address.h"
+#include "system/bus/rabbit_tls.h"
 
 #include <amqp.h>
-#include <amqp_ssl_socket.h>
 #include <amqp_tcp_socket.h>
 #include <hiredis/hiredis.h>
 #include <libpq-fe.h>
@@ -31,15 +31,16 @@ static PGconn *connect_postgres(struct doctor *doctor)
 {
     const char *tls = doctor_text(doctor, "POSTGRES_TLS");
     char port[24];
-    const char *const words[] = {"host",     "port",        "dbname",  "user",
-                                 "password", "sslrootcert", "sslmode", "connect_timeout",
-                                 "passfile", NULL};
+    const char *const words[] = {
+        "host",   "port",    "dbname",          "user",     "password", "sslrootcert",
+        "sslcrl", "sslmode", "connect_timeout", "passfile", NULL};
     const char *const values[] = {doctor_text(doctor, "POSTGRES_HOST"),
                                   port_of(port, doctor, "POSTGRES_PORT"),
                                   doctor_text(doctor, "POSTGRES_DB"),
                                   doctor_text(doctor, "POSTGRES_USER"),
                                   doctor_text(doctor, "POSTGRES_PASSWORD"),
                                   doctor_text(doctor, "POSTGRES_TLS_CA"),
+                                  doctor_text(doctor, "POSTGRES_TLS_CRL"),
                                   strcmp(tls, "off") == 0 ? "disable" : tls,
                                   "5",
                                   "/dev/null",
@@ -208,18 +209,17 @@ static void check_redis(struct doctor *doctor)
 
 /* RabbitMQ */
 
-static amqp_socket_t *rabbit_socket(struct doctor *doctor, amqp_connection_state_t c)
+static amqp_socket_t *rabbit_socket(const struct doctor *doctor, amqp_connection_state_t c,
+                                    char why[BROKER_ERROR_MAX])
 {
-    const char *tls = doctor_text(doctor, "RABBITMQ_TLS");
-    amqp_socket_t *socket;
+    const char *mode = doctor_text(doctor, "RABBITMQ_TLS");
+    const char *crl = doctor_text(doctor, "RABBITMQ_TLS_CRL");
+    const struct rabbit_tls tls = {
+        .ca = doctor_text(doctor, "RABBITMQ_TLS_CA"),
+        .crl = crl[0] ? crl : NULL,
+        .host = strcmp(mode, "verify-full") == 0 ? doctor_text(doctor, "RABBITMQ_HOST") : NULL};
 
-    if (strcmp(tls, "off") == 0)
-        return amqp_tcp_socket_new(c);
-    socket = amqp_ssl_socket_new(c);
-    amqp_ssl_socket_set_verify_peer(socket, 1);
-    amqp_ssl_socket_set_verify_hostname(socket, strcmp(tls, "verify-full") == 0);
-    amqp_ssl_socket_set_cacert(socket, doctor_text(doctor, "RABBITMQ_TLS_CA"));
-    return socket;
+    return strcmp(mode, "off") == 0 ? amqp_tcp_socket_new(c) : rabbit_tls_socket(c, &tls, why);
 }
 
 static void check_login(struct doctor *doctor, amqp_connection_state_t c)
@@ -240,16 +240,17 @@ static void check_rabbitmq(struct doctor *doctor)
     const char *host = doctor_text(doctor, "RABBITMQ_HOST");
     int port = (int)doctor_int(doctor, "RABBITMQ_PORT"), status;
     amqp_connection_state_t c = amqp_new_connection();
-    amqp_socket_t *socket = c ? rabbit_socket(doctor, c) : NULL;
+    char why[BROKER_ERROR_MAX] = "out of memory";
+    amqp_socket_t *socket = c ? rabbit_socket(doctor, c, why) : NULL;
 
-    if (!socket)
-        exit(refuse("out of memory"));
+    if (!c)
+        exit(refuse("%s", why));
     amqp_set_handshake_timeout(c, &wait);
     amqp_set_rpc_timeout(c, &wait);
-    status = amqp_socket_open_noblock(socket, host, port, &wait);
+    status = socket ? amqp_socket_open_noblock(socket, host, port, &wait) : AMQP_STATUS_NO_MEMORY;
     doctor_check(doctor, status == AMQP_STATUS_OK,
                  "see that it runs, and RABBITMQ_HOST, RABBITMQ_PORT and RABBITMQ_TLS",
-                 "RabbitMQ at %s:%d: %s", host, port, amqp_error_string2(status));
+                 "RabbitMQ at %s:%d: %s", host, port, socket ? amqp_error_string2(status) : why);
     if (status == AMQP_STATUS_OK)
         check_login(doctor, c);
     amqp_destroy_connection(c);

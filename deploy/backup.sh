@@ -9,6 +9,24 @@ backup_leaves=(--exclude=./log --exclude=./*.pid --exclude=./ready.json --exclud
 
 database_name() { setting POSTGRES_DB mpc_system; }
 
+# roles VERB PREPOSITION: who owns the database gets into the roles, or out again.
+roles() {
+    local name
+    for name in $(members); do
+        [ -z "$(value "$name" DATA_DIR)" ] ||
+            printf '%s "%s" %s CURRENT_USER;' "$1" "$(role_of "$name")" "$2"
+    done | database_client psql -X -q -v ON_ERROR_STOP=1 -d "$(database_name)"
+}
+
+# as_roles COMMAND...: with the roles' rights, which an owner who is no superuser has not.
+as_roles() {
+    local code=0
+    roles GRANT TO || die "the database's owner cannot get into the roles that he made"
+    ("$@") || code=$?
+    roles REVOKE FROM || die "the database's owner cannot leave the roles"
+    return $code
+}
+
 # The dump is a moment of the database. Files are read after it: what they know of burns is newer.
 collect() {
     mkdir "$dir/backup" || die "$dir/backup is there: another backup is under way, or was cut off"
@@ -16,7 +34,7 @@ collect() {
     printf '%s\n' "$dir" >"$dir/backup/place"
     date -u +%Y-%m-%dT%H:%M:%SZ >"$dir/backup/time"
     if has_database; then
-        database_client pg_dump --format=custom "$(database_name)" >"$dir/backup/database" ||
+        as_roles database_client pg_dump --format=custom "$(database_name)" >"$dir/backup/database" ||
             die "the database cannot be dumped"
     elif services_run; then
         die "the databases are files that are being written: ./deploy.sh mpc down first"
@@ -80,6 +98,7 @@ unpack() {
     # files name each other by whole paths
     [ "$(cat "$dir/backup/place")" = "$dir" ] ||
         die "$file is of $(cat "$dir/backup/place"): it is restored to there (DEPLOY_DIR)"
+    [ "$(mode_of_system)" = "$mode" ] || die "$file is of a system of DEPLOY_MODE=$(mode_of_system)"
     say "$file is of $(cat "$dir/backup/time"): accounts, burned pairs and freezes since then are" \
         "forgotten"
     if [ ! -e "$env_file" ]; then
@@ -92,8 +111,12 @@ unpack() {
 
 # Roles are not in a dump; they are made as at the first start, with schemas that must be empty.
 load_database() {
-    local name
     make_roles
+    as_roles fill_schemas
+}
+
+fill_schemas() {
+    local name
     for name in $(members); do
         [ -z "$(value "$name" DATA_DIR)" ] ||
             database_client psql -X -q -v ON_ERROR_STOP=1 -d "$(database_name)" \
@@ -130,7 +153,7 @@ restore_all() {
     unpack "$file" "$key" "$signer" "${options[@]}"
     check_settings
     infra_up
-    [ ! -e "$dir/backup/database" ] || load_database
+    [ ! -e "$dir/backup/database" ] || load_database || exit 1
     rm -rf "$dir/backup"
     trap - EXIT
     say "restored; ./deploy.sh up starts the services"

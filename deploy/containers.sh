@@ -39,7 +39,7 @@ compose() {
     [ "$(setting ENVIRONMENT production)" != production ] ||
         files+=(-f "$root/deploy/docker-compose.prod.yml")
     env QUORATE_DIR="$mounts" QUORATE_USER="$user" QUORATE_IMAGE="$(quorate_image)" \
-        SERVERS_IMAGE="$(servers_image)" TZ="$(setting TZ UTC)" \
+        SERVERS_IMAGE="$(servers_image)" PROMETHEUS_IMAGE="$(prometheus_image)" TZ="$(setting TZ UTC)" \
         POSTGRES_USER="$(setting POSTGRES_USER mpc_user)" \
         POSTGRES_DB="$(setting POSTGRES_DB mpc_system)" \
         RABBITMQ_USER="$(setting RABBITMQ_USER mpc_user)" \
@@ -105,7 +105,10 @@ prepare_service() {
         ;;
     *) certify "$1" "$1,mpc-$1" ;;
     esac
-    [ "$1" != account-service ] || cp "$dir/keys/initiator.key" "$place/"
+    if [ "$1" = account-service ]; then
+        cp "$dir/keys/initiator.key" "$place/"
+        give_file WEBHOOK_CA "$place/webhook-ca.crt"
+    fi
     give_authority postgres "$place"
     give_authority rabbitmq "$place"
     write_env "$1" "$place/service.env"
@@ -120,10 +123,25 @@ authority_of() {
     fi
 }
 give_authority() {
-    local file
-    file=$(setting "${1^^}_TLS_CA")
-    is_here "$1" || [ -z "$file" ] || cp "$file" "$2/$1-ca.crt" ||
-        die "${1^^}_TLS_CA $file cannot be read"
+    ! is_here "$1" || return 0
+    give_file "${1^^}_TLS_CA" "$2/$1-ca.crt"
+    give_file "${1^^}_TLS_CRL" "$2/$1-crl.pem"
+}
+
+# crl_of SERVER: the revocation list of that authority, as containers see it; empty if there is none.
+crl_of() {
+    if is_here "$1"; then
+        echo /run/secrets/crl.pem
+    elif [ -n "$(setting "${1^^}_TLS_CRL")" ]; then
+        echo "/run/secrets/$1-crl.pem"
+    fi
+}
+
+# give_file VARIABLE FILE: what .env names on this machine becomes FILE.
+give_file() {
+    local from
+    from=$(setting "$1")
+    [ -z "$from" ] || cp "$from" "$2" || die "$1: $from cannot be read"
 }
 
 # Where a service finds others, its files and its servers, in its container.
@@ -138,12 +156,14 @@ placed() {
         INITIATOR_KEY_FILE=/run/secrets/initiator.key IDENTITY_KEY_FILE=/run/secrets/identity.key \
         CERTIFICATE_FILE=/run/secrets/party.cert
     [ "$1" != account-service ] || echo HTTP_PORT_ALSO=4000
+    [ -z "$(setting WEBHOOK_CA)" ] || echo WEBHOOK_CA=/run/secrets/webhook-ca.crt
     placed_servers
     make_secret "$dir/database/$1"
     printf '%s\n' "POSTGRES_HOST=$(setting POSTGRES_HOST postgres)" \
         "POSTGRES_PORT=$(setting POSTGRES_PORT 5432)" \
         "POSTGRES_TLS=$(setting POSTGRES_TLS verify-full)" \
-        "POSTGRES_TLS_CA=$(authority_of postgres)" "POSTGRES_DB=$(setting POSTGRES_DB mpc_system)" \
+        "POSTGRES_TLS_CA=$(authority_of postgres)" "POSTGRES_TLS_CRL=$(crl_of postgres)" \
+        "POSTGRES_DB=$(setting POSTGRES_DB mpc_system)" \
         "POSTGRES_USER=$(role_of "$1")" "POSTGRES_SCHEMA=$(schema_of "$1")" \
         "POSTGRES_PASSWORD=$(cat "$dir/database/$1")"
 }
@@ -153,7 +173,8 @@ placed_servers() {
         "RABBITMQ_HOST=$(setting RABBITMQ_HOST rabbitmq)" \
         "RABBITMQ_PORT=$(setting RABBITMQ_PORT 5671)" \
         "RABBITMQ_TLS=$(setting RABBITMQ_TLS verify-full)" \
-        "RABBITMQ_TLS_CA=$(authority_of rabbitmq)" "RABBITMQ_PASSWORD=$(setting RABBITMQ_PASSWORD)"
+        "RABBITMQ_TLS_CA=$(authority_of rabbitmq)" "RABBITMQ_TLS_CRL=$(crl_of rabbitmq)" \
+        "RABBITMQ_PASSWORD=$(setting RABBITMQ_PASSWORD)"
     if is_here redis; then
         printf 'REDIS_PLAINTEXT=true\nREDIS_PASSWORD=%s\n' "$(cat "$mounts/redis/secrets/password")"
     else
@@ -208,7 +229,7 @@ prepare() {
 
 need_images() {
     local image
-    for image in "$(quorate_image)" "$(servers_image)"; do
+    for image in "$(quorate_image)" "$(servers_image)" $(! is_monitored || prometheus_image); do
         docker image inspect "$image" >/dev/null 2>&1 || docker pull -q "$image" >/dev/null 2>&1 ||
             die "there is no image $image; ./deploy.sh build makes it"
     done
@@ -250,33 +271,38 @@ stored_volumes() {
 }
 services_run() { [ "$(state_of account-service)" != absent ]; }
 
-# database_client PROGRAM ARGUMENT...: one of PostgreSQL's own, as the database's owner.
+# database_client PROGRAM ARGUMENT...: one of PostgreSQL's own, as the database's owner, whose
+# password is read from OWNER, a file in a container: of the server, or, for a server elsewhere, one
+# that is made of the same image.
 database_client() {
-    if ! is_here postgres; then
-        remote_client "$@"
-        return
-    fi
+    local words
     # shellcheck disable=SC2016  # the container's shell
-    compose exec -T postgres sh -c 'PGPASSWORD=$(cat /run/secrets/password) \
-        exec /usr/lib/postgresql/*/bin/"$0" -h /run/server -U "$SERVER_USER" "$@"' "$@"
+    local command='PGPASSWORD=$(cat "$OWNER") exec /usr/lib/postgresql/*/bin/"$0" -U "$SERVER_USER" "$@"'
+    words=(-e "OWNER=${OWNER:-/run/secrets/password}" -e PGCONNECT_TIMEOUT=10)
+    if is_here postgres; then
+        compose exec -T "${words[@]}" -e PGHOST=127.0.0.1 postgres sh -c "$command" "$@"
+    else
+        compose run --rm -T --no-deps --entrypoint sh "${words[@]}" \
+            -e "PGHOST=$(setting POSTGRES_HOST)" -e "PGPORT=$(setting POSTGRES_PORT 5432)" \
+            -e "PGSSLMODE=$(setting POSTGRES_TLS verify-full)" \
+            -e "PGSSLROOTCERT=$(authority_of postgres)" postgres -c "$command" "$@"
+    fi
 }
 
-check_database() { :; } # the server's own password is in its container
+# Before anything is stopped for it, with the password of .env. A server that does not answer is no
+# reason not to start it again.
+check_database() {
+    local said
+    [ -e "$dir/up.json" ] || return 0
+    said=$(setting POSTGRES_PASSWORD | OWNER=/dev/stdin database_client psql -X -q -A -t \
+        -d "$(setting POSTGRES_DB mpc_system)" -c 'SELECT 1' 2>&1) && return
+    [[ $said != *"authentication failed"* ]] ||
+        die "the database's owner cannot log in: POSTGRES_PASSWORD in $env_file is not his"
+}
 
 make_roles() {
     compose run --rm --no-deps tools /run/secrets/init.sh >/dev/null ||
         die "the database's owner cannot make the roles: is POSTGRES_PASSWORD the first one?"
-}
-
-# The same at a server elsewhere.
-remote_client() {
-    # shellcheck disable=SC2016  # the container's shell
-    compose run --rm -T --no-deps --entrypoint sh -e "PGHOST=$(setting POSTGRES_HOST)" \
-        -e "PGPORT=$(setting POSTGRES_PORT 5432)" \
-        -e "PGSSLMODE=$(setting POSTGRES_TLS verify-full)" \
-        -e "PGSSLROOTCERT=$(authority_of postgres)" postgres -c \
-        'PGPASSWORD=$(cat /run/secrets/password) exec /usr/lib/postgresql/*/bin/"$0" \
-            -U "$SERVER_USER" "$@"' "$@"
 }
 
 infra_up() {
@@ -304,7 +330,10 @@ mpc_up() {
     mapfile -t names < <(service_names)
     compose up -d --no-deps "${names[@]}" >&2
     await 300 "${names[@]}"
-    [ "${DEPLOY_MONITORING:-off}" = off ] || compose --profile monitoring up -d prometheus >&2
+    if is_monitored; then
+        compose --profile monitoring up -d prometheus >&2
+        await 60 prometheus
+    fi
     say "the services are ready; the API is at https://127.0.0.1:$(port_of account-service)"
 }
 

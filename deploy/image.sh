@@ -28,6 +28,8 @@ stage() {
 
 quorate_image() { printf '%s\n' "${QUORATE_IMAGE:-quorate:latest}"; }
 servers_image() { printf '%s\n' "${SERVERS_IMAGE:-quorate-servers:latest}"; }
+prometheus_image() { printf '%s\n' "${PROMETHEUS_IMAGE:-quorate-prometheus:latest}"; }
+is_monitored() { [ "${DEPLOY_MONITORING:-off}" != off ]; }
 
 # Where no registry has it, the base is made from the packages' own source.
 base_image() {
@@ -55,8 +57,17 @@ build_images() {
     rm -rf "$place"
     say "built: $(quorate_image)"
     base_image
-    docker build -q --network host "$@" -t "$(servers_image)" --build-arg \
-        "BASE_IMAGE=${BASE_IMAGE:-debian:bookworm-slim}" -f "$root/deploy/images/Dockerfile.servers" \
+    build_on_base "$(servers_image)" Dockerfile.servers "$@"
+    ! is_monitored || [ -n "${PROMETHEUS_IMAGE:-}" ] ||
+        build_on_base "$(prometheus_image)" Dockerfile.prometheus "$@"
+}
+
+# build_on_base IMAGE DOCKERFILE [OPTION...]
+build_on_base() {
+    local image=$1 file=$2
+    shift 2
+    docker build -q --network host "$@" -t "$image" --build-arg \
+        "BASE_IMAGE=${BASE_IMAGE:-debian:bookworm-slim}" -f "$root/deploy/images/$file" \
         "$root/deploy/images" >/dev/null
-    say "built: $(servers_image)"
+    say "built: $image"
 }

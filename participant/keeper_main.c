@@ -151,12 +151,13 @@ static bool open_keys(struct process *p)
 static bool open_store(struct process *p)
 {
     const char *directory = config_text(p->config, "DATA_DIR");
+    const char *const files[STORE_HELPER_FILES] = {config_text(p->config, "POSTGRES_TLS_CA"),
+                                                   config_text(p->config, "POSTGRES_TLS_CRL")};
     char error[KEYS_ERROR_MAX];
     int helper = -1;
 
     if (db_configured_is_server(p->config))
-        helper =
-            store_helper_start("/proc/self/exe", config_text(p->config, "POSTGRES_TLS_CA"), error);
+        helper = store_helper_start("/proc/self/exe", files, error);
     if (db_configured_is_server(p->config) && helper < 0)
         return fault(p, "%s", error);
     if (!sandbox_files(directory))

@@ -239,9 +239,9 @@ bool sandbox_files(const char *directory)
     return false;
 }
 
-bool sandbox_client_files(const char *file)
+bool sandbox_client_files(const char *const files[], size_t n)
 {
-    static const char *const files[] = {
+    static const char *const system_files[] = {
         "/etc/resolv.conf", "/etc/hosts",           "/etc/nsswitch.conf",
         "/etc/host.conf",   "/etc/gai.conf",        "/etc/services",
         "/etc/ld.so.cache", "/etc/ssl/openssl.cnf", "/etc/pki/tls/openssl.cnf"};
@@ -250,11 +250,12 @@ bool sandbox_client_files(const char *file)
 
     if (set < 0)
         return false;
-    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
-        (void)allow(set, files[i], READ_FILE);
+    for (size_t i = 0; i < sizeof system_files / sizeof system_files[0]; i++)
+        (void)allow(set, system_files[i], READ_FILE);
     for (size_t i = 0; i < sizeof directories / sizeof directories[0]; i++)
         (void)allow(set, directories[i], READ_BELOW);
-    if (file[0])
-        (void)allow(set, file, READ_FILE);
+    for (size_t i = 0; i < n; i++)
+        if (files[i][0])
+            (void)allow(set, files[i], READ_FILE);
     return obey(set);
 }

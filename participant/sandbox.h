@@ -18,10 +18,10 @@ bool sandbox_files(const char *directory);
  * end the process, everything else is refused. False with one line in |error|. */
 bool sandbox_calls(char error[SANDBOX_ERROR_MAX]);
 
-/* The same two for a client: it reads |file| ("": none), what the system says of names and TLS, and
- * programs' libraries; it writes no file. A file that is replaced later is another one, which it
- * does not read. */
-bool sandbox_client_files(const char *file);
+/* The same two for a client: it reads |files| ("": none), what the system says of names and TLS,
+ * and programs' libraries; it writes no file. A file that is replaced later is another one, which
+ * it does not read. */
+bool sandbox_client_files(const char *const files[], size_t n);
 /* It may open connections, and takes none. */
 bool sandbox_client_calls(char error[SANDBOX_ERROR_MAX]);
 

@@ -17,22 +17,24 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static bool say_file(int fd, const char *ca_file)
+static bool say_files(int fd, const char *const files[STORE_HELPER_FILES])
 {
     struct buffer out = {0};
     bool ok;
 
-    wire_put_text(&out, ca_file);
+    for (size_t i = 0; i < STORE_HELPER_FILES; i++)
+        wire_put_text(&out, files[i]);
     ok = wire_send(fd, &out);
     buffer_free(&out);
     return ok;
 }
 
-int store_helper_start(const char *program, const char *ca_file, char error[STORE_ERROR_MAX])
+int store_helper_start(const char *program, const char *const files[STORE_HELPER_FILES],
+                       char error[STORE_ERROR_MAX])
 {
     int fd = helper_start(program, "--store", SOCK_STREAM, HELPER_EMPTY);
 
-    if (fd >= 0 && say_file(fd, ca_file))
+    if (fd >= 0 && say_files(fd, files))
         return fd;
     snprintf(error, STORE_ERROR_MAX, "the database's process cannot be started: %s",
              strerror(errno));
@@ -45,14 +47,15 @@ int store_helper_start(const char *program, const char *ca_file, char error[STOR
 static bool enter_sandbox(char error[SANDBOX_ERROR_MAX])
 {
     struct wire first;
-    const char *ca_file;
+    const char *files[STORE_HELPER_FILES];
 
     if (!wire_receive(HELPER_FD, &first)) {
         snprintf(error, SANDBOX_ERROR_MAX, "the database's process is started by a keeper");
         return false;
     }
-    ca_file = wire_get_text(&first);
-    if (!sandbox_client_files(ca_file))
+    for (size_t i = 0; i < STORE_HELPER_FILES; i++)
+        files[i] = wire_get_text(&first);
+    if (!sandbox_client_files(files, STORE_HELPER_FILES))
         log_line(LOG_WARN, "the kernel has no Landlock: the process that speaks to the database's "
                            "server could open every file of its user; use Linux 5.13 or later "
                            "with it");

@@ -9,9 +9,12 @@
 
 #include "participant/store.h"
 
-/* Starts |program| --keeper --store, which may read |ca_file| ("": none). Its socket; -1 with one
- * line in |error|. */
-int store_helper_start(const char *program, const char *ca_file, char error[STORE_ERROR_MAX]);
+enum { STORE_HELPER_FILES = 2 };
+
+/* Starts |program| --keeper --store, which may read |files| ("": none): the server's authority and
+ * its revocation list. Its socket; -1 with one line in |error|. */
+int store_helper_start(const char *program, const char *const files[STORE_HELPER_FILES],
+                       char error[STORE_ERROR_MAX]);
 /* The helper's main. */
 int store_helper_main(void);
 

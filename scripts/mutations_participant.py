@@ -454,9 +454,9 @@ CHECKS = [
     check("sandbox", "a client takes no connections",
           (P + "sandbox.c", "SCMP_SYS(socketpair), SCMP_SYS(listen),", "SCMP_SYS(socketpair),"),
           tests=[P + "sandbox"]),
-    check("sandbox", "a client reads its one file and no others",
-          (P + "sandbox.c", "if (file[0]) (void)allow(set, file, READ_FILE); return obey(set);",
-           "(void)file; close(set); return true;"), tests=[P + "sandbox"]),
+    check("sandbox", "a client reads its own files and no others",
+          (P + "sandbox.c", "if (files[i][0]) (void)allow(set, files[i], READ_FILE); return obey(set);",
+           "(void)files; close(set); return true;"), tests=[P + "sandbox"]),
     # ---- backups ----
     check("backup", "a backup's share is sound",
           (BODY, "if (qrt_share_open(out, ctx, share->record, share->record_len) != QRT_OK)",

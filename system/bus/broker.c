@@ -48,6 +48,7 @@ static bool check_tls(const struct config *config, char error[BROKER_ERROR_MAX])
 {
     const char *host = config_text(config, "RABBITMQ_HOST");
     const char *ca = config_text(config, "RABBITMQ_TLS_CA");
+    const char *crl = config_text(config, "RABBITMQ_TLS_CRL");
 
     if (!has_tls(config) && !is_loopback(host))
         snprintf(error, BROKER_ERROR_MAX,
@@ -61,6 +62,8 @@ static bool check_tls(const struct config *config, char error[BROKER_ERROR_MAX])
                  config_text(config, "RABBITMQ_TLS"));
     else if (has_tls(config) && access(ca, R_OK) != 0)
         snprintf(error, BROKER_ERROR_MAX, "RABBITMQ_TLS_CA: the file %.100s cannot be read", ca);
+    else if (has_tls(config) && *crl && access(crl, R_OK) != 0)
+        snprintf(error, BROKER_ERROR_MAX, "RABBITMQ_TLS_CRL: the file %.100s cannot be read", crl);
     else
         return true;
     return false;
@@ -102,6 +105,7 @@ struct broker *broker_open(uv_loop_t *loop, const struct config *config, const c
         .vhost = config_text(config, "RABBITMQ_VHOST"),
         .family = family,
         .ca = has_tls(config) ? config_text(config, "RABBITMQ_TLS_CA") : NULL,
+        .crl = is_set(config, "RABBITMQ_TLS_CRL") ? config_text(config, "RABBITMQ_TLS_CRL") : NULL,
         .verifies_name = strcmp(config_text(config, "RABBITMQ_TLS"), "verify-full") == 0};
 
     log_event(LOG_INFO, "broker", LOG_S("kind", "rabbitmq"), LOG_S("host", params.host),

@@ -6,11 +6,11 @@
  * says nothing more misses its heartbeats. So no call here hangs for ever. */
 #include "system/bus/rabbit.h"
 
+#include "system/bus/rabbit_tls.h"
 #include "system/core/buffer.h"
 #include "system/core/ids.h"
 
 #include <amqp.h>
-#include <amqp_ssl_socket.h>
 #include <amqp_tcp_socket.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -59,19 +59,10 @@ static bool answered(struct rabbit *rabbit, char why[BROKER_ERROR_MAX], const ch
 static amqp_socket_t *new_socket(struct rabbit *rabbit, const struct rabbit_params *params,
                                  char why[BROKER_ERROR_MAX])
 {
-    amqp_socket_t *tls;
+    const struct rabbit_tls tls = {
+        .ca = params->ca, .crl = params->crl, .host = params->verifies_name ? params->host : NULL};
 
-    if (!params->ca)
-        return amqp_tcp_socket_new(rabbit->c);
-    tls = amqp_ssl_socket_new(rabbit->c);
-    amqp_ssl_socket_set_verify_peer(tls, 1);
-    amqp_ssl_socket_set_verify_hostname(tls, params->verifies_name);
-    amqp_ssl_socket_set_ssl_versions(tls, AMQP_TLSv1_2, AMQP_TLSvLATEST);
-    if (amqp_ssl_socket_set_cacert(tls, params->ca) == AMQP_STATUS_OK)
-        return tls;
-    snprintf(why, BROKER_ERROR_MAX, "RABBITMQ_TLS_CA: the file %.100s has no certificate",
-             params->ca);
-    return NULL;
+    return params->ca ? rabbit_tls_socket(rabbit->c, &tls, why) : amqp_tcp_socket_new(rabbit->c);
 }
 
 static bool connect_to(struct rabbit *rabbit, const struct rabbit_params *params,

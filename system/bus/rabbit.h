@@ -11,6 +11,8 @@ struct rabbit_params {
     int port;
     /* NULL: plain text */
     const char *ca;
+    /* NULL: nobody is looked up */
+    const char *crl;
     bool verifies_name;
 };
 

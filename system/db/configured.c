@@ -114,6 +114,7 @@ static void put_server(struct buffer *url, const struct config *config, const ch
     put(url, "options", path);
     put(url, "sslmode", tls_mode(config));
     put(url, "sslrootcert", config_text(config, "POSTGRES_TLS_CA"));
+    put(url, "sslcrl", config_text(config, "POSTGRES_TLS_CRL"));
     log_event(LOG_INFO, "database", LOG_S("kind", "postgres"),
               LOG_S("host", config_text(config, "POSTGRES_HOST")), LOG_S("port", port),
               LOG_S("name", config_text(config, "POSTGRES_DB")), LOG_S("schema", schema),

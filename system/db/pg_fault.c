@@ -56,7 +56,8 @@ bool pg_fault_connect(const PGconn *c, char error[DB_ERROR_MAX])
         snprintf(error, DB_ERROR_MAX, "%s does not let the role %.40s in: %.90s", server, PQuser(c),
                  line);
     else if (is_about_tls(line))
-        snprintf(error, DB_ERROR_MAX, "%s: %.120s: see POSTGRES_TLS and POSTGRES_TLS_CA", server,
+        snprintf(error, DB_ERROR_MAX,
+                 "%s: %.110s: see POSTGRES_TLS, POSTGRES_TLS_CA and POSTGRES_TLS_CRL", server,
                  line);
     else
         return snprintf(error, DB_ERROR_MAX, "%s cannot be reached: %.130s", server, line) > 0;

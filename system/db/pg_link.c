@@ -8,6 +8,8 @@
 #include "system/core/log.h"
 #include "system/db/pg_fault.h"
 
+#include <openssl/err.h>
+#include <openssl/x509_vfy.h>
 #include <poll.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -90,11 +92,41 @@ static void hang_up(struct pg_link *link)
     link->c = NULL;
 }
 
+static bool is_crl(const char *file)
+{
+    X509_STORE *store = X509_STORE_new();
+    X509_LOOKUP *lookup = store ? X509_STORE_add_lookup(store, X509_LOOKUP_file()) : NULL;
+    bool ok = lookup && X509_load_crl_file(lookup, file, X509_FILETYPE_PEM) > 0;
+
+    X509_STORE_free(store);
+    ERR_clear_error();
+    return ok;
+}
+
+/* libpq goes on without a revocation list that it cannot use, so that is found out before. */
+static bool has_its_crl(const struct pg_link *link, char error[DB_ERROR_MAX])
+{
+    PQconninfoOption *all = PQconninfoParse(link->where, NULL);
+    bool ok = true;
+
+    for (const PQconninfoOption *o = all; o && o->keyword; o++)
+        if (strcmp(o->keyword, "sslcrl") == 0 && o->val && o->val[0] && !is_crl(o->val)) {
+            snprintf(error, DB_ERROR_MAX,
+                     "POSTGRES_TLS_CRL: the file %.120s cannot be read or has no revocation list",
+                     o->val);
+            ok = false;
+        }
+    PQconninfoFree(all);
+    return ok;
+}
+
 static enum found connect_once(struct pg_link *link, char error[DB_ERROR_MAX])
 {
     bool may_wait;
 
     hang_up(link);
+    if (!has_its_crl(link, error))
+        return LINK_WRONG;
     link->c = begin(link);
     if (!link->c) {
         log_line(LOG_ERROR, "no memory for a connection to the database");

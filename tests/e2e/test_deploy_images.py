@@ -11,7 +11,7 @@ import sys
 import tempfile
 import unittest
 
-from test_deploy import HASH, LIMIT, QUORATE, SERVERS, SERVICES, SOURCE, Place
+from test_deploy import HASH, LIMIT, QUORATE, SERVERS, SERVICES, SOURCE, Place, free_ports
 
 GATEWAY = "172.30.250.1"
 # of the network of a party that is alone there, as on another host
@@ -104,6 +104,73 @@ class ContainerPlace(Place):
                 "DEPLOY_HOSTS": PARTY_GATEWAY}
 
 
+class Elsewhere:
+    """PostgreSQL, Redis and RabbitMQ as another operator runs them: at published ports of the host,
+    under an authority of their own. The database's owner is no superuser."""
+
+    def __init__(self, daemon, top):
+        self.daemon, self.top = daemon, os.path.join(top, "servers")
+        self.passwords = {name: os.urandom(12).hex() for name in SERVERS}
+        self.ports = dict(zip(SERVERS, free_ports(3)))
+        self.quorate("init", "--dir", self.top)
+        for name in SERVERS:
+            self.start(name)
+        self.make_owner()
+
+    def quorate(self, *words):
+        subprocess.run([QUORATE, "pki", *words], check=True, capture_output=True)
+
+    def start(self, name):
+        place = os.path.join(self.top, name)
+        self.quorate("issue", name, "--dir", self.top, "--out", place, "--hosts", GATEWAY)
+        shutil.copy(os.path.join(self.top, "ca.crt"), place)
+        with open(os.path.join(place, "password"), "w", encoding="ascii") as f:
+            f.write(self.passwords[name])
+        for file in os.listdir(place):
+            os.chmod(os.path.join(place, file), 0o644)
+        os.chmod(place, 0o755)
+        inside = {"postgres": 5432, "redis": 6379, "rabbitmq": 5671}[name]
+        p = self.daemon.docker(
+            "run", "-d", "--init", "--name", "elsewhere-" + name, "-v", place + ":/run/secrets:ro",
+            "--tmpfs", "/run/server:uid=10001,gid=10001,mode=700", "-p",
+            f"{self.ports[name]}:{inside}", "-e", "SERVER_USER=mpc_user", "-e",
+            "SERVER_DATABASE=first", "-e", "SERVER_VHOST=/", "quorate-servers", name)
+        if p.returncode != 0:
+            raise RuntimeError(p.stderr)
+
+    def psql(self, text):
+        return self.daemon.docker(
+            "exec", "elsewhere-postgres", "sh", "-c", "PGPASSWORD=$(cat /run/secrets/password) "
+            'exec psql -h 127.0.0.1 -U mpc_user -X -q -A -t -v ON_ERROR_STOP=1 -d first -c "$0"', text)
+
+    def make_owner(self):
+        """Once the server answers; what was there is gone."""
+        for _ in range(600):
+            if self.psql("SELECT 1").returncode == 0:
+                break
+            select.select([], [], [], 0.1)  # between two looks
+        for text in ("DROP DATABASE IF EXISTS mpc", "CREATE DATABASE mpc"):
+            p = self.psql(text)
+            if p.returncode != 0:
+                raise RuntimeError(p.stderr)
+        if self.psql("SELECT FROM pg_roles WHERE rolname = 'mpc_owner'").stdout == "":
+            self.psql("CREATE ROLE mpc_owner LOGIN CREATEROLE PASSWORD '%s'" % self.passwords["postgres"])
+        self.psql("ALTER DATABASE mpc OWNER TO mpc_owner")
+
+    def settings(self):
+        found = {"POSTGRES_USER": "mpc_owner", "POSTGRES_DB": "mpc", "REDIS_PLAINTEXT": "true"}
+        for name in SERVERS:
+            found.update({name.upper() + "_HOST": GATEWAY, name.upper() + "_PORT": self.ports[name],
+                          name.upper() + "_PASSWORD": self.passwords[name]})
+            if name != "redis":
+                found[name.upper() + "_TLS_CA"] = os.path.join(self.top, "ca.crt")
+        return found
+
+    def remove(self):
+        for name in SERVERS:
+            self.daemon.docker("rm", "-f", "-v", "elsewhere-" + name)
+
+
 @unittest.skipUnless(can_run(), "no root, dockerd, docker-compose or debootstrap")
 class Containers(unittest.TestCase):
     @classmethod
@@ -152,6 +219,7 @@ class Containers(unittest.TestCase):
         self.assertIn("/data", self.done("shell", "party-1", text="pwd\n"))
         self.account_service_has_two_ports()
         self.examined()
+        self.refused_before_anything_stops()
         self.done("mpc", "restart")
         self.signs(account)
         self.a_party_elsewhere()
@@ -163,6 +231,51 @@ class Containers(unittest.TestCase):
         self.signs(account)
         self.lost_and_restored(account, key)
         self.cleaned()
+
+    def test_the_servers_are_elsewhere(self):
+        """After the other, of which the images are left."""
+        servers = Elsewhere(self.daemon, self.place.top)
+        self.addCleanup(servers.remove)
+        self.place.settings.update(servers.settings())
+        self.place.write()
+        self.done("up")
+        health = self.done("health")
+        for name in SERVERS:
+            self.assertRegex(health, rf"(?m)^{name} +elsewhere, at {re.escape(GATEWAY)}$")
+        account = re.search(r"account (\S+)\n\Z", self.done("test-api")).group(1)
+        self.assertEqual(len(self.inspected()), len(SERVERS + SERVICES))
+        self.refused_before_anything_stops()
+        self.signs(account)
+        key, self.place.settings["BACKUP_RECIPIENT"] = self.place.backup_key("elsewhere.key")
+        self.place.write()
+        self.done("mpc", "restart")
+        self.signs(account)
+        file = os.path.join(self.place.top, "elsewhere.qbs")
+        self.done("backup", file)
+        signer = self.done("backup-signer").strip()
+        self.done("clean", "--yes")
+        code, _, err = self.place.run("restore", file, key, "--signed-by", signer)
+        self.assertEqual(code, 1, err)
+        self.assertIn("the database holds something already", err)
+        self.assertFalse(os.path.exists(self.place.data))
+        servers.make_owner()
+        self.done("restore", file, key, "--signed-by", signer)
+        self.done("up")
+        self.signs(account)
+        self.done("clean", "--yes")
+        self.assertEqual(self.daemon.docker("volume", "ls", "-q", "--filter",
+                                            "label=com.docker.compose.project").stdout, "")
+
+    def refused_before_anything_stops(self):
+        """A wrong password of the database's owner, and another mode."""
+        before = self.daemon.docker("ps", "-q").stdout
+        self.place.write(POSTGRES_PASSWORD="another")
+        for words in (("restart",), ("mpc", "restart")):
+            code, _, err = self.place.run(*words)
+            self.assertEqual((code, err.count("\n")), (1, 1), err)
+            self.assertIn("the database's owner cannot log in", err)
+        self.place.write()
+        self.assertEqual(self.daemon.docker("ps", "-q").stdout, before)
 
     def cleaned(self):
         self.done("clean", "--yes")

@@ -230,6 +230,7 @@ void keepers_db_allow(const struct keepers *k, size_t i, const char *table)
 
 struct store *keepers_db_store(const struct keepers *k, size_t i)
 {
+    static const char *const no_files[STORE_HELPER_FILES] = {"", ""};
     char path[192], error[STORE_ERROR_MAX] = "";
     struct config *config;
     struct store *store;
@@ -239,7 +240,7 @@ struct store *keepers_db_store(const struct keepers *k, size_t i)
     config = config_load(CONFIG_KEEPER, path, error);
     assert_non_null(config);
     if (db_configured_is_server(config))
-        helper = store_helper_start("/proc/self/exe", "", error);
+        helper = store_helper_start("/proc/self/exe", no_files, error);
     store = store_open_configured(config, helper, error);
     if (!store)
         fail_msg("%s", error);

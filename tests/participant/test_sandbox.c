@@ -143,9 +143,10 @@ static int inside(bool is_client, void (*what)(void))
     if (pid == 0) {
         pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
         char error[SANDBOX_ERROR_MAX];
+        const char *const files[] = {"", readable};
         pthread_t thread;
 
-        holds = is_client ? sandbox_client_files(readable) : sandbox_files(directory);
+        holds = is_client ? sandbox_client_files(files, 2) : sandbox_files(directory);
         pthread_mutex_lock(&lock);
         if (!what && pthread_create(&thread, NULL, other_thread, &lock) != 0)
             _exit(1);

@@ -264,6 +264,22 @@ def authority(directory, name):
     return crt, key
 
 
+def revocations(directory, ca, crt):
+    """Two lists of the authority: without and with that certificate."""
+    conf = os.path.join(directory, "ca.conf")
+    with open(conf, "w", encoding="ascii") as f:
+        f.write(f"[ca]\ndefault_ca=own\n[own]\ndatabase={conf}.revoked\ndefault_md=sha256\n"
+                "default_crl_days=2\n")
+    with open(conf + ".revoked", "w", encoding="ascii"):
+        pass
+    words = ("ca", "-config", conf, "-cert", ca[0], "-keyfile", ca[1])
+    lists = [os.path.join(directory, name + ".crl") for name in ("none", "server")]
+    openssl(*words, "-gencrl", "-out", lists[0])
+    openssl(*words, "-revoke", crt)
+    openssl(*words, "-gencrl", "-out", lists[1])
+    return lists
+
+
 def certify(directory, ca, san):
     """The server's certificate and key, which its owner alone may read."""
     crt, key, csr, more = (os.path.join(directory, "server." + kind)
@@ -293,6 +309,7 @@ class Encrypted(TestCase):
         cls.ca = authority(cls.dir, "ca")
         cls.other = authority(cls.dir, "other")
         crt, key = certify(cls.dir, cls.ca, "IP:127.0.0.1")
+        cls.lists = revocations(cls.dir, cls.ca, crt)
         cls.server = Server(["ssl=on", f"ssl_cert_file={crt}", f"ssl_key_file={key}"])
         support.POSTGRES = cls.server.url()
         os.environ["DB_TEST_PASSWORD"] = cls.server.password
@@ -301,7 +318,7 @@ class Encrypted(TestCase):
             for name in (n[:-4] for n in os.listdir(directory) if n.endswith(".env")):
                 if "POSTGRES_HOST" in support.read_env(os.path.join(directory, name + ".env")):
                     change_env(directory, name, POSTGRES_TLS="verify-full",
-                               POSTGRES_TLS_CA=cls.ca[0])
+                               POSTGRES_TLS_CA=cls.ca[0], POSTGRES_TLS_CRL=cls.lists[0])
         cls.stack = Stack(edit)
 
     @classmethod
@@ -326,6 +343,7 @@ class Encrypted(TestCase):
                 ({"POSTGRES_TLS_CA": self.other[0]}, "certificate verify failed"),
                 ({"POSTGRES_TLS": "verify-ca", "POSTGRES_TLS_CA": self.other[0]},
                  "certificate verify failed"),
+                ({"POSTGRES_TLS_CRL": self.lists[1]}, "certificate verify failed"),
                 ({"POSTGRES_HOST": "localhost"}, "does not match host name")):
             with self.subTest(line):
                 code, log = service(self.stack, "account-service", **changes)
@@ -333,7 +351,20 @@ class Encrypted(TestCase):
                 errors = [x for x in log.splitlines() if " error " in x]
                 self.assertEqual(len(errors), 1, log)
                 self.assertIn(line, errors[0])
-                self.assertIn("see POSTGRES_TLS and POSTGRES_TLS_CA", errors[0])
+                self.assertIn("see POSTGRES_TLS, POSTGRES_TLS_CA and POSTGRES_TLS_CRL", errors[0])
+
+    def test_attack_a_list_that_cannot_be_used_is_no_list(self):
+        for path in (self.ca[0], os.path.join(self.dir, "none")):
+            code, log = service(self.stack, "account-service", POSTGRES_TLS_CRL=path)
+            self.assertEqual(code, 1, log)
+            self.assertIn(f"POSTGRES_TLS_CRL: the file {path} cannot be read or has no", log)
+
+    def test_attack_a_partys_revoked_server(self):
+        """The party's own process for the database has read the list."""
+        code, log = service(self.stack, "party-3", "server-party", POSTGRES_TLS_CRL=self.lists[1],
+                            DATA_DIR=tempfile.mkdtemp(dir=self.dir), HTTP_PORT=0, GRPC_PORT=0)
+        self.assertNotEqual(code, 0, log)
+        self.assertIn("certificate verify failed", log)
 
     def test_without_the_name_the_authority_suffices_where_that_is_asked_for(self):
         """What fails then is the port, which is in use: the server was believed."""

@@ -76,7 +76,8 @@ class Server:
         os.chmod(self.dir, 0o755)  # the authority's certificate is for everybody
 
     def _certify(self):
-        """An authority and the server's certificate, for the name localhost alone."""
+        """An authority and the server's certificate, for one name and one address; a list that
+        revokes nothing, and one that revokes it."""
         def openssl(*args):
             subprocess.run(["openssl", *args], cwd=self.dir, check=True, capture_output=True)
         key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
@@ -85,9 +86,19 @@ class Server:
         openssl("req", *key, "-keyout", "server.key", "-out", "server.csr", "-subj",
                 "/CN=localhost")
         with open(os.path.join(self.dir, "names"), "w", encoding="ascii") as f:
-            f.write("subjectAltName=DNS:localhost\n")
+            f.write("subjectAltName=DNS:localhost,IP:127.0.0.1\n")
         openssl("x509", "-req", "-in", "server.csr", "-CA", "ca.pem", "-CAkey", "ca.key",
                 "-CAcreateserial", "-out", "server.pem", "-days", "2", "-extfile", "names")
+        with open(os.path.join(self.dir, "ca.conf"), "w", encoding="ascii") as f:
+            f.write("[ca]\ndefault_ca=own\n[own]\ndatabase=revoked\ncrlnumber=number\n"
+                    "default_md=sha256\ndefault_crl_days=2\n")
+        for name, text in (("revoked", ""), ("number", "01\n")):
+            with open(os.path.join(self.dir, name), "w", encoding="ascii") as f:
+                f.write(text)
+        ca = ("ca", "-config", "ca.conf", "-keyfile", "ca.key", "-cert", "ca.pem")
+        openssl(*ca, "-gencrl", "-out", "none.crl")
+        openssl(*ca, "-revoke", "server.pem")
+        openssl(*ca, "-gencrl", "-out", "server.crl")
 
     def _env(self):
         d = self.dir
@@ -148,7 +159,7 @@ class Server:
     def test_env(self):
         return {"BROKER_TEST_PORT": str(self.port), "BROKER_TEST_TLS_PORT": str(self.tls_port),
                 "BROKER_TEST_USER": USER, "BROKER_TEST_PASSWORD": self.password,
-                "BROKER_TEST_CA": self.ca}
+                "BROKER_TEST_CA": self.ca, "BROKER_TEST_DIR": self.dir}
 
     def remove(self):
         self.kill()

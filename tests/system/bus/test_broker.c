@@ -324,7 +324,7 @@ static void test_over_tls_the_server_proves_itself(void **state)
     close_end(&a);
 }
 
-/* The certificate is for localhost, which is the same machine. */
+/* The certificate is for localhost and 127.0.0.1; what else the machine is called is not in it. */
 static void test_over_tls_the_name_counts(void **state)
 {
     struct rabbit_params p = params();
@@ -333,6 +333,7 @@ static void test_over_tls_the_name_counts(void **state)
     (void)state;
     p.port = atoi(getenv("BROKER_TEST_TLS_PORT"));
     p.ca = getenv("BROKER_TEST_CA");
+    p.host = "127.1";
     p.verifies_name = true;
     open_with(&a, p, 1);
     until(&a.downs, 2);
@@ -342,6 +343,32 @@ static void test_over_tls_the_name_counts(void **state)
     open_with(&a, p, 100);
     until(&a.ups, 1);
     close_end(&a);
+    p.host = "127.0.0.1";
+    p.verifies_name = true;
+    open_with(&a, p, 100);
+    until(&a.ups, 1);
+    close_end(&a);
+}
+
+static void test_over_tls_a_revoked_server_is_refused(void **state)
+{
+    static const char *const lists[] = {"none.crl", "server.crl", "ca.pem", "nothing"};
+    struct rabbit_params p = params();
+    char path[256];
+    struct end a;
+
+    (void)state;
+    p.port = atoi(getenv("BROKER_TEST_TLS_PORT"));
+    p.ca = getenv("BROKER_TEST_CA");
+    p.crl = path;
+    for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
+        snprintf(path, sizeof path, "%s/%s", getenv("BROKER_TEST_DIR"), lists[i]);
+        open_with(&a, p, i == 0 ? 100 : 1);
+        until(i == 0 ? &a.ups : &a.downs, i == 0 ? 1 : 2);
+        assert_int_equal(a.ups, i == 0);
+        assert_int_equal(strstr(a.why, "RABBITMQ_TLS_CRL") != NULL, i > 1);
+        close_end(&a);
+    }
 }
 
 /* Have the server stopped, continued, killed or started. */
@@ -469,6 +496,7 @@ int main(void)
         cmocka_unit_test(test_a_wrong_password_is_told_and_given_up),
         cmocka_unit_test(test_over_tls_the_server_proves_itself),
         cmocka_unit_test(test_over_tls_the_name_counts),
+        cmocka_unit_test(test_over_tls_a_revoked_server_is_refused),
         cmocka_unit_test(test_a_broker_that_stands_still_holds_up_nobody),
         cmocka_unit_test(test_a_stopped_broker_does_not_hold_up_the_end),
         cmocka_unit_test(test_a_connection_may_be_given_up_before_it_has_come_about),

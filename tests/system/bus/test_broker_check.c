@@ -79,6 +79,8 @@ static void test_tls_needs_its_authority(void **state)
     expect_fault(SERVER "RABBITMQ_TLS=verify-ca\n", "RABBITMQ_TLS=verify-ca needs");
     expect_fault(SERVER "RABBITMQ_TLS_CA=/nonexistent/ca.pem\n", "/nonexistent/ca.pem cannot be");
     assert_true(is_good(SERVER "RABBITMQ_TLS_CA=/dev/null\n"));
+    expect_fault(SERVER "RABBITMQ_TLS_CA=/dev/null\nRABBITMQ_TLS_CRL=/nonexistent/crl.pem\n",
+                 "RABBITMQ_TLS_CRL: the file /nonexistent/crl.pem cannot be");
 }
 
 int main(void)
