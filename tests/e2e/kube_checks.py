@@ -168,6 +168,20 @@ def check_variables(objects):
     return bad
 
 
+def check_secrets_reach(objects):
+    """Whatever is secret comes from a Secret; the rest may be merged into the ConfigMaps."""
+    bad = []
+    for o in programs(objects):
+        c = pod(o)["containers"][0]
+        if "args" in c:  # a party's own file, a Secret
+            continue
+        given = {r["name"] for r in c.get("env", []) if "secretKeyRef" in r.get("valueFrom", {})}
+        known = variables(o["metadata"]["name"])
+        wanted = {n for n, (_, secret) in known.items() if secret} | {"API_KEYS"} & set(known)
+        bad += [f"{name_of(o)}: {n} cannot be given" for n in wanted - given]
+    return bad
+
+
 def references(o):
     """(kind, name, keys) of what the pod takes from Secrets and ConfigMaps; keys None: all."""
     for c in containers(o):

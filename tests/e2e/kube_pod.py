@@ -50,7 +50,7 @@ def run_page(tmp):
                     os.path.join(tmp, "deploy/kubernetes"))
     place = pages.Place(tmp)
     place.program("build/cli/kubectl", STAND_IN.format(real=shutil.which("kubectl"), tmp=tmp))
-    for name in ("postgres-ca", "rabbitmq-ca"):
+    for name in ("postgres-ca", "rabbitmq-ca", "webhook-ca"):
         p = call("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=" + name,
                  "-keyout", "/dev/null", "-out", os.path.join(tmp, name + ".pem"))
         if p.returncode != 0:

@@ -19,7 +19,7 @@ import unittest
 
 from kube_checks import (APP, HERE, NAMES, OVERLAYS, PLACE, REACH, build, call, check_addresses,
                          check_discovery, check_hardening, check_names, check_network, check_references,
-                         check_schemas, check_secrets, check_selectors, check_variables, pod,
+                         check_schemas, check_secrets, check_secrets_reach, check_selectors, check_variables, pod,
                          programs, yaml)
 from kube_pod import PAGE, Pod, run_page
 from support import TestCase
@@ -130,6 +130,13 @@ class Objects(TestCase):
                   set_in("CA_KEYS", *C, "env", 0, "name"))
         self.sees(check_variables, "prod", "StatefulSet", "server-party",
                   lambda o: pod(o)["containers"][0]["envFrom"].pop())
+
+    def test_each_secret_can_be_given(self):
+        self.both(check_secrets_reach)
+        self.sees(check_secrets_reach, "prod", "Deployment", "account-service",
+                  lambda o: pod(o)["containers"][0]["env"].remove(
+                      next(r for r in pod(o)["containers"][0]["env"]
+                           if r["name"] == "WEBHOOK_SECRET")))
 
     def test_references_resolve(self):
         self.both(check_references, "made")
@@ -296,7 +303,19 @@ class Programs(TestCase):
 
 
 class Page(TestCase):
-    asked = ""
+    asked, site = "", []
+
+    def test_an_overlay_of_a_sites_own(self):
+        """Its settings get to the programs, its addresses into the rules of the network."""
+        maps = {o["metadata"]["name"].rsplit("-", 1)[0]: o["data"]
+                for o in self.site if o["kind"] == "ConfigMap"}
+        self.assertEqual((maps["common"]["LOG_LEVEL"], maps["account-service"]["SIGN_WAIT_S"]),
+                         ("warn", "20"))
+        self.assertIn("GRPC_TLS_CRL", maps["common"])
+        policy = at(self.site, "NetworkPolicy", "message-router-api-server")
+        self.assertEqual([p["ipBlock"]["cidr"] for p in policy["spec"]["egress"][0]["to"]],
+                         ["203.0.113.10/32", "10.96.0.1/32"])
+        self.assertEqual(check_names(self.site) + check_schemas(self.site), [])
 
     def test_what_the_commands_name_is_there(self):
         names = {(o["kind"].lower(), o["metadata"]["name"]) for o in Objects.objects["prod"]}
@@ -314,6 +333,8 @@ def setUpModule():
     for overlay in OVERLAYS:
         Objects.objects[overlay] = build(overlay)
     made, Page.asked = run_page(tmp)
+    with open(os.path.join(tmp, "site.yaml"), encoding="utf-8") as f:
+        Page.site = [o for o in yaml.safe_load_all(f) if o]
     Objects.made = {overlay: made[space] for overlay, space in OVERLAYS.items()}
     shutil.rmtree(tmp)
 
