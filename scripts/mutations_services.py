@@ -298,6 +298,8 @@ CHECKS = [
     check("routers", "a frame for another address is not taken",
           (R + "cluster.c", "*is_to_us = strcmp(to, c->address) == 0;", "*is_to_us = "
            "!sodium_is_zero(head->to, SEAL_ID_BYTES); (void)to;"), tests=[CLUSTER_T]),
+    check("router", "a router that was not heard for a while is asked to prove that it is there",
+          (R + "cluster.c", "if (frame->hello)", "if (0)"), tests=[CLUSTER_T]),
     check("routers", "a silent router is gone",
           (R + "cluster.c", "if (now.steady_us - peer->seen_us >= cluster->lease_us)", "if (0)"),
           tests=[CLUSTER_T]),

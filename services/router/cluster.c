@@ -247,15 +247,16 @@ void cluster_send_all(struct cluster *cluster, const Mpc__Router__V1__RouterFram
         post(cluster, NULL, &cluster->out_all);
 }
 
-/* A frame for its own address proves to |peer| that this router is there now. */
-static void greet(struct cluster *c, struct cluster_peer *peer)
+/* A frame for its own address proves to |peer| that this router is there now. |asks|: it is to prove
+ * the same, for it may have no reason of its own. Who was not heard for a while heard everybody. */
+static void greet(struct cluster *c, struct cluster_peer *peer, bool asks)
 {
     uint64_t now_us = clock_steady_us();
 
     if (peer->hello_us && now_us - peer->hello_us < HELLO_US)
         return;
     peer->hello_us = now_us;
-    forward_announce_all(c->router, peer);
+    forward_announce_all(c->router, peer, asks);
 }
 
 /* --- frames in --- */
@@ -337,7 +338,7 @@ static void believe(struct cluster *c, struct cluster_peer *peer)
         return;
     peer->is_believed = true;
     peer->full_until_us = 0;
-    greet(c, peer);
+    greet(c, peer, false);
 }
 
 static void take_content(struct cluster *c, struct cluster_peer *peer, uint64_t number,
@@ -354,6 +355,8 @@ static void take_content(struct cluster *c, struct cluster_peer *peer, uint64_t 
     peer->is_alive = true;
     peer->seen_us = clock_steady_us();
     forward_take(c->router, peer, number, frame);
+    if (frame->hello)
+        greet(c, peer, false);
     if (frame->leaving)
         vanish(c, peer, "it stops");
     mpc__router__v1__router_frame__free_unpacked(frame, NULL);
@@ -380,7 +383,7 @@ static void on_frame(void *arg, const uint8_t *b, size_t len)
     if (peer && peer->is_believed)
         take_content(c, peer, head.number, content, content_len);
     else if (peer)
-        greet(c, peer);
+        greet(c, peer, true);
     free(content);
 }
 
@@ -397,7 +400,7 @@ static void on_up(void *arg, const char *address)
         owe_epoch_soon(c);
     c->was_up = true;
     c->beat_us = clock_steady_us();
-    forward_announce_all(c->router, NULL);
+    forward_announce_all(c->router, NULL, false);
 }
 
 /* The others prove anew that they are there, to the next address. */
@@ -469,7 +472,7 @@ void cluster_tick(struct cluster *cluster, struct moment now)
     if (now.steady_us - cluster->beat_us < every)
         return;
     cluster->beat_us = now.steady_us;
-    forward_announce_all(cluster->router, NULL);
+    forward_announce_all(cluster->router, NULL, false);
 }
 
 static void on_closed(uv_handle_t *handle)

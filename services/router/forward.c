@@ -161,7 +161,7 @@ void forward_announce(struct router *router, const struct party *party)
     cluster_send_all(router->cluster, &said.frame);
 }
 
-void forward_announce_all(struct router *router, struct cluster_peer *peer)
+void forward_announce_all(struct router *router, struct cluster_peer *peer, bool asks)
 {
     /* never quite empty, or nothing would be sent */
     Mpc__Router__V1__RouterFrame sign = MPC__ROUTER__V1__ROUTER_FRAME__INIT;
@@ -174,6 +174,7 @@ void forward_announce_all(struct router *router, struct cluster_peer *peer)
         return;
     sign.full = &nobody;
     sign.n_full = 1;
+    sign.hello = asks;
     parties = registry_list(router->registry, "", &n);
     for (size_t i = 0; i <= n; i++) {
         if (i < n && !is_here(parties[i]))

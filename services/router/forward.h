@@ -21,7 +21,7 @@ void forward_take(struct router *router, struct cluster_peer *peer, uint64_t num
                   const Mpc__Router__V1__RouterFrame *frame);
 /* Tell all of |party|, which is here. */
 void forward_announce(struct router *router, const struct party *party);
-/* Tell |peer|, or with NULL all, of all parties that are here. */
-void forward_announce_all(struct router *router, struct cluster_peer *peer);
+/* Tell |peer|, or with NULL all, of all parties that are here. |asks|: it is to answer. */
+void forward_announce_all(struct router *router, struct cluster_peer *peer, bool asks);
 
 #endif

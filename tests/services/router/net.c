@@ -89,7 +89,7 @@ static void deliver(struct net *net, const struct parcel *parcel)
 {
     bool is_there = !parcel->to[0];
 
-    if (parcel->from && parcel->from->is_still)
+    if (parcel->from && (parcel->from->is_still || parcel->from->is_mute))
         return;
     if (parcel->to[0] && parcel->from && parcel->from->is_refused) {
         refuse(parcel, false);

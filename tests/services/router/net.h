@@ -27,6 +27,8 @@ struct wire {
     bool is_refused;
     /* it hears and says nothing, but is connected: a process that stands still */
     bool is_still;
+    /* it hears, but nobody hears it */
+    bool is_mute;
 };
 
 struct net {

@@ -560,6 +560,20 @@ static void test_a_silent_router_is_gone_and_all_is_sent_again(void **state)
     finish();
 }
 
+/* It never missed anybody, so it has no reason of its own to prove that it is there. */
+static void test_a_router_that_was_not_heard_is_believed_again(void **state)
+{
+    (void)state;
+    start("1048576", "600");
+    go_to(1, 1);
+    settle(1, 1);
+    net.wires[1].is_mute = true;
+    until(party_one_is_gone);
+    net.wires[1].is_mute = false;
+    until(all_are_there);
+    finish();
+}
+
 /* What is known of it is newer than what it says, as after its clock was set back. */
 static void test_a_party_of_a_router_that_is_gone_is_taken_from_any_other(void **state)
 {
@@ -809,6 +823,7 @@ int main(void)
         cmocka_unit_test(test_of_two_at_once_one_remains),
         cmocka_unit_test(test_any_order_and_twice_changes_nothing),
         cmocka_unit_test(test_a_silent_router_is_gone_and_all_is_sent_again),
+        cmocka_unit_test(test_a_router_that_was_not_heard_is_believed_again),
         cmocka_unit_test(test_a_party_of_a_router_that_is_gone_is_taken_from_any_other),
         cmocka_unit_test(test_a_router_that_stops_says_so),
         cmocka_unit_test(test_an_address_that_is_gone_is_a_router_that_is_gone),
