@@ -247,8 +247,8 @@ void cluster_send_all(struct cluster *cluster, const Mpc__Router__V1__RouterFram
         post(cluster, NULL, &cluster->out_all);
 }
 
-/* A frame for its own address proves to |peer| that this router is there now. |asks|: it is to prove
- * the same, for it may have no reason of its own. Who was not heard for a while heard everybody. */
+/* A frame for its own address proves to |peer| that this router is there now. |asks|: it is to
+ * prove the same, for it may have no reason of its own: who was not heard for a while heard all. */
 static void greet(struct cluster *c, struct cluster_peer *peer, bool asks)
 {
     uint64_t now_us = clock_steady_us();
