@@ -6,6 +6,7 @@
 
 #include "party_api.pb-c.h"
 #include "system/access/user_key.h"
+#include "system/core/be.h"
 #include "system/core/buffer.h"
 #include "system/core/ids.h"
 #include "system/core/secret.h"
@@ -264,20 +265,15 @@ static struct share_held *open_share(const struct delegate *d, const ProtobufCBi
 static bool apply_tombstones(const struct delegate *d, struct share_held *held)
 {
     const struct qrt_share *s = &held->share;
-    struct store_burn burn = {.epoch = s->epoch, .own = s->own};
+    uint64_t burned;
 
-    memcpy(burn.kgid, s->kgid, 32);
+    if (!shares_tombstones(&burned, d->params.store, s))
+        return false;
     for (size_t i = 0; i < s->n; i++) {
-        enum store_result burned;
+        const uint8_t *index = s->parties[i].index;
 
-        burn.peer = (uint16_t)(s->parties[i].index[0] << 8 | s->parties[i].index[1]);
-        if (burn.peer == s->own)
-            continue;
-        burned = store_is_burned(d->params.store, &burn);
-        if (burned == STORE_FAILED)
-            return false;
-        if (burned == STORE_OK &&
-            qrt_share_note_burn(held->record, held->record_len, burn.peer) != QRT_OK)
+        if ((burned >> i & 1) && qrt_share_note_burn(held->record, held->record_len,
+                                                     (uint16_t)be_get(index, 2)) != QRT_OK)
             return false;
     }
     return qrt_share_open(&held->share, d->params.ctx, held->record, held->record_len) == QRT_OK;

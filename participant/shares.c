@@ -59,10 +59,17 @@ void shares_free(struct shares *shares)
     free(shares);
 }
 
+static uint16_t index_of(const struct qrt_share *share, size_t place)
+{
+    const uint8_t *index = share->parties[place].index;
+
+    return (uint16_t)be_get(index, sizeof share->parties[place].index);
+}
+
 size_t share_place(const struct qrt_share *share, uint16_t index)
 {
     for (size_t i = 0; i < share->n; i++) {
-        if ((share->parties[i].index[0] << 8 | share->parties[i].index[1]) == index)
+        if (index_of(share, i) == index)
             return i;
     }
     return share->n;
@@ -240,18 +247,19 @@ struct share_held *shares_open(const struct shares *shares, const struct store_s
     return NULL;
 }
 
-/* False: the tombstones cannot be read. */
-static bool read_tombstones(const struct shares *shares, struct share_held *held)
+bool shares_tombstones(uint64_t *burned, struct store *store, const struct qrt_share *share)
 {
-    const struct qrt_share *s = &held->share;
-    struct store_burn burn = {.epoch = s->epoch, .own = s->own};
+    struct store_burn burn = {.epoch = share->epoch, .own = share->own};
 
-    memcpy(burn.kgid, s->kgid, 32);
-    for (size_t i = 0; i < s->n; i++) {
-        burn.peer = (uint16_t)(s->parties[i].index[0] << 8 | s->parties[i].index[1]);
-        switch (store_is_burned(shares->params.store, &burn)) {
+    *burned = 0;
+    memcpy(burn.kgid, share->kgid, 32);
+    for (size_t i = 0; i < share->n; i++) {
+        burn.peer = index_of(share, i);
+        if (burn.peer == share->own)
+            continue;
+        switch (store_is_burned(store, &burn)) {
         case STORE_OK:
-            held->burned |= UINT64_C(1) << i;
+            *burned |= UINT64_C(1) << i;
             break;
         case STORE_NONE:
             break;
@@ -285,7 +293,7 @@ static struct share_held *load(const struct shares *shares, const char *account_
         return NULL;
     record = shares_unseal(shares, &row, &len, refusal);
     held = record ? shares_open(shares, &row, record, len) : NULL;
-    if (held && !read_tombstones(shares, held)) {
+    if (held && !shares_tombstones(&held->burned, shares->params.store, &held->share)) {
         shares_put(held);
         held = NULL;
     }

@@ -77,6 +77,9 @@ bool shares_reseal(const struct shares *shares, const struct share_held *held,
 /* The row's seal with its data key under the newest wrapping key; |sealed| is the caller's. */
 enum vault_result shares_rewrap(const struct shares *shares, const struct store_share *row,
                                 uint8_t **sealed, size_t *len);
+/* The pairs of this share that were burned here, by place, whatever its record says. False: that
+ * cannot be read. */
+bool shares_tombstones(uint64_t *burned, struct store *store, const struct qrt_share *share);
 /* The place of |index| in the roster; share.n if there is none. */
 size_t share_place(const struct qrt_share *share, uint16_t index);
 

@@ -239,18 +239,16 @@ static void tell_own(void *arg, const struct ledger_fact *fact)
 static bool tell_row(const struct db_row *row, void *arg)
 {
     const struct burns *b = arg;
-    struct store_burn burn = {.epoch = (uint32_t)db_get_int(row, 1),
-                              .own = (uint16_t)db_get_int(row, 2),
-                              .peer = (uint16_t)db_get_int(row, 3)};
+    struct store_burn burn;
 
-    if (db_copy_blob(burn.kgid, 32, row, 0))
+    if (store_read_burn(&burn, row))
         b->each(b->arg, &burn);
     return true;
 }
 
 static enum db_result read_burns(struct db_tx *tx, void *arg)
 {
-    return db_query(tx, "SELECT kgid, epoch, own, peer FROM tombstones", NULL, 0, tell_row, arg);
+    return db_query(tx, "SELECT " STORE_BURN_COLUMNS " FROM tombstones", NULL, 0, tell_row, arg);
 }
 
 bool store_each_burn(struct store *store, void (*each)(void *arg, const struct store_burn *burn),

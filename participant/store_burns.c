@@ -207,14 +207,19 @@ bool store_is_gone(const struct store *store, const uint8_t kgid[32], uint32_t e
 
 /* At the start: each of the two learns what the other one knows. */
 
+bool store_read_burn(struct store_burn *out, const struct db_row *row)
+{
+    *out = (struct store_burn){.epoch = (uint32_t)db_get_int(row, 1),
+                               .own = (uint16_t)db_get_int(row, 2),
+                               .peer = (uint16_t)db_get_int(row, 3)};
+    return db_copy_blob(out->kgid, 32, row, 0);
+}
+
 static bool add_burn(const struct db_row *row, void *arg)
 {
-    struct ledger_fact fact = {.kind = LEDGER_BURN,
-                               .burn = {.epoch = (uint32_t)db_get_int(row, 1),
-                                        .own = (uint16_t)db_get_int(row, 2),
-                                        .peer = (uint16_t)db_get_int(row, 3)}};
+    struct ledger_fact fact = {.kind = LEDGER_BURN};
 
-    if (db_copy_blob(fact.burn.kgid, 32, row, 0))
+    if (store_read_burn(&fact.burn, row))
         add(arg, &fact);
     return true;
 }
@@ -234,7 +239,7 @@ static enum db_result read_all(struct db_tx *tx, void *arg)
     enum db_result result;
 
     facts->n = 0;
-    result = db_query(tx, "SELECT kgid, epoch, own, peer FROM tombstones", NULL, 0, add_burn, arg);
+    result = db_query(tx, "SELECT " STORE_BURN_COLUMNS " FROM tombstones", NULL, 0, add_burn, arg);
     return result == DB_OK ? db_query(tx, "SELECT session FROM loans", NULL, 0, add_loan, arg)
                            : result;
 }

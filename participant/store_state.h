@@ -56,4 +56,8 @@ void store_read_share(struct store_share *out, const struct db_row *row);
 enum store_result store_find_share(struct store *store, struct store_share *out, const char *sql,
                                    const struct db_value *values, size_t n);
 
+#define STORE_BURN_COLUMNS "kgid, epoch, own, peer"
+/* Of a row of tombstones. False: it is none of ours. */
+bool store_read_burn(struct store_burn *out, const struct db_row *row);
+
 #endif

@@ -191,7 +191,7 @@ CHECKS = [
            "(place, 0)"),
           error="BURNED", tests=[P + "gate"]),
     check("gate", "tombstones are read with the share",
-          (SHARES, "held->burned |= UINT64_C(1) << i;", ""),
+          (SHARES, "*burned |= UINT64_C(1) << i;", ""),
           error="BURNED", tests=[P + "shares"]),
     check("gate", "a key whose burn is owed to the disk begins nothing",
           (BEGIN, "if (burns_are_owed(keeper, run->share->share.kgid))", "if (0)"),
