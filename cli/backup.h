@@ -51,6 +51,12 @@ struct backup_item {
 bool backup_item_open(struct backup_item *item, const char *path, const struct backup_key *key,
                       const struct qrt_ctx *ctx, struct trouble *trouble);
 void backup_item_close(struct backup_item *item);
+/* Burns are never taken back: those of every state count. */
+struct backup_burns {
+    struct store_burn *v;
+    size_t n;
+};
+void backup_burns_add(struct backup_burns *burns, const struct backup_state *state);
 /* What anybody may know of it. */
 json_t *backup_item_json(const struct backup_item *item);
 
@@ -81,8 +87,7 @@ struct backup_group {
     const struct qrt_ctx *ctx;
     struct backup_item items[QRT_PARTIES_MAX];
     size_t n;
-    struct store_burn *burns;
-    size_t burns_n;
+    struct backup_burns burns;
 };
 /* |paths| outlives it. NULL with |trouble|. */
 struct backup_group *backup_group_open(const struct backup_paths *paths,

@@ -74,6 +74,19 @@ void backup_item_close(struct backup_item *item)
     *item = (struct backup_item){0};
 }
 
+void backup_burns_add(struct backup_burns *burns, const struct backup_state *state)
+{
+    struct store_burn *all = mem_new(burns->n + state->burns_n + 1, sizeof *all);
+
+    if (burns->n > 0)
+        memcpy(all, burns->v, burns->n * sizeof *all);
+    if (state->burns_n > 0)
+        memcpy(all + burns->n, state->burns, state->burns_n * sizeof *all);
+    free(burns->v);
+    burns->v = all;
+    burns->n += state->burns_n;
+}
+
 json_t *backup_time_json(int64_t time_ms)
 {
     time_t seconds = (time_t)(time_ms / 1000);

@@ -17,21 +17,8 @@ void backup_group_close(struct backup_group *group)
         return;
     for (size_t i = 0; i < group->n; i++)
         backup_item_close(&group->items[i]);
-    free(group->burns);
+    free(group->burns.v);
     free(group);
-}
-
-static void add_burns(struct backup_group *group, const struct backup_state *state)
-{
-    struct store_burn *all = mem_new(group->burns_n + state->burns_n + 1, sizeof *all);
-
-    if (group->burns_n > 0)
-        memcpy(all, group->burns, group->burns_n * sizeof *all);
-    if (state->burns_n > 0)
-        memcpy(all + group->burns_n, state->burns, state->burns_n * sizeof *all);
-    free(group->burns);
-    group->burns = all;
-    group->burns_n += state->burns_n;
 }
 
 /* Of one account and one sharing, and not the same party twice. */
@@ -76,7 +63,7 @@ static bool add(struct backup_group *group, const char *path, const struct backu
     bool ok = backup_item_open(&item, path, key, group->ctx, trouble);
 
     if (ok && item.parsed.head.kind == BACKUP_STATE)
-        add_burns(group, &item.state);
+        backup_burns_add(&group->burns, &item.state);
     else if (ok)
         ok = add_item(group, &item, trouble);
     backup_item_close(&item);
@@ -88,8 +75,8 @@ static bool is_burned(const struct backup_group *group, const struct qrt_share *
 {
     if (qrt_share_burn_bits(share, peer) != 0)
         return true;
-    for (size_t i = 0; i < group->burns_n; i++) {
-        const struct store_burn *burn = &group->burns[i];
+    for (size_t i = 0; i < group->burns.n; i++) {
+        const struct store_burn *burn = &group->burns.v[i];
 
         if (memcmp(burn->kgid, share->kgid, 32) == 0 && burn->epoch == share->epoch &&
             burn->own == share->own && burn->peer == peer)

@@ -39,8 +39,7 @@ struct restoring {
     uint8_t *identity;
     struct found *shares;
     size_t shares_n, restored, orders;
-    struct store_burn *burns;
-    size_t burns_n;
+    struct backup_burns burns;
     /* of the newest state; -1: there is none */
     int64_t state_ms, share_ms;
     uint64_t serial;
@@ -87,19 +86,11 @@ static bool is_newest(const struct restoring *r, const struct backup_item *item)
     return item->parsed.head.time_ms > r->state_ms;
 }
 
-/* Burns are never taken back: those of every state count. */
 static void note_state(struct restoring *r, const struct backup_item *item)
 {
     const struct backup_state *state = &item->state;
-    struct store_burn *all = mem_new(r->burns_n + state->burns_n + 1, sizeof *all);
 
-    if (r->burns_n > 0)
-        memcpy(all, r->burns, r->burns_n * sizeof *all);
-    if (state->burns_n > 0)
-        memcpy(all + r->burns_n, state->burns, state->burns_n * sizeof *all);
-    free(r->burns);
-    r->burns = all;
-    r->burns_n += state->burns_n;
+    backup_burns_add(&r->burns, state);
     if (!is_newest(r, item))
         return;
     r->serial = state->serial;
@@ -244,8 +235,8 @@ static bool write_states(struct restoring *r, struct trouble *trouble)
     struct backup_item item;
     bool ok = true;
 
-    for (size_t i = 0; ok && i < r->burns_n; i++)
-        ok = restore_burn(r->party.restore, &r->burns[i]) || fault(r, trouble);
+    for (size_t i = 0; ok && i < r->burns.n; i++)
+        ok = restore_burn(r->party.restore, &r->burns.v[i]) || fault(r, trouble);
     for (size_t i = 0; ok && i < r->paths.n; i++) {
         ok = open_again(r, i, &item, trouble);
         if (ok && item.parsed.head.kind == BACKUP_STATE)
@@ -261,8 +252,8 @@ static bool burn(const struct restoring *r, struct backup_item *item, struct tro
     uint8_t *record = item->body + (item->share.record - item->body);
     uint8_t b[47] = {'D', 'K', 'B', '1', 1};
 
-    for (size_t i = 0; i < r->burns_n; i++) {
-        const struct store_burn *burn = &r->burns[i];
+    for (size_t i = 0; i < r->burns.n; i++) {
+        const struct store_burn *burn = &r->burns.v[i];
 
         if (memcmp(burn->kgid, item->parsed.head.kgid, 32) != 0 ||
             burn->epoch != item->parsed.head.epoch || burn->own != item->share.row.own)
@@ -306,7 +297,7 @@ static json_t *report_of(const struct restoring *r)
 
     report_add(report, "party_id", json_string(r->whose.party_id));
     report_add(report, "shares", json_integer((json_int_t)r->restored));
-    report_add(report, "burns", json_integer((json_int_t)r->burns_n));
+    report_add(report, "burns", json_integer((json_int_t)r->burns.n));
     report_add(report, "orders", json_integer((json_int_t)r->orders));
     report_add(report, "known_until", backup_time_json(r->state_ms));
     report_add(report, "ledger_kept", json_boolean(restore_kept_ledger(r->party.restore)));
@@ -342,7 +333,7 @@ static void close_all(struct restoring *r)
 {
     backup_party_close(&r->party);
     buffer_free(&r->certificate);
-    free(r->burns);
+    free(r->burns.v);
     free(r->digests);
     free(r->shares);
     secret_free(r->identity);
@@ -356,7 +347,7 @@ static json_t *report_of_merge(const struct restoring *r)
     json_t *report = json_object();
 
     report_add(report, "party_id", json_string(r->whose.party_id));
-    report_add(report, "burns", json_integer((json_int_t)r->burns_n));
+    report_add(report, "burns", json_integer((json_int_t)r->burns.n));
     report_add(report, "orders", json_integer((json_int_t)r->orders));
     report_add(report, "known_until", backup_time_json(r->state_ms));
     return report;

@@ -533,8 +533,8 @@ CHECKS = [
           ("cli/backup_restore.c", "return memcmp(digest, r->digests[place], sizeof digest) == 0 "
            "||", "return true ||"), tests=["stack/backup"]),
     check("backup", "a restored database has the burns of the party's states",
-          ("cli/backup_restore.c", "ok = restore_burn(r->party.restore, &r->burns[i]) || fault(r, "
-           "trouble);", "ok = r->burns || fault(r, trouble);"), tests=["stack/backup"]),
+          ("cli/backup_restore.c", "ok = restore_burn(r->party.restore, &r->burns.v[i]) || fault(r, "
+           "trouble);", "ok = r->burns.v || fault(r, trouble);"), tests=["stack/backup"]),
     check("backup", "a restored share has the burns of the party's states",
           ("cli/backup_restore.c", "burn(r, &item, trouble) &&",
            "(burn == NULL || trouble) &&"), tests=["stack/backup"]),
