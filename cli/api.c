@@ -39,9 +39,9 @@ struct api {
     /* the present one */
     const struct api_call *call;
     time_t began;
-    /* of its seconds the last in which somebody was looked for; who is missing was said */
+    /* of its seconds the last in which somebody was looked for; whether that is settled */
     long looked;
-    bool is_said;
+    bool is_told;
     struct buffer answer;
 };
 
@@ -117,7 +117,8 @@ static void look_for(struct api *api, const struct api_call *call)
         account = peek(api, path);
         names = json_incref(json_object_get(account, "parties"));
     }
-    api->is_said = api_answer_absent(json_object_get(pool, "parties"), names);
+    /* who does not answer this is not asked again: meanwhile the call's own answer waits */
+    api->is_told = !pool || api_answer_absent(json_object_get(pool, "parties"), names);
     json_decref(names);
     json_decref(account);
     json_decref(pool);
@@ -130,7 +131,7 @@ static int tick(void *arg, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t 
     long seconds = (long)(time(NULL) - api->began);
 
     (void)a, (void)b, (void)c, (void)d;
-    if (call->account && !api->is_said && seconds >= PATIENCE_S && seconds > api->looked) {
+    if (call->account && !api->is_told && seconds >= PATIENCE_S && seconds > api->looked) {
         api->looked = seconds;
         look_for(api, call);
     }
@@ -227,7 +228,7 @@ json_t *api_try(struct api *api, const struct api_call *call, struct trouble *tr
     api->call = call;
     api->began = time(NULL);
     api->looked = 0;
-    api->is_said = false;
+    api->is_told = false;
     api->answer.len = 0;
     code = perform(api, call, body);
     say_progress_end();
