@@ -6,6 +6,7 @@
 
 #include "participant/backup_body.h"
 #include "participant/orders.h"
+#include "participant/pause.h"
 #include "participant/store_backups.h"
 #include "system/core/buffer.h"
 #include "system/core/clock.h"
@@ -20,7 +21,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 _Static_assert((int)STORE_RECIPIENT_ID == (int)BACKUP_ID, "the store keeps the recipient's id");
 
@@ -43,10 +43,8 @@ struct backup {
     pthread_t thread;
     atomic_uint_fast64_t missing;
     atomic_bool is_proven;
-    pthread_mutex_t lock;
-    pthread_cond_t woken;
-    /* under the lock */
-    bool is_stopped;
+    struct pause pause;
+    /* under its lock */
     uint64_t number;
     /* to |number|; NULL: not there yet */
     backup_reply *reply;
@@ -57,40 +55,6 @@ struct backup {
     uint8_t digest[STORE_DIGEST];
     int64_t again_ms, look_ms, state_ms;
 };
-
-/* Waiting */
-
-static void wait_ms(struct backup *b, int ms)
-{
-    struct timespec until;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += ms / 1000;
-    until.tv_nsec += (long)(ms % 1000) * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
-    while (!b->is_stopped && !b->reply && pthread_cond_timedwait(&b->woken, &b->lock, &until) == 0)
-        ;
-}
-
-static bool is_stopped(struct backup *b)
-{
-    bool stopped;
-
-    pthread_mutex_lock(&b->lock);
-    stopped = b->is_stopped;
-    pthread_mutex_unlock(&b->lock);
-    return stopped;
-}
-
-static void pause_turn(struct backup *b)
-{
-    pthread_mutex_lock(&b->lock);
-    wait_ms(b, TURN_MS);
-    pthread_mutex_unlock(&b->lock);
-}
 
 static void failing(struct backup *b, const char *why)
 {
@@ -112,11 +76,18 @@ void backup_answer(struct backup *b, const backup_reply *reply)
 {
     if (!b)
         return;
-    pthread_mutex_lock(&b->lock);
+    pthread_mutex_lock(&b->pause.lock);
     if (reply->number == b->number && !b->reply)
         b->reply = message_copy(&reply->base);
-    pthread_cond_signal(&b->woken);
-    pthread_mutex_unlock(&b->lock);
+    pthread_cond_signal(&b->pause.woken);
+    pthread_mutex_unlock(&b->pause.lock);
+}
+
+static bool has_reply(const void *arg)
+{
+    const struct backup *b = arg;
+
+    return b->reply != NULL;
 }
 
 /* The answer, freed by free_reply; NULL: there is none, or it is a failure, which was told. */
@@ -127,24 +98,24 @@ static backup_reply *ask(struct backup *b, Mpc__Keeper__V1__BackupFile__Act act,
     Mpc__Keeper__V1__BackupFile file = MPC__KEEPER__V1__BACKUP_FILE__INIT;
     backup_reply *reply;
 
-    pthread_mutex_lock(&b->lock);
+    pthread_mutex_lock(&b->pause.lock);
     file.number = ++b->number;
-    pthread_mutex_unlock(&b->lock);
+    pthread_mutex_unlock(&b->pause.lock);
     file.act = act;
     file.name = (char *)name;
     file.content = content;
     frame.reply_case = MPC__KEEPER__V1__FROM_KEEPER__REPLY_BACKUP_FILE;
     frame.backup_file = &file;
     b->params.emit(b->params.emit_arg, &frame);
-    pthread_mutex_lock(&b->lock);
-    wait_ms(b, ANSWER_MS);
+    pthread_mutex_lock(&b->pause.lock);
+    pause_until(&b->pause, ANSWER_MS, has_reply, b);
     reply = b->reply;
     b->reply = NULL;
     b->number++;
-    pthread_mutex_unlock(&b->lock);
+    pthread_mutex_unlock(&b->pause.lock);
     if (reply && !reply->error[0])
         return reply;
-    if (!is_stopped(b))
+    if (!pause_is_stopped(&b->pause))
         failing(b, reply ? reply->error : "BACKUP_DIR does not answer");
     free_reply(reply);
     return NULL;
@@ -223,7 +194,7 @@ static bool make_share(struct backup *b, const struct store_unbacked *which)
              store_put_made(b->params.store, which, b->digest) == STORE_OK;
     secret_free(record);
     store_share_free(&row);
-    if (!ok && !b->is_failing && !is_stopped(b))
+    if (!ok && !b->is_failing && !pause_is_stopped(&b->pause))
         log_event(LOG_WARN, "no backup was made of a share: tried again",
                   LOG_S("account", which->account_id));
     return ok;
@@ -237,7 +208,7 @@ static bool each_share(struct backup *b, bool is_made,
     enum store_result found = store_next_unbacked(b->params.store, &which, is_made, NULL);
 
     while (found == STORE_OK) {
-        if (is_stopped(b) || !each(b, &which))
+        if (pause_is_stopped(&b->pause) || !each(b, &which))
             return false;
         last = which;
         found = store_next_unbacked(b->params.store, &which, is_made, &last);
@@ -403,7 +374,7 @@ static void make_files(struct backup *b)
     if (!b->has_state && !each_share(b, true, find_file))
         return;
     if (!each_share(b, false, make_share) || !make_state(b)) {
-        if (!is_stopped(b))
+        if (!pause_is_stopped(&b->pause))
             failing(b, "a share or the party's state");
         return;
     }
@@ -427,26 +398,15 @@ static void *work(void *arg)
 {
     struct backup *b = arg;
 
-    while (!is_stopped(b)) {
+    while (!pause_is_stopped(&b->pause)) {
         if (clock_unix_ms() >= b->again_ms) {
             make_files(b);
             take_receipts(b, clock_unix_ms());
         }
         recount(b);
-        pause_turn(b);
+        pause_for(&b->pause, TURN_MS);
     }
     return NULL;
-}
-
-static void init_wait(struct backup *b)
-{
-    pthread_condattr_t attr;
-
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&b->woken, &attr);
-    pthread_condattr_destroy(&attr);
-    pthread_mutex_init(&b->lock, NULL);
 }
 
 static bool take_recipient(struct backup *b, const char *recipient, char error[BACKUP_ERROR_MAX])
@@ -477,7 +437,7 @@ struct backup *backup_start(const struct backup_params *params, const char *reci
         return NULL;
     }
     recount(b);
-    init_wait(b);
+    pause_init(&b->pause);
     if (pthread_create(&b->thread, NULL, work, b) != 0) {
         log_line(LOG_ERROR, "no thread for backups");
         abort();
@@ -489,14 +449,10 @@ void backup_stop(struct backup *b)
 {
     if (!b)
         return;
-    pthread_mutex_lock(&b->lock);
-    b->is_stopped = true;
-    pthread_cond_signal(&b->woken);
-    pthread_mutex_unlock(&b->lock);
+    pause_stop(&b->pause);
     (void)pthread_join(b->thread, NULL);
     free_reply(b->reply);
-    pthread_cond_destroy(&b->woken);
-    pthread_mutex_destroy(&b->lock);
+    pause_close(&b->pause);
     free(b);
 }
 

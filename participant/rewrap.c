@@ -3,15 +3,15 @@
  * token breaks off is begun again after a while; so is one that left rows which do not unwrap. */
 #include "participant/rewrap.h"
 
+#include "participant/pause.h"
 #include "system/core/buffer.h"
 #include "system/core/log.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <time.h>
 
-enum { PAUSE_S = 10 };
+enum { PAUSE_MS = 10 * 1000 };
 
 struct rewrap {
     struct store *store;
@@ -19,35 +19,10 @@ struct rewrap {
     uint8_t old[STORE_KEY_ID];
     pthread_t thread;
     atomic_uint_fast64_t left;
-    pthread_mutex_t lock;
-    pthread_cond_t stopped;
-    /* under the lock */
-    bool is_stopped;
+    struct pause pause;
     /* the thread's: damaged rows were named once */
     bool is_told;
 };
-
-static bool is_stopped(struct rewrap *r)
-{
-    bool stopped;
-
-    pthread_mutex_lock(&r->lock);
-    stopped = r->is_stopped;
-    pthread_mutex_unlock(&r->lock);
-    return stopped;
-}
-
-static void pause_pass(struct rewrap *r)
-{
-    struct timespec until;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += PAUSE_S;
-    pthread_mutex_lock(&r->lock);
-    while (!r->is_stopped && pthread_cond_timedwait(&r->stopped, &r->lock, &until) == 0)
-        ;
-    pthread_mutex_unlock(&r->lock);
-}
 
 static void tell_damage(struct rewrap *r, const struct store_share *row)
 {
@@ -82,7 +57,7 @@ static bool pass(struct rewrap *r)
     bool goes_on = true;
 
     while (found == STORE_OK && goes_on) {
-        goes_on = do_row(r, &row) && !is_stopped(r);
+        goes_on = do_row(r, &row) && !pause_is_stopped(&r->pause);
         store_share_free(&row);
         last = row;
         if (goes_on)
@@ -106,7 +81,7 @@ static void *work(void *arg)
 {
     struct rewrap *r = arg;
 
-    while (!is_stopped(r)) {
+    while (!pause_is_stopped(&r->pause)) {
         bool whole = pass(r);
 
         if (whole && recount(r) && rewrap_left(r) == 0) {
@@ -114,21 +89,10 @@ static void *work(void *arg)
             return NULL;
         }
         r->is_told = r->is_told || whole;
-        if (!is_stopped(r))
-            pause_pass(r);
+        if (!pause_is_stopped(&r->pause))
+            pause_for(&r->pause, PAUSE_MS);
     }
     return NULL;
-}
-
-static void init_wait(struct rewrap *r)
-{
-    pthread_condattr_t attr;
-
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&r->stopped, &attr);
-    pthread_condattr_destroy(&attr);
-    pthread_mutex_init(&r->lock, NULL);
 }
 
 /* A count that cannot be read is one more than none: the thread finds out. */
@@ -144,7 +108,7 @@ struct rewrap *rewrap_start(struct store *store, const struct shares *shares,
     r->store = store;
     r->shares = shares;
     vault_check(vault, r->old);
-    init_wait(r);
+    pause_init(&r->pause);
     if (!recount(r))
         atomic_store(&r->left, 1);
     log_event(LOG_INFO, "shares are being put under the next wrapping key",
@@ -160,13 +124,9 @@ void rewrap_stop(struct rewrap *r)
 {
     if (!r)
         return;
-    pthread_mutex_lock(&r->lock);
-    r->is_stopped = true;
-    pthread_cond_signal(&r->stopped);
-    pthread_mutex_unlock(&r->lock);
+    pause_stop(&r->pause);
     (void)pthread_join(r->thread, NULL);
-    pthread_cond_destroy(&r->stopped);
-    pthread_mutex_destroy(&r->lock);
+    pause_close(&r->pause);
     free(r);
 }
 
