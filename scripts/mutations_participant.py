@@ -520,7 +520,7 @@ CHECKS = [
     check("backup", "a directory that fails is told once",
           (P + "backup.c", "if (!ok && !b->is_failing && "
            "!pause_is_stopped(&b->pause))",
-           "if (!ok && !is_stopped(b))"), tests=["stack/backup_dirs"]),
+           "if (!ok && !pause_is_stopped(&b->pause))"), tests=["stack/backup_dirs"]),
     check("backup", "a state's proof is a state's receipt",
           (P + "backup.c", "if (!which) return receipt.kind == BACKUP_STATE;",
            "if (!which) return true;"), tests=[P + "backup"]),
