@@ -94,22 +94,27 @@ static json_t *peek(struct api *api, const char *path)
     char url[1024];
     struct http_answer answer;
     struct trouble trouble;
-    json_t *json;
+    json_t *json = NULL;
 
     snprintf(url, sizeof url, "%s%s", api->url, path);
     if (!http_get(&answer, &(struct http_ask){.url = url, .ca = api->ca, .header = api->key_header},
                   &trouble))
         return NULL;
-    json = json_loadb((const char *)answer.body.b, answer.body.len, 0, NULL);
+    if (answer.status == 200)
+        json = json_loadb((const char *)answer.body.b, answer.body.len, 0, NULL);
     buffer_free(&answer.body);
     return json;
 }
 
+/* A key that may not ask does not ask again. */
 static void look_for(struct api *api, const struct api_call *call)
 {
     char path[128];
-    json_t *account = NULL, *pool = peek(api, "/api/v1/parties"), *names;
+    json_t *pool = peek(api, "/api/v1/parties"), *account = NULL, *names;
 
+    api->is_told = !pool;
+    if (!pool)
+        return;
     if (call->parties) {
         names = api_list(call->parties);
     } else {
@@ -117,8 +122,7 @@ static void look_for(struct api *api, const struct api_call *call)
         account = peek(api, path);
         names = json_incref(json_object_get(account, "parties"));
     }
-    /* who does not answer this is not asked again: meanwhile the call's own answer waits */
-    api->is_told = !pool || api_answer_absent(json_object_get(pool, "parties"), names);
+    api->is_told = api_answer_absent(json_object_get(pool, "parties"), names);
     json_decref(names);
     json_decref(account);
     json_decref(pool);
