@@ -298,6 +298,12 @@ CHECKS = [
     check("routers", "a frame for another address is not taken",
           (R + "cluster.c", "*is_to_us = strcmp(to, c->address) == 0;", "*is_to_us = "
            "!sodium_is_zero(head->to, SEAL_ID_BYTES); (void)to;"), tests=[CLUSTER_T]),
+    check("router", "not all of many parties are repeated with each beat",
+          (R + "forward.c", ".n = part > REPEAT_MIN ? part : REPEAT_MIN", ".n = n"),
+          tests=[CLUSTER_T]),
+    check("router", "each of many parties is repeated in its turn",
+          (R + "forward.c", "router->repeated = n ? (a.first + a.n) % n : 0;", ""),
+          tests=[CLUSTER_T]),
     check("router", "a router that was not heard for a while is asked to prove that it is there",
           (R + "cluster.c", "if (frame->hello)", "if (0)"), tests=[CLUSTER_T]),
     check("routers", "a silent router is gone",

@@ -472,7 +472,7 @@ void cluster_tick(struct cluster *cluster, struct moment now)
     if (now.steady_us - cluster->beat_us < every)
         return;
     cluster->beat_us = now.steady_us;
-    forward_announce_all(cluster->router, NULL, false);
+    forward_repeat(cluster->router);
 }
 
 static void on_closed(uv_handle_t *handle)

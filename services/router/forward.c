@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* See forward.h. What comes from another router was checked there against what it knew of the
  * session, and is checked here against what this one knows; bounds of mailboxes and deadlines hold
- * here, too. Mail for a party that is elsewhere by
- * now waits here until its router tells of it, which it does every second. */
+ * here, too. Mail for a party that is elsewhere by now waits here until its router tells of it, at
+ * once or, if that word is lost, when it is repeated. */
 #include "services/router/forward.h"
 
 #include "services/router/router.h"
@@ -161,7 +161,25 @@ void forward_announce(struct router *router, const struct party *party)
     cluster_send_all(router->cluster, &said.frame);
 }
 
-void forward_announce_all(struct router *router, struct cluster_peer *peer, bool asks)
+static void send_part(struct router *router, struct cluster_peer *peer,
+                      const Mpc__Router__V1__RouterFrame *part)
+{
+    if (peer)
+        cluster_send(router->cluster, peer, part);
+    else
+        cluster_send_all(router->cluster, part);
+}
+
+struct announcement {
+    /* NULL: all */
+    struct cluster_peer *peer;
+    bool asks;
+    /* so many of the list of parties, from there on */
+    size_t first, n;
+};
+
+/* At least a sign of life. */
+static void announce(struct router *router, const struct announcement *a)
 {
     /* never quite empty, or nothing would be sent */
     Mpc__Router__V1__RouterFrame sign = MPC__ROUTER__V1__ROUTER_FRAME__INIT;
@@ -174,19 +192,33 @@ void forward_announce_all(struct router *router, struct cluster_peer *peer, bool
         return;
     sign.full = &nobody;
     sign.n_full = 1;
-    sign.hello = asks;
+    sign.hello = a->asks;
     parties = registry_list(router->registry, "", &n);
-    for (size_t i = 0; i <= n; i++) {
-        if (i < n && !is_here(parties[i]))
+    for (size_t i = 0; i < n && i < a->n; i++) {
+        const struct party *party = parties[(a->first + i) % n];
+
+        if (!is_here(party))
             continue;
-        if (i < n)
-            say(&said, parties[i]);
-        if (peer)
-            cluster_send(router->cluster, peer, i < n ? &said.frame : &sign);
-        else
-            cluster_send_all(router->cluster, i < n ? &said.frame : &sign);
+        say(&said, party);
+        send_part(router, a->peer, &said.frame);
     }
+    send_part(router, a->peer, &sign);
     free(parties);
+}
+
+void forward_announce_all(struct router *router, struct cluster_peer *peer, bool asks)
+{
+    announce(router, &(struct announcement){.peer = peer, .asks = asks, .n = SIZE_MAX});
+}
+
+void forward_repeat(struct router *router)
+{
+    size_t n = registry_n(router->registry), part = n / REPEAT_BEATS + 1;
+    const struct announcement a = {.first = router->repeated,
+                                   .n = part > REPEAT_MIN ? part : REPEAT_MIN};
+
+    announce(router, &a);
+    router->repeated = n ? (a.first + a.n) % n : 0;
 }
 
 /* --- in --- */

@@ -7,7 +7,8 @@
 #include "services/router/cluster.h"
 #include "services/router/mail.h"
 
-enum { FORWARD_FULL_MS = 1000 };
+/* REPEAT_: parties that forward_repeat repeats at least; calls after which all were repeated */
+enum { FORWARD_FULL_MS = 1000, REPEAT_MIN = 64, REPEAT_BEATS = 8 };
 
 /* Into |to|'s mailbox, here or where it is. False: that is full. */
 bool forward_letter(struct router *router, const char *to, const struct letter *letter);
@@ -23,5 +24,8 @@ void forward_take(struct router *router, struct cluster_peer *peer, uint64_t num
 void forward_announce(struct router *router, const struct party *party);
 /* Tell |peer|, or with NULL all, of all parties that are here. |asks|: it is to answer. */
 void forward_announce_all(struct router *router, struct cluster_peer *peer, bool asks);
+/* A sign of life for all, and once more a part of the parties that are here, in turn: all have been
+ * told of every change, but a word may be lost. */
+void forward_repeat(struct router *router);
 
 #endif

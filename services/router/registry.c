@@ -284,6 +284,11 @@ void registry_tick(struct registry *registry, struct moment now)
     }
 }
 
+size_t registry_n(const struct registry *registry)
+{
+    return map_n(registry->parties);
+}
+
 size_t registry_live_n(const struct registry *registry)
 {
     return registry->live_n;

@@ -113,6 +113,7 @@ void registry_lose(struct registry *registry, const char *home);
 bool is_here(const struct party *party);
 /* Leases that ran out; parties gone for a day are forgotten. Call it several times in a lease. */
 void registry_tick(struct registry *registry, struct moment now);
+size_t registry_n(const struct registry *registry);
 size_t registry_live_n(const struct registry *registry);
 
 /* All parties of |role| ("" for all), by id: |n| of them, heap, the caller's. Lent parties. */

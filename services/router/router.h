@@ -54,6 +54,8 @@ struct router {
     struct streams *streams;
     struct cluster *cluster;
     struct router_metrics metrics;
+    /* where the next repetition of the list of parties begins */
+    size_t repeated;
     uv_timer_t timer;
     int64_t swept_ms;
     /* once stopping: handles that are still in the loop, and whom to tell */

@@ -693,6 +693,98 @@ static void test_a_broker_that_refuses_is_a_full_mailbox(void **state)
     finish();
 }
 
+enum { MANY = 16 * REPEAT_MIN };
+
+/* What the first router says to all, as the frames of |list| have it. */
+struct heard {
+    size_t most;
+    bool has[MANY];
+};
+
+static void hear(struct heard *out, const struct parcel *parcel, const uint8_t key[SEAL_KEY_BYTES])
+{
+    struct seal_head head;
+    Mpc__Router__V1__RouterFrame *frame;
+    uint8_t *content;
+    size_t len;
+
+    assert_true(open_frame(&head, &content, &len, key, parcel->b, parcel->len));
+    frame = mpc__router__v1__router_frame__unpack(NULL, len, content);
+    assert_non_null(frame);
+    out->most = frame->n_parties > out->most ? frame->n_parties : out->most;
+    for (size_t i = 0; i < frame->n_parties; i++)
+        out->has[atoi(frame->parties[i]->registration->party_id + strlen("many-"))] = true;
+    mpc__router__v1__router_frame__free_unpacked(frame, NULL);
+    free(content);
+}
+
+static struct parcel *list;
+static size_t heard_n;
+
+static bool is_said_to_all(const struct parcel *parcel)
+{
+    return parcel->from == &net.wires[0] && !parcel->to[0];
+}
+
+static bool more_was_said(void)
+{
+    size_t n = 0;
+
+    for (const struct parcel *p = list; p; p = p->next)
+        n += is_said_to_all(p);
+    return n > heard_n;
+}
+
+static void register_many(struct registry *registry)
+{
+    Mpc__Router__V1__RegisterPartyRequest r = MPC__ROUTER__V1__REGISTER_PARTY_REQUEST__INIT;
+    Mpc__Session__V1__PartyCertificate certificate = MPC__SESSION__V1__PARTY_CERTIFICATE__INIT;
+    uint8_t zero[64] = {0};
+    char id[16];
+
+    r.party_id = id;
+    r.role = (char *)(uintptr_t) "persistent";
+    r.certificate = &certificate;
+    r.boot_id = (ProtobufCBinaryData){16, zero};
+    r.nonce = (ProtobufCBinaryData){16, zero};
+    r.proof = (ProtobufCBinaryData){64, zero};
+    for (size_t i = 0; i < MANY; i++) {
+        snprintf(id, sizeof id, "many-%zu", i);
+        assert_int_equal(registry_register(registry, &r, router_now()), REGISTERED);
+    }
+}
+
+/* A word about ten thousand parties every second would be megabytes. */
+static void test_of_many_parties_a_part_is_repeated_at_a_time(void **state)
+{
+    static struct heard heard;
+    uint8_t key[SEAL_KEY_BYTES];
+
+    (void)state;
+    start("1048576", "60000");
+    seal_key(key, config_text(w->host.config, "JWT_SECRET_KEY"));
+    net.holds = true; /* nobody looks at them */
+    net.record = &list;
+    register_many(w->router->registry);
+    until(more_was_said);
+    net_forget(&list);
+    for (heard_n = 0; heard_n < REPEAT_BEATS; heard_n++) {
+        forward_repeat(w->router);
+        until(more_was_said);
+    }
+    net.record = NULL;
+    for (const struct parcel *p = list; p; p = p->next)
+        if (is_said_to_all(p))
+            hear(&heard, p, key);
+    net_forget(&list);
+    /* two turns may leave in one frame */
+    assert_in_range(heard.most, REPEAT_MIN, 2 * (MANY / REPEAT_BEATS + 1));
+    for (size_t i = 0; i < MANY; i++)
+        assert_true(heard.has[i]);
+    net.holds = false;
+    finish();
+}
+
 static bool refused_some;
 static int64_t refused_base;
 
@@ -830,6 +922,7 @@ int main(void)
         cmocka_unit_test(test_after_a_loss_of_the_broker_all_is_sent_again),
         cmocka_unit_test(test_a_full_mailbox_elsewhere_is_refused),
         cmocka_unit_test(test_a_broker_that_refuses_is_a_full_mailbox),
+        cmocka_unit_test(test_of_many_parties_a_part_is_repeated_at_a_time),
         cmocka_unit_test(test_forged_and_damaged_frames_are_refused),
         cmocka_unit_test(test_repeated_frames_make_no_router),
         cmocka_unit_test(test_a_party_elsewhere_is_verified_here),
