@@ -274,12 +274,11 @@ bool intake_is_new(const struct intake *intake, const char *session_id, uint32_t
 }
 
 enum intake_answer intake_open(struct intake *intake, struct intake_start *start,
-                               const struct intake_open *open, int64_t now_ms)
+                               const struct intake_open *open)
 {
     struct session *s = session_find(intake, open->session_id);
     const struct seen *seen = seen_find(intake, open->intent_hash);
 
-    (void)now_ms;
     *start = (struct intake_start){0};
     if (s && known_session(s, open->attempt) != INTAKE_START)
         return known_session(s, open->attempt);

@@ -91,7 +91,7 @@ struct intake_start {
 /* False: intake_open would answer REPEAT or LATE. */
 bool intake_is_new(const struct intake *intake, const char *session_id, uint32_t attempt);
 enum intake_answer intake_open(struct intake *intake, struct intake_start *start,
-                               const struct intake_open *open, int64_t now_ms);
+                               const struct intake_open *open);
 
 enum intake_delivery {
     /* the caller gives it to the run */

@@ -66,7 +66,7 @@ static enum intake_answer admit(struct keeper *keeper, struct run *run, struct i
         .intent_hash = run->permit.intent_hash,
         .until_ms = run->permit.until_ms + 1000,
     };
-    enum intake_answer answer = intake_open(keeper->intake, start, &open, clock_unix_ms());
+    enum intake_answer answer = intake_open(keeper->intake, start, &open);
 
     if (answer != INTAKE_START)
         return answer;

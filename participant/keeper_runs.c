@@ -117,7 +117,7 @@ void keeper_freeze(struct keeper *keeper, const char *account_id)
 
 void keeper_wake_account(struct keeper *keeper, const char *account_id)
 {
-    keeper_each(keeper, is_of_account, account_id, run_wake);
+    keeper_each(keeper, is_of_account, account_id, run_start);
 }
 
 static bool is_of_session(struct run *run, const void *arg)
@@ -127,5 +127,5 @@ static bool is_of_session(struct run *run, const void *arg)
 
 void keeper_wake_session(struct keeper *keeper, const char *session_id)
 {
-    keeper_each(keeper, is_of_session, session_id, run_wake);
+    keeper_each(keeper, is_of_session, session_id, run_start);
 }

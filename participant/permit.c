@@ -3,6 +3,7 @@
  * compare. Everything here is public; variable time. */
 #include "participant/permit.h"
 
+#include "participant/shares.h"
 #include "system/access/identity.h"
 #include "system/core/clock.h"
 #include "system/core/ids.h"
@@ -186,21 +187,12 @@ static bool allowed_by_intent(const struct qrt_intent *intent, uint16_t index)
     return false;
 }
 
-static size_t place_of(const struct qrt_share *share, uint16_t index)
-{
-    for (size_t i = 0; i < share->n; i++) {
-        if ((share->parties[i].index[0] << 8 | share->parties[i].index[1]) == index)
-            return i;
-    }
-    return share->n;
-}
-
 /* Member |i| is the party that this share knows under that index. */
 static bool signer(struct permit *p, size_t i, const struct permit_share *share,
                    struct refusal *refusal)
 {
     const char *id = p->setup->members[i]->party_id;
-    size_t place = place_of(share->share, p->indices[i]);
+    size_t place = share_place(share->share, p->indices[i]);
 
     if (place == share->share->n || (share->roster && strcmp(share->roster[place], id) != 0))
         return refuse(refusal, "ROSTER", "the key does not know party %s at index %u", id,

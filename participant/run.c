@@ -138,11 +138,6 @@ void run_start(struct run *run)
         submit(run);
 }
 
-void run_wake(struct run *run)
-{
-    run_start(run);
-}
-
 /* Under the lock. */
 static void append(struct run *run, struct intake_message *list)
 {

@@ -105,13 +105,13 @@ struct run *run_new(struct keeper *keeper, Mpc__Keeper__V1__ToKeeper *frame,
 void run_unref(struct run *run);
 
 /* Any thread. */
+
+/* Begin; or what it may have waited for has come: the share, or the end of a freeze. */
 void run_start(struct run *run);
 /* Takes the list over. */
 void run_deliver(struct run *run, struct intake_message *list);
 void run_end(struct run *run, enum run_end end);
 void run_answer(struct run *run, enum policy_answer answer);
-/* The share, or the end of a freeze, that it may have waited for has come. */
-void run_wake(struct run *run);
 /* The policy was asked too long ago. */
 bool run_policy_is_late(struct run *run, int64_t now_ms);
 

@@ -33,7 +33,7 @@ static enum intake_answer open_it(struct intake *in, struct intake_start *start,
     uint8_t hash[32] = {hash_byte};
     const struct intake_open open = {id, attempt, hash, 5000};
 
-    return intake_open(in, start, &open, 0);
+    return intake_open(in, start, &open);
 }
 
 static unsigned count(struct intake_message *list)
