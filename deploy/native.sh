@@ -24,9 +24,21 @@ database_of() {
     printf 'POSTGRES_PASSWORD=%s\n' "$(cat "$words/$name")"
 }
 
+# backup_home MEMBER: below BACKUP_DIR each party has a directory of its own.
+backup_home() {
+    local place
+    place=$(setting BACKUP_DIR)
+    if [ -z "$place" ]; then
+        echo "$dir/$1/backup"
+    else
+        mkdir -p "$(absolute "$place")"
+        echo "$(absolute "$place")/$1"
+    fi
+}
+
 # Where its servers are, for a process's file; its role and schema are made by the database's owner.
 placed() {
-    backup_place "$dir/$1/backup"
+    backup_place "$(backup_home "$1")"
     [ -z "$(postgres_host)" ] || [ "$1" = message-router ] || database_of "$1"
     [ -z "$(redis_host)" ] || printf '%s\n' "REDIS_HOST=$(redis_host)" "REDIS_PORT=$(redis_port)" \
         "REDIS_PLAINTEXT=$(setting REDIS_PLAINTEXT false)" \

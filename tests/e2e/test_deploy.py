@@ -5,6 +5,7 @@ import contextlib
 import json
 import os
 import re
+import select
 import shutil
 import signal
 import socket
@@ -43,6 +44,7 @@ def three_ports():
 
 class Place:
     """Directories and an .env of a system's own."""
+    mode = "native"
 
     def __init__(self):
         self.top = tempfile.mkdtemp(prefix="quorate-deploy-")
@@ -69,7 +71,7 @@ class Place:
     def environment(self):
         keep = {k: v for k, v in os.environ.items() if k in ("PATH", "HOME", "LANG", "ASAN_OPTIONS",
                                                              "UBSAN_OPTIONS")}
-        return {**keep, "BUILD": BUILD, "DEPLOY_MODE": "native", "DEPLOY_DIR": self.data,
+        return {**keep, "BUILD": BUILD, "DEPLOY_MODE": self.mode, "DEPLOY_DIR": self.data,
                 "DEPLOY_INFRA_DIR": self.infra, "DEPLOY_ENV_FILE": self.env_file,
                 "DEPLOY_PORTS": "free", "SHELL": "/bin/sh"}
 
@@ -230,6 +232,10 @@ class Native(unittest.TestCase):
         self.wrong_password()
         self.done("up")
         self.signs(account)
+        self.the_supervisor_is_killed()
+        self.signs(account)
+        self.one_mode()
+        self.a_killed_server()
         self.lost_and_restored(account)
         self.done("mpc", "down")
         self.done("infra", "down")
@@ -331,6 +337,42 @@ class Native(unittest.TestCase):
             follower.stdout.close()
         self.assertEqual(self.place.run("logs-tail", "nobody")[0], 1)
 
+    def the_supervisor_is_killed(self):
+        """As the unit of systemd goes on then."""
+        with open(os.path.join(self.place.data, "up.pid"), encoding="ascii") as f:
+            os.kill(int(f.read()), signal.SIGKILL)
+        self.done("down")
+        self.assertEqual(self.place.processes(), [])
+        self.done("up")
+
+    def one_mode(self):
+        """A system of processes is none of containers, whether an engine answers or not."""
+        self.place.mode = "containers"
+        try:
+            for words in (["status"], ["mpc", "restart"], ["clean", "--yes"]):
+                code, out, err = self.place.run(*words)
+                self.assertEqual((code, out, err.count("\n")), (1, "", 1), err)
+                self.assertIn("was made with DEPLOY_MODE=native and stays so", err)
+        finally:
+            self.place.mode = "native"
+
+    def a_killed_server(self):
+        """Another wrong password is refused before the services stop; a dead one starts again."""
+        before = self.done("status")
+        self.place.write(POSTGRES_PASSWORD="another")
+        for words in (("restart",), ("mpc", "restart")):
+            code, _, err = self.place.run(*words)
+            self.assertEqual((code, err.count("\n")), (1, 1), err)
+            self.assertIn("the database's owner cannot log in", err)
+        self.place.write()
+        self.assertEqual(self.done("status"), before)
+        with open(os.path.join(self.place.infra, "redis.pid"), encoding="ascii") as f:
+            os.kill(int(f.read()), signal.SIGKILL)
+        code, _, err = self.place.run("infra", "up")
+        self.assertEqual(code, 0, err)
+        self.assertNotIn("/proc/", err)
+        self.assertRegex(self.done("status"), r"(?m)^redis +process \d+$")
+
     def wrong_password(self):
         self.place.write(POSTGRES_PASSWORD="another")
         code, _, err = self.place.run("up")
@@ -345,8 +387,10 @@ class Native(unittest.TestCase):
         self.assertEqual((code, err.count("\n")), (1, 1), err)
         self.assertIn("BACKUP_RECIPIENT is not set", err)
         key, self.place.settings["BACKUP_RECIPIENT"] = self.place.backup_key("backup.key")
+        self.place.settings["BACKUP_DIR"] = os.path.join(self.place.top, "backups")
         self.place.write()
         self.done("mpc", "restart")
+        self.parties_back_up()
         code, out, err = self.place.run("backup", file)
         self.assertEqual(code, 0, err)
         signer = self.done("backup-signer").strip()
@@ -382,6 +426,15 @@ class Native(unittest.TestCase):
         for name in ("system.qbs", "cut.qbs", "backup.key", "other.key", ".env.lost"):
             os.remove(os.path.join(self.place.top, name))
 
+    def parties_back_up(self):
+        """Below BACKUP_DIR, each in its own directory."""
+        end = time.monotonic() + LIMIT
+        for name in ("party-1", "party-2", "party-3"):
+            place = os.path.join(self.place.settings["BACKUP_DIR"], name)
+            while not (os.path.isdir(place) and os.listdir(place)) and time.monotonic() < end:
+                select.select([], [], [], 0.1)  # between two looks
+            self.assertTrue(os.listdir(place))
+
     def cut(self, file):
         path = os.path.join(self.place.top, "cut.qbs")
         with open(file, "rb") as whole, open(path, "wb") as part:
@@ -389,6 +442,7 @@ class Native(unittest.TestCase):
         return path
 
     def cleaned(self):
+        shutil.rmtree(self.place.settings["BACKUP_DIR"])
         code, _, err = self.place.run("clean", text="no\n")
         self.assertEqual(code, 1)
         self.assertIn("nothing was deleted", err)
@@ -406,6 +460,72 @@ class Native(unittest.TestCase):
         self.assertLessEqual(self.place.ran - named, {"help"})
         for command in named:
             self.assertIn("  " + command.split()[0], help_page)
+
+
+class Variables(unittest.TestCase):
+    """Each variable of a program can be set in .env, or deploy.sh sets it."""
+    # of another place: files that an image has, and what only Kubernetes has
+    elsewhere = {"POLICY_COMMAND", "PKCS11_MODULE", "PKCS11_PIN_FILE", "KUBERNETES_DIR"}
+
+    def setUp(self):
+        self.all = set()
+        for name in ("account-service", "session-coordinator", "message-router", "server-party",
+                     "server-party-api"):
+            p = subprocess.run([os.path.join(BUILD, "services", "quorate-" + name), "--help"],
+                               capture_output=True, text=True, timeout=LIMIT, check=True)
+            self.all |= set(re.findall(r"(?m)^  ([A-Z0-9_]+)  \(", p.stdout))
+        self.own = set(re.search(r'(?s)\nown="(.*?)"', self.text("deploy/members.sh")).group(1).split())
+
+    @staticmethod
+    def text(name):
+        with open(os.path.join(SOURCE, name), encoding="utf-8") as f:
+            return f.read()
+
+    def test_what_cannot_be_set_in_the_file_is_set_for_the_process(self):
+        self.assertGreater(len(self.own), 25)
+        self.assertLessEqual(self.own, self.all)
+        made = self.text("cli/up_files.c") + self.text("cli/up_plan.c")
+        # one coordinator, on loopback: nobody needs its address, and one HTTP port is enough
+        for name in self.own - {"ADVERTISE_ADDR", "HTTP_PORT_ALSO"}:
+            in_both = all(re.search(rf"(?<![A-Z_]){name}=", self.text(f"deploy/{way}.sh") +
+                                    self.text("deploy/members.sh"))
+                          for way in ("native", "containers"))
+            self.assertTrue(f'"{name}"' in made or in_both, name)
+
+    def test_files_are_brought_into_the_containers(self):
+        named = {n for n in self.all if re.search(r"_(FILE|CA|CRL|DIR|MODULE|COMMAND|CERT)$", n)}
+        self.assertGreater(len(named), 15)
+        containers, page = self.text("deploy/containers.sh"), self.text("docs/operations.md")
+        for name in named - self.elsewhere:
+            self.assertTrue(re.search(rf"(?<![A-Z_]){name}=", containers) or name == "BACKUP_DIR", name)
+        for name in self.elsewhere:
+            self.assertIn(f"`{name}`", page)
+
+
+class Unit(unittest.TestCase):
+    """deploy/systemd/quorate.service, as far as that shows without a machine that systemd runs."""
+    path = os.path.join(SOURCE, "deploy", "systemd", "quorate.service")
+
+    def test_it_does_what_deploy_does(self):
+        with open(self.path, encoding="utf-8") as f:
+            rows = re.findall(r"(?m)^(\w+)=(.*)$", f.read())
+        self.assertLessEqual({("ExecStart", "/opt/quorate/deploy.sh up"),
+                              ("ExecStop", "/opt/quorate/deploy.sh down"),
+                              ("PIDFile", "/opt/quorate/quorate-data/up.pid")}, set(rows))
+
+    @unittest.skipUnless(shutil.which("systemd-analyze"), "systemd-analyze is not installed")
+    def test_systemd_reads_it(self):
+        with open(self.path, encoding="utf-8") as f:
+            text = f.read().replace("/opt/quorate/", SOURCE + "/")
+        for more, good in (("", True), ("[Service]\nRestart=sometimes\n", False)):
+            with tempfile.TemporaryDirectory() as place:
+                path = os.path.join(place, "quorate.service")
+                with open(path, "w", encoding="utf-8") as f:
+                    f.write(text + more)
+                p = subprocess.run(["systemd-analyze", "verify", "--man=no", path],
+                                   capture_output=True, text=True, timeout=LIMIT, check=False)
+            told = [line for line in p.stderr.splitlines() if "quorate.service" in line]
+            self.assertEqual(not told, good, p.stderr)
 
 
 class Health(unittest.TestCase):
