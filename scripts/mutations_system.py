@@ -314,10 +314,12 @@ CHECKS = [
     check("db", "a database's server is looked up in the revocation list",
           ("system/db/configured.c",
            'put(url, "sslcrl", config_text(config, "POSTGRES_TLS_CRL"));', ""),
-          tests=["stack/postgres (postgres)"]),
+          tests=["stack/postgres (postgres): "
+                 "test_attack_a_partys_revoked_server"]),
     check("db", "without its revocation list there is no database",
           ("system/db/pg_link.c", "if (!has_its_crl(link, error)) return LINK_WRONG;", ""),
-          tests=["stack/postgres (postgres)"]),
+          tests=["stack/postgres (postgres): "
+                 "test_attack_a_list_that_cannot_be_used_is_no_list"]),
     check("db", "a party's server proves itself",
           ("system/db/configured.c", "(params->is_alone && !is_proven(config, error))",
            "(0 && !is_proven(config, error))"),

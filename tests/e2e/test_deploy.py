@@ -44,7 +44,7 @@ def three_ports():
 
 class Place:
     """Directories and an .env of a system's own."""
-    mode = "native"
+    mode, limit = "native", LIMIT
 
     def __init__(self):
         self.top = tempfile.mkdtemp(prefix="quorate-deploy-")
@@ -81,7 +81,7 @@ class Place:
         with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
             done = subprocess.run([os.path.join(SOURCE, "deploy.sh"), *words], input=text,
                                   text=True, stdout=out, stderr=err, env=self.environment(),
-                                  timeout=LIMIT, check=False)
+                                  timeout=self.limit, check=False)
             out.seek(0)
             err.seek(0)
             return done.returncode, out.read(), err.read()

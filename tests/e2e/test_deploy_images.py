@@ -91,6 +91,8 @@ class Daemon:
 
 
 class ContainerPlace(Place):
+    limit = 1500  # seconds: a base image is made by debootstrap
+
     def __init__(self, host):
         super().__init__()
         self.host = host
