@@ -429,6 +429,9 @@ CHECKS = [
            "router->boot_id, sizeof router->boot_id) == 0;", "(void)router; return boot_id->len;"),
           tests=[ROUTER_CALLS]),
     # ---- account service: the coordinator is not believed ----
+    check("account", "no session is asked for whose caller waits no longer",
+          ("services/account/coordinator.c", "left_ms(creation) > 0;", "left_ms(creation);"),
+          tests=["services/account/sign"]),
     check("account", "a user_id steers no screen",
           ("services/account/request.c", "if (!utf8_is_plain(user_id))", "if (0)"),
           error="invalid_field", tests=[A + "request"]),

@@ -4,6 +4,7 @@
 
 #include "services/account/await.h"
 #include "system/core/buffer.h"
+#include "system/core/clock.h"
 #include "system/rpc/message.h"
 
 #include <stdlib.h>
@@ -37,16 +38,23 @@ struct creation {
     struct account_service *s;
     Mpc__Coordinator__V1__CreateSessionRequest *q;
     unsigned tries;
+    /* steady; INT64_MAX: nobody waits */
+    int64_t end_ms;
     rpc_done *done;
     void *arg;
 };
 
 static void try_creation(struct creation *creation);
 
+static int64_t left_ms(const struct creation *creation)
+{
+    return creation->end_ms - clock_steady_ms();
+}
+
 static bool is_worth_another(const struct creation *creation, const struct rpc_status *status)
 {
     return await_is_passing(status->code) && !creation->s->is_ending &&
-           creation->q->idempotency_key[0] && creation->tries < TRIES_MAX;
+           creation->q->idempotency_key[0] && creation->tries < TRIES_MAX && left_ms(creation) > 0;
 }
 
 static void created(void *arg, const struct rpc_status *status, const ProtobufCMessage *response)
@@ -69,6 +77,9 @@ static void created(void *arg, const struct rpc_status *status, const ProtobufCM
 
 static void try_creation(struct creation *creation)
 {
+    int64_t left = left_ms(creation);
+
+    left = left < 1 ? 1 : left; /* 0 would be none */
     creation->tries++;
     coordinator_ask(
         creation->s,
@@ -76,16 +87,21 @@ static void try_creation(struct creation *creation)
                              .message = &creation->q->base,
                              .response = &mpc__coordinator__v1__create_session_response__descriptor,
                              .trace = creation->q->trace_id,
+                             .deadline_ms = left < ANSWER_MS ? (unsigned)left : ANSWER_MS,
                              .done = created,
                              .arg = creation});
 }
 
-void coordinator_create(struct account_service *s, Mpc__Coordinator__V1__CreateSessionRequest *q,
-                        const char *trace, rpc_done *done, void *arg)
+void coordinator_create(struct account_service *s,
+                        const Mpc__Coordinator__V1__CreateSessionRequest *q, unsigned within_ms,
+                        rpc_done *done, void *arg)
 {
     struct creation *creation = mem_new(1, sizeof *creation);
 
-    q->trace_id = (char *)(uintptr_t)trace;
-    *creation = (struct creation){.s = s, .q = message_copy(&q->base), .done = done, .arg = arg};
+    *creation = (struct creation){.s = s,
+                                  .q = message_copy(&q->base),
+                                  .end_ms = within_ms ? clock_steady_ms() + within_ms : INT64_MAX,
+                                  .done = done,
+                                  .arg = arg};
     try_creation(creation);
 }

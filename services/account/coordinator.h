@@ -17,10 +17,12 @@ void coordinator_ask(struct account_service *s, struct rpc_request request);
 void coordinator_seat(Mpc__Coordinator__V1__CreateSessionRequest *q,
                       struct roster_members *members);
 
-/* CreateSession; |q| is borrowed for the call, and gets |trace|. If it carries an idempotency key,
- * a call of which nobody knows what became is made again, a few times. |done| with RPC_OK has a
- * response that has a session. */
-void coordinator_create(struct account_service *s, Mpc__Coordinator__V1__CreateSessionRequest *q,
-                        const char *trace, rpc_done *done, void *arg);
+/* CreateSession; |q|, with its trace id, is borrowed for the call. If it carries an idempotency key,
+ * a call of which nobody knows what became is made again, a few times, but not after |within_ms|
+ * (0: no caller waits, so there is no such end). |done| with RPC_OK has a response that has a
+ * session. */
+void coordinator_create(struct account_service *s,
+                        const Mpc__Coordinator__V1__CreateSessionRequest *q, unsigned within_ms,
+                        rpc_done *done, void *arg);
 
 #endif

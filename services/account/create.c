@@ -321,7 +321,8 @@ static void create_session(struct create *op)
         q.user_public_key = (ProtobufCBinaryData){32, op->req.user_key};
         q.user_key_signature = (ProtobufCBinaryData){64, op->req.user_key_signature};
     }
-    coordinator_create(op->s, &q, op->account.trace_id, session_created, op);
+    q.trace_id = op->account.trace_id;
+    coordinator_create(op->s, &q, 0, session_created, op);
 }
 
 /* The caller's own keygen intent seats these very parties. */

@@ -84,7 +84,8 @@ static void create_session(struct presign *op)
     signed_intent_ask(&q, &op->intent, "presign");
     coordinator_seat(&q, &members);
     q.keygen_session_id = op->account.session_id;
-    coordinator_create(op->s, &q, op->trace, session_created, op);
+    q.trace_id = op->trace;
+    coordinator_create(op->s, &q, 0, session_created, op);
 }
 
 void presign_after(struct account_service *s, const struct account *account, const uint32_t *path,

@@ -362,7 +362,8 @@ static void create_session(struct sign *op)
     q.keygen_session_id = op->account.session_id;
     q.idempotency_key = op->request_key;
     q.want_tokens = op->is_session_form && op->req.parties_n > 0;
-    coordinator_create(op->s, &q, op->trace, session_created, op);
+    q.trace_id = op->trace;
+    coordinator_create(op->s, &q, op->req.wait_s * 1000, session_created, op);
 }
 
 /* The hint is followed only to a signature of this key over this message. */

@@ -331,6 +331,20 @@ static void test_without_coordinator_nothing_is_signed(void **state)
     assert_int_equal(w->script.calls[DOOR_CREATE], 3);
 }
 
+/* A second is enough for one try: no other is begun whose answer nobody waits for. */
+static void test_a_silent_coordinator_is_waited_for_as_long_as_the_caller_does(void **state)
+{
+    struct world *w = *state;
+    struct answer answer;
+
+    for (size_t i = 0; i < 3; i++)
+        script_next(&w->script, DOOR_CREATE, (struct step){.act = ACT_HOLD});
+    world_sign(w, &answer, "pay", NULL, 1);
+    answer_expect(&answer, 504, "deadline");
+    assert_int_equal(w->script.calls[DOOR_CREATE], 1);
+    script_drop(&w->script);
+}
+
 static void die_once_at(struct world *w, enum door door, enum act act)
 {
     Mpc__Account__V1__SignRequest q = MPC__ACCOUNT__V1__SIGN_REQUEST__INIT;
@@ -530,6 +544,7 @@ int main(void)
         TEST(test_when_the_wait_is_over_a_repeat_gets_the_signature),
         TEST(test_the_session_tells_its_end_to_whoever_asks),
         TEST(test_without_coordinator_nothing_is_signed),
+        TEST(test_a_silent_coordinator_is_waited_for_as_long_as_the_caller_does),
         TEST(test_a_request_that_was_lost_is_made_again),
         TEST(test_an_answer_that_was_lost_is_asked_for_again),
         TEST(test_a_cut_watch_is_taken_up_again),
