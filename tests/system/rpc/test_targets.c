@@ -203,6 +203,32 @@ static void test_one_that_falls_silent_is_left(void **state)
     assert_int_equal(w->requests[1], 1);
 }
 
+/* Whichever is down first ends the wait: the timers of one loop run in the order of their times,
+ * however late they are. */
+static void test_of_several_a_silent_one_is_left_sooner(void **state)
+{
+    struct world *w = *state;
+    struct world alone = {0};
+    const struct rpc_channel_params params = {
+        .target = w->stubs[0].target,
+        .retry = {.step_ms = LONG_MS, .cap_ms = LONG_MS},
+        .state = on_state,
+        .arg = &alone,
+    };
+
+    dial_both(w);
+    alone.channel = rpc_channel_new(&w->loop, &params);
+    rpc_channel_keepalive(alone.channel, 5000, 4000);
+    assert_int_equal(call(w), RPC_OK);
+    while (!rpc_channel_is_connected(alone.channel))
+        uv_run(&w->loop, UV_RUN_ONCE);
+    w->stubs[0].is_deaf_to_pings = true;
+    while (!w->downs && !alone.downs)
+        uv_run(&w->loop, UV_RUN_ONCE);
+    rpc_channel_free(alone.channel);
+    assert_int_equal(w->downs, 1);
+}
+
 static void test_it_gives_up_when_all_have_failed_so_often(void **state)
 {
     struct world *w = *state;
@@ -259,6 +285,7 @@ int main(void)
         WITH_WORLD(test_after_a_cut_the_next_is_used),
         WITH_WORLD(test_one_that_is_mute_is_left),
         WITH_WORLD(test_one_that_falls_silent_is_left),
+        WITH_WORLD(test_of_several_a_silent_one_is_left_sooner),
         WITH_WORLD(test_it_gives_up_when_all_have_failed_so_often),
     };
 
