@@ -2,7 +2,6 @@
 /* keepers.h without its jobs: processes and the relay between them. Frames are written whole and
  * blocking, read as they come. */
 #include "keepers.h"
-#include "keepers_db.h"
 
 #include "participant/keeper.h"
 #include "system/access/identity.h"
@@ -82,9 +81,8 @@ static void add_settings(struct buffer *text, const struct keepers *k)
     buffer_text(text, rest);
 }
 
-static void write_settings(struct keepers *k, size_t i)
+static void write_settings(struct keepers *k, const struct keeper_seat *seat)
 {
-    const struct keeper_seat *seat = &k->seats[i];
     struct buffer text = {0};
     const uint8_t master[32] = {7};
 
@@ -96,7 +94,7 @@ static void write_settings(struct keepers *k, size_t i)
     add_hex(&text, "INITIATOR_KEYS", k->initiator_key, 32);
     add_hex(&text, "CALLER_KEYS", k->caller_key, 32);
     add_hex(&text, "OPERATOR_KEY", k->operator_key, 32);
-    keepers_db_make(k, i, &text);
+    party_db_settings(&seat->db, &text);
     add_settings(&text, k);
     write_file(seat->directory, "env", text.b, text.len);
     buffer_free(&text);
@@ -124,7 +122,8 @@ static void make_seat(struct keepers *k, size_t i, const char *role)
     free(b);
     hex_encode(seed, seat->seed, 32);
     write_file(seat->directory, "identity.key", seed, 64);
-    write_settings(k, i);
+    party_db_make(&seat->db, seat->directory);
+    write_settings(k, seat);
 }
 
 /* Processes */
@@ -287,7 +286,7 @@ void keepers_free(struct keepers *k)
 
         if (!seat->is_gone)
             assert_int_equal(keepers_stop(k, i), 0);
-        keepers_db_remove(k, i);
+        party_db_remove(&seat->db);
         mpc__session__v1__party_certificate__free_unpacked(seat->certificate, NULL);
         free(seat->in);
     }

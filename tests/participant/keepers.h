@@ -6,6 +6,7 @@
 #define TEST_PARTICIPANT_KEEPERS_H
 
 #include "keeper.pb-c.h"
+#include "party_db.h"
 #include "quorate/intent.h"
 
 #include <stdbool.h>
@@ -27,6 +28,7 @@ struct keeper_seat {
     uint8_t *in;
     size_t in_len, in_cap;
     bool is_gone;
+    struct party_db db;
 };
 
 /* A message from one keeper to another. */

@@ -2,7 +2,7 @@
 /* The gate: its locks and lists, and the real thing: fifty concurrent signings, one peer that
  * cheats once. The cheat is made by the relay, which knows that peer's identity key: it alters
  * the opening move of a multiplication and signs it as its sender would. */
-#include "keepers_db.h"
+#include "keepers.h"
 
 #include "cheat.h"
 #include "participant/gate.h"
@@ -365,7 +365,7 @@ static void test_a_pair_stays_burned_whatever_the_record_says(void **state)
              "INSERT INTO tombstones (kgid, epoch, own, peer)"
              " SELECT kgid, epoch, own, 2 FROM shares WHERE session_id = '%s'",
              keygen.session_id);
-    assert_int_equal(keepers_db_run(k, 0, sql), 1);
+    assert_int_equal(party_db_run(&k->seats[0].db, sql), 1);
     assert_true(keepers_start(k, 0));
     expect_burned(0);
     expect_signed(0, 2);
@@ -393,14 +393,14 @@ static void expect_no_key(const char *event, unsigned said)
 {
     struct job job = keepers_keygen(k, 3, 2);
 
-    keepers_db_refuse(k, 0, event);
+    party_db_refuse(&k->seats[0].db, event);
     confirmations = 0;
     k->letter = see_confirmations;
     keepers_open_all(k, &job);
     keepers_relay(k, seat_0_told, &job);
     assert_string_equal(keepers_told(k, 0, job.session_id, 0)->code, "STORAGE");
     assert_int_equal(confirmations, said);
-    keepers_db_allow(k, 0, "shares");
+    party_db_allow(&k->seats[0].db, "shares");
     keepers_watch(k, NULL, NULL);
     for (size_t i = 1; i < 3; i++)
         keepers_close(k, i, job.session_id);
@@ -439,7 +439,7 @@ static void burn_without_a_disk(void)
     k->letter = NULL;
     keygen = keepers_keygen(k, 3, 2);
     keepers_make_key(k, &keygen, key_id, pk);
-    keepers_db_refuse(k, 0, "INSERT ON tombstones");
+    party_db_refuse(&k->seats[0].db, "INSERT ON tombstones");
     k->told_n = 0;
     kept_n = 0;
     holding = true;
@@ -474,7 +474,7 @@ static void test_a_burn_that_cannot_be_stored_is_owed(void **state)
     burn_without_a_disk();
     assert_string_equal(code_with(2), "STORAGE");
     assert_null(keepers_told(k, 0, jobs[CHEATED].session_id, 0));
-    keepers_db_allow(k, 0, "tombstones");
+    party_db_allow(&k->seats[0].db, "tombstones");
     keepers_relay(k, cheated_told, NULL);
     assert_string_equal(keepers_told(k, 0, jobs[CHEATED].session_id, 0)->code, "STORAGE");
     keepers_kill(k, 0);
@@ -492,7 +492,7 @@ static void test_a_burn_that_is_owed_outlives_the_process(void **state)
     assert_true(keepers_start(k, 0));
     expect_burned(0);
     expect_signed(0, 2);
-    keepers_db_allow(k, 0, "tombstones");
+    party_db_allow(&k->seats[0].db, "tombstones");
     for (size_t i = 0; i < 2; i++) {
         keepers_kill(k, 0);
         assert_true(keepers_start(k, 0));
@@ -538,7 +538,7 @@ static void test_a_burn_outlives_a_process_that_waits_for_its_database(void **st
     (void)state;
     keygen = keepers_keygen(k, 3, 2);
     keepers_make_key(k, &keygen, key_id, pk);
-    keepers_db_hang(k, 0, "INSERT ON tombstones");
+    party_db_hang(&k->seats[0].db, "INSERT ON tombstones");
     reserve.fd = watch_reserve();
     jobs[CHEATED] = keepers_sign(&keygen, key_id, quorum, 2);
     k->send = cheat;
@@ -551,7 +551,7 @@ static void test_a_burn_outlives_a_process_that_waits_for_its_database(void **st
     assert_int_equal(written, 1);
     k->send = NULL;
     keepers_watch(k, NULL, NULL);
-    keepers_db_allow(k, 0, "tombstones");
+    party_db_allow(&k->seats[0].db, "tombstones");
     assert_true(keepers_start(k, 0));
     expect_burned(0);
     expect_signed(0, 2);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The wrapping keys of real keepers, in their sandbox: a key changes while signatures are made, into
  * a token and out of it; what a wrong start says. */
-#include "keepers_db.h"
+#include "keepers.h"
 #include "tests/system/vault/token.h"
 
 #include "system/core/buffer.h"
@@ -136,14 +136,15 @@ static void test_with_rows_left_the_old_key_cannot_go(void **state)
 {
     (void)state;
     assert_int_equal(keepers_stop(k, WHO), 0);
-    keepers_db_run(k, WHO, "CREATE TABLE earlier AS SELECT kgid, sealed FROM shares LIMIT 2");
+    party_db_run(&k->seats[WHO].db,
+                 "CREATE TABLE earlier AS SELECT kgid, sealed FROM shares LIMIT 2");
     assert_true(keepers_start(k, WHO));
     change_to("CRYPTO_MASTER_KEY=" B "\\nCRYPTO_MASTER_KEY_NEXT=" C "\\n");
     assert_int_equal(keepers_stop(k, WHO), 0);
     assert_int_equal(
-        keepers_db_run(k, WHO,
-                       "UPDATE shares SET sealed = (SELECT sealed FROM earlier WHERE earlier.kgid ="
-                       " shares.kgid) WHERE kgid IN (SELECT kgid FROM earlier)"),
+        party_db_run(&k->seats[WHO].db,
+                     "UPDATE shares SET sealed = (SELECT sealed FROM earlier WHERE earlier.kgid ="
+                     " shares.kgid) WHERE kgid IN (SELECT kgid FROM earlier)"),
         2);
     expect_no_start("CRYPTO_MASTER_KEY=" C "\\n", "2 shares in ");
     assert_non_null(strstr(said, "are still under the key before CRYPTO_MASTER_KEY"));

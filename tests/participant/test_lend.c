@@ -3,7 +3,6 @@
  * forgotten. */
 #include "owner.h"
 
-#include "keepers_db.h"
 #include "participant/delegate.h"
 #include "participant/shares.h"
 #include "participant/store.h"
@@ -350,7 +349,7 @@ static void test_a_loan_ends_with_its_time(void **state)
 
     (void)state;
     assert_int_equal(keepers_stop(k, DELEGATE), 0);
-    params.store = held.store = keepers_db_store(k, DELEGATE);
+    params.store = held.store = party_db_open(&k->seats[DELEGATE].db);
     assert_non_null(held.store);
     params.shares = shares = shares_new(&held);
     d = delegate_new(&params);
@@ -406,7 +405,7 @@ static uint8_t *record_of_seat_0(size_t *len)
     master[0] = 7;
     params.vault = vault = vault_new(master);
     assert_int_equal(keepers_stop(k, 0), 0);
-    params.store = keepers_db_store(k, 0);
+    params.store = party_db_open(&k->seats[0].db);
     assert_non_null(params.store);
     shares = shares_new(&params);
     id_text(account, made.keygen.intent.account);
@@ -455,7 +454,7 @@ static void bury(uint16_t peer)
     memcpy(burn.kgid, share.kgid, 32);
     mpc__party_api__v1__user_share__free_unpacked(message, NULL);
     assert_int_equal(keepers_stop(k, DELEGATE), 0);
-    store = keepers_db_store(k, DELEGATE);
+    store = party_db_open(&k->seats[DELEGATE].db);
     assert_non_null(store);
     assert_int_equal(store_put_burn(store, NULL, &burn), STORE_OK);
     store_close(store);

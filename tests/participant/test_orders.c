@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The operator's freeze: obeyed by a keeper whatever the front asks, across restarts, by serial. */
-#include "keepers_db.h"
+#include "keepers.h"
 
 #include "system/access/order.h"
 #include "system/core/ids.h"
@@ -127,7 +127,7 @@ static void test_a_freeze_that_cannot_be_stored_holds(void **state)
     Mpc__Session__V1__Setup *setup = keepers_setup(k, &job);
 
     (void)state;
-    keepers_db_refuse(k, 0, "INSERT ON orders");
+    party_db_refuse(&k->seats[0].db, "INSERT ON orders");
     keepers_open(k, 0, setup);
     mpc__session__v1__setup__free_unpacked(setup, NULL);
     keepers_sync(k, 0);
@@ -138,19 +138,19 @@ static void test_a_freeze_that_cannot_be_stored_holds(void **state)
     expect("FROZEN");
     order(0, "unfreeze", "", 7, k->operator_secret);
     expect("FROZEN");
-    assert_false(keepers_db_has(k, 0, "SELECT 1 FROM orders WHERE serial = 7"));
-    keepers_db_allow(k, 0, "orders");
-    while (!keepers_db_has(k, 0, "SELECT 1 FROM orders WHERE serial = 7 AND frozen = 1"))
+    assert_false(party_db_has(&k->seats[0].db, "SELECT 1 FROM orders WHERE serial = 7"));
+    party_db_allow(&k->seats[0].db, "orders");
+    while (!party_db_has(&k->seats[0].db, "SELECT 1 FROM orders WHERE serial = 7 AND frozen = 1"))
         keepers_sync(k, 0);
     keepers_kill(k, 0);
     assert_true(keepers_start(k, 0));
     expect("FROZEN");
-    keepers_db_refuse(k, 0, "UPDATE ON orders");
+    party_db_refuse(&k->seats[0].db, "UPDATE ON orders");
     order(0, "unfreeze", "", 9, k->operator_secret);
     expect("FROZEN");
-    assert_false(keepers_db_has(k, 0, "SELECT 1 FROM orders WHERE serial = 9"));
-    keepers_db_allow(k, 0, "orders");
-    while (!keepers_db_has(k, 0, "SELECT 1 FROM orders WHERE serial = 9 AND frozen = 0"))
+    assert_false(party_db_has(&k->seats[0].db, "SELECT 1 FROM orders WHERE serial = 9"));
+    party_db_allow(&k->seats[0].db, "orders");
+    while (!party_db_has(&k->seats[0].db, "SELECT 1 FROM orders WHERE serial = 9 AND frozen = 0"))
         keepers_sync(k, 0);
     keepers_sync(k, 0);
     expect(NULL);
@@ -180,13 +180,14 @@ static void test_the_database_ends_no_freeze(void **state)
     (void)state;
     order(0, "freeze", "", 20, k->operator_secret);
     expect("FROZEN");
-    keepers_db_run(k, 0, "UPDATE orders SET frozen = 0, serial = 21");
+    party_db_run(&k->seats[0].db, "UPDATE orders SET frozen = 0, serial = 21");
     again(0);
     expect("FROZEN");
-    keepers_db_run(k, 0, "DELETE FROM orders");
+    party_db_run(&k->seats[0].db, "DELETE FROM orders");
     again(0);
     expect("FROZEN");
-    keepers_db_run(k, 0, "INSERT INTO orders (subject, serial, frozen) VALUES ('', 9000000000, 0)");
+    party_db_run(&k->seats[0].db,
+                 "INSERT INTO orders (subject, serial, frozen) VALUES ('', 9000000000, 0)");
     again(0);
     expect("FROZEN");
     order(0, "unfreeze", "", 21, k->operator_secret);
@@ -206,7 +207,7 @@ static void test_the_database_bars_no_order(void **state)
     order(0, "unfreeze", "", 23, k->operator_secret);
     again(0);
     expect(NULL);
-    keepers_db_run(k, 0, "DELETE FROM orders");
+    party_db_run(&k->seats[0].db, "DELETE FROM orders");
 }
 
 /* An order that was signed counts for what was signed, without the party's own file as well. */
@@ -215,12 +216,12 @@ static void test_a_signed_row_counts_for_what_was_signed(void **state)
     (void)state;
     order(0, "freeze", "", 30, k->operator_secret);
     keepers_sync(k, 0);
-    keepers_db_run(k, 0, "UPDATE orders SET frozen = 0, serial = 31, subject = 'nobody'");
+    party_db_run(&k->seats[0].db, "UPDATE orders SET frozen = 0, serial = 31, subject = 'nobody'");
     lose_ledger(0);
     expect("FROZEN");
     order(0, "unfreeze", "", 31, k->operator_secret);
     expect(NULL);
-    keepers_db_run(k, 0, "UPDATE orders SET frozen = 1 WHERE subject = ''");
+    party_db_run(&k->seats[0].db, "UPDATE orders SET frozen = 1 WHERE subject = ''");
     again(0);
     expect(NULL);
 }
@@ -229,8 +230,9 @@ static void test_a_signed_row_counts_for_what_was_signed(void **state)
 static void test_a_freeze_that_nobody_signed_holds_until_the_operator_ends_it(void **state)
 {
     (void)state;
-    keepers_db_run(k, 0, "DELETE FROM orders");
-    keepers_db_run(k, 0, "INSERT INTO orders (subject, serial, frozen) VALUES ('', 50, 1)");
+    party_db_run(&k->seats[0].db, "DELETE FROM orders");
+    party_db_run(&k->seats[0].db,
+                 "INSERT INTO orders (subject, serial, frozen) VALUES ('', 50, 1)");
     again(0);
     expect("FROZEN");
     order(0, "unfreeze", "", 50, k->operator_secret);
@@ -238,7 +240,7 @@ static void test_a_freeze_that_nobody_signed_holds_until_the_operator_ends_it(vo
     order(0, "freeze", "", 40, k->operator_secret);
     order(0, "unfreeze", "", 41, k->operator_secret);
     expect("FROZEN");
-    keepers_db_run(k, 0, "DELETE FROM orders");
+    party_db_run(&k->seats[0].db, "DELETE FROM orders");
     again(0);
     expect("FROZEN");
     order(0, "unfreeze", "", 51, k->operator_secret);
@@ -249,9 +251,9 @@ static void test_a_party_that_cannot_read_its_orders_does_not_start(void **state
 {
     (void)state;
     keepers_kill(k, 2);
-    keepers_db_run(k, 2, "ALTER TABLE orders RENAME TO elsewhere");
+    party_db_run(&k->seats[2].db, "ALTER TABLE orders RENAME TO elsewhere");
     assert_false(keepers_start(k, 2));
-    keepers_db_run(k, 2, "ALTER TABLE elsewhere RENAME TO orders");
+    party_db_run(&k->seats[2].db, "ALTER TABLE elsewhere RENAME TO orders");
     assert_true(keepers_start(k, 2));
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What an invitation may not do. Every byte of setups is changed, as it travels and with the
  * intent's signature made again: what is still permitted differs only where nothing is at stake. */
-#include "keepers_db.h"
+#include "keepers.h"
 
 #include "participant/permit.h"
 #include "participant/shares.h"
@@ -43,7 +43,7 @@ static void load_share(void)
     master[0] = 7;
     assert_int_equal(keepers_stop(k, 0), 0);
     params.vault = vault_new(master);
-    params.store = keepers_db_store(k, 0);
+    params.store = party_db_open(&k->seats[0].db);
     assert_non_null(params.store);
     shares = shares_new(&params);
     id_text(account, keygen.intent.account);

@@ -3,9 +3,10 @@
  * grows; and the store that has one, whose database takes nothing. */
 #include "participant/reserve.h"
 
+#include "party_db.h"
+
 #include <fcntl.h>
 #include <setjmp.h>
-#include <sqlite3.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -216,28 +217,6 @@ static void test_without_its_directory_there_is_none(void **state)
 
 /* With the store */
 
-static void run_sql(const char *sql)
-{
-    char name[64];
-    sqlite3 *db;
-
-    snprintf(name, sizeof name, "%s/party.db", directory);
-    assert_int_equal(sqlite3_open_v2(name, &db, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
-    sqlite3_busy_timeout(db, 5000);
-    if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK)
-        fail_msg("%s", sqlite3_errmsg(db));
-    sqlite3_close(db);
-}
-
-static struct store *open_store(void)
-{
-    struct store *store = store_open(directory, error);
-
-    if (!store)
-        fail_msg("%s", error);
-    return store;
-}
-
 static size_t reserved(void)
 {
     struct reserve *r = reserve_open(directory, error);
@@ -250,22 +229,23 @@ static size_t reserved(void)
 static void test_the_store_knows_it_and_moves_it_when_the_database_takes_it(void **state)
 {
     struct store_burn burn = burn_of(1), other = burn_of(2);
+    struct party_db place;
     struct store *store;
 
     again(state);
     drop(*state, 1);
-    store = open_store();
-    run_sql(
-        "CREATE TRIGGER full BEFORE INSERT ON tombstones BEGIN SELECT RAISE(ABORT, 'full'); END");
+    party_db_make(&place, directory);
+    store = party_db_open(&place);
+    party_db_refuse(&place, "INSERT ON tombstones");
     assert_int_equal(store_put_burn(store, NULL, &burn), STORE_FAILED);
     assert_int_equal(store_is_burned(store, &burn), STORE_NONE);
     assert_true(store_reserve_burn(store, &burn));
     assert_true(store_reserve_burn(store, &other));
     store_close(store);
-    store = open_store();
+    store = party_db_open(&place);
     assert_int_equal(store_is_burned(store, &burn), STORE_OK);
     assert_int_equal(reserved(), 2);
-    run_sql("DROP TRIGGER full");
+    party_db_allow(&place, "tombstones");
     assert_int_equal(store_put_burn(store, NULL, &burn), STORE_OK);
     assert_int_equal(reserved(), 1);
     assert_true(store_expire(store, 0));
@@ -273,6 +253,7 @@ static void test_the_store_knows_it_and_moves_it_when_the_database_takes_it(void
     assert_int_equal(store_is_burned(store, &burn), STORE_OK);
     assert_int_equal(store_is_burned(store, &other), STORE_OK);
     store_close(store);
+    party_db_remove(&place);
 }
 
 static void test_a_store_opens_not_without_its_reserve(void **state)

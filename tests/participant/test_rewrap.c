@@ -3,6 +3,7 @@
  * one of them opens at every moment, whenever the process is killed. */
 #include "participant/rewrap.h"
 
+#include "party_db.h"
 #include "system/core/buffer.h"
 #include "system/core/log.h"
 #include "system/core/secret.h"
@@ -26,6 +27,7 @@
 enum { ROWS = 60, RECORD = 300, TEXT = RECORD + 28 };
 
 static char directory[64];
+static struct party_db place;
 static struct store *store;
 static struct vault *vault;
 static struct shares *shares;
@@ -41,12 +43,9 @@ static struct wrapping *key_of(uint8_t byte)
 /* |next| 0: none. */
 static void open_under(uint8_t current, uint8_t next)
 {
-    char error[STORE_ERROR_MAX];
     struct shares_params params = {.party_id = "party-1", .capacity = 4};
 
-    store = store_open(directory, error);
-    if (!store)
-        fail_msg("%s", error);
+    store = party_db_open(&place);
     vault = vault_of_keys(key_of(current), next ? key_of(next) : NULL);
     params.vault = vault;
     params.store = store;
@@ -137,6 +136,7 @@ static int set_up(void **state)
     (void)state;
     strcpy(directory, "/tmp/quorate-rewrap-XXXXXX");
     assert_non_null(mkdtemp(directory));
+    party_db_make(&place, directory);
     open_under(1, 0);
     for (size_t i = 0; i < ROWS; i++)
         put_row(i);
@@ -149,6 +149,7 @@ static int tear_down(void **state)
     char command[128];
 
     (void)state;
+    party_db_remove(&place);
     snprintf(command, sizeof command, "rm -rf %s", directory);
     return system(command);
 }

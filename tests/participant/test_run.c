@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Runs that are interrupted: a keeper is killed after every message of a key generation and of a
  * signature that it sent or got. Nothing is half made, and nothing needs a hand. */
-#include "keepers_db.h"
+#include "keepers.h"
 
 #include "quorate/share.h"
 #include "quorate/wire.h"
@@ -318,7 +318,7 @@ static void forge_intent(const struct job *job, const uint8_t hash[32])
     hex_encode(hex, hash, 32);
     snprintf(sql, sizeof sql, "UPDATE shares SET intent_hash = X'%s' WHERE session_id = '%s'", hex,
              job->session_id);
-    assert_int_equal(keepers_db_run(k, 0, sql), 1);
+    assert_int_equal(party_db_run(&k->seats[0].db, sql), 1);
 }
 
 static void hash_of(uint8_t out[32], const Mpc__Session__V1__Setup *setup)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Shares from the store: validated, cached within a bound, dropped after a change, useless when
  * moved to another account, party or master key; and the blocks that runs use again. */
-#include "keepers_db.h"
+#include "keepers.h"
 
 #include "participant/blocks.h"
 #include "participant/shares.h"
@@ -145,7 +145,7 @@ static void test_a_resealed_record_comes_back_changed(void **state)
 /* As somebody does who can write the database and has no master key. */
 static void run_sql(const char *sql)
 {
-    assert_int_equal(keepers_db_run(k, 0, sql), 1);
+    assert_int_equal(party_db_run(&k->seats[0].db, sql), 1);
 }
 
 static void forge(size_t i, const char *what)
@@ -286,7 +286,8 @@ int main(int argc, char **argv)
     make_keys();
     assert_int_equal(keepers_stop(k, 0), 0);
     vault = vault_of(7);
-    params = (struct shares_params){library_ctx(), vault, keepers_db_store(k, 0), "party-1", 4};
+    params =
+        (struct shares_params){library_ctx(), vault, party_db_open(&k->seats[0].db), "party-1", 4};
     assert_non_null(params.store);
     result = cmocka_run_group_tests(tests, NULL, NULL);
     store_close(params.store);

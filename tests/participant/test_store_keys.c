@@ -3,6 +3,7 @@
  * bring, with and without rows left. */
 #include "participant/store.h"
 
+#include "party_db.h"
 #include "system/core/buffer.h"
 
 #include <setjmp.h>
@@ -14,6 +15,7 @@
 #include <cmocka.h>
 
 static char directory[64];
+static struct party_db place;
 static struct store *store;
 
 /* Keys are letters here. */
@@ -54,13 +56,11 @@ static enum store_keys_verdict take(char current, char next, size_t left)
 
 static int open_one(void **state)
 {
-    char error[STORE_ERROR_MAX];
-
     (void)state;
     strcpy(directory, "/tmp/quorate-keys-XXXXXX");
     assert_non_null(mkdtemp(directory));
-    store = store_open(directory, error);
-    assert_non_null(store);
+    party_db_make(&place, directory);
+    store = party_db_open(&place);
     return 0;
 }
 
@@ -70,6 +70,7 @@ static int close_one(void **state)
 
     (void)state;
     store_close(store);
+    party_db_remove(&place);
     snprintf(command, sizeof command, "rm -rf %s", directory);
     return system(command);
 }
