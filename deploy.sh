@@ -6,7 +6,7 @@
 # The configuration is .env (.env.example says what may stand there); a variable of the environment
 # wins. Where things are: BUILD (build/), DEPLOY_DIR (quorate-data/), DEPLOY_INFRA_DIR
 # (quorate-data-infra/), DEPLOY_ENV_FILE (.env). DEPLOY_MODE is native or containers; without it
-# the engine decides. This file finds out what is meant and where; deploy/*.sh do it.
+# the engine decides at the first start. This file finds out what is meant and where; deploy/*.sh do it.
 set -euo pipefail
 umask 077
 root=$(cd "$(dirname "$0")" && pwd)
