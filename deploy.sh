@@ -6,7 +6,8 @@
 # The configuration is .env (.env.example says what may stand there); a variable of the environment
 # wins. Where things are: BUILD (build/), DEPLOY_DIR (quorate-data/), DEPLOY_INFRA_DIR
 # (quorate-data-infra/), DEPLOY_ENV_FILE (.env). DEPLOY_MODE is native or containers; without it
-# the engine decides at the first start. This file finds out what is meant and where; deploy/*.sh do it.
+# the engine decides at the first start. This file finds out what is meant and where; deploy/*.sh
+# do it.
 set -euo pipefail
 umask 077
 root=$(cd "$(dirname "$0")" && pwd)
@@ -97,7 +98,8 @@ find_mode() {
     elif [ -z "$wish" ]; then
         echo native
     else
-        die "${there:+the system in $dir runs in containers: }no Docker engine with docker compose answers"
+        die "${there:+the system in $dir runs in containers: }no Docker engine with docker compose" \
+            "answers"
     fi
 }
 
