@@ -13,6 +13,7 @@ and reads "done" from the FIFO BROKER_TEST_CONTROL.done.
 As a module: Server. One start takes about ten seconds: one server for many tests.
 """
 import contextlib
+import ctypes
 import os
 import pwd
 import secrets
@@ -33,6 +34,11 @@ USER, VHOST = "mpc_user", "/"
 
 def free_ports(n):
     return [free_port() for _ in range(n)]
+
+
+def end_with_parent():
+    """A test that is killed leaves no server: the script hands this on to the server."""
+    ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
 
 
 class Server:
@@ -117,7 +123,8 @@ class Server:
         """Both are children of this process, so that a killed one leaves little behind."""
         with open(os.path.join(self.dir, "output"), "ab") as out:
             common = dict(cwd=self.dir, env=self._env(), stdin=subprocess.DEVNULL, stdout=out,
-                          stderr=out, start_new_session=True, **drop_root())
+                          stderr=out, start_new_session=True, preexec_fn=end_with_parent,
+                          **drop_root())
             if self.epmd is None or self.epmd.poll() is not None:
                 self.epmd = subprocess.Popen([self.epmd_program], **common)
             self.process = subprocess.Popen([PROGRAM], **common)
