@@ -17,8 +17,8 @@ void coordinator_ask(struct account_service *s, struct rpc_request request);
 void coordinator_seat(Mpc__Coordinator__V1__CreateSessionRequest *q,
                       struct roster_members *members);
 
-/* CreateSession; |q|, with its trace id, is borrowed for the call. If it carries an idempotency key,
- * a call of which nobody knows what became is made again, a few times, but not after |within_ms|
+/* CreateSession; |q|, with its trace id, is borrowed for the call. If it has an idempotency key, a
+ * call of which nobody knows what became is made again, a few times, but not after |within_ms|
  * (0: no caller waits, so there is no such end). |done| with RPC_OK has a response that has a
  * session. */
 void coordinator_create(struct account_service *s,
