@@ -15,6 +15,7 @@
 #include "system/access/identity.h"
 #include "system/core/buffer.h"
 #include "system/core/clock.h"
+#include "system/rpc/message.h"
 
 #include <sodium.h>
 #include <stdio.h>
@@ -252,25 +253,10 @@ static void begin(struct coordinator *c, struct rpc_call *call, struct record *r
     flow_commit(flow, true);
 }
 
-/* The request outlives the call: a copy. */
-static Mpc__Coordinator__V1__CreateSessionRequest *copy(const ProtobufCMessage *request)
-{
-    size_t len = protobuf_c_message_get_packed_size(request);
-    uint8_t *b = mem_new(len + 1, 1);
-    Mpc__Coordinator__V1__CreateSessionRequest *out;
-
-    protobuf_c_message_pack(request, b);
-    out = mpc__coordinator__v1__create_session_request__unpack(NULL, len, b);
-    free(b);
-    if (!out)
-        abort();
-    return out;
-}
-
 void create_session(struct rpc_call *call, const ProtobufCMessage *request, void *service)
 {
     struct coordinator *c = service;
-    struct record *r = record_new(copy(request));
+    struct record *r = record_new(message_copy(request));
     struct rpc_status status = rpc_ok();
     bool is_good = request_check(r, c, clock_unix_ms(), &status) &&
                    check_certificates(c, r, &status) &&
