@@ -176,7 +176,7 @@ static enum qrt_err apply_note(uint8_t *record, size_t len, const void *arg)
 }
 
 /* Burns that are owed to the database. Until one is stored its key begins nothing here, and its run
- * is not told of. The store's reserve keeps its pair closed across a restart. */
+ * is not told of. The party's own directory keeps its pair closed across a restart. */
 struct unsaved_burn {
     struct unsaved_burn *next;
     struct share_held *held;
@@ -271,10 +271,11 @@ static void owe(struct run *run, struct unsaved_burn *unsaved, bool is_reserved)
     run->owes_burn = true;
     (void)storage_failed(run);
     if (!is_reserved)
-        log_event(LOG_ERROR,
-                  "a burn is written down nowhere: make room on this party's disk before it is "
-                  "started again",
-                  LOG_S("session", run->setup->session_id), LOG_S("trace", run->setup->trace_id));
+        log_event(
+            LOG_ERROR,
+            "this party's disk does not take a burn, which is written down nowhere: make room "
+            "on it, or mend it, before the party is started again",
+            LOG_S("session", run->setup->session_id), LOG_S("trace", run->setup->trace_id));
     unsaved->refusal = run->refusal;
     snprintf(unsaved->session_id, sizeof unsaved->session_id, "%s", run->setup->session_id);
     unsaved->attempt = run->setup->attempt;
@@ -283,7 +284,8 @@ static void owe(struct run *run, struct unsaved_burn *unsaved, bool is_reserved)
     atomic_fetch_add(&run->keeper->unsaved_n, 1);
 }
 
-/* Into the reserve first: a database may be waited for longer than this process lives. */
+/* Into the party's own directory first: a database may be waited for longer than this process
+ * lives. */
 static bool store_burned(struct run *run, const struct qrt_record *record,
                          const struct qrt_burn *burn)
 {

@@ -128,9 +128,9 @@ struct store_burn {
  * that is not stored here. */
 enum store_result store_put_burn(struct store *store, const struct store_share *share,
                                  const struct store_burn *burn);
-/* Where room is kept for it, before store_put_burn, which may wait for a server or fail: durable,
- * and store_is_burned knows it, also after a restart. It stays there until the database and the
- * ledger have taken it. False: not written. */
+/* In the party's own directory, before store_put_burn, which may wait for a server or be refused:
+ * durable, and store_is_burned knows it, also after a restart. In the ledger; on a full disk where
+ * room is kept for it, until the database and the ledger have taken it. False: not written. */
 bool store_reserve_burn(struct store *store, const struct store_burn *burn);
 /* STORE_OK if this pair was burned here. */
 enum store_result store_is_burned(struct store *store, const struct store_burn *burn);

@@ -255,7 +255,11 @@ bool store_each_burn(struct store *store, void (*each)(void *arg, const struct s
                      void *arg)
 {
     struct burns b = {each, arg};
+    struct store_burn reserved[RESERVE_BURNS];
+    size_t n = reserve_list(store->reserve, reserved, RESERVE_BURNS);
 
+    for (size_t i = 0; i < n; i++)
+        each(arg, &reserved[i]);
     return ledger_each(store->ledger, tell_own, &b) &&
            db_run(store->db, DB_READ, read_burns, &b) == DB_OK;
 }

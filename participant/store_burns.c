@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Burns, loans and shares that are gone, of store.h. A burn is in the reserve until it is in the
- * database and in the ledger; a loan is in both when it is told. What the ledger or the database
- * knows, counts. */
+/* Burns, loans and shares that are gone, of store.h. A burn is in the ledger before the
+ * database is asked, or if the disk has no room for that, in the reserve until both have it; a loan
+ * is in both when it is told. What the ledger or the database knows, counts. */
 #include "participant/store_state.h"
 
 #include "system/core/buffer.h"
@@ -72,7 +72,10 @@ enum store_result store_put_burn(struct store *store, const struct store_share *
 
 bool store_reserve_burn(struct store *store, const struct store_burn *burn)
 {
-    return reserve_put(store->reserve, burn);
+    const bool ok = write_down(store, burn) || reserve_put(store->reserve, burn);
+
+    store_changed(store);
+    return ok;
 }
 
 void store_move_burns(struct store *store)

@@ -516,13 +516,13 @@ static bool both_openings_came(struct keepers *keepers, void *arg)
     return openings >= 2;
 }
 
-/* Readable when the reserve of seat 0 is written. */
-static int watch_reserve(void)
+/* Readable when the ledger of seat 0 is written. */
+static int watch_ledger(void)
 {
     char path[192];
     int fd = inotify_init1(IN_CLOEXEC);
 
-    snprintf(path, sizeof path, "%s/burns.reserve", k->seats[0].directory);
+    snprintf(path, sizeof path, "%s/ledger", k->seats[0].directory);
     assert_true(fd >= 0);
     assert_true(inotify_add_watch(fd, path, IN_MODIFY) >= 0);
     return fd;
@@ -532,21 +532,21 @@ static int watch_reserve(void)
 static void test_a_burn_outlives_a_process_that_waits_for_its_database(void **state)
 {
     static const size_t quorum[] = {0, 1};
-    struct pollfd reserve = {.events = POLLIN};
+    struct pollfd ledger = {.events = POLLIN};
     int written;
 
     (void)state;
     keygen = keepers_keygen(k, 3, 2);
     keepers_make_key(k, &keygen, key_id, pk);
     party_db_hang(&k->seats[0].db, "INSERT ON tombstones");
-    reserve.fd = watch_reserve();
+    ledger.fd = watch_ledger();
     jobs[CHEATED] = keepers_sign(&keygen, key_id, quorum, 2);
     k->send = cheat;
     keepers_watch(k, &jobs[CHEATED], count_openings);
     keepers_open_all(k, &jobs[CHEATED]);
     keepers_relay(k, both_openings_came, NULL);
-    written = poll(&reserve, 1, 60000);
-    close(reserve.fd);
+    written = poll(&ledger, 1, 60000);
+    close(ledger.fd);
     keepers_kill(k, 0);
     assert_int_equal(written, 1);
     k->send = NULL;

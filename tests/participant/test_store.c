@@ -2,6 +2,7 @@
 /* A party's database: what a row may become, what is erased when, and that it is really gone. */
 #include "participant/store.h"
 
+#include "participant/reserve.h"
 #include "participant/store_backups.h"
 #include "party_db.h"
 #include "system/core/buffer.h"
@@ -224,6 +225,33 @@ static void test_the_database_and_the_ledger_tell_each_other(void **state)
     assert_int_equal(store_put_loan(store, loan), STORE_NONE);
 }
 
+static void count_burn(void *arg, const struct store_burn *burn)
+{
+    size_t *n = arg;
+
+    *n += burn->kgid[0] == 79;
+}
+
+/* More of them than the reserve has places. */
+static void test_a_database_that_takes_no_burn_opens_no_pair(void **state)
+{
+    struct store_burn burn = {.kgid = {79}, .own = 1, .peer = 2};
+    size_t n = 0;
+
+    (void)state;
+    party_db_refuse(&place, "INSERT ON tombstones");
+    for (; burn.epoch <= RESERVE_BURNS; burn.epoch++) {
+        assert_true(store_reserve_burn(store, &burn));
+        assert_int_equal(store_put_burn(store, NULL, &burn), STORE_FAILED);
+    }
+    assert_true(store_each_burn(store, count_burn, &n));
+    assert_int_equal(n, RESERVE_BURNS + 1);
+    reopen();
+    for (burn.epoch = 0; burn.epoch <= RESERVE_BURNS; burn.epoch++)
+        assert_int_equal(store_is_burned(store, &burn), STORE_OK);
+    party_db_allow(&place, "tombstones");
+}
+
 static struct store_sealed sealed_of(const char *text, int64_t expires_ms)
 {
     struct store_sealed g = {.expires_ms = expires_ms};
@@ -333,6 +361,7 @@ int main(void)
         cmocka_unit_test(test_a_loan_is_new_once),
         cmocka_unit_test(test_what_the_database_forgets_the_ledger_knows),
         cmocka_unit_test(test_the_database_and_the_ledger_tell_each_other),
+        cmocka_unit_test(test_a_database_that_takes_no_burn_opens_no_pair),
         cmocka_unit_test(test_what_was_given_is_erased_for_good),
         cmocka_unit_test(test_a_share_that_was_given_gets_no_backup),
         cmocka_unit_test(test_time_erases_what_waited_too_long),
