@@ -347,7 +347,7 @@ CHECKS = [
           (R + "registry.c", "r->time_ms != party->proof_ms || r->nonce.len",
            "r->nonce.len"), tests=["services/router/registry"]),
     check("router", "tries of a certified party are its own",
-          (R + "party_calls.c", "if (rpc_peer_party(call)[0])", "if (0)"), tests=[R + "calls"]),
+          (R + "party_calls.c", "if (rpc_peer_party(call)[0])", "if (0)"), tests=[R + "parties"]),
     check("router", "strays of a sender elsewhere are bounded here",
           (R + "forward.c", "return roster || allow_stray(router, m);",
            "(void)allow_stray; return true;"), tests=CLUSTER_T),

@@ -11,174 +11,9 @@
 
 static struct listener one, two;
 
-static struct world *start(void)
-{
-    struct world *w = world_new("1048576", "3000");
-
-    for (size_t i = 0; i < 3; i++)
-        assert_int_equal(peer_register(w, i), RPC_OK);
-    return w;
-}
-
-static void test_a_registered_party_gets_token_lease_and_boot_id(void **state)
-{
-    struct world *w = world_new("1048576", "3000");
-    const Mpc__Router__V1__RegisterPartyResponse *in;
-    const Mpc__Router__V1__HeartbeatResponse *beat;
-
-    (void)state;
-    assert_int_equal(peer_register(w, 0), RPC_OK);
-    in = (const void *)w->peers[0].answer.response;
-    assert_true(strlen(in->party_token) > 20);
-    assert_int_equal(in->lease_ms, 3000);
-    assert_int_equal(in->router_boot_id.len, 16);
-    assert_memory_equal(in->router_boot_id.data, w->router->boot_id, 16);
-    assert_true(llabs(in->server_time_ms - clock_unix_ms()) < 60000);
-    assert_int_equal(peer_heartbeat(w, 0, 3), RPC_OK);
-    beat = (const void *)w->peers[0].answer.response;
-    assert_true(strlen(beat->party_token) > 20);
-    assert_memory_equal(beat->router_boot_id.data, w->router->boot_id, 16);
-    world_free(w);
-}
-
-static void test_an_unknown_key_does_not_register(void **state)
-{
-    struct world *w = world_new("1048576", "3000");
-    struct metric *failures =
-        metric_new(METRIC_COUNTER, "quorate_auth_failures_total", "reason=\"registration\"", "");
-    int64_t before = metric_value(failures);
-
-    (void)state;
-    w->peers[0].secret[3] ^= 1;
-    assert_int_equal(peer_register(w, 0), RPC_UNAUTHENTICATED);
-    w->peers[0].secret[3] ^= 1;
-    w->ca_secret[5] ^= 1;
-    assert_int_equal(peer_register(w, 0), RPC_UNAUTHENTICATED);
-    assert_string_equal(w->peers[0].answer.status.name, "invalid_certificate");
-    assert_int_equal(metric_value(failures) - before, 2);
-    world_free(w);
-}
-
-/* The party that the TLS certificate of every peer names. */
-static const char *named = "";
-
-const char *__wrap_rpc_peer_party(const struct rpc_call *call);
-
-const char *__wrap_rpc_peer_party(const struct rpc_call *call)
-{
-    (void)call;
-    return named;
-}
-
-/* All call from one address. */
-static void test_tries_of_a_certified_party_are_its_own(void **state)
-{
-    struct world *w = world_new("1048576", "3000");
-
-    (void)state;
-    named = w->peers[0].id;
-    w->peers[0].secret[3] ^= 1;
-    for (int i = 0; i <= ADMISSION_FAILURES_BURST; i++)
-        assert_int_not_equal(peer_register(w, 0), RPC_OK);
-    w->peers[0].secret[3] ^= 1;
-    assert_int_equal(peer_register(w, 0), RPC_EXHAUSTED);
-    named = w->peers[1].id;
-    assert_int_equal(peer_register(w, 1), RPC_OK);
-    named = "";
-    world_free(w);
-}
-
-static void test_parties_are_listed_by_role_for_those_with_a_key(void **state)
-{
-    struct world *w = start();
-    Mpc__Router__V1__GetRegisteredPartiesRequest request =
-        MPC__ROUTER__V1__GET_REGISTERED_PARTIES_REQUEST__INIT;
-    const Mpc__Router__V1__GetRegisteredPartiesResponse *in;
-    struct rpc_channel *stranger = world_channel(w, NULL, "another-key");
-
-    (void)state;
-    assert_int_equal(peer_register(w, 3), RPC_OK);
-    assert_int_equal(peer_heartbeat(w, 0, 7), RPC_OK);
-    world_call(w, w->backend, ROUTER "GetRegisteredParties", &request.base,
-               &mpc__router__v1__get_registered_parties_response__descriptor, &w->answer);
-    in = (const void *)w->answer.response;
-    assert_non_null(in);
-    assert_int_equal(in->n_parties, 4);
-    assert_string_equal(in->parties[0]->party_id, "server-party-1");
-    assert_int_equal(in->parties[0]->load, 7);
-    assert_int_equal(in->parties[0]->capacity, 64);
-    assert_true(in->parties[0]->live);
-    request.role = (char *)(uintptr_t) "delegate";
-    world_call(w, w->peers[0].channel, ROUTER "GetRegisteredParties", &request.base,
-               &mpc__router__v1__get_registered_parties_response__descriptor, &w->answer);
-    in = (const void *)w->answer.response;
-    assert_int_equal(in->n_parties, 1);
-    assert_string_equal(in->parties[0]->party_id, "server-party-4");
-    request.role = (char *)(uintptr_t) "boss";
-    world_call(w, w->backend, ROUTER "GetRegisteredParties", &request.base,
-               &mpc__router__v1__get_registered_parties_response__descriptor, &w->answer);
-    assert_int_equal(w->answer.status.code, RPC_INVALID);
-    world_call(w, stranger, ROUTER "GetRegisteredParties", &request.base,
-               &mpc__router__v1__get_registered_parties_response__descriptor, &w->answer);
-    assert_int_equal(w->answer.status.code, RPC_UNAUTHENTICATED);
-    rpc_channel_free(stranger);
-    world_free(w);
-}
-
-/* "id:role ..." of |role|'s absent ones. */
-static void assert_absent(struct world *w, const char *role, const char *wanted)
-{
-    Mpc__Router__V1__GetRegisteredPartiesRequest request =
-        MPC__ROUTER__V1__GET_REGISTERED_PARTIES_REQUEST__INIT;
-    const Mpc__Router__V1__GetRegisteredPartiesResponse *in;
-    char text[256] = "";
-
-    request.role = (char *)(uintptr_t)role;
-    world_call(w, w->backend, ROUTER "GetRegisteredParties", &request.base,
-               &mpc__router__v1__get_registered_parties_response__descriptor, &w->answer);
-    in = (const void *)w->answer.response;
-    assert_non_null(in);
-    for (size_t i = 0; i < in->n_absent; i++)
-        snprintf(text + strlen(text), sizeof text - strlen(text), "%s%s:%s", i ? " " : "",
-                 in->absent[i]->party_id, in->absent[i]->role);
-    assert_string_equal(text, wanted);
-}
-
-static int64_t gauge(const char *name, const char *role)
-{
-    return metric_value(metric_new(METRIC_GAUGE, name, role, ""));
-}
-
-static void test_expected_parties_are_absent_until_they_are_live(void **state)
-{
-    struct world *w;
-
-    (void)state;
-    setenv("DISCOVERY", "static", 1);
-    setenv("EXPECTED_PARTIES", "server-party-1,server-party-9,server-party-4:delegate", 1);
-    w = world_new("1048576", "3000");
-    unsetenv("DISCOVERY");
-    unsetenv("EXPECTED_PARTIES");
-    assert_absent(w, "",
-                  "server-party-1:persistent server-party-9:persistent server-party-4:delegate");
-    assert_int_equal(gauge("quorate_router_parties_absent", "role=\"persistent\""), 2);
-    assert_int_equal(peer_register(w, 0), RPC_OK);
-    assert_int_equal(peer_register(w, 1), RPC_OK); /* not expected: that is no fault */
-    assert_absent(w, "", "server-party-9:persistent server-party-4:delegate");
-    assert_absent(w, "delegate", "server-party-4:delegate");
-    assert_absent(w, "temporary", "");
-    attendance_measure(w->router->attendance);
-    assert_int_equal(gauge("quorate_router_parties_expected", "role=\"persistent\""), 2);
-    assert_int_equal(gauge("quorate_router_parties_absent", "role=\"persistent\""), 1);
-    assert_int_equal(gauge("quorate_router_parties_expected", "role=\"delegate\""), 1);
-    assert_int_equal(gauge("quorate_router_parties_absent", "role=\"delegate\""), 1);
-    assert_int_equal(gauge("quorate_router_discovery_up", NULL), 1);
-    world_free(w);
-}
-
 static void test_lesson_1_5_messages_arrive_in_order_and_wait_for_who_is_away(void **state)
 {
-    struct world *w = start();
+    struct world *w = world_registered();
 
     (void)state;
     assert_int_equal(publish(w, SESSION_ONE, "session_created", 2), RPC_OK);
@@ -230,7 +65,7 @@ static size_t pending(struct world *w, size_t i, int64_t after)
 
 static void test_lesson_1_1_a_reader_resumes_after_what_it_acknowledged(void **state)
 {
-    struct world *w = start();
+    struct world *w = world_registered();
 
     (void)state;
     for (uint8_t i = 0; i < 5; i++)
@@ -250,7 +85,7 @@ static void test_lesson_1_1_a_reader_resumes_after_what_it_acknowledged(void **s
 
 static void test_a_cursor_of_another_router_means_nothing(void **state)
 {
-    struct world *w = start();
+    struct world *w = world_registered();
 
     (void)state;
     assert_int_equal(peer_send(w, 0, SESSION_ONE, "server-party-2", 1, 10), RPC_OK);
@@ -271,7 +106,7 @@ static void refused(struct world *w, size_t i, enum rpc_code code, const char *n
 
 static void test_lesson_2_30_only_members_speak_in_a_session_and_only_to_members(void **state)
 {
-    struct world *w = start();
+    struct world *w = world_registered();
 
     (void)state;
     assert_int_equal(publish(w, SESSION_ONE, "session_created", 2), RPC_OK);
@@ -287,7 +122,7 @@ static void test_lesson_2_30_only_members_speak_in_a_session_and_only_to_members
 
 static void test_lesson_2_30_a_message_longer_than_any_of_its_protocol_is_refused(void **state)
 {
-    struct world *w = start();
+    struct world *w = world_registered();
     size_t most = size_cap("sign", 2, 2);
 
     (void)state;
@@ -300,7 +135,7 @@ static void test_lesson_2_30_a_message_longer_than_any_of_its_protocol_is_refuse
 
 static void test_malformed_messages_are_refused_by_name(void **state)
 {
-    struct world *w = start();
+    struct world *w = world_registered();
 
     (void)state;
     peer_send(w, 0, "not-an-id", "server-party-2", 1, 10);
@@ -317,7 +152,7 @@ static void test_malformed_messages_are_refused_by_name(void **state)
 static void test_messages_of_one_call_are_bounded(void **state)
 {
     enum { MOST = 256 };
-    struct world *w = start();
+    struct world *w = world_registered();
     Mpc__Router__V1__RouteMessageRequest request = MPC__ROUTER__V1__ROUTE_MESSAGE_REQUEST__INIT;
     Mpc__Router__V1__OutgoingMessage message = MPC__ROUTER__V1__OUTGOING_MESSAGE__INIT,
                                      *list[MOST + 1];
@@ -344,7 +179,7 @@ static void test_messages_of_one_call_are_bounded(void **state)
 /* One bad message of a call holds up none of the others. */
 static void test_a_refused_message_does_not_take_its_call_with_it(void **state)
 {
-    struct world *w = start();
+    struct world *w = world_registered();
     Mpc__Router__V1__RouteMessageRequest request = MPC__ROUTER__V1__ROUTE_MESSAGE_REQUEST__INIT;
     Mpc__Router__V1__OutgoingMessage messages[3], *list[3];
     const Mpc__Router__V1__RouteMessageResponse *in;
@@ -375,7 +210,7 @@ static void test_a_refused_message_does_not_take_its_call_with_it(void **state)
 
 static void test_lesson_2_27_a_party_acts_for_itself_alone(void **state)
 {
-    struct world *w = start();
+    struct world *w = world_registered();
     char kept[32];
 
     (void)state;
@@ -396,7 +231,7 @@ static void test_lesson_2_27_a_party_acts_for_itself_alone(void **state)
 
 static void test_lesson_2_30_without_a_token_nothing_is_routed(void **state)
 {
-    struct world *w = start();
+    struct world *w = world_registered();
 
     (void)state;
     rpc_channel_authorize(w->peers[0].channel, NULL, "the-key");
@@ -409,7 +244,7 @@ static void test_lesson_2_30_without_a_token_nothing_is_routed(void **state)
 /* The token is good, but this router never heard of the party: it was restarted. */
 static void test_a_party_of_another_router_is_told_to_register(void **state)
 {
-    struct world *w = start();
+    struct world *w = world_registered();
     struct registry *old = w->router->registry;
 
     (void)state;
@@ -424,7 +259,7 @@ static void test_a_party_of_another_router_is_told_to_register(void **state)
 
 static void test_a_second_subscription_replaces_the_first(void **state)
 {
-    struct world *w = start();
+    struct world *w = world_registered();
 
     (void)state;
     assert_int_equal(peer_send(w, 0, SESSION_ONE, "server-party-2", 1, 10), RPC_OK);
@@ -444,7 +279,7 @@ static void test_a_second_subscription_replaces_the_first(void **state)
 
 static void test_a_party_that_started_again_loses_its_old_streams(void **state)
 {
-    struct world *w = start();
+    struct world *w = world_registered();
 
     (void)state;
     listen_messages(w, 1, &one, 0);
@@ -470,7 +305,7 @@ static const Mpc__Session__V1__SessionEvent *event_at(const struct listener *lis
 
 static void test_events_reach_each_with_its_own_token_and_again_after_a_break(void **state)
 {
-    struct world *w = start();
+    struct world *w = world_registered();
 
     (void)state;
     assert_int_equal(publish(w, SESSION_ONE, "session_created", 2), RPC_OK);
@@ -496,7 +331,7 @@ static void test_events_reach_each_with_its_own_token_and_again_after_a_break(vo
 
 static void test_after_the_end_only_the_news_of_it_is_kept(void **state)
 {
-    struct world *w = start();
+    struct world *w = world_registered();
 
     (void)state;
     assert_int_equal(publish(w, SESSION_ONE, "session_created", 2), RPC_OK);
@@ -556,7 +391,7 @@ static void test_presence_tells_the_coordinator_at_once(void **state)
 
 static void test_only_the_coordinator_publishes_and_watches(void **state)
 {
-    struct world *w = start();
+    struct world *w = world_registered();
     struct rpc_channel *coordinator = w->coordinator;
     struct rpc_channel *account = world_service(w, "account");
 
@@ -596,7 +431,7 @@ static void test_lesson_1_8_a_full_mailbox_takes_more_when_it_is_read(void **sta
 /* 256 messages to 64 parties each, of a session that nobody told of: all that one sender may have. */
 static void test_strays_of_one_sender_are_bounded(void **state)
 {
-    struct world *w = start();
+    struct world *w = world_registered();
     Mpc__Router__V1__RouteMessageRequest request = MPC__ROUTER__V1__ROUTE_MESSAGE_REQUEST__INIT;
     static Mpc__Router__V1__OutgoingMessage messages[256], *list[256];
     static char ids[64][8];
@@ -659,7 +494,7 @@ static void on_stopped(void *arg)
 
 static void test_streams_end_when_the_router_stops(void **state)
 {
-    struct world *w = start();
+    struct world *w = world_registered();
 
     (void)state;
     listen_messages(w, 1, &one, 0);
@@ -682,11 +517,6 @@ static void test_streams_end_when_the_router_stops(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_a_registered_party_gets_token_lease_and_boot_id),
-        cmocka_unit_test(test_an_unknown_key_does_not_register),
-        cmocka_unit_test(test_tries_of_a_certified_party_are_its_own),
-        cmocka_unit_test(test_parties_are_listed_by_role_for_those_with_a_key),
-        cmocka_unit_test(test_expected_parties_are_absent_until_they_are_live),
         cmocka_unit_test(test_lesson_1_5_messages_arrive_in_order_and_wait_for_who_is_away),
         cmocka_unit_test(test_lesson_1_1_a_reader_resumes_after_what_it_acknowledged),
         cmocka_unit_test(test_a_cursor_of_another_router_means_nothing),

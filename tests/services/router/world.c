@@ -450,3 +450,12 @@ enum rpc_code publish(struct world *w, const char *session_id, const char *type,
                &mpc__router__v1__publish_session_event_response__descriptor, &w->answer);
     return w->answer.status.code;
 }
+
+struct world *world_registered(void)
+{
+    struct world *w = world_new("1048576", "3000");
+
+    for (size_t i = 0; i < 3; i++)
+        assert_int_equal(peer_register(w, i), RPC_OK);
+    return w;
+}

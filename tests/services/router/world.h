@@ -61,6 +61,8 @@ struct world {
 
 /* |mailbox_bytes| and |lease_ms| as text for the configuration. */
 struct world *world_new(const char *mailbox_bytes, const char *lease_ms);
+/* The usual one, with all three parties registered. */
+struct world *world_registered(void);
 void world_free(struct world *w);
 /* Run the loop until |*flag|; a hang ends the program. */
 void world_until(struct world *w, const bool *flag);
