@@ -18,12 +18,25 @@ roles() {
     done | database_client psql -X -q -v ON_ERROR_STOP=1 -d "$(database_name)"
 }
 
-# as_roles COMMAND...: with the roles' rights, which an owner who is no superuser has not.
+# Whether he is in them, or may be.
+in_roles=
+leave_roles() {
+    local code=0
+    [ -n "$in_roles" ] || return 0
+    roles REVOKE FROM || code=$?
+    in_roles=
+    [ $code -eq 0 ] || say "the database's owner cannot leave the roles"
+    return $code
+}
+
+# as_roles COMMAND...: with the roles' rights, which an owner who is no superuser has not. Whoever
+# calls it has leave_roles in the trap for EXIT.
 as_roles() {
     local code=0
+    in_roles=yes
     roles GRANT TO || die "the database's owner cannot get into the roles that he made"
     ("$@") || code=$?
-    roles REVOKE FROM || die "the database's owner cannot leave the roles"
+    leave_roles || exit 1
     return $code
 }
 
@@ -55,17 +68,31 @@ pack() {
         -cf - . || [ $? -eq 1 ]
 }
 
+# end_backup: what is not finished is nothing.
+unfinished=
+end_backup() {
+    leave_roles || true
+    rm -rf "$dir/backup"
+    [ -z "$unfinished" ] || rm -f "$unfinished"
+}
+
 backup_all() {
-    local recipient
+    local recipient said
     recipient=$(setting BACKUP_RECIPIENT)
     [ -n "$recipient" ] ||
         die "BACKUP_RECIPIENT is not set in $env_file: quorate backup key makes one"
     [ ! -e "$1" ] || die "$1 exists already"
+    [ ! -e "$1.part" ] || die "$1.part is there: another backup is under way, or was cut off"
     [ -e "$dir/up.json" ] || die "the system was never started: ./deploy.sh up"
-    trap 'rm -rf "$dir/backup"' EXIT
+    trap end_backup EXIT
     collect
-    pack | "$quorate" backup seal --to "$recipient" --sign-key "$(signing_key)" --out "$1" ||
+    unfinished=$1.part
+    # the file gets its name when both programs have told that it is whole
+    if ! said=$(pack | "$quorate" backup seal --to "$recipient" --sign-key "$(signing_key)" \
+        --out "$unfinished") || ! ln "$unfinished" "$1"; then
         die "nothing was backed up"
+    fi
+    printf '%s\n' "${said/"$unfinished"/"$1"}"
     say "the system is in $1; it can be opened by the recipient's key alone"
     say "restore asks who signed it, with the key above, the same each time: keep it where nobody" \
         "who can write $1 can change it"
@@ -73,6 +100,7 @@ backup_all() {
 
 # What was half done is taken back: the next try finds the machine as this one did.
 undo_restore() {
+    leave_roles || true
     [ ! -e "$dir/up.json" ] || infra_down
     delete_all
 }
