@@ -187,10 +187,10 @@ placed_servers() {
 prepare_tools() {
     local place=$mounts/tools/secrets name
     mkdir -p "$place"
-    cp "$dir/tls/ca.crt" "$place/"
+    cp "$dir/tls/ca.crt" "$dir/tls/crl.pem" "$place/"
     give_authority postgres "$place"
     setting POSTGRES_PASSWORD >"$place/owner"
-    echo 'set -e' >"$place/init.sh"
+    printf 'set -e\nexport PGSSLCRL=%s\n' "$(crl_of postgres)" >"$place/init.sh"
     for name in $(members); do
         variables "$(program_of "$name")" | grep -qx DATA_DIR || continue
         cp "$dir/database/$name" "$place/$name"
@@ -285,7 +285,8 @@ database_client() {
         compose run --rm -T --no-deps --entrypoint sh "${words[@]}" \
             -e "PGHOST=$(setting POSTGRES_HOST)" -e "PGPORT=$(setting POSTGRES_PORT 5432)" \
             -e "PGSSLMODE=$(setting POSTGRES_TLS verify-full)" \
-            -e "PGSSLROOTCERT=$(authority_of postgres)" postgres -c "$command" "$@"
+            -e "PGSSLROOTCERT=$(authority_of postgres)" -e "PGSSLCRL=$(crl_of postgres)" \
+            postgres -c "$command" "$@"
     fi
 }
 

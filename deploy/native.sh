@@ -13,10 +13,11 @@ database_of() {
     make_secret "$words/$name"
     setting POSTGRES_PASSWORD >"$words/owner"
     [ "$(postgres_tls)" != off ] || plain=--plain
-    "$quorate" db init --host "$(postgres_host)" --port "$(postgres_port)" --database \
-        "$(setting POSTGRES_DB mpc_system)" --owner "$(setting POSTGRES_USER mpc_user)" \
-        --owner-password-file "$words/owner" --role "$role" --password-file "$words/$name" \
-        --schema "$schema" ${plain:---ca "$(setting POSTGRES_TLS_CA)"} >/dev/null ||
+    PGSSLCRL=$(setting POSTGRES_TLS_CRL) "$quorate" db init --host "$(postgres_host)" \
+        --port "$(postgres_port)" --database "$(setting POSTGRES_DB mpc_system)" --owner \
+        "$(setting POSTGRES_USER mpc_user)" --owner-password-file "$words/owner" --role "$role" \
+        --password-file "$words/$name" --schema "$schema" \
+        ${plain:---ca "$(setting POSTGRES_TLS_CA)"} >/dev/null ||
         die "the database's owner cannot make the role $role"
     printf 'POSTGRES_HOST=%s\nPOSTGRES_PORT=%s\nPOSTGRES_DB=%s\n' "$(postgres_host)" \
         "$(postgres_port)" "$(setting POSTGRES_DB mpc_system)"
@@ -57,8 +58,9 @@ database_client() {
     local program=$1
     shift
     PGPASSWORD=$(setting POSTGRES_PASSWORD) PGSSLMODE=$(postgres_tls | sed s/off/disable/) \
-        PGSSLROOTCERT=$(setting POSTGRES_TLS_CA) PGCONNECT_TIMEOUT=10 "$(postgres_bin)/$program" \
-        -h "$(postgres_host)" -p "$(postgres_port)" -U "$(setting POSTGRES_USER mpc_user)" "$@"
+        PGSSLROOTCERT=$(setting POSTGRES_TLS_CA) PGSSLCRL=$(setting POSTGRES_TLS_CRL) \
+        PGCONNECT_TIMEOUT=10 "$(postgres_bin)/$program" -h "$(postgres_host)" \
+        -p "$(postgres_port)" -U "$(setting POSTGRES_USER mpc_user)" "$@"
 }
 
 # Before anything is stopped for it.

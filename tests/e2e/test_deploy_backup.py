@@ -116,7 +116,7 @@ class Backup(unittest.TestCase):
         os.remove(self.place.file)
         self.assert_nothing_is_left()
 
-    def held_back(self):
+    def test_attack_a_revoked_server_is_not_asked(self):
         self.place.write(POSTGRES_TLS_CRL=self.lists[1])
         code, out, err = self.place.backup()
         self.assertEqual((code, out), (1, ""), err)
