@@ -128,13 +128,14 @@ enum orders_worth orders_judge(struct store_order *out, char subject[ID_TEXT_MAX
 static void hold(struct orders *orders, const struct store_order *order)
 {
     struct entry *entry;
+    bool is_held;
 
     pthread_mutex_lock(&orders->lock);
     entry = entry_of(orders, order->subject);
     entry->held = order->serial;
-    entry->is_held = order->serial > entry->serial;
+    entry->is_held = is_held = order->serial > entry->serial;
     pthread_mutex_unlock(&orders->lock);
-    if (entry->is_held)
+    if (is_held)
         log_event(LOG_WARN,
                   "a freeze in the database is not signed with OPERATOR_KEY: it holds until the"
                   " operator ends it",
@@ -201,7 +202,7 @@ void orders_free(struct orders *orders)
     free(orders);
 }
 
-/* Taking; never waits for the store */
+/* Taking; never waits for the database */
 
 /* Under the lock. */
 static bool is_old(const struct orders *orders, const struct store_order *order)
@@ -226,6 +227,8 @@ static void owe(struct entry *entry, const struct store_order *order)
         count_it(entry, order->serial, true);
 }
 
+/* A freeze holds already, and is written down before anything else is waited for. If the disk does
+ * not take it, orders_save tries it again. */
 static enum orders_answer take(struct orders *orders, const struct store_order *order)
 {
     bool old;
@@ -237,7 +240,10 @@ static enum orders_answer take(struct orders *orders, const struct store_order *
     pthread_mutex_unlock(&orders->lock);
     if (old)
         return ORDERS_OLD;
-    return order->is_frozen ? ORDERS_FROZEN : ORDERS_ENDING;
+    if (!order->is_frozen)
+        return ORDERS_ENDING;
+    (void)store_put_own_order(orders->store, order);
+    return ORDERS_FROZEN;
 }
 
 static enum orders_answer obey(struct orders *orders, const Mpc__Session__V1__OrderBody *body,

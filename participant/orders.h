@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The operator's freeze orders: signed with OPERATOR_KEY, obeyed whatever the network asks for. Of
  * two orders about one subject the higher serial counts. A freeze holds from the moment it is read
- * and is stored as soon as the disk takes it; its end counts once it is stored. One thread takes
+ * and is in the party's own ledger before orders_take returns, if the disk takes it; its end counts
+ * once it is stored. One thread takes
  * orders, one saves them; any may ask. */
 #ifndef PARTICIPANT_ORDERS_H
 #define PARTICIPANT_ORDERS_H
@@ -42,7 +43,7 @@ enum orders_answer {
 };
 
 /* |account_id| gets the subject, "" for the whole system. After ORDERS_FROZEN and ORDERS_ENDING:
- * orders_save. Waits for no disk. */
+ * orders_save. Waits for no database. */
 enum orders_answer orders_take(struct orders *orders, const Mpc__Session__V1__Order *order,
                                char account_id[37]);
 /* Store what is not yet. |ended|, if not NULL, hears of each freeze that ends, and once of an end

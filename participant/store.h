@@ -148,6 +148,8 @@ struct store_order {
 };
 /* Into the directory and the database. STORE_NONE: the database has a newer one. */
 enum store_result store_put_order(struct store *store, const struct store_order *order);
+/* Into the directory alone; asks no database. Counts at the next start. */
+enum store_result store_put_own_order(struct store *store, const struct store_order *order);
 /* All that the directory has, then one for each subject as the database has it, which is to be
  * believed for its signature only. False: not all could be read. */
 bool store_each_order(struct store *store, void (*each)(void *arg, const struct store_order *order),

@@ -43,14 +43,12 @@ enum store_result store_count_unbacked(struct store *store, size_t *n);
 enum store_result store_get_share(struct store *store, struct store_share *out,
                                   const struct store_unbacked *share);
 
-/* Every burn that the ledger or the database knows, some of them twice. False: not all could be
- * read. */
+/* Every burn that the ledger, the reserve or the database knows, some of them twice. False: not
+ * all could be read. */
 bool store_each_burn(struct store *store, void (*each)(void *arg, const struct store_burn *burn),
                      void *arg);
-/* An order out of a backup. The party's own word goes into the directory alone; a freeze that
- * nobody signed into the database alone, where it holds until the operator ends it. STORE_NONE:
- * the database has a newer one. */
-enum store_result store_put_own_order(struct store *store, const struct store_order *order);
+/* A freeze out of a backup that nobody signed, into the database alone, where it holds until the
+ * operator ends it. STORE_NONE: the database has a newer one. */
 enum store_result store_put_held_order(struct store *store, const struct store_order *order);
 /* Changes when a share becomes active, a pair is burned or an order is stored. Any thread. */
 uint64_t store_changes(const struct store *store);
