@@ -244,8 +244,8 @@ static bool begin_state(struct backup *b, struct backup_writing *w)
 {
     size_t len = mpc__session__v1__party_certificate__get_packed_size(b->params.certificate);
     uint8_t *certificate = mem_new(len + 1, 1);
-    uint64_t serial;
-    bool ok = store_next_serial(b->params.store, (uint64_t)clock_unix_ms(), &serial) == STORE_OK;
+    uint64_t now_ms = (uint64_t)clock_unix_ms(), serial;
+    bool ok = store_next_serial(b->params.store, now_ms, now_ms, &serial) == STORE_OK;
 
     mpc__session__v1__party_certificate__pack(b->params.certificate, certificate);
     backup_state_begin(w, serial, certificate, len, (uint32_t)store_count(b->params.store));

@@ -6,6 +6,7 @@
 #include "participant/shares.h"
 #include "participant/store_backups.h"
 #include "system/core/buffer.h"
+#include "system/core/clock.h"
 #include "system/core/ids.h"
 
 #include <errno.h>
@@ -144,7 +145,7 @@ bool restore_serial(struct restore *r, uint64_t serial)
 {
     uint64_t taken;
 
-    return store_next_serial(r->store, serial, &taken) == STORE_OK;
+    return store_next_serial(r->store, serial, (uint64_t)clock_unix_ms(), &taken) == STORE_OK;
 }
 
 bool restore_share(struct restore *r, const struct backup_share *share, const uint8_t key_id[32])

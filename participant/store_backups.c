@@ -72,9 +72,18 @@ enum store_result store_put_proven(struct store *store, const uint8_t id[STORE_R
     return store_result_of(db_run(store->db, DB_DURABLE, put_proven, (void *)id));
 }
 
+enum { SERIAL_SPAN_MS = 24 * 3600 * 1000 };
+
 struct numbering {
-    uint64_t least, serial;
+    uint64_t least, now_ms, serial;
 };
+
+/* Who has the database may say anything: a serial beyond the clock would make every later state an
+ * older one. */
+static uint64_t believed(uint64_t serial, uint64_t now_ms)
+{
+    return serial <= now_ms + SERIAL_SPAN_MS ? serial : 0;
+}
 
 static enum db_result next_serial(struct db_tx *tx, void *arg)
 {
@@ -86,15 +95,16 @@ static enum db_result next_serial(struct db_tx *tx, void *arg)
 
     if (result != DB_OK)
         return result;
-    last = fact.len == sizeof b ? be_get(fact.b, sizeof b) : 0;
+    last = believed(fact.len == sizeof b ? be_get(fact.b, sizeof b) : 0, n->now_ms);
     n->serial = last < n->least ? n->least : last + 1;
     be_put(b, sizeof b, n->serial);
     return store_write_fact(tx, SERIAL, b, sizeof b);
 }
 
-enum store_result store_next_serial(struct store *store, uint64_t least, uint64_t *serial)
+enum store_result store_next_serial(struct store *store, uint64_t least, uint64_t now_ms,
+                                    uint64_t *serial)
 {
-    struct numbering n = {.least = least};
+    struct numbering n = {.least = least, .now_ms = now_ms};
     enum store_result result = store_result_of(db_run(store->db, DB_DURABLE, next_serial, &n));
 
     *serial = n.serial;

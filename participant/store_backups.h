@@ -25,8 +25,10 @@ enum store_result store_take_recipient(struct store *store, const uint8_t id[STO
                                        bool *is_proven);
 enum store_result store_put_proven(struct store *store, const uint8_t id[STORE_RECIPIENT_ID]);
 
-/* For the next state: higher than every one before it, and at least |least|. */
-enum store_result store_next_serial(struct store *store, uint64_t least, uint64_t *serial);
+/* For the next state: higher than every one before it, and at least |least|. What the database says
+ * is believed up to a day after |now_ms|, by the clock. */
+enum store_result store_next_serial(struct store *store, uint64_t least, uint64_t now_ms,
+                                    uint64_t *serial);
 
 /* The first share, in an order of its own, behind |after| (NULL: of all), with or without a file.
  */

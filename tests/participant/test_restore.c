@@ -344,12 +344,28 @@ static void test_a_restored_party_goes_on_with_higher_serials(void **state)
     assert_true(restore_serial(r, 1000));
     restore_close(r);
     store = store_open_configured(config, 0, error);
-    assert_int_equal(store_next_serial(store, 10, &serial), STORE_OK);
+    assert_int_equal(store_next_serial(store, 10, 10, &serial), STORE_OK);
     assert_int_equal(serial, 1001);
-    assert_int_equal(store_next_serial(store, 5000, &serial), STORE_OK);
+    assert_int_equal(store_next_serial(store, 5000, 5000, &serial), STORE_OK);
     assert_int_equal(serial, 5000);
-    assert_int_equal(store_next_serial(store, 5000, &serial), STORE_OK);
+    assert_int_equal(store_next_serial(store, 5000, 5000, &serial), STORE_OK);
     assert_int_equal(serial, 5001);
+}
+
+/* A state that a database made its party sign, far beyond its time. */
+static void test_a_serial_beyond_its_time_is_forgotten(void **state)
+{
+    char error[KEYS_ERROR_MAX];
+    struct restore *r = restore_open(config, "/proc/self/exe", "party-1", RESTORE_EMPTY, error);
+    uint64_t serial;
+
+    (void)state;
+    assert_non_null(r);
+    assert_true(restore_serial(r, UINT64_MAX - 1));
+    restore_close(r);
+    store = store_open_configured(config, 0, error);
+    assert_int_equal(store_next_serial(store, 5000, 5000, &serial), STORE_OK);
+    assert_int_equal(serial, 5000);
 }
 
 int main(void)
@@ -365,6 +381,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_party_without_shares_is_not_merged_into, begin, end),
         cmocka_unit_test_setup_teardown(test_what_is_merged_takes_nothing_back, begin, end),
         cmocka_unit_test_setup_teardown(test_an_own_freeze_is_merged, begin, end),
+        cmocka_unit_test_setup_teardown(test_a_serial_beyond_its_time_is_forgotten, begin, end),
         cmocka_unit_test_setup_teardown(test_a_restored_party_goes_on_with_higher_serials, begin,
                                         end),
         cmocka_unit_test_setup_teardown(test_the_ledger_of_before_counts_beside_a_backup, begin,

@@ -232,6 +232,27 @@ static void count_burn(void *arg, const struct store_burn *burn)
     *n += burn->kgid[0] == 79;
 }
 
+static uint64_t next_serial(uint64_t now_ms)
+{
+    uint64_t serial;
+
+    assert_int_equal(store_next_serial(store, now_ms, now_ms, &serial), STORE_OK);
+    return serial;
+}
+
+static void test_the_serial_of_a_state_is_near_the_clock_whatever_the_database_says(void **state)
+{
+    (void)state;
+    assert_int_equal(next_serial(9000), 9000);
+    party_db_run(&place, "UPDATE facts SET value = X'FFFFFFFFFFFFFFFE' WHERE name ="
+                         " 'backup serial'");
+    assert_int_equal(next_serial(9001), 9001);
+    assert_int_equal(next_serial(9000), 9002);
+    party_db_run(&place, "UPDATE facts SET value = X'FFFFFFFFFFFFFFFF' WHERE name ="
+                         " 'backup serial'");
+    assert_int_equal(next_serial(9001), 9001);
+}
+
 /* More of them than the reserve has places. */
 static void test_a_database_that_takes_no_burn_opens_no_pair(void **state)
 {
@@ -361,6 +382,7 @@ int main(void)
         cmocka_unit_test(test_a_loan_is_new_once),
         cmocka_unit_test(test_what_the_database_forgets_the_ledger_knows),
         cmocka_unit_test(test_the_database_and_the_ledger_tell_each_other),
+        cmocka_unit_test(test_the_serial_of_a_state_is_near_the_clock_whatever_the_database_says),
         cmocka_unit_test(test_a_database_that_takes_no_burn_opens_no_pair),
         cmocka_unit_test(test_what_was_given_is_erased_for_good),
         cmocka_unit_test(test_a_share_that_was_given_gets_no_backup),
