@@ -320,6 +320,13 @@ CHECKS = [
           ("system/db/pg_link.c", "if (!has_its_crl(link, error)) return LINK_WRONG;", ""),
           tests=["stack/postgres (postgres): "
                  "test_attack_a_list_that_cannot_be_used_is_no_list"]),
+    check("db", "a revocation list is taken whole or not at all",
+          ("system/db/pg_link.c", "X509_STORE_load_locations(store, file, NULL) == 1;", "1;"),
+          tests=["stack/postgres (postgres): "
+                 "test_attack_a_list_that_cannot_be_used_is_no_list"]),
+    check("db", "a revocation list that libpq would not ask is refused",
+          ("system/db/configured.c", 'if (is_set(config, "POSTGRES_TLS_CRL") &&', "if (0 &&"),
+          tests=["db/configured"]),
     check("db", "a party's server proves itself",
           ("system/db/configured.c", "(params->is_alone && !is_proven(config, error))",
            "(0 && !is_proven(config, error))"),
@@ -594,6 +601,9 @@ CHECKS = [
     check("bus", "what is longer than a frame is not kept",
           ("system/bus/rabbit.c", "is_kept = left <= BROKER_FRAME_MAX;", "is_kept = true;"),
           tests=["bus/broker (rabbitmq)"]),
+    check("bus", "a revocation list without TLS is refused",
+          ("system/bus/broker.c", "else if (!has_tls(config) && *crl)", "else if (0)"),
+          tests=["bus/broker_check"]),
     check("bus", "a broker's certificate is verified",
           ("system/bus/rabbit_tls.c", "amqp_ssl_socket_set_verify_peer(socket, 1);",
            "amqp_ssl_socket_set_verify_peer(socket, 0);"), tests=["bus/broker (rabbitmq)"]),

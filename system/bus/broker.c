@@ -55,6 +55,9 @@ static bool check_tls(const struct config *config, char error[BROKER_ERROR_MAX])
                  "RABBITMQ_TLS=off is allowed on loopback addresses only, RABBITMQ_HOST is %.64s: "
                  "set RABBITMQ_TLS=verify-full",
                  host);
+    else if (!has_tls(config) && *crl)
+        snprintf(error, BROKER_ERROR_MAX,
+                 "RABBITMQ_TLS_CRL counts only with RABBITMQ_TLS: set that, or leave it out");
     else if (has_tls(config) && !*ca)
         snprintf(error, BROKER_ERROR_MAX,
                  "RABBITMQ_TLS=%s needs RABBITMQ_TLS_CA: set it to the PEM file of the authority "

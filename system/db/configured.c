@@ -54,6 +54,14 @@ static bool check_tls(const struct config *config, char error[DB_ERROR_MAX])
                  mode);
         return false;
     }
+    /* libpq asks no list where it knows no authority */
+    if (is_set(config, "POSTGRES_TLS_CRL") &&
+        (strcmp(mode, "off") == 0 || !is_set(config, "POSTGRES_TLS_CA"))) {
+        snprintf(error, DB_ERROR_MAX,
+                 "POSTGRES_TLS_CRL counts only with POSTGRES_TLS and POSTGRES_TLS_CA: set them, or "
+                 "leave it out");
+        return false;
+    }
     return true;
 }
 

@@ -92,11 +92,13 @@ static void hang_up(struct pg_link *link)
     link->c = NULL;
 }
 
+/* Has a list, and is whole: libpq takes none of a file of which one part is damaged. */
 static bool is_crl(const char *file)
 {
     X509_STORE *store = X509_STORE_new();
     X509_LOOKUP *lookup = store ? X509_STORE_add_lookup(store, X509_LOOKUP_file()) : NULL;
-    bool ok = lookup && X509_load_crl_file(lookup, file, X509_FILETYPE_PEM) > 0;
+    bool ok = lookup && X509_load_crl_file(lookup, file, X509_FILETYPE_PEM) > 0 &&
+              X509_STORE_load_locations(store, file, NULL) == 1;
 
     X509_STORE_free(store);
     ERR_clear_error();
@@ -112,7 +114,8 @@ static bool has_its_crl(const struct pg_link *link, char error[DB_ERROR_MAX])
     for (const PQconninfoOption *o = all; o && o->keyword; o++)
         if (strcmp(o->keyword, "sslcrl") == 0 && o->val && o->val[0] && !is_crl(o->val)) {
             snprintf(error, DB_ERROR_MAX,
-                     "POSTGRES_TLS_CRL: the file %.120s cannot be read or has no revocation list",
+                     "POSTGRES_TLS_CRL: the file %.120s cannot be read, is damaged or has no "
+                     "revocation list",
                      o->val);
             ok = false;
         }

@@ -308,10 +308,13 @@ class Encrypted(TestCase):
                 self.assertIn("see POSTGRES_TLS, POSTGRES_TLS_CA and POSTGRES_TLS_CRL", errors[0])
 
     def test_attack_a_list_that_cannot_be_used_is_no_list(self):
-        for path in (self.ca[0], os.path.join(self.dir, "none")):
+        torn = os.path.join(self.dir, "torn.crl")
+        with open(self.lists[0], encoding="ascii") as whole, open(torn, "w", encoding="ascii") as f:
+            f.write(whole.read() + "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
+        for path in (self.ca[0], os.path.join(self.dir, "none"), torn):
             code, log = service(self.stack, "account-service", POSTGRES_TLS_CRL=path)
             self.assertEqual(code, 1, log)
-            self.assertIn(f"POSTGRES_TLS_CRL: the file {path} cannot be read or has no", log)
+            self.assertIn(f"POSTGRES_TLS_CRL: the file {path} cannot be read, is damaged or has no", log)
 
     def test_attack_a_partys_revoked_server(self):
         """The party's own process for the database has read the list."""

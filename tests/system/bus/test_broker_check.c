@@ -68,6 +68,7 @@ static void test_plain_text_stays_on_this_machine(void **state)
     assert_true(is_good(HERE "RABBITMQ_TLS=off\n"));
     assert_true(is_good("RABBITMQ_HOST=localhost\nRABBITMQ_PASSWORD=p\nRABBITMQ_TLS=off\n"));
     expect_fault(SERVER "RABBITMQ_TLS=off\n", "RABBITMQ_TLS=off is allowed on loopback");
+    expect_fault(HERE "RABBITMQ_TLS=off\nRABBITMQ_TLS_CRL=/dev/null\n", "RABBITMQ_TLS_CRL counts");
     expect_fault("RABBITMQ_HOST=1270.example\nRABBITMQ_PASSWORD=p\nRABBITMQ_TLS=off\n",
                  "RABBITMQ_TLS=off is allowed on loopback");
 }

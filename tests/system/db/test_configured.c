@@ -77,6 +77,9 @@ static void test_what_does_not_fit_is_refused(void **state)
     expect_refusal("POSTGRES_PASSWORD=p\n", "POSTGRES_HOST is not");
     expect_refusal(SERVER, "needs POSTGRES_TLS_CA");
     expect_refusal("POSTGRES_HOST=db\nPOSTGRES_PASSWORD=p\nPOSTGRES_TLS=off\n", "loopback");
+    expect_refusal(SERVER "POSTGRES_TLS=off\nPOSTGRES_TLS_CA=/ca\nPOSTGRES_TLS_CRL=/crl\n",
+                   "POSTGRES_TLS_CRL");
+    expect_refusal(SERVER "POSTGRES_TLS=require\nPOSTGRES_TLS_CRL=/crl\n", "POSTGRES_TLS_CRL");
 }
 
 /* A party's server proves itself, unless it is on the party's machine. */
