@@ -51,12 +51,16 @@ struct backup_item {
 bool backup_item_open(struct backup_item *item, const char *path, const struct backup_key *key,
                       const struct qrt_ctx *ctx, struct trouble *trouble);
 void backup_item_close(struct backup_item *item);
-/* Burns are never taken back: those of every state count. */
+/* Burns are never taken back: those of every state count, for the shares of whose state it is. */
+struct backup_burn {
+    uint8_t identity[32];
+    struct store_burn burn;
+};
 struct backup_burns {
-    struct store_burn *v;
+    struct backup_burn *v;
     size_t n;
 };
-void backup_burns_add(struct backup_burns *burns, const struct backup_state *state);
+void backup_burns_add(struct backup_burns *burns, const struct backup_item *state);
 /* What anybody may know of it. */
 json_t *backup_item_json(const struct backup_item *item);
 

@@ -74,17 +74,20 @@ void backup_item_close(struct backup_item *item)
     *item = (struct backup_item){0};
 }
 
-void backup_burns_add(struct backup_burns *burns, const struct backup_state *state)
+void backup_burns_add(struct backup_burns *burns, const struct backup_item *state)
 {
-    struct store_burn *all = mem_new(burns->n + state->burns_n + 1, sizeof *all);
+    size_t more = state->state.burns_n;
+    struct backup_burn *all = mem_new(burns->n + more + 1, sizeof *all);
 
     if (burns->n > 0)
         memcpy(all, burns->v, burns->n * sizeof *all);
-    if (state->burns_n > 0)
-        memcpy(all + burns->n, state->burns, state->burns_n * sizeof *all);
+    for (size_t i = 0; i < more; i++) {
+        memcpy(all[burns->n + i].identity, state->parsed.head.identity, 32);
+        all[burns->n + i].burn = state->state.burns[i];
+    }
     free(burns->v);
     burns->v = all;
-    burns->n += state->burns_n;
+    burns->n += more;
 }
 
 json_t *backup_time_json(int64_t time_ms)

@@ -63,22 +63,26 @@ static bool add(struct backup_group *group, const char *path, const struct backu
     bool ok = backup_item_open(&item, path, key, group->ctx, trouble);
 
     if (ok && item.parsed.head.kind == BACKUP_STATE)
-        backup_burns_add(&group->burns, &item.state);
+        backup_burns_add(&group->burns, &item);
     else if (ok)
         ok = add_item(group, &item, trouble);
     backup_item_close(&item);
     return ok;
 }
 
-static bool is_burned(const struct backup_group *group, const struct qrt_share *share,
+/* By its own party's word: another's state says nothing of it. */
+static bool is_burned(const struct backup_group *group, const struct backup_item *item,
                       uint16_t peer)
 {
+    const struct qrt_share *share = &item->opened;
+
     if (qrt_share_burn_bits(share, peer) != 0)
         return true;
     for (size_t i = 0; i < group->burns.n; i++) {
-        const struct store_burn *burn = &group->burns.v[i];
+        const struct store_burn *burn = &group->burns.v[i].burn;
 
-        if (memcmp(burn->kgid, share->kgid, 32) == 0 && burn->epoch == share->epoch &&
+        if (memcmp(group->burns.v[i].identity, item->parsed.head.identity, 32) == 0 &&
+            memcmp(burn->kgid, share->kgid, 32) == 0 && burn->epoch == share->epoch &&
             burn->own == share->own && burn->peer == peer)
             return true;
     }
@@ -88,9 +92,9 @@ static bool is_burned(const struct backup_group *group, const struct qrt_share *
 /* By either of the two. */
 static bool is_pair_burned(const struct backup_group *group, size_t i, size_t j)
 {
-    const struct qrt_share *a = &group->items[i].opened, *b = &group->items[j].opened;
+    const struct backup_item *a = &group->items[i], *b = &group->items[j];
 
-    return is_burned(group, a, b->own) || is_burned(group, b, a->own);
+    return is_burned(group, a, b->opened.own) || is_burned(group, b, a->opened.own);
 }
 
 /* The first |t| places, in order, of which no two are a burned pair; |n| of them are chosen. Burned

@@ -90,7 +90,7 @@ static void note_state(struct restoring *r, const struct backup_item *item)
 {
     const struct backup_state *state = &item->state;
 
-    backup_burns_add(&r->burns, state);
+    backup_burns_add(&r->burns, item);
     if (!is_newest(r, item))
         return;
     r->serial = state->serial;
@@ -236,7 +236,7 @@ static bool write_states(struct restoring *r, struct trouble *trouble)
     bool ok = true;
 
     for (size_t i = 0; ok && i < r->burns.n; i++)
-        ok = restore_burn(r->party.restore, &r->burns.v[i]) || fault(r, trouble);
+        ok = restore_burn(r->party.restore, &r->burns.v[i].burn) || fault(r, trouble);
     for (size_t i = 0; ok && i < r->paths.n; i++) {
         ok = open_again(r, i, &item, trouble);
         if (ok && item.parsed.head.kind == BACKUP_STATE)
@@ -253,7 +253,7 @@ static bool burn(const struct restoring *r, struct backup_item *item, struct tro
     uint8_t b[47] = {'D', 'K', 'B', '1', 1};
 
     for (size_t i = 0; i < r->burns.n; i++) {
-        const struct store_burn *burn = &r->burns.v[i];
+        const struct store_burn *burn = &r->burns.v[i].burn;
 
         if (memcmp(burn->kgid, item->parsed.head.kgid, 32) != 0 ||
             burn->epoch != item->parsed.head.epoch || burn->own != item->share.row.own)

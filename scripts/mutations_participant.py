@@ -555,7 +555,7 @@ CHECKS = [
           ("cli/backup_restore.c", "return memcmp(digest, r->digests[place], sizeof digest) == 0 "
            "||", "return true ||"), tests=["stack/backup"]),
     check("backup", "a restored database has the burns of the party's states",
-          ("cli/backup_restore.c", "ok = restore_burn(r->party.restore, &r->burns.v[i]) || fault(r, "
+          ("cli/backup_restore.c", "ok = restore_burn(r->party.restore, &r->burns.v[i].burn) || fault(r, "
            "trouble);", "ok = r->burns.v || fault(r, trouble);"), tests=["stack/backup"]),
     check("backup", "a restored share has the burns of the party's states",
           ("cli/backup_restore.c", "burn(r, &item, trouble) &&",
@@ -598,6 +598,9 @@ CHECKS = [
     check("backup", "fewer than t parties do not sign",
           (GROUP, "if (group->n < group->items[0].opened.t)", "if (0)"),
           tests=["stack/backup_sets"]),
+    check("backup", "another party's state burns no pair",
+          (GROUP, "if (memcmp(group->burns.v[i].identity, item->parsed.head.identity, 32) == 0 &&",
+           "if ("), tests=["stack/backup_sets"]),
     check("backup", "a pair that a state says is burned does not sign out of backups",
           (GROUP, "burn->own == share->own && burn->peer == peer)", "0)"),
           tests=["stack/backup_sets"]),

@@ -7,6 +7,7 @@
  *   N.qbk          party N's share of the first key
  *   1.state.qbk    party 1's state: nothing is burned
  *   1.burned.qbk   party 1's state: its pair with party 2 is burned
+ *   2.says.qbk     party 2's state: the pair of parties 1 and 3 is burned, which is not its own
  *   1.ahead.qbk, 1.now.qbk, 1.last.qbk
  *                  party 1's states with the serials 2, 3 and 4: of next year, now, long ago
  *   forged.identity.qbk, forged.name.qbk, forged.key.qbk
@@ -132,12 +133,13 @@ static void put_share(const struct maker *m, const char *name, uint8_t account, 
     free(what.row.roster);
 }
 
-/* A state with party 1's name in its head; of long ago and without a burn unless it says so. */
+/* A state with party 1's name in its head, or |party|'s; of long ago and without a burn unless it says so. */
 struct stating {
     const char *name;
     const struct store_burn *burn;
     uint64_t serial;
     int64_t time_ms;
+    unsigned party;
 };
 
 /* By party |by|, with the certificate of |named|. */
@@ -151,7 +153,7 @@ static void put_state_of(const struct maker *m, const struct stating *s, size_t 
     struct backup_head head;
     const struct backup_making making = {&head, &m->recipient, identity};
 
-    begin(&head, BACKUP_STATE, 1, identity);
+    begin(&head, BACKUP_STATE, s->party ? s->party : 1, identity);
     if (s->time_ms)
         head.time_ms = s->time_ms;
     certificate = identity_issue(&len, named, identity);
@@ -204,6 +206,17 @@ static void put_forged(const struct maker *m)
     put_state_of(m, &(struct stating){.name = "forged.key"}, 1, &who);
 }
 
+/* Of a pair that is not the own one. */
+static void put_others_burn(const struct maker *m)
+{
+    const struct qrt_share *share = &m->committee.shares[0];
+    const struct identity who = identity_of(m, 2, 1);
+    struct store_burn burned = {.epoch = share->epoch, .own = 1, .peer = 3};
+
+    memcpy(burned.kgid, share->kgid, 32);
+    put_state_of(m, &(struct stating){.name = "2.says", .burn = &burned, .party = 2}, 1, &who);
+}
+
 /* A burn record of docs/wire.md. */
 static void burn(uint8_t *record, const struct maker *m, size_t i, uint16_t peer)
 {
@@ -235,6 +248,7 @@ static void put_first(struct maker *m)
     put_state(m, &(struct stating){.name = "1.burned", .burn = &burned});
     put_serials(m);
     put_forged(m);
+    put_others_burn(m);
     burn(record, m, 2, 1);
     put_share(m, "3.burned", 1, (struct piece){record, c->record_len, c->identity[2]});
     free(record);

@@ -50,7 +50,7 @@ class BackupSets(TestCase):
 
     def test_every_file_is_sound(self):
         """Nothing below is refused for another reason."""
-        for files in (self.paths("1 1.state 1.burned 1.now 2 3 3.burned 2.kgid 2.account"),
+        for files in (self.paths("1 1.state 1.burned 1.now 2 2.says 3 3.burned 2.kgid 2.account"),
                       self.paths("2.epoch")):  # its dealer gives party 2 an identity of its own
             shown = quorate("backup", "verify", "--key", self.key, "--json", *files)
             self.assertEqual((shown["sound"], shown["not_sound"]), (len(files), 0))
@@ -157,6 +157,10 @@ class BackupSets(TestCase):
                          f"backup of another party; burned: {pair}\n")
         self.signs("1 3 1.burned", "party-1", "party-3")
         self.signs("2 3 1.burned", "party-2", "party-3")
+
+    def test_attack_another_partys_state_burns_no_pair(self):
+        self.signs("1 3 2.says", "party-1", "party-3")
+        self.signs("2.says 3 2 1 1.burned", "party-3", "party-2")
 
     def test_a_pair_that_is_burned_in_a_share_does_not_sign(self):
         for names, pair in (("1 3.burned", "party-1 with party-3"),
