@@ -98,12 +98,8 @@ wait_gone() {
     return 1
 }
 
-mpc_up() {
+prepare_services() {
     local name words=()
-    if services_run; then
-        say "the services run already"
-        return
-    fi
     [ "$(setting TLS on)" = off ] || [ -e "$dir/up.json" ] || words+=(--tls)
     [ "${DEPLOY_PORTS:-}" != free ] || words+=(--free-ports)
     "$quorate" up --prepare --dir "$dir" "${words[@]}" || exit 1
@@ -112,13 +108,36 @@ mpc_up() {
         write_env "$name" "$dir/$name.env"
     done
     write_monitoring "$dir/prometheus"
+}
+
+# Returns 1 if they ended instead of being ready.
+launch_services() {
     rm -f "$dir/ready.json"
     setsid nohup "$quorate" up --dir "$dir" --services "$services" --json >"$dir/ready.json" \
         2>>"$dir/log/up.log" </dev/null &
     echo $! >"$dir/up.pid"
     until [ -s "$dir/ready.json" ]; do
-        is_alive "$dir/up.pid" || die "$(tail -n 1 "$dir/log/up.log")"
+        is_alive "$dir/up.pid" || return 1
         sleep 0.2
+    done
+}
+
+# With DEPLOY_PORTS=free a port that another program took since it was chosen gives way as well.
+mpc_up() {
+    local tries=1 why
+    if services_run; then
+        say "the services run already"
+        return
+    fi
+    [ "${DEPLOY_PORTS:-}" != free ] || tries=3
+    prepare_services
+    until launch_services; do
+        why=$(tail -n 1 "$dir/log/up.log")
+        tries=$((tries - 1))
+        if [ "$tries" -eq 0 ] || [[ $why != *"in use by another program"* ]]; then
+            die "$why"
+        fi
+        prepare_services
     done
     say "the services are ready; the API is at $(url_of account-service)"
 }

@@ -44,7 +44,7 @@ def three_ports():
 
 class Place:
     """Directories and an .env of a system's own."""
-    mode, limit = "native", LIMIT
+    mode, limit, build = "native", LIMIT, BUILD
 
     def __init__(self):
         self.top = tempfile.mkdtemp(prefix="quorate-deploy-")
@@ -71,7 +71,7 @@ class Place:
     def environment(self):
         keep = {k: v for k, v in os.environ.items() if k in ("PATH", "HOME", "LANG", "ASAN_OPTIONS",
                                                              "UBSAN_OPTIONS")}
-        return {**keep, "BUILD": BUILD, "DEPLOY_MODE": self.mode, "DEPLOY_DIR": self.data,
+        return {**keep, "BUILD": self.build, "DEPLOY_MODE": self.mode, "DEPLOY_DIR": self.data,
                 "DEPLOY_INFRA_DIR": self.infra, "DEPLOY_ENV_FILE": self.env_file,
                 "DEPLOY_PORTS": "free", "SHELL": "/bin/sh"}
 
@@ -223,7 +223,7 @@ class Native(unittest.TestCase):
         self.assertEqual(code, 1)
         self.assertRegex(out, r"(?m)^postgres +healthy$")
         self.assertRegex(out, r"(?m)^party-1 +not healthy: .*does not answer")
-        self.done("mpc", "up")
+        self.a_port_is_taken_between_choice_and_start()
         self.signs(account)
         self.done("restart")
         self.signs(account)
@@ -241,6 +241,30 @@ class Native(unittest.TestCase):
         self.done("infra", "down")
         self.cleaned()
         self.every_command_of_the_page()
+
+    def a_port_is_taken_between_choice_and_start(self):
+        """By a program that stands before the command at its first start of the services."""
+        build = os.path.join(self.place.top, "build")
+        os.makedirs(os.path.join(build, "cli"))
+        os.symlink(os.path.join(BUILD, "services"), os.path.join(build, "services"))
+        taken = os.path.join(self.place.top, "taken")
+        program = os.path.join(build, "cli", "quorate")
+        with open(program, "w", encoding="utf-8") as f:
+            f.write("#!/usr/bin/env python3\n"
+                    "import os, socket, subprocess, sys\n"
+                    f"program = {QUORATE!r}\n"
+                    f"if '--services' not in sys.argv or os.path.exists({taken!r}):\n"
+                    "    os.execv(program, [program, *sys.argv[1:]])\n"
+                    f"open({taken!r}, 'w').close()\n"
+                    f"port = {int(self.env_of('account-service')['HTTP_PORT'])}\n"
+                    "with socket.create_server(('127.0.0.1', port)):\n"
+                    "    sys.exit(subprocess.call([program, *sys.argv[1:]]))\n")
+        os.chmod(program, 0o755)
+        self.place.build = build
+        self.done("mpc", "up")
+        self.place.build = BUILD
+        os.remove(taken)
+        shutil.rmtree(build)
 
     def the_servers_are_used(self):
         """By all that could keep rows in a file instead."""
