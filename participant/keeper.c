@@ -38,6 +38,7 @@ void keeper_init(struct keeper *keeper)
 
     pthread_mutex_init(&keeper->lock, NULL);
     pthread_mutex_init(&keeper->burn_lock, NULL);
+    pthread_mutex_init(&keeper->unsaved_lock, NULL);
     keeper->intake = intake_new(&limits);
 }
 
@@ -396,4 +397,5 @@ void keeper_end(struct keeper *keeper)
     intake_free(keeper->intake);
     pthread_mutex_destroy(&keeper->lock);
     pthread_mutex_destroy(&keeper->burn_lock);
+    pthread_mutex_destroy(&keeper->unsaved_lock);
 }

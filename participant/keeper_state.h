@@ -63,7 +63,9 @@ struct keeper {
     struct keeper_counts counts;
 
     pthread_mutex_t burn_lock;
-    /* burns that could not be stored, under |burn_lock|; their number, for any thread */
+    /* burns that could not be stored: changed under both locks, read under one, and the second is
+     * never held while the database is waited for; their number, for any thread */
+    pthread_mutex_t unsaved_lock;
     struct unsaved_burn *unsaved;
     atomic_size_t unsaved_n;
     pthread_mutex_t lock;

@@ -70,6 +70,15 @@ static size_t other_signers(const struct run *run, uint16_t out[QRT_PARTIES_MAX]
     return n;
 }
 
+/* Only who needs it waits for the database. */
+static bool is_owed(struct keeper *keeper, const uint8_t kgid[32])
+{
+    if (!burns_are_owed(keeper, kgid))
+        return false;
+    (void)burns_save(keeper);
+    return burns_are_owed(keeper, kgid);
+}
+
 /* The pairs of this quorum, none of them burned; by its bits in the share, by tombstones, or
  * by this process's memory. */
 static bool join_gate(struct run *run)
@@ -85,8 +94,7 @@ static bool join_gate(struct run *run)
             (place < run->share->share.n && (run->share->burned >> place & 1)))
             burned = peers[i];
     }
-    (void)burns_save(keeper);
-    if (burns_are_owed(keeper, run->share->share.kgid))
+    if (is_owed(keeper, run->share->share.kgid))
         return refuse_for_now(&run->refusal, "STORAGE",
                               "party %s cannot store that it burned a pair of this key",
                               keeper->rules.party_id);

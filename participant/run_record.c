@@ -231,7 +231,9 @@ bool burns_save(struct keeper *keeper)
             at = &unsaved->next;
             continue;
         }
+        pthread_mutex_lock(&keeper->unsaved_lock);
         *at = unsaved->next;
+        pthread_mutex_unlock(&keeper->unsaved_lock);
         atomic_fetch_sub(&keeper->unsaved_n, 1);
         unsaved->next = saved;
         saved = unsaved;
@@ -248,10 +250,10 @@ bool burns_are_owed(struct keeper *keeper, const uint8_t kgid[32])
 
     if (atomic_load(&keeper->unsaved_n) == 0)
         return false;
-    pthread_mutex_lock(&keeper->burn_lock);
+    pthread_mutex_lock(&keeper->unsaved_lock);
     for (const struct unsaved_burn *u = keeper->unsaved; u; u = u->next)
         owed = owed || memcmp(u->pair.kgid, kgid, 32) == 0;
-    pthread_mutex_unlock(&keeper->burn_lock);
+    pthread_mutex_unlock(&keeper->unsaved_lock);
     return owed;
 }
 
@@ -279,8 +281,10 @@ static void owe(struct run *run, struct unsaved_burn *unsaved, bool is_reserved)
     unsaved->refusal = run->refusal;
     snprintf(unsaved->session_id, sizeof unsaved->session_id, "%s", run->setup->session_id);
     unsaved->attempt = run->setup->attempt;
+    pthread_mutex_lock(&run->keeper->unsaved_lock);
     unsaved->next = run->keeper->unsaved;
     run->keeper->unsaved = unsaved;
+    pthread_mutex_unlock(&run->keeper->unsaved_lock);
     atomic_fetch_add(&run->keeper->unsaved_n, 1);
 }
 

@@ -206,6 +206,10 @@ CHECKS = [
            "pthread_mutex_lock(&run->keeper->burn_lock); ok = save(run->keeper, unsaved); "
            "is_reserved = ok || store_reserve_burn(run->keeper->store, &unsaved->pair);"),
           error="BURNED", tests=[P + "gate"]),
+    check("gate", "a run waits for no burn of another key",
+          (BEGIN, "if (!burns_are_owed(keeper, kgid)) return false; (void)burns_save(keeper);",
+           "(void)burns_save(keeper);"),
+          tests=[P + "gate"]),
     check("gate", "a burn in the reserve is a burn",
           (P + "store_burns.c", "if (reserve_has(store->reserve, burn) || ", "if ("),
           error="BURNED", tests=[P + "reserve", P + "full_disk"]),

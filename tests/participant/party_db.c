@@ -181,13 +181,16 @@ static void spoil(const struct party_db *db, const char *event, const char *cons
 
     if (db->role[0])
         snprintf(sql, sizeof sql,
+                 "DROP FUNCTION IF EXISTS spoil CASCADE;"
                  "CREATE FUNCTION spoil() RETURNS trigger LANGUAGE plpgsql AS"
                  " 'BEGIN %s; RETURN NEW; END';"
                  "CREATE TRIGGER spoilt BEFORE %s FOR EACH ROW EXECUTE FUNCTION spoil()",
                  words[1], event);
     else
-        snprintf(sql, sizeof sql, "CREATE TRIGGER spoilt BEFORE %s BEGIN SELECT %s; END", event,
-                 words[0]);
+        snprintf(sql, sizeof sql,
+                 "BEGIN IMMEDIATE; DROP TRIGGER IF EXISTS spoilt;"
+                 "CREATE TRIGGER spoilt BEFORE %s BEGIN SELECT %s; END; COMMIT",
+                 event, words[0]);
     (void)party_db_run(db, sql);
 }
 

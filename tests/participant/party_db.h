@@ -32,7 +32,7 @@ struct store *party_db_open(const struct party_db *db);
 /* Run statements; the rows that the last one changed. */
 size_t party_db_run(const struct party_db *db, const char *sql);
 bool party_db_has(const struct party_db *db, const char *query);
-/* From now on |event| ("INSERT ON orders") fails there, or never ends. */
+/* From now on |event| ("INSERT ON orders") fails there, or never ends: the last one said. */
 void party_db_refuse(const struct party_db *db, const char *event);
 void party_db_hang(const struct party_db *db, const char *event);
 /* |table| is as it was. */

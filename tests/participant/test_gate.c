@@ -483,6 +483,32 @@ static void test_a_burn_that_cannot_be_stored_is_owed(void **state)
     expect_signed(0, 2);
 }
 
+/* One burn is owed to a database that answers nothing any more: who needs neither is served. */
+static void test_a_burn_that_is_owed_keeps_no_other_key_waiting(void **state)
+{
+    static const size_t quorum[] = {0, 1};
+    uint8_t other_id[32], other_pk[33];
+    struct job other, job;
+
+    (void)state;
+    k->told_n = 0;
+    other = keepers_keygen(k, 3, 2);
+    keepers_make_key(k, &other, other_id, other_pk);
+    job = keepers_sign(&other, other_id, quorum, 2);
+    keepers_open_all(k, &job);
+    keepers_play(k, &job);
+    burn_without_a_disk();
+    party_db_hang(&k->seats[0].db, "INSERT ON tombstones");
+    job = keepers_sign(&other, other_id, quorum, 2);
+    keepers_open_all(k, &job);
+    keepers_play(k, &job);
+    assert_true(keepers_is_signed(keepers_told(k, 0, job.session_id, 0), &job, other_pk));
+    keepers_kill(k, 0);
+    party_db_allow(&k->seats[0].db, "tombstones");
+    assert_true(keepers_start(k, 0));
+    expect_burned(0);
+}
+
 /* And a kill meanwhile opens the pair to nobody, be there room afterwards or not. */
 static void test_a_burn_that_is_owed_outlives_the_process(void **state)
 {
@@ -568,6 +594,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_a_pair_stays_burned_whatever_the_record_says),
         cmocka_unit_test(test_a_share_that_cannot_be_stored_is_no_key),
         cmocka_unit_test(test_a_burn_that_cannot_be_stored_is_owed),
+        cmocka_unit_test(test_a_burn_that_is_owed_keeps_no_other_key_waiting),
         cmocka_unit_test(test_a_burn_that_is_owed_outlives_the_process),
         cmocka_unit_test(test_a_burn_outlives_a_process_that_waits_for_its_database),
     };
