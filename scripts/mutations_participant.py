@@ -194,7 +194,7 @@ CHECKS = [
           (SHARES, "*burned |= UINT64_C(1) << i;", ""),
           error="BURNED", tests=[P + "shares"]),
     check("gate", "a key whose burn is owed to the disk begins nothing",
-          (BEGIN, "if (burns_are_owed(keeper, run->share->share.kgid))", "if (0)"),
+          (BEGIN, "if (is_owed(keeper, run->share->share.kgid))", "if ((void)is_owed, 0)"),
           error="STORAGE", tests=[P + "gate"]),
     check("gate", "a burn that is owed outlives the process",
           (RECORD, "is_reserved = store_reserve_burn(run->keeper->store, &unsaved->pair);",
