@@ -38,7 +38,9 @@ struct restoring {
     struct backup_head whose;
     uint8_t *identity;
     struct found *shares;
-    size_t shares_n, restored, orders;
+    size_t shares_n, restored;
+    /* of all states */
+    size_t signed_orders;
     struct backup_burns burns;
     /* of the newest state; -1: there is none */
     int64_t state_ms, share_ms;
@@ -91,6 +93,8 @@ static void note_state(struct restoring *r, const struct backup_item *item)
     const struct backup_state *state = &item->state;
 
     backup_burns_add(&r->burns, item);
+    for (size_t i = 0; i < state->orders_n; i++)
+        r->signed_orders += state->orders[i].order.signature != NULL;
     if (!is_newest(r, item))
         return;
     r->serial = state->serial;
@@ -198,7 +202,7 @@ static bool fault(const struct restoring *r, struct trouble *trouble)
                        r->whose.party_id, why);
 }
 
-static bool write_orders(struct restoring *r, const struct backup_state *state)
+static bool write_orders(const struct restoring *r, const struct backup_state *state)
 {
     for (size_t i = 0; i < state->orders_n; i++) {
         struct store_order order = state->orders[i].order;
@@ -207,7 +211,6 @@ static bool write_orders(struct restoring *r, const struct backup_state *state)
         if (!restore_order(r->party.restore, &order))
             return false;
     }
-    r->orders += state->orders_n;
     return true;
 }
 
@@ -298,7 +301,7 @@ static json_t *report_of(const struct restoring *r)
     report_add(report, "party_id", json_string(r->whose.party_id));
     report_add(report, "shares", json_integer((json_int_t)r->restored));
     report_add(report, "burns", json_integer((json_int_t)r->burns.n));
-    report_add(report, "orders", json_integer((json_int_t)r->orders));
+    report_add(report, "orders", json_integer((json_int_t)restore_orders(r->party.restore)));
     report_add(report, "known_until", backup_time_json(r->state_ms));
     report_add(report, "ledger_kept", json_boolean(restore_kept_ledger(r->party.restore)));
     report_add(report, "shares_then", r->state_ms >= 0 ? json_integer(r->had_shares) : json_null());
@@ -318,6 +321,16 @@ static bool restore(struct restoring *r, struct trouble *trouble)
            write_all(r, trouble);
 }
 
+/* An order that nobody can check is not merged, and must not be left out unsaid. */
+static bool check_operator(const struct restoring *r, struct trouble *trouble)
+{
+    return r->signed_orders == 0 || restore_has_operator(r->party.restore) ||
+           trouble_set(trouble,
+                       "these states have orders of the operator and OPERATOR_KEY is not set in "
+                       "%s: set it as party %s had it",
+                       r->request->env, r->whose.party_id);
+}
+
 /* Shares among the files say nothing here. */
 static bool merge(struct restoring *r, struct trouble *trouble)
 {
@@ -326,7 +339,7 @@ static bool merge(struct restoring *r, struct trouble *trouble)
     if (r->state_ms < 0)
         return trouble_set(trouble, "there is no state (PARTY.state.qbk) among these backups");
     return backup_party_open(&r->party, r->request->env, &r->whose, trouble) &&
-           write_states(r, trouble);
+           check_operator(r, trouble) && write_states(r, trouble);
 }
 
 static void close_all(struct restoring *r)
@@ -348,7 +361,7 @@ static json_t *report_of_merge(const struct restoring *r)
 
     report_add(report, "party_id", json_string(r->whose.party_id));
     report_add(report, "burns", json_integer((json_int_t)r->burns.n));
-    report_add(report, "orders", json_integer((json_int_t)r->orders));
+    report_add(report, "orders", json_integer((json_int_t)restore_orders(r->party.restore)));
     report_add(report, "known_until", backup_time_json(r->state_ms));
     return report;
 }

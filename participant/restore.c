@@ -24,6 +24,7 @@ struct restore {
     const uint8_t *operator_key;
     enum restore_into into;
     bool kept_ledger;
+    size_t orders;
 };
 
 static bool has_ledger(const char *directory)
@@ -121,24 +122,37 @@ bool restore_burn(struct restore *r, const struct store_burn *burn)
     return store_put_burn(r->store, NULL, burn) == STORE_OK;
 }
 
+static bool put_order(struct restore *r, const struct store_order *known, enum orders_worth worth)
+{
+    enum store_result result = worth == ORDERS_HELD  ? store_put_held_order(r->store, known)
+                               : worth == ORDERS_OWN ? store_put_own_order(r->store, known)
+                                                     : store_put_order(r->store, known);
+
+    r->orders += result != STORE_FAILED;
+    return result != STORE_FAILED;
+}
+
 bool restore_order(struct restore *r, const struct store_order *order)
 {
     struct store_order known;
     char subject[ID_TEXT_MAX];
+    enum orders_worth worth = orders_judge(&known, subject, order, r->operator_key);
     bool is_merged = r->into == RESTORE_MERGE;
 
-    switch (orders_judge(&known, subject, order, r->operator_key)) {
-    case ORDERS_NOTHING:
+    if (worth == ORDERS_NOTHING || (is_merged && worth == ORDERS_HELD) ||
+        (is_merged && worth == ORDERS_OWN && !known.is_frozen))
         return true;
-    case ORDERS_HELD:
-        return is_merged || store_put_held_order(r->store, &known) != STORE_FAILED;
-    case ORDERS_OWN:
-        return (is_merged && !known.is_frozen) ||
-               store_put_own_order(r->store, &known) != STORE_FAILED;
-    case ORDERS_SIGNED:
-        break;
-    }
-    return store_put_order(r->store, &known) != STORE_FAILED;
+    return put_order(r, &known, worth);
+}
+
+size_t restore_orders(const struct restore *r)
+{
+    return r->orders;
+}
+
+bool restore_has_operator(const struct restore *r)
+{
+    return r->operator_key != NULL;
 }
 
 bool restore_serial(struct restore *r, uint64_t serial)

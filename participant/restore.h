@@ -31,6 +31,10 @@ bool restore_burn(struct restore *restore, const struct store_burn *burn);
  * signed counts, or that it is a freeze. Merged are what OPERATOR_KEY signed, and the party's own
  * freezes. */
 bool restore_order(struct restore *restore, const struct store_order *order);
+/* How many of them counted. */
+size_t restore_orders(const struct restore *restore);
+/* Orders can be checked: OPERATOR_KEY is set. */
+bool restore_has_operator(const struct restore *restore);
 /* The next state of the party has a higher serial. */
 bool restore_serial(struct restore *restore, uint64_t serial);
 bool restore_share(struct restore *restore, const struct backup_share *share,

@@ -303,6 +303,7 @@ static void test_what_is_merged_takes_nothing_back(void **state)
     assert_non_null(r);
     for (size_t i = 0; i < 3; i++)
         assert_true(restore_order(r, &rows[i]));
+    assert_int_equal(restore_orders(r), 1);
     assert_true(restore_burn(r, &burn));
     restore_close(r);
     store = store_open_configured(config, 0, error);

@@ -306,6 +306,7 @@ class Backup(TestCase):
         merge = ["backup", "merge", "--key", self.key, "--env", env]
         self.assertIn("is another identity than the backups'", quorate(
             *merge, os.path.join(self.tmp, "party-2"), code=1))
+        self.no_operator(env, place)
         self.do("Adding what a newer state knows", ENV_FILE=env, BACKUPS=place)
         self.assertEqual(self.burns(), [burn])
         rows = self.stack.rows("party-1", "party.db", "SELECT subject, frozen FROM orders")
@@ -315,6 +316,16 @@ class Backup(TestCase):
         self.assertEqual(said.count("\n"), 1)
         self.assertBurned(self.accounts[0], *PARTIES[:2])
         self.stack.stop()
+
+    def no_operator(self, env, place):
+        """Orders that the party cannot check are not left out unsaid; nothing was written then."""
+        path = os.path.join(self.tmp, "no-operator.env")
+        with open(env, encoding="utf-8") as f, open(path, "w", encoding="utf-8") as out:
+            out.writelines(line for line in f if not line.startswith("OPERATOR_KEY="))
+        os.chmod(path, 0o600)
+        said = quorate("backup", "merge", "--key", self.key, "--env", path, place, code=1)
+        self.assertIn("OPERATOR_KEY is not set", said)
+        self.assertEqual(self.burns(), [])
 
     def test_g_a_party_is_restored_and_signs_as_before(self):
         place, files = os.path.join(self.tmp, "party-1"), self.files("party-1")
