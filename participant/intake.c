@@ -358,6 +358,13 @@ bool intake_close(struct intake *intake, const char *session_id, int64_t now_ms,
     return running;
 }
 
+bool intake_is_closed(const struct intake *intake, const char *session_id)
+{
+    const struct session *s = session_find(intake, session_id);
+
+    return s && s->closed;
+}
+
 static void expire_sessions(struct intake *intake, struct session **at, int64_t now_ms)
 {
     while (*at) {

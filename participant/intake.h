@@ -108,6 +108,8 @@ enum intake_delivery intake_deliver(struct intake *intake, const char *session_i
 void intake_ended(struct intake *intake, const char *session_id, uint32_t attempt);
 /* The session is over. True if an attempt runs, which the caller ends: |*attempt|. */
 bool intake_close(struct intake *intake, const char *session_id, int64_t now_ms, uint32_t *attempt);
+/* The session's end was heard and is not forgotten yet. */
+bool intake_is_closed(const struct intake *intake, const char *session_id);
 /* Forget what is past its time. */
 void intake_expire(struct intake *intake, int64_t now_ms);
 

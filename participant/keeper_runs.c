@@ -41,6 +41,16 @@ void keeper_end_run(struct keeper *keeper, const char *session_id, uint32_t atte
     run_unref(run);
 }
 
+bool keeper_is_closed(struct keeper *keeper, const char *session_id)
+{
+    bool is_closed;
+
+    pthread_mutex_lock(&keeper->lock);
+    is_closed = intake_is_closed(keeper->intake, session_id);
+    pthread_mutex_unlock(&keeper->lock);
+    return is_closed;
+}
+
 /* Under the lock. */
 static void rest(struct keeper *keeper, struct run *run)
 {

@@ -12,6 +12,8 @@ void keeper_each(struct keeper *keeper, bool (*is_it)(struct run *run, const voi
                  const void *arg, void (*call)(struct run *run));
 void keeper_end_run(struct keeper *keeper, const char *session_id, uint32_t attempt,
                     enum run_end end);
+/* The session's end was heard. */
+bool keeper_is_closed(struct keeper *keeper, const char *session_id);
 /* End the runs of this account; "": all. */
 void keeper_freeze(struct keeper *keeper, const char *account_id);
 /* Runs of this session, or of this account ("": of all), see again whether they may begin. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* See upkeep.h. What is asked for twice before its turn is done once; requests of the front are
- * bounded. Orders are stored here alone (participant/orders.h), and shares lent here alone. */
+ * bounded, in number and in bytes. Orders are stored here alone (participant/orders.h), and shares
+ * lent here alone. */
 #include "participant/upkeep.h"
 
 #include "participant/keeper_runs.h"
@@ -10,14 +11,18 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 
 typedef Mpc__Keeper__V1__ToKeeper to_keeper;
 
-enum { REQUESTS_MAX = 1024 };
+enum { REQUESTS_MAX = 1024, BYTES_MAX = 64 << 20 };
 
 struct request {
     struct request *next;
     to_keeper *frame;
+    size_t len;
+    /* later ones of its session that found no room: they are refused behind its answer */
+    size_t refused_n;
 };
 
 struct upkeep {
@@ -29,8 +34,8 @@ struct upkeep {
     bool is_stopped, saves, erases;
     /* an order or a burn holds and is not stored, as far as anybody said */
     bool is_owing;
-    struct request *first, **end;
-    size_t requests_n;
+    struct request *first, **end, *current;
+    size_t requests_n, bytes;
     /* the thread's: the last time not all could be stored */
     bool is_failing;
 };
@@ -38,7 +43,7 @@ struct upkeep {
 /* One thing to do. */
 struct turn {
     bool saves, erases;
-    to_keeper *frame;
+    struct request *request;
 };
 
 /* Answers */
@@ -84,9 +89,21 @@ static void lend(struct keeper *keeper, const Mpc__Keeper__V1__LendShare *share)
     struct refusal refusal = {0};
 
     if (delegate_lend(keeper->delegate, share->session_id, share->sealed.data, share->sealed.len,
-                      clock_unix_ms(), &refusal))
+                      clock_unix_ms(), &refusal)) {
+        if (keeper_is_closed(keeper, share->session_id))
+            delegate_forget(keeper->delegate, share->session_id);
         keeper_wake_session(keeper, share->session_id);
+    }
     answer(keeper, share->session_id, &refusal);
+}
+
+static void answer_overloaded(struct upkeep *u, const to_keeper *frame)
+{
+    struct refusal refusal = {0};
+
+    refuse_for_now(&refusal, "OVERLOADED", "party %s waits for its database",
+                   u->keeper->rules.party_id);
+    answer(u->keeper, session_of(frame), &refusal);
 }
 
 /* Work */
@@ -141,26 +158,40 @@ static void take(struct keeper *keeper, to_keeper *frame)
         lend(keeper, frame->lend_share);
     else
         confirm(keeper, frame->confirm_share->session_id);
-    mpc__keeper__v1__to_keeper__free_unpacked(frame, NULL);
 }
 
 /* The thread */
 
 /* Under the lock. */
-static to_keeper *next_frame(struct upkeep *u)
+static struct request *next_request(struct upkeep *u)
 {
     struct request *request = u->first;
-    to_keeper *frame;
 
     if (!request)
         return NULL;
-    frame = request->frame;
     u->first = request->next;
     if (!u->first)
         u->end = &u->first;
     u->requests_n--;
+    return request;
+}
+
+static void request_free(struct request *request)
+{
+    mpc__keeper__v1__to_keeper__free_unpacked(request->frame, NULL);
     free(request);
-    return frame;
+}
+
+static void serve(struct upkeep *u, struct request *request)
+{
+    take(u->keeper, request->frame);
+    pthread_mutex_lock(&u->lock);
+    u->current = NULL;
+    u->bytes -= request->len;
+    pthread_mutex_unlock(&u->lock);
+    for (; request->refused_n > 0; request->refused_n--)
+        answer_overloaded(u, request->frame);
+    request_free(request);
 }
 
 /* False: the end. What is owed is stored before it. */
@@ -176,7 +207,7 @@ static bool next_turn(struct upkeep *u, struct turn *turn)
     turn->saves = u->saves;
     turn->erases = !turn->saves && u->erases;
     if (goes_on && !turn->saves && !turn->erases)
-        turn->frame = next_frame(u);
+        turn->request = u->current = next_request(u);
     u->saves = u->saves && !turn->saves;
     u->erases = u->erases && !turn->erases;
     pthread_mutex_unlock(&u->lock);
@@ -193,8 +224,8 @@ static void *work(void *arg)
             save(u);
         if (turn.erases)
             erase(u->keeper);
-        if (turn.frame)
-            take(u->keeper, turn.frame);
+        if (turn.request)
+            serve(u, turn.request);
     }
     return NULL;
 }
@@ -216,7 +247,7 @@ struct upkeep *upkeep_start(struct keeper *keeper)
 
 void upkeep_stop(struct upkeep *u)
 {
-    to_keeper *frame;
+    struct request *request;
 
     if (!u)
         return;
@@ -225,8 +256,8 @@ void upkeep_stop(struct upkeep *u)
     pthread_cond_signal(&u->woken);
     pthread_mutex_unlock(&u->lock);
     (void)pthread_join(u->thread, NULL);
-    while ((frame = next_frame(u)))
-        mpc__keeper__v1__to_keeper__free_unpacked(frame, NULL);
+    while ((request = next_request(u)))
+        request_free(request);
     pthread_mutex_destroy(&u->lock);
     pthread_cond_destroy(&u->woken);
     free(u);
@@ -261,34 +292,52 @@ void upkeep_erase(struct upkeep *u)
     pthread_mutex_unlock(&u->lock);
 }
 
-static bool add(struct upkeep *u, to_keeper *frame)
+/* Under the lock. */
+static bool add(struct upkeep *u, struct request *request)
 {
-    struct request *request = mem_new(1, sizeof *request);
-    bool has_room;
-
-    request->frame = frame;
-    pthread_mutex_lock(&u->lock);
-    has_room = u->requests_n < REQUESTS_MAX;
-    if (has_room) {
-        *u->end = request;
-        u->end = &request->next;
-        u->requests_n++;
-        pthread_cond_signal(&u->woken);
-    }
-    pthread_mutex_unlock(&u->lock);
-    if (!has_room)
-        free(request);
-    return has_room;
+    if (u->requests_n >= REQUESTS_MAX || request->len > BYTES_MAX - u->bytes)
+        return false;
+    *u->end = request;
+    u->end = &request->next;
+    u->requests_n++;
+    u->bytes += request->len;
+    pthread_cond_signal(&u->woken);
+    return true;
 }
 
+/* The last of the same session that has no answer yet, or NULL. Under the lock. */
+static struct request *before(const struct upkeep *u, const struct request *request)
+{
+    const char *session_id = session_of(request->frame);
+    struct request *last = NULL;
+
+    if (u->current && strcmp(session_of(u->current->frame), session_id) == 0)
+        last = u->current;
+    for (struct request *r = u->first; r; r = r->next) {
+        if (strcmp(session_of(r->frame), session_id) == 0)
+            last = r;
+    }
+    return last;
+}
+
+/* Answers of a session are in the order of its requests, refusals too. */
 void upkeep_take(struct upkeep *u, to_keeper *frame)
 {
-    struct refusal refusal = {0};
+    struct request *request = mem_new(1, sizeof *request), *last = NULL;
+    bool is_added;
 
-    if (add(u, frame))
+    request->frame = frame;
+    request->len = mpc__keeper__v1__to_keeper__get_packed_size(frame);
+    pthread_mutex_lock(&u->lock);
+    is_added = add(u, request);
+    if (!is_added)
+        last = before(u, request);
+    if (last)
+        last->refused_n++;
+    pthread_mutex_unlock(&u->lock);
+    if (is_added)
         return;
-    refuse_for_now(&refusal, "OVERLOADED", "party %s waits for its database",
-                   u->keeper->rules.party_id);
-    answer(u->keeper, session_of(frame), &refusal);
-    mpc__keeper__v1__to_keeper__free_unpacked(frame, NULL);
+    if (!last)
+        answer_overloaded(u, frame);
+    request_free(request);
 }

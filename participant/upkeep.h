@@ -25,7 +25,7 @@ bool upkeep_owes(struct upkeep *upkeep);
 /* Erase what is past its time. */
 void upkeep_erase(struct upkeep *upkeep);
 /* A ConfirmShare or a LendShare; takes the frame over. Its answer goes to the front; if too many
- * wait, at once. */
+ * wait, or too much, as soon as what waits of its session is answered. */
 void upkeep_take(struct upkeep *upkeep, Mpc__Keeper__V1__ToKeeper *frame);
 
 #endif

@@ -19,6 +19,8 @@
 
 #include <cmocka.h>
 
+enum { BEFORE = 500 };
+
 static struct keepers *k;
 static const size_t with_user[] = {1, 2};
 static struct owner_share made;
@@ -230,6 +232,36 @@ static void test_attack_a_lent_share_for_another_account(void **state)
     assert_string_equal(owner_lend(k, job.session_id, made.share, made.share_len), "");
     assert_string_equal(code_at_delegate(&job), "NO_SHARE");
     keepers_close(k, DELEGATE, job.session_id);
+}
+
+/* Others wait for the database before him, and the session's end is heard meanwhile: nothing is
+ * held for it. */
+static void test_a_share_is_not_held_for_a_session_that_ended_meanwhile(void **state)
+{
+    static uint8_t sealed[70000];
+    const ProtobufCBinaryData share = {made.share_len, made.share};
+    struct job job = keepers_sign(&made.keygen, made.key_id, with_user, 2);
+    Mpc__Keeper__V1__ToKeeper frame = MPC__KEEPER__V1__TO_KEEPER__INIT;
+    Mpc__Keeper__V1__ConfirmShare other = MPC__KEEPER__V1__CONFIRM_SHARE__INIT;
+    Mpc__Keeper__V1__LendShare lend = MPC__KEEPER__V1__LEND_SHARE__INIT;
+    size_t len = owner_box(k, job.session_id, &share, NULL, sealed);
+    char nobodys[37];
+
+    (void)state;
+    id_new(nobodys);
+    other.session_id = nobodys;
+    frame.request_case = MPC__KEEPER__V1__TO_KEEPER__REQUEST_CONFIRM_SHARE;
+    frame.confirm_share = &other;
+    for (int i = 0; i < BEFORE; i++)
+        keepers_send(k, DELEGATE, &frame);
+    lend.session_id = job.session_id;
+    lend.sealed = (ProtobufCBinaryData){len, sealed};
+    frame.request_case = MPC__KEEPER__V1__TO_KEEPER__REQUEST_LEND_SHARE;
+    frame.lend_share = &lend;
+    keepers_send(k, DELEGATE, &frame);
+    keepers_close(k, DELEGATE, job.session_id);
+    keepers_sync(k, DELEGATE);
+    assert_string_equal(owner_lend_sealed(k, job.session_id, sealed, len), "NO_SHARE");
 }
 
 /* Seat 0 has a share of its own, and no use for another. */
@@ -493,6 +525,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_a_box_that_names_its_intent_is_good_again),
         cmocka_unit_test(test_the_first_intent_that_the_owner_names_counts),
         cmocka_unit_test(test_attack_a_lent_share_for_another_account),
+        cmocka_unit_test(test_a_share_is_not_held_for_a_session_that_ended_meanwhile),
         cmocka_unit_test(test_a_party_that_is_no_delegate_takes_no_loans),
         cmocka_unit_test(test_attack_an_unlent_share_signs_nothing),
         cmocka_unit_test(test_a_loan_ends_with_its_session),

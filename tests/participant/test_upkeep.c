@@ -16,7 +16,8 @@
 
 #include <cmocka.h>
 
-enum { TRIES = 3, FLOOD = 1100 };
+/* together more than 64 MB */
+enum { TRIES = 3, FLOOD = 1100, BOX = 15 << 20, BOXES = 5 };
 
 static struct keepers *k;
 static struct job keygen;
@@ -136,12 +137,17 @@ static void test_frames_are_answered_while_the_database_is_silent(void **state)
 static void test_requests_that_wait_are_bounded(void **state)
 {
     sqlite3 *db = silence(0);
-    char session[37];
+    char first[37], session[37];
 
     (void)state;
+    id_new(first);
     id_new(session);
     for (int i = 0; i < FLOOD; i++)
-        confirm(session);
+        confirm(first);
+    keepers_ask_stats(k, 0);
+    /* a refusal overtakes no answer of its own session */
+    assert_false(is_answered(first, NULL));
+    confirm(session);
     keepers_ask_stats(k, 0);
     assert_true(is_answered(session, "OVERLOADED"));
     speak(db);
@@ -150,6 +156,40 @@ static void test_requests_that_wait_are_bounded(void **state)
         confirm(session);
         keepers_sync(k, 0);
     } while (!is_answered(session, "NO_SHARE"));
+}
+
+static void lend(const char *session_id, const uint8_t *sealed, size_t len)
+{
+    Mpc__Keeper__V1__ToKeeper frame = MPC__KEEPER__V1__TO_KEEPER__INIT;
+    Mpc__Keeper__V1__LendShare request = MPC__KEEPER__V1__LEND_SHARE__INIT;
+
+    request.session_id = (char *)session_id;
+    request.sealed = (ProtobufCBinaryData){len, (uint8_t *)sealed};
+    frame.request_case = MPC__KEEPER__V1__TO_KEEPER__REQUEST_LEND_SHARE;
+    frame.lend_share = &request;
+    keepers_send(k, 0, &frame);
+}
+
+static void test_what_waits_is_bounded_in_bytes(void **state)
+{
+    static const uint8_t sealed[BOX];
+    sqlite3 *db = silence(0);
+    char session[37];
+
+    (void)state;
+    id_new(session);
+    confirm(session);
+    for (int i = 0; i < BOXES; i++) {
+        id_new(session);
+        lend(session, sealed, sizeof sealed);
+    }
+    keepers_ask_stats(k, 0);
+    assert_true(is_answered(session, "OVERLOADED"));
+    speak(db);
+    keepers_sync(k, 0);
+    lend(session, sealed, sizeof sealed);
+    keepers_sync(k, 0);
+    assert_true(is_answered(session, "NO_SHARE"));
 }
 
 /* Neither to hold nor to be written down: the process ends while another request waits. */
@@ -241,6 +281,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_frames_are_answered_while_the_database_is_silent),
         cmocka_unit_test(test_requests_that_wait_are_bounded),
+        cmocka_unit_test(test_what_waits_is_bounded_in_bytes),
         cmocka_unit_test(test_a_freeze_waits_for_no_database),
         cmocka_unit_test(test_a_freeze_is_stored_at_the_end),
         cmocka_unit_test(test_who_asks_behind_an_unfreeze_waits_until_it_is_stored),
