@@ -69,7 +69,8 @@ bool api_answer_error(struct trouble *trouble, const json_t *answer)
         return false;
     if (session[0] && strcmp(api_text(answer, "code"), "wait_over") == 0) {
         trouble_set(trouble,
-                    "the wait is over, the session goes on: quorate session show %s tells its end",
+                    "the wait is over, the session goes on: quorate session show %s tells its end; "
+                    "asking again without the same --idempotency-key begins another",
                     session);
         return true;
     }

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { PATH_TEXT_MAX = 512 };
+enum { PATH_TEXT_MAX = 512, SIGNERS_MIN = 2 };
 
 static int ask_and_print(const struct api_options *options, const struct api_call *call)
 {
@@ -76,22 +76,46 @@ int command_parties(char **argv)
     return ask_and_print(&api, &(struct api_call){.verb = "GET", .path = "/api/v1/parties"});
 }
 
-static size_t count_live(const json_t *parties)
+/* |with_delegates|: those that hold users' shares, too. */
+static size_t count_live(const json_t *parties, bool with_delegates)
 {
     size_t i, live = 0;
     const json_t *party;
 
-    json_array_foreach(parties, i, party) live += json_is_true(json_object_get(party, "live"));
+    json_array_foreach(parties, i, party)
+    {
+        if (with_delegates || strcmp(api_text(party, "role"), "delegate") != 0)
+            live += json_is_true(json_object_get(party, "live"));
+    }
     return live;
 }
 
-/* Is it there, is it ready, and who takes part? Exit 1 unless it is ready. */
+/* A threshold is never lower than SIGNERS_MIN. */
+static int print_status(const json_t *parties, bool as_json)
+{
+    json_t *report = json_object();
+    const size_t servers = count_live(parties, false);
+    const bool can_sign = servers >= SIGNERS_MIN;
+
+    report_add(report, "status", json_string("ready"));
+    report_add(report, "signing", json_string(can_sign ? "ready" : "not_ready"));
+    report_add(report, "parties_live", json_integer((json_int_t)count_live(parties, true)));
+    report_add(report, "parties_known", json_integer((json_int_t)json_array_size(parties)));
+    if (!report_print(report, as_json))
+        return EXIT_REFUSED;
+    return can_sign ? EXIT_DONE
+                    : refuse("live server parties: %zu, and a signature takes %d or more; "
+                             "quorate parties shows them, their logs say why",
+                             servers, SIGNERS_MIN);
+}
+
+/* Is it there, is it ready, and who takes part? Exit 1 unless it is ready and can sign. */
 static int show_status(const struct api_options *options)
 {
     struct api *api = api_open(options);
     struct trouble trouble;
-    json_t *ready, *answer, *report;
-    const json_t *parties;
+    json_t *ready, *answer;
+    int code;
 
     if (!api)
         return EXIT_REFUSED;
@@ -104,21 +128,20 @@ static int show_status(const struct api_options *options)
     json_decref(ready);
     if (!answer)
         return EXIT_REFUSED;
-    parties = json_object_get(answer, "parties");
-    report = json_object();
-    report_add(report, "status", json_string("ready"));
-    report_add(report, "parties_live", json_integer((json_int_t)count_live(parties)));
-    report_add(report, "parties_known", json_integer((json_int_t)json_array_size(parties)));
+    code = print_status(json_object_get(answer, "parties"), options->json);
     json_decref(answer);
-    return report_print(report, options->json) ? EXIT_DONE : EXIT_REFUSED;
+    return code;
 }
 
 int command_status(char **argv)
 {
     struct api_options api = {0};
     const struct option_row rows[] = {API_OPTION_ROWS(api)};
-    const struct options options = {"status", "", "Is the system ready to work?", rows,
-                                    sizeof rows / sizeof rows[0]};
+    const struct options options = {
+        "status", "",
+        "Is the system ready to work, and are parties there to sign? Exit code "
+        "1 unless both are so.",
+        rows, sizeof rows / sizeof rows[0]};
     size_t rest_n;
     enum options_answer answer = options_read(&options, argv, NULL, 0, &rest_n);
 

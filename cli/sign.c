@@ -38,6 +38,11 @@ static json_t *take_message(struct sign *s, struct trouble *trouble)
 
     if (!file_read(&file, s->message, QRT_MESSAGE_MAX, trouble))
         return NULL;
+    if (file.len == 0) {
+        file_free(&file);
+        trouble_set(trouble, "%s is empty: a message has one byte at least", s->message);
+        return NULL;
+    }
     s->has_digest = true;
     if (strcmp(s->hash, "sha256") == 0)
         crypto_hash_sha256(s->digest, file.b, file.len);
@@ -253,11 +258,14 @@ int command_sign(char **argv)
         {"--message", "FILE", NULL, &s.message, "the message, which the parties hash themselves"},
         {"--hash", "NAME", NULL, &s.hash, "with --message: keccak256 or sha256"},
         {"--path", "PATH", NULL, &s.path, "sign with the child key at this path"},
-        {"--parties", "A,B", NULL, &s.parties, "these parties (default: any live quorum)"},
+        {"--parties", "A,B", NULL, &s.parties,
+         "as many of these as sign: t of a t-of-n account's (default: any live quorum)"},
         {"--intent", "HEX", NULL, &s.intent, "an intent that you signed yourself"},
         {"--intent-signature", "HEX", NULL, &s.intent_signature, "and its signature"},
-        {"--idempotency-key", "KEY", NULL, &s.key, "the same key gives the same signature"},
-        {"--wait", "SECONDS", NULL, &s.wait, "how long (default: 30); 0: do not wait"},
+        {"--idempotency-key", "KEY", NULL, &s.key,
+         "the same key gives the same signature; without one a repeat signs anew"},
+        {"--wait", "SECONDS", NULL, &s.wait,
+         "how long (default: 30), while the session may go on longer; 0: do not wait"},
         {"--backup", "FILE...", NULL, s.backups,
          "sign here with this backup, one of each signing party"},
         {"--key", "FILE", NULL, &s.backup_key, "with --backup: the key that they are sealed to"},

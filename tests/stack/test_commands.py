@@ -212,8 +212,8 @@ class Commands(TestCase):
             self.assertEqual((code, out, err.count("\n")), (1, "", 1))
             self.assertTrue(err.startswith("quorate: " + sentence), err)
 
-    def answered(self, answer, *words):
-        """The command when the service's answer is |answer|."""
+    def answered(self, answer, *words, requests=1):
+        """The command when the service's answer is |answer|, to each of its |requests|."""
         class Liar(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
                 body = json.dumps(answer).encode()
@@ -229,7 +229,7 @@ class Commands(TestCase):
                 pass
 
         server = http.server.HTTPServer(("127.0.0.1", 0), Liar)
-        thread = threading.Thread(target=server.handle_request)
+        thread = threading.Thread(target=lambda: [server.handle_request() for _ in range(requests)])
         thread.start()
         client = self.file(json.dumps({"url": f"http://127.0.0.1:{server.server_port}",
                                        "api_key": "x"}))
@@ -314,6 +314,9 @@ class Commands(TestCase):
             self.refused(2, sentence, "sign", *words)
         self.refused(1, "cannot open /nowhere: No such file or directory", "sign", *account,
                      "--message", "/nowhere", "--hash", "sha256")
+        empty = self.file(b"")
+        self.refused(1, f"{empty} is empty: a message has one byte at least", "sign", *account,
+                     "--message", empty, "--hash", "sha256")
         for words, name in ((["--account", NOBODY, *digest], NOBODY),
                             ([*account, *digest, "--parties", "party-1,party-1"],
                              "--parties names party-1 twice")):
@@ -328,9 +331,10 @@ class Commands(TestCase):
         words = ["sign", "--account", self.id, "--message-hash", HASH, "--parties"]
         code, out, err = self.stack.cli(*words, "party-1,party-3", "--wait", "1")
         self.assertRegex(err, r"\Aquorate: the wait is over, the session goes on: quorate session "
-                         r"show \S{36} tells its end\n\Z")
+                         r"show \S{36} tells its end; asking again without the same "
+                         r"--idempotency-key begins another\n\Z")
         self.assertEqual((code, out), (1, ""))
-        session = err.split()[-4]
+        session = err.split("show ")[1].split()[0]
         self.assertEqual(self.json("session", "show", session)["session_id"], session)
         self.waits_for("party-3 is", stopped, *words, "party-2,party-3")
 
@@ -393,9 +397,24 @@ class Commands(TestCase):
         text = self.text("parties")
         self.assertIn("  party id          party-2\n  role              persistent\n", text)
         self.assertEqual(self.json("status"),
-                         {"status": "ready", "parties_live": 4, "parties_known": 4})
+                         {"status": "ready", "signing": "ready", "parties_live": 4,
+                          "parties_known": 4})
         self.assertEqual(text_lines(self.text("status")),
-                         [("status", "ready"), ("parties live", "4"), ("parties known", "4")])
+                         [("status", "ready"), ("signing", "ready"), ("parties live", "4"),
+                          ("parties known", "4")])
+
+    def test_status_of_a_system_without_parties_to_sign(self):
+        """The services are ready, nobody's key can be used: that is told, by the exit code too."""
+        for live, can_sign in ((1, False), (2, True)):
+            pool = [{"party_id": f"party-{i}", "role": "persistent", "live": i <= live}
+                    for i in range(1, 4)]
+            pool.append({"party_id": "delegate-1", "role": "delegate", "live": True})
+            code, out, err = self.answered({"parties": pool}, "status", "--json", requests=2)
+            self.assertEqual(json.loads(out), {
+                "status": "ready", "signing": "ready" if can_sign else "not_ready",
+                "parties_live": live + 1, "parties_known": 4})
+            self.assertEqual((code, "live server parties: 1, and a signature takes 2 or more; "
+                              in err), (0, False) if can_sign else (1, True))
 
     # --- the system is not there ---
 
