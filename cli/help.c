@@ -82,6 +82,25 @@ static json_t *page_json(void)
     return page;
 }
 
+static bool has_action(const struct several *more, const char *action)
+{
+    for (size_t i = 0; more->actions[i]; i++) {
+        if (action[0] && strcmp(more->actions[i], action) == 0)
+            return true;
+    }
+    return false;
+}
+
+static int help_of_action(const struct command *command, const char *action)
+{
+    const struct several *more = find_several(command);
+
+    if (more && !has_action(more, action))
+        return refuse_usage("there is no %s %s; quorate help %s shows what there is", command->name,
+                            action, command->name);
+    return page_of(command, action);
+}
+
 int command_help(char **argv)
 {
     bool json = false;
@@ -101,7 +120,7 @@ int command_help(char **argv)
     if (words_n > 0 && !command_find(words[0]))
         return refuse_usage("there is no command %s; quorate help lists them", words[0]);
     if (words_n > 0)
-        return words_n == 2 ? page_of(command_find(words[0]), words[1])
+        return words_n == 2 ? help_of_action(command_find(words[0]), words[1])
                             : command_help_of(command_find(words[0]));
     if (json)
         return report_print(page_json(), true) ? EXIT_DONE : EXIT_REFUSED;

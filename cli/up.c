@@ -19,6 +19,8 @@
 struct up_options {
     const char *dir, *port_base, *parties, *log_level, *services;
     bool free_ports, tls, json, quiet, prepare;
+    /* where the services' programs are; they are not needed to |prepare| */
+    char programs[PATH_MAX];
 };
 
 enum { PORT_TRIES = 5 };
@@ -168,16 +170,15 @@ static bool take_ports(struct up_system *system, const struct up_options *o,
 static bool run_once(struct up_system *system, const struct up_options *o, bool *again,
                      struct trouble *trouble)
 {
-    char services[PATH_MAX];
     struct up_access access;
-    const struct up_start start = {system, services, o->log_level, o->free_ports};
+    const struct up_start start = {system, o->programs, o->log_level, o->free_ports};
     struct announcement announcement = {system, &access, NULL, o->json, o->quiet};
     struct up_crew *crew;
     bool ok;
 
     *again = false;
-    if (!up_services(services, o->services, trouble) || !take_ports(system, o, trouble) ||
-        !up_identities(system, trouble) || !up_access(&access, system, trouble))
+    if (!take_ports(system, o, trouble) || !up_identities(system, trouble) ||
+        !up_access(&access, system, trouble))
         return false;
     crew = up_crew_new(&start);
     announcement.crew = crew;
@@ -248,6 +249,9 @@ int command_up(char **argv)
         return EXIT_USAGE;
     umask(077);
     signals_catch();
+    /* what is mistyped leaves nothing behind */
+    if (!o.prepare && !up_services(o.programs, o.services, &trouble))
+        return refuse("%s", trouble.text);
     if (!make_plan(&system, &wish, &trouble) || !up_files(&system, &trouble))
         return refuse("%s", trouble.text);
     return o.prepare ? prepare(&system) : run(&system, &o);

@@ -216,7 +216,9 @@ class BadInput(Refusals):
                 ("the file is missing; see quorate inspect --help", "inspect"),
                 ("--json stands where the command should: options follow the command, as in quorate "
                  "demo --json", "--json", "demo"),
-                ("there is no command sing; quorate help lists them", "help", "sing")):
+                ("there is no command sing; quorate help lists them", "help", "sing"),
+                ("there is no backup foo; quorate help backup shows what there is", "help", "backup",
+                 "foo")):
             self.refused(USAGE, sentence, *args)
 
     def test_control_characters_of_a_file_name_do_not_reach_the_terminal(self):

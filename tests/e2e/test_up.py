@@ -535,6 +535,9 @@ class Up(unittest.TestCase):
         os.unlink(os.path.join(self.services, "quorate-message-router"))
         self.dir = os.path.join(self.root, "data")
         self.assertIn("there is no quorate-message-router in", self.refused("--free-ports"))
+        self.services = os.path.join(self.root, "none")
+        self.assertIn(f"cannot use {self.services}: No such", self.refused("--free-ports"))
+        self.assertFalse(os.path.exists(self.dir))
 
     # --- processes ---
 
