@@ -8,7 +8,9 @@
 #include "up.h"
 
 #include "system/access/address.h"
+#include "system/core/buffer.h"
 
+#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,22 +56,22 @@ static double metric_of(const struct buffer *text, const char *name)
 }
 
 /* In the log that `quorate up` gives it, next to its configuration. */
-static bool read_reason(char *out, size_t cap, const struct doctor *doctor)
+static bool log_path(char path[PATH_MAX], const struct doctor *doctor)
 {
     const char *slash = doctor->env_file ? strrchr(doctor->env_file, '/') : NULL;
-    char path[PATH_MAX];
-    int n =
-        snprintf(path, sizeof path, "%.*s/log/%s.log", slash ? (int)(slash - doctor->env_file) : 1,
-                 slash ? doctor->env_file : ".", doctor->where);
+    int n = snprintf(path, PATH_MAX, "%.*s/log/%s.log", slash ? (int)(slash - doctor->env_file) : 1,
+                     slash ? doctor->env_file : ".", doctor->where);
 
-    return n > 0 && (size_t)n < sizeof path && up_log_reason(out, cap, path);
+    return n > 0 && n < PATH_MAX;
 }
 
 static void find_dead(struct doctor *doctor, const char *url, const char *trouble)
 {
-    char reason[REASON_SIZE];
+    char reason[REASON_SIZE], log[PATH_MAX];
 
-    doctor->kind = read_reason(reason, sizeof reason, doctor) ? DOCTOR_DOWN : DOCTOR_STOPPED;
+    doctor->kind = log_path(log, doctor) && up_log_reason(reason, sizeof reason, log)
+                       ? DOCTOR_DOWN
+                       : DOCTOR_STOPPED;
     if (doctor->kind == DOCTOR_DOWN)
         doctor_check(doctor, false, "correct that, then start it", "it does not answer at %s: %s",
                      url, reason);
@@ -101,6 +103,41 @@ static void check_metrics(struct doctor *doctor)
     buffer_free(&answer.body);
 }
 
+/* Told by its log, or else by what is missing. */
+static bool waits_for_receipt(const struct doctor *doctor)
+{
+    char log[PATH_MAX];
+    struct buffer pattern = {0};
+    glob_t found = {0};
+    bool has_receipt;
+
+    if (!doctor_is(doctor, "BACKUP_REQUIRED", "true"))
+        return false;
+    buffer_printf(&pattern, "%s/*.state.qbk.receipt", doctor_text(doctor, "BACKUP_DIR"));
+    has_receipt = glob((const char *)pattern.b, 0, NULL, &found) == 0;
+    globfree(&found);
+    buffer_free(&pattern);
+    return !has_receipt || (log_path(log, doctor) && up_log_waits(log, -1));
+}
+
+static void find_unready(struct doctor *doctor)
+{
+    if (waits_for_receipt(doctor)) {
+        doctor_check(doctor, false,
+                     "verify its backups (quorate backup verify) and have the receipts in "
+                     "BACKUP_DIR",
+                     "it serves once there is a receipt of its backups (BACKUP_REQUIRED)");
+        return;
+    }
+    doctor->kind = DOCTOR_UNREADY;
+    doctor_check(
+        doctor, false,
+        "see what else is found, and its log: it waits for a server or a peer, or its disk "
+        "is full",
+        "it runs, but is not ready");
+    doctor->kind = DOCTOR_PLAIN;
+}
+
 static void check_self(struct doctor *doctor)
 {
     struct http_answer answer;
@@ -116,13 +153,10 @@ static void check_self(struct doctor *doctor)
         find_dead(doctor, url, trouble.text);
         return;
     }
-    doctor->kind = DOCTOR_UNREADY;
-    doctor_check(
-        doctor, answer.status == 200,
-        "see what else is found, and its log: it waits for a server or a peer, or its disk "
-        "is full",
-        "it runs, but is not ready");
-    doctor->kind = DOCTOR_PLAIN;
+    if (answer.status == 200)
+        doctor->checks++;
+    else
+        find_unready(doctor);
     buffer_free(&answer.body);
     check_metrics(doctor);
 }

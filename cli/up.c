@@ -125,8 +125,8 @@ static bool note_runs(const struct announcement *a)
     for (size_t i = 0; i < a->system->n; i++) {
         struct up_member *m = &a->system->members[i];
 
-        is_news = is_news || (!m->has_run && up_crew_is_ready(a->crew, i));
-        m->has_run = m->has_run || up_crew_is_ready(a->crew, i);
+        is_news = is_news || (!m->has_run && up_crew_has_run(a->crew, i));
+        m->has_run = m->has_run || up_crew_has_run(a->crew, i);
     }
     if (!is_news || up_plan_write(a->system, &trouble))
         return true;

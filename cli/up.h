@@ -150,12 +150,14 @@ struct up_start {
 /* The directory of the executables: |wish|, or beside this program. */
 bool up_services(char out[PATH_MAX], const char *wish, struct trouble *trouble);
 struct up_crew *up_crew_new(const struct up_start *start);
-/* Called once, as soon as |ready_n| processes are ready and the others are known to be down. */
+/* Called once, as soon as |ready_n| processes are ready and the others are known to be down, or to
+ * wait for a receipt of their backups. */
 typedef bool up_announce(void *arg, size_t ready_n);
 /* Run until a signal: start, ask /ready, call |announce|, start again what dies. False if a process
  * that the others need does not come up, or |announce| returned false: |trouble| is set. */
 bool up_crew_run(struct up_crew *crew, up_announce *announce, void *arg, struct trouble *trouble);
-bool up_crew_is_ready(const struct up_crew *crew, size_t i);
+/* It has served, or waits for nothing but a receipt: its database is there. */
+bool up_crew_has_run(const struct up_crew *crew, size_t i);
 /* That is why it failed: a port of a process was taken before it began to listen. */
 bool up_crew_lost_port(const struct up_crew *crew);
 /* SIGTERM to all, SIGKILL to what is left after 15 s. */
@@ -173,6 +175,14 @@ void up_log_error(char *out, size_t cap, const char *path, off_t from);
 /* Why the process whose log it is ended: its last error. False: no log, or none since it was last
  * told to stop. */
 bool up_log_reason(char *out, size_t cap, const char *path);
+
+/* The party whose log it is waits for a receipt of its backups (BACKUP_REQUIRED), by what it said
+ * last from |from| on; below 0: near the log's end. */
+bool up_log_waits(const char *path, off_t from);
+
+/* up_receipt.c: tell that these parties wait for a receipt, and how to give it. */
+void up_receipt_tell(const struct up_system *system, const struct up_member *const members[],
+                     size_t n);
 
 /* up_ready.c: does /ready of a process answer 200? */
 struct up_asker;

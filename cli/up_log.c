@@ -5,6 +5,7 @@
 
 #include "up.h"
 
+#include "participant/backup_log.h"
 #include "system/core/buffer.h"
 
 #include <fcntl.h>
@@ -76,12 +77,25 @@ void up_log_error(char *out, size_t cap, const char *path, off_t from)
     free(part);
 }
 
-/* Told to stop, it ended for no fault. That the keeper has ended is no reason: it gave its own. */
+bool up_log_waits(const char *path, off_t from)
+{
+    char *part = mem_new(1, PART + 1), *rest = NULL;
+    bool waits = false;
+
+    read_part(part, path, from < 0 ? -(off_t)PART : from);
+    for (char *line = strtok_r(part, "\r\n", &rest); line; line = strtok_r(NULL, "\r\n", &rest))
+        waits = strstr(line, BACKUP_LOG_WAITS) || (waits && !strstr(line, BACKUP_LOG_SERVES));
+    free(part);
+    return waits;
+}
+
+/* Told to stop, it ended for no fault, nor for one that it served after. That the keeper has ended
+ * is no reason: it gave its own. */
 static const char *reason_after(const char *line, const char *reason)
 {
     const char *sentence = sentence_of(line);
 
-    if (strstr(line, " stopping signal="))
+    if (strstr(line, " stopping signal=") || strstr(line, BACKUP_LOG_SERVES))
         return NULL;
     return sentence && strcmp(sentence, "the keeper has ended") != 0 ? sentence : reason;
 }

@@ -53,6 +53,8 @@ struct child {
     int wait_ms, deaths;
     /* |is_down|: told that it does not run */
     bool is_needed, is_ready, was_ready, is_down;
+    /* for a receipt of its backups; |is_told|: so the user knows */
+    bool is_waiting, is_told;
 };
 
 struct up_crew {
@@ -234,7 +236,7 @@ static bool start(struct up_crew *crew, struct child *c, struct trouble *trouble
     pid_t parent = getpid();
 
     c->started_ms = clock_steady_ms();
-    c->is_ready = false;
+    c->is_ready = c->is_waiting = c->is_told = false;
     c->log_from = up_log_end(c->log);
     crew->ask_ms = ASK_FIRST_MS;
     crew->ask_at_ms = c->started_ms + crew->ask_ms;
@@ -297,8 +299,11 @@ static void tell_down(const struct up_crew *crew, struct child *c, const char *h
 
 static void note_ready(struct child *c)
 {
+    bool is_news = c->is_down || c->is_told;
+
     c->is_ready = c->was_ready = true;
-    if (!c->is_down)
+    c->is_waiting = c->is_told = false;
+    if (!is_news)
         return;
     c->is_down = false;
     c->deaths = 0;
@@ -328,7 +333,7 @@ static bool bury(struct up_crew *crew, struct child *c, int status, struct troub
     char how[64];
 
     c->pid = 0;
-    c->is_ready = false;
+    c->is_ready = c->is_waiting = false;
     if (now - c->started_ms >= LIFE_MS && !c->is_down) {
         c->wait_ms = WAIT_FIRST_MS;
         c->deaths = 0;
@@ -386,12 +391,14 @@ static size_t ready_n(const struct up_crew *crew)
     return n;
 }
 
-/* Those that are down are not waited for. */
+/* Those that are down, or wait for a receipt, are not waited for. */
 static struct child *first_waited_for(struct up_crew *crew)
 {
     for (size_t i = 0; i < crew->n; i++) {
-        if (!crew->children[i].is_ready && !crew->children[i].is_down)
-            return &crew->children[i];
+        struct child *c = &crew->children[i];
+
+        if (!c->is_ready && !c->is_down && !c->is_waiting)
+            return c;
     }
     return NULL;
 }
@@ -407,6 +414,8 @@ static void ask(struct up_crew *crew)
 
         if (c->pid && !c->is_ready && up_ask_ready(crew->asker, c->member->http))
             note_ready(c);
+        else if (c->pid && !c->is_ready && !c->is_waiting && c->member->kind == UP_PARTY)
+            c->is_waiting = up_log_waits(c->log, c->log_from);
     }
     crew->ask_ms = 2 * crew->ask_ms < ASK_MAX_MS ? 2 * crew->ask_ms : ASK_MAX_MS;
     crew->ask_at_ms = clock_steady_ms() + crew->ask_ms;
@@ -428,6 +437,25 @@ static bool progress(struct up_crew *crew, struct trouble *trouble)
         return give_up(c, trouble);
     tell_down(crew, c, "is not ready after 120 s");
     return true;
+}
+
+/* All that wait, in one line. */
+static void tell_waiting(struct up_crew *crew)
+{
+    const struct up_member *members[UP_MEMBERS_MAX];
+    size_t n = 0;
+
+    if (first_waited_for(crew))
+        return;
+    for (size_t i = 0; i < crew->n; i++) {
+        struct child *c = &crew->children[i];
+
+        if (c->is_waiting && !c->is_told)
+            members[n++] = c->member;
+        c->is_told = c->is_told || c->is_waiting;
+    }
+    if (n > 0)
+        up_receipt_tell(crew->start->system, members, n);
 }
 
 /* Until something has to be done; -1: until something happens. */
@@ -468,16 +496,19 @@ bool up_crew_run(struct up_crew *crew, up_announce *announce, void *arg, struct 
         if (!reap(crew, trouble) || !start_due(crew, trouble))
             return false;
         ask(crew);
-        if (!progress(crew, trouble) || !announce_once(crew, announce, arg, trouble))
+        if (!progress(crew, trouble))
+            return false;
+        tell_waiting(crew);
+        if (!announce_once(crew, announce, arg, trouble))
             return false;
         signals_poll(&p, 1, wait_ms(crew));
     }
     return true;
 }
 
-bool up_crew_is_ready(const struct up_crew *crew, size_t i)
+bool up_crew_has_run(const struct up_crew *crew, size_t i)
 {
-    return crew->children[i].is_ready;
+    return crew->children[i].is_ready || crew->children[i].is_waiting;
 }
 
 bool up_crew_lost_port(const struct up_crew *crew)

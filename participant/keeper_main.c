@@ -4,6 +4,7 @@
  * thread; files before threads; the filter of system calls last. */
 #include "participant/keeper.h"
 
+#include "participant/backup_log.h"
 #include "participant/frames.h"
 #include "participant/keeper_state.h"
 #include "participant/keys.h"
@@ -313,8 +314,8 @@ static void say_ready(struct process *p)
     frame.reply_case = MPC__KEEPER__V1__FROM_KEEPER__REPLY_READY;
     frame.ready = &ready;
     frames_write(p->frames, &frame);
-    log_event(LOG_INFO, "keeper ready", LOG_S("party", p->who.party_id), LOG_S("role", p->who.role),
-              LOG_I("shares", store_count(p->keeper.store)));
+    log_event(LOG_INFO, BACKUP_LOG_SERVES, LOG_S("party", p->who.party_id),
+              LOG_S("role", p->who.role), LOG_I("shares", store_count(p->keeper.store)));
 }
 
 /* The front registers the party when it hears of it: not before somebody was seen to open its
@@ -415,9 +416,7 @@ int keeper_main(int argc, char **argv)
     if (start(p, env_file_of(argc, argv))) {
         become_ready(p);
         if (!p->is_ready)
-            log_event(LOG_WARN,
-                      "this party serves once the recipient of its backups has shown that it opens "
-                      "them: run quorate backup verify",
+            log_event(LOG_ERROR, BACKUP_LOG_WAITS ": run quorate backup verify",
                       LOG_S("directory", config_text(p->config, "BACKUP_DIR")));
         serve(p);
     }

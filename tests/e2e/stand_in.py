@@ -4,7 +4,7 @@
 ends on SIGTERM.
 
 NAME.fault beside the env file says what is wrong with it: "die" ends at once and logs why, "unready"
-answers /ready with 503 and notes each question in NAME.asked, "deaf" ignores SIGTERM, "robbed" finds
+answers /ready with 503 and notes each question in NAME.asked, "receipt" answers so and logs why, "deaf" ignores SIGTERM, "robbed" finds
 its port taken by another program, whose pid is in NAME.robber.
 """
 import http.server
@@ -20,6 +20,9 @@ DEATH = """2026-01-01T00:00:00.000Z info keeper database kind=sqlite
 2026-01-01T00:00:00.000Z error keeper the stand-in was told to die
 2026-01-01T00:00:00.000Z error server-party the keeper has ended
 2026-01-01T00:00:00.000Z info server-party stopped
+"""
+RECEIPT = """2026-01-01T00:00:00.000Z error keeper this party serves once the recipient of its \
+backups has shown that it opens them: run quorate backup verify
 """
 
 
@@ -54,6 +57,9 @@ def main():
         with open(fault_path, encoding="utf-8") as f:
             return f.read().strip()
 
+    def is_unready():
+        return fault() in ("unready", "receipt")
+
     def note():
         with open(path[:-len(".env")] + ".asked", "a", encoding="utf-8") as f:
             f.write("?")
@@ -62,7 +68,7 @@ def main():
         def do_GET(self):
             if fault() == "unready":
                 note()
-            self.send_response(200 if self.path == "/ready" and fault() != "unready" else 503)
+            self.send_response(200 if self.path == "/ready" and not is_unready() else 503)
             self.send_header("Content-Length", "0")
             self.end_headers()
 
@@ -71,6 +77,8 @@ def main():
 
     print("started with log level", os.environ.get("LOG_LEVEL", "of the file"), file=sys.stderr,
           flush=True)
+    if fault() == "receipt":
+        sys.stderr.write(RECEIPT)
     if fault() == "die":
         sys.stderr.write(DEATH)
         sys.exit(1)

@@ -643,6 +643,27 @@ class Up(unittest.TestCase):
         self.assertEqual(sorted(self.pids(p)), NAMES)
         self.assertEqual(self.stop(p), "")
 
+    def test_parties_that_wait_for_a_receipt_are_not_waited_for(self):
+        self.prepare("--free-ports")
+        for name in ("party-1", "party-2"):
+            with open(self.path(name + ".env"), "a", encoding="utf-8") as f:
+                f.write(f"BACKUP_DIR=/backups/{name}\n")
+            self.fault(name, "receipt")
+        p, _ = self.up()
+        said = self.said_until(p, "Ctrl-C")
+        self.assertEqual(said, (
+            "quorate: party-1, party-2: they serve once there are receipts of their backups "
+            "(BACKUP_REQUIRED): quorate backup verify --key FILE /backups/party-1 /backups/party-2\n"
+            "quorate: 5 of 7 processes are ready; Ctrl-C stops them\n"))
+        for name in ("party-1", "party-2"):
+            os.unlink(self.path(name + ".fault"))
+        self.assertEqual({p.stderr.readline(), p.stderr.readline()},
+                         {f"quorate: {name} runs now\n" for name in ("party-1", "party-2")})
+        self.assertEqual(self.stop(p), "")
+        # what they have made is missed from now on
+        os.remove(self.path("party-1", "party.db"))
+        self.assertIn("party.db", self.refused())
+
     def test_not_ready_yet(self):
         self.prepare("--free-ports")
         self.fault("account-service", "unready")

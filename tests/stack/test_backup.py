@@ -389,10 +389,21 @@ class Backup(TestCase):
         self.stack.restarted(name, self.stack.kill(name, signal.SIGTERM))
         until(lambda: "serves once the recipient of its backups" in self.stack.log(name))
         self.assertEqual(self.stack.log(name).count("keeper ready"), ready)
+        place = os.path.join(self.tmp, name)
+        until(lambda: f"quorate: {name}: it serves once there is a receipt of its backups "
+              f"(BACKUP_REQUIRED): quorate backup verify --key FILE {place}\n" in self.said())
+        self.assertIn(f"{name}: it serves once there is a receipt", self.stack.cli("doctor")[1])
         opens = [QUORATE, "backup", "verify", "--key", key, self.state(name)]
         until(lambda: subprocess.run(opens, capture_output=True, check=False).returncode == 0)
         until(lambda: self.stack.log(name).count("keeper ready") > ready)
         until(lambda: self.without(name) == len(self.accounts))
+        until(lambda: f"quorate: {name} runs now\n" in self.said())
+        self.assertNotIn("it serves once", self.stack.cli("doctor")[1])
+
+    def said(self):
+        """By quorate up."""
+        with open(os.path.join(self.stack.dir, "up.stderr"), encoding="utf-8") as f:
+            return f.read()
 
 
 if __name__ == "__main__":
