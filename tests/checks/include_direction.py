@@ -25,8 +25,9 @@ CLI_SYSTEM = ["core", "db", "access"]
 CLI_BACKUP = {"participant/backup_body.h", "participant/restore.h", "system/vault/backup.h",
               "system/vault/backup_stream.h"}
 # main is also the process beside it that holds a token's module; the doctor tries a broker as the
-# router does.
-CLI_ONE = {("main.c", "system/vault/hsm.h"), ("doctor_servers.c", "system/bus/rabbit_tls.h")}
+# router does; what a party waits for stands in its log, in words that are agreed on.
+CLI_ONE = {("main.c", "system/vault/hsm.h"), ("doctor_servers.c", "system/bus/rabbit_tls.h"),
+           ("up_log.c", "participant/backup_log.h")}
 PLAIN = {"limits.h", "stdalign.h", "stdbool.h", "stddef.h", "stdint.h", "string.h"}
 LIB_SYSTEM = PLAIN | {"sodium.h", "secp256k1.h", "secp256k1_ecdh.h", "secp256k1_recovery.h"}
 # Headers of the machine, for the files that Meson chooses by platform.
