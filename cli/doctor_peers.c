@@ -65,10 +65,39 @@ static bool log_path(char path[PATH_MAX], const struct doctor *doctor)
     return n > 0 && n < PATH_MAX;
 }
 
+/* One that it would take, of this machine; 0: nobody has them. */
+static int held_port(const struct doctor *doctor)
+{
+    static const char *const names[] = {"HTTP_PORT", "GRPC_PORT"};
+    const char *host = doctor_text(doctor, "LISTEN_HOST");
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        int port = (int)doctor_int(doctor, names[i]);
+
+        if (port && (is_any(host) || address_is_loopback(host)) && !up_port_is_free(port))
+            return port;
+    }
+    return 0;
+}
+
+static void find_held(struct doctor *doctor, const char *url, int port, const char *who)
+{
+    doctor->kind = DOCTOR_DOWN;
+    doctor_check(doctor, false,
+                 "see which program listens there (ss -ltnp) and end it, then start this one",
+                 "it does not answer at %s: port %d is held by %s", url, port, who);
+    doctor->kind = DOCTOR_PLAIN;
+}
+
 static void find_dead(struct doctor *doctor, const char *url, const char *trouble)
 {
     char reason[REASON_SIZE], log[PATH_MAX];
+    int port = held_port(doctor);
 
+    if (port) {
+        find_held(doctor, url, port, "another program, or by itself, hanging");
+        return;
+    }
     doctor->kind = log_path(log, doctor) && up_log_reason(reason, sizeof reason, log)
                        ? DOCTOR_DOWN
                        : DOCTOR_STOPPED;
@@ -138,6 +167,15 @@ static void find_unready(struct doctor *doctor)
     doctor->kind = DOCTOR_PLAIN;
 }
 
+static bool is_service(const struct http_answer *answer)
+{
+    json_t *said = json_loadb((const char *)answer->body.b, answer->body.len, 0, NULL);
+    bool is = json_is_string(json_object_get(said, "service"));
+
+    json_decref(said);
+    return is;
+}
+
 static void check_self(struct doctor *doctor)
 {
     struct http_answer answer;
@@ -151,6 +189,11 @@ static void check_self(struct doctor *doctor)
     ok = http_get(&answer, &(struct http_ask){.url = url, .trusts_all = true}, &trouble);
     if (!ok) {
         find_dead(doctor, url, trouble.text);
+        return;
+    }
+    if (!is_service(&answer)) {
+        buffer_free(&answer.body);
+        find_held(doctor, url, (int)doctor_int(doctor, "HTTP_PORT"), "another program");
         return;
     }
     if (answer.status == 200)

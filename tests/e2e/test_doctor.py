@@ -35,7 +35,7 @@ def read_env(path):
 
 
 @contextlib.contextmanager
-def service(ahead=0, status=200, metrics=b"", shows=None):
+def service(ahead=0, status=200, metrics=b"", shows=None, says=b'{"service":"x"}'):
     """Something that answers as a service does, |ahead| seconds in the future; its port. |shows|:
     the variables of its certificate."""
     class Handler(http.server.BaseHTTPRequestHandler):
@@ -43,7 +43,7 @@ def service(ahead=0, status=200, metrics=b"", shows=None):
             return email.utils.formatdate(time.time() + ahead, usegmt=True)
 
         def do_GET(self):
-            body = metrics if self.path == "/metrics" else b"{}"
+            body = metrics if self.path == "/metrics" else says
             self.send_response(200 if self.path == "/metrics" else status)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
@@ -377,6 +377,21 @@ class Doctor(TestCase):
             (where, what), *more = self.causes()
         self.assertEqual((where, more), (ACCOUNT, []))
         self.assertIn(f"COORDINATOR_ADDR 127.0.0.1:{away} cannot be reached", what)
+
+    def test_another_program_on_a_port_of_a_process(self):
+        """It is told of the process whose port it is, not of those that miss it there."""
+        away, free = free_ports(2)
+        with service() as good, service(status=404, says=b"<html>") as stranger, \
+             socket.create_server(("127.0.0.1", 0)) as mute:
+            for http, grpc, held in ((stranger, away, stranger),
+                                     (free, mute.getsockname()[1], mute.getsockname()[1])):
+                self.env("session-coordinator", TLS="off", HTTP_PORT=str(http), GRPC_PORT=str(grpc),
+                         ROUTER_ADDR=f"127.0.0.1:{good}")
+                self.env(ACCOUNT, TLS="off", HTTP_PORT=str(good), ROUTER_ADDR=f"127.0.0.1:{good}",
+                         COORDINATOR_ADDR=f"127.0.0.1:{grpc}")
+                (where, what), *more = self.causes()
+                self.assertEqual((where, more), ("session-coordinator", []))
+                self.assertIn(f"port {held} is held by another program", what)
 
     def test_the_same_of_several_is_found_once(self):
         away, *ports = free_ports(3)
