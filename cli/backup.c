@@ -2,6 +2,7 @@
 /* "quorate backup": what the recipient of parties' backups does with them. */
 #include "backup.h"
 
+#include "api.h"
 #include "command.h"
 #include "option.h"
 
@@ -37,9 +38,13 @@ static const struct action actions[] = {
      "Add the burns and orders of a party's states to its database, of which an older copy came\n"
      "back. The party must not run. What it knows stays; of orders, what the operator signed and\n"
      "the party's own freezes are added."},
-    {"drill", "FILE...", "", backup_command_drill,
+    {"drill", "FILE...", "--account", backup_command_drill,
      "Prove that backups sign: with those of enough parties of one account, make and check a real\n"
-     "signature of a random message in this process. Nothing is written."},
+     "signature of a random message in this process. Nothing is written. A directory stands for "
+     "the\n"
+     "*.qbk files in it; --account chooses among several accounts. A damaged file is named and "
+     "left\n"
+     "out, if the others are enough."},
     {"seal", "", "--to --sign-key --out", backup_command_seal,
      "Seal what comes on standard input, a database's dump say, to a backup key's public text "
      "(--to)\n"
@@ -75,6 +80,7 @@ static enum options_answer read_options(struct backup_request *r, const struct a
         {"--signed-by", "KEY", NULL, &r->signed_by,
          "64 hex digits: who must have signed it, as seal showed it"},
         {"--seal", NULL, &r->seal, NULL, "seal the new key by a passphrase"},
+        {"--account", "ID", NULL, &r->account, "the account whose backups are taken"},
         {"--env", "FILE", NULL, &r->env, "the party's settings"},
         {"--accept-age", NULL, &r->accept_age, NULL,
          "what happened after the newest backup given, burns too, is lost, and that is accepted"},
@@ -99,6 +105,8 @@ static int run(const struct action *action, struct backup_request *r)
         return refuse_usage("--key is missing; see quorate backup %s --help", action->name);
     if (action->rest[0] && r->files_n == 0)
         return refuse_usage("the files are missing; see quorate backup %s --help", action->name);
+    if (r->account && !api_is_id(r->account))
+        return refuse_usage("--account %s is no account id (a UUID)", r->account);
     umask(077);
     return action->run(r);
 }

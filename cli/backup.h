@@ -16,6 +16,8 @@ struct backup_request {
     const char **files;
     size_t files_n;
     const char *key, *passphrase_file, *out, *to, *env, *sign_key, *signed_by;
+    /* to sign: of others' shares nothing is asked; NULL: all are of one account */
+    const char *account;
     bool json, seal, accept_age;
 };
 
@@ -47,7 +49,11 @@ struct backup_item {
     struct backup_state state;
 };
 
-/* backup_item_close in any case. */
+/* backup_item_close in any case. Opening is reading, which says whose the file is and that its
+ * party signed it, then unsealing. */
+bool backup_item_read(struct backup_item *item, const char *path, struct trouble *trouble);
+bool backup_item_unseal(struct backup_item *item, const struct backup_key *key,
+                        const struct qrt_ctx *ctx, struct trouble *trouble);
 bool backup_item_open(struct backup_item *item, const char *path, const struct backup_key *key,
                       const struct qrt_ctx *ctx, struct trouble *trouble);
 void backup_item_close(struct backup_item *item);
@@ -89,16 +95,20 @@ void backup_paths_free(struct backup_paths *paths);
  * that were given first, without burned pairs. Pairs are burned by states among the files, too. */
 struct backup_group {
     const struct qrt_ctx *ctx;
+    const struct backup_key *key;
+    /* or NULL */
+    const char *account;
+    /* files that cannot be opened, if the others are enough: [{file, why}] */
+    json_t *left_out;
     struct backup_item items[QRT_PARTIES_MAX];
     size_t n;
     struct backup_burns burns;
 };
-/* |paths| outlives it. NULL with |trouble|. */
-struct backup_group *backup_group_open(const struct backup_paths *paths,
-                                       const struct backup_key *key, const struct qrt_ctx *ctx,
-                                       struct trouble *trouble);
+/* |begin| has ctx, key and account, which outlive it as |paths| does. NULL with |trouble|. */
+struct backup_group *backup_group_open(const struct backup_group *begin,
+                                       const struct backup_paths *paths, struct trouble *trouble);
 void backup_group_close(struct backup_group *group);
-/* {account_id, parties} */
+/* {account_id, parties} and, if there are, left_out */
 json_t *backup_group_json(const struct backup_group *group);
 
 /* backup_sign.c. */

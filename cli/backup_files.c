@@ -47,8 +47,7 @@ static bool open_body(struct backup_item *item, const struct qrt_ctx *ctx, struc
     return open_state(item, trouble);
 }
 
-bool backup_item_open(struct backup_item *item, const char *path, const struct backup_key *key,
-                      const struct qrt_ctx *ctx, struct trouble *trouble)
+bool backup_item_read(struct backup_item *item, const char *path, struct trouble *trouble)
 {
     enum backup_result result;
 
@@ -56,13 +55,25 @@ bool backup_item_open(struct backup_item *item, const char *path, const struct b
     if (!file_read(&item->file, path, BACKUP_BODY_MAX + BACKUP_OVERHEAD, trouble))
         return false;
     result = backup_parse(&item->parsed, item->file.b, item->file.len);
-    if (result == BACKUP_OK) {
-        item->body = secret_new(item->parsed.body_len);
-        result = backup_open(item->body, &item->parsed, key);
-    }
+    return result == BACKUP_OK || trouble_set(trouble, "%s %s", path, backup_text(result));
+}
+
+bool backup_item_unseal(struct backup_item *item, const struct backup_key *key,
+                        const struct qrt_ctx *ctx, struct trouble *trouble)
+{
+    enum backup_result result;
+
+    item->body = secret_new(item->parsed.body_len);
+    result = backup_open(item->body, &item->parsed, key);
     if (result != BACKUP_OK)
-        return trouble_set(trouble, "%s %s", path, backup_text(result));
+        return trouble_set(trouble, "%s %s", item->path, backup_text(result));
     return open_body(item, ctx, trouble);
+}
+
+bool backup_item_open(struct backup_item *item, const char *path, const struct backup_key *key,
+                      const struct qrt_ctx *ctx, struct trouble *trouble)
+{
+    return backup_item_read(item, path, trouble) && backup_item_unseal(item, key, ctx, trouble);
 }
 
 void backup_item_close(struct backup_item *item)

@@ -3,6 +3,7 @@
  * parties, and among them enough to sign, no two of which have burned their pair. */
 #include "backup.h"
 
+#include "api.h"
 #include "report.h"
 
 #include "system/core/buffer.h"
@@ -10,6 +11,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 void backup_group_close(struct backup_group *group)
 {
@@ -18,6 +20,7 @@ void backup_group_close(struct backup_group *group)
     for (size_t i = 0; i < group->n; i++)
         backup_item_close(&group->items[i]);
     free(group->burns.v);
+    json_decref(group->left_out);
     free(group);
 }
 
@@ -31,7 +34,8 @@ static bool fits(const struct backup_item *a, const struct backup_item *b, struc
     id_text(second, y->account);
     if (memcmp(x->account, y->account, sizeof x->account) != 0)
         return trouble_set(trouble,
-                           "%s is of account %s, %s of account %s: give backups of one account",
+                           "%s is of account %s, %s of account %s: give backups of one account, "
+                           "or choose it with --account",
                            a->path, first, b->path, second);
     if (memcmp(x->kgid, y->kgid, sizeof x->kgid) != 0 || x->epoch != y->epoch)
         return trouble_set(trouble,
@@ -56,15 +60,42 @@ static bool add_item(struct backup_group *group, struct backup_item *item, struc
     return true;
 }
 
-static bool add(struct backup_group *group, const char *path, const struct backup_key *key,
-                struct trouble *trouble)
+static void leave_out(struct backup_group *group, const char *path, const struct trouble *why)
+{
+    json_t *one = json_object();
+
+    report_add(one, "file", json_string(path));
+    report_add(one, "why", json_string(why->text));
+    json_array_append_new(group->left_out, one);
+}
+
+/* The first of them, in the words of a refusal. */
+static const char *why_left_out(const struct backup_group *group)
+{
+    return api_text(json_array_get(group->left_out, 0), "why");
+}
+
+static bool is_others(const struct backup_group *group, const struct backup_item *item)
+{
+    char account[ID_TEXT_MAX];
+
+    id_text(account, item->parsed.head.account);
+    return group->account && item->parsed.head.kind == BACKUP_SHARE &&
+           strcasecmp(group->account, account) != 0;
+}
+
+static bool add(struct backup_group *group, const char *path, struct trouble *trouble)
 {
     struct backup_item item;
-    bool ok = backup_item_open(&item, path, key, group->ctx, trouble);
+    struct trouble why;
+    bool ok = true, is_read = backup_item_read(&item, path, &why);
 
-    if (ok && item.parsed.head.kind == BACKUP_STATE)
+    if (!is_read ||
+        (!is_others(group, &item) && !backup_item_unseal(&item, group->key, group->ctx, &why)))
+        leave_out(group, path, &why);
+    else if (item.parsed.head.kind == BACKUP_STATE)
         backup_burns_add(&group->burns, &item);
-    else if (ok)
+    else if (!is_others(group, &item))
         ok = add_item(group, &item, trouble);
     backup_item_close(&item);
     return ok;
@@ -156,30 +187,44 @@ static bool choose_signers(struct backup_group *group, struct trouble *trouble)
     return true;
 }
 
-static bool check(struct backup_group *group, struct trouble *trouble)
+static bool refuse_few(const struct backup_group *group, struct trouble *trouble)
 {
+    const struct backup_item *first = &group->items[0];
     char account[ID_TEXT_MAX];
 
-    if (group->n == 0)
-        return trouble_set(trouble, "there is no share among these backups");
-    id_text(account, group->items[0].parsed.head.account);
-    if (group->n < group->items[0].opened.t)
-        return trouble_set(
-            trouble, "account %s signs with the shares of %u parties, and %zu %s here", account,
-            group->items[0].opened.t, group->n, group->n == 1 ? "is" : "are");
-    return choose_signers(group, trouble);
+    id_text(account, first->parsed.head.account);
+    trouble_set(trouble, "account %s signs with the shares of %u parties, and %zu %s here", account,
+                first->opened.t, group->n, group->n == 1 ? "is" : "are");
+    if (json_array_size(group->left_out) > 0)
+        trouble_add(trouble, "; %s", why_left_out(group));
+    return false;
 }
 
-struct backup_group *backup_group_open(const struct backup_paths *paths,
-                                       const struct backup_key *key, const struct qrt_ctx *ctx,
-                                       struct trouble *trouble)
+static bool check(struct backup_group *group, struct trouble *trouble)
+{
+    if (group->n == 0 && json_array_size(group->left_out) > 0)
+        return trouble_set(trouble, "%s", why_left_out(group));
+    if (group->n == 0 && group->account)
+        return trouble_set(trouble, "there is no share of account %s among these backups",
+                           group->account);
+    if (group->n == 0)
+        return trouble_set(trouble, "there is no share among these backups");
+    return group->n < group->items[0].opened.t ? refuse_few(group, trouble)
+                                               : choose_signers(group, trouble);
+}
+
+struct backup_group *backup_group_open(const struct backup_group *begin,
+                                       const struct backup_paths *paths, struct trouble *trouble)
 {
     struct backup_group *group = mem_new(1, sizeof *group);
     bool ok = true;
 
-    group->ctx = ctx;
+    group->ctx = begin->ctx;
+    group->key = begin->key;
+    group->account = begin->account;
+    group->left_out = json_array();
     for (size_t i = 0; ok && i < paths->n; i++)
-        ok = add(group, paths->v[i], key, trouble);
+        ok = add(group, paths->v[i], trouble);
     if (ok && check(group, trouble))
         return group;
     backup_group_close(group);
@@ -196,5 +241,7 @@ json_t *backup_group_json(const struct backup_group *group)
         json_array_append_new(parties, json_string(group->items[i].parsed.head.party_id));
     report_add(json, "account_id", json_string(account));
     report_add(json, "parties", parties);
+    if (json_array_size(group->left_out) > 0)
+        report_add(json, "left_out", json_incref(group->left_out));
     return json;
 }

@@ -4,6 +4,7 @@
  * backups and the key they are sealed to has the account's key. */
 #include "backup.h"
 
+#include "api.h"
 #include "hex.h"
 #include "library.h"
 #include "report.h"
@@ -183,8 +184,18 @@ static json_t *signature_json(const struct qrt_ctx *ctx, const struct qrt_sig *s
     return json;
 }
 
-/* NULL with |trouble|. */
-static json_t *sign(const struct backup_paths *paths, const struct backup_key *key,
+static void say_left_out(const struct backup_group *group)
+{
+    const json_t *one;
+    size_t i;
+
+    json_array_foreach(group->left_out, i, one)
+        say("%s; it is left out, and pairs that it says are burned are not known",
+            api_text(one, "why"));
+}
+
+/* |begin| has key and account. NULL with |trouble|. */
+static json_t *sign(const struct backup_paths *paths, struct backup_group *begin,
                     struct backup_signing *signing, struct trouble *trouble)
 {
     struct library library;
@@ -192,8 +203,10 @@ static json_t *sign(const struct backup_paths *paths, const struct backup_key *k
     json_t *report = NULL;
 
     library_open(&library);
-    group = backup_group_open(paths, key, library.ctx, trouble);
+    begin->ctx = library.ctx;
+    group = backup_group_open(begin, paths, trouble);
     if (group && backup_group_sign(group, signing, trouble)) {
+        say_left_out(group);
         report = backup_group_json(group);
         report_add(report, "message_hash", hex_json(signing->digest, 32));
         report_add(report, "public_key", hex_json(signing->pk.b, sizeof signing->pk.b));
@@ -208,11 +221,15 @@ json_t *backup_sign(const struct backup_request *request, struct backup_signing 
                     struct trouble *trouble)
 {
     struct backup_key *key = backup_key_read(request->key, request->passphrase_file, trouble);
+    struct backup_group *begin = mem_new(1, sizeof *begin);
     struct backup_paths paths = {0};
     json_t *report = NULL;
 
+    begin->key = key;
+    begin->account = request->account;
     if (key && backup_paths_of(&paths, request, trouble))
-        report = sign(&paths, key, signing, trouble);
+        report = sign(&paths, begin, signing, trouble);
+    free(begin);
     backup_paths_free(&paths);
     secret_free(key);
     return report;

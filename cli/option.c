@@ -79,7 +79,10 @@ static bool set_value(const struct options *o, const struct option_row *row, con
         return false;
     }
     if (!place) {
-        say("%s is given twice", row->name);
+        if (takes_many(row))
+            say("%s is given more than %d times", row->name, OPTION_REPEATS - 1);
+        else
+            say("%s is given twice", row->name);
         return false;
     }
     *place = value;

@@ -101,7 +101,7 @@ static int check_usage(const struct sign *s)
 {
     long wait;
 
-    /* backups name their account */
+    /* backups name their account; if they are of several, it chooses */
     if (!s->account && !s->backups[0])
         return refuse_usage("--account is missing; see quorate sign --help");
     if (s->account && !api_is_id(s->account))
@@ -220,19 +220,12 @@ static bool prepare(struct sign *s, struct backup_signing *signing, uint32_t pat
            trouble_set(trouble, "--path %s: %s", s->path, qrt_err_text(QRT_E_PATH));
 }
 
-/* Another account's backups are a mistake, and a signature must not come out of it. */
-static bool is_account(const struct sign *s, const json_t *report, struct trouble *trouble)
-{
-    const char *account = api_text(report, "account_id");
-
-    return !s->account || strcmp(s->account, account) == 0 ||
-           trouble_set(trouble, "these are backups of account %s", account);
-}
-
 static int run_offline(struct sign *s)
 {
-    struct backup_request request = {
-        .files = s->backups, .key = s->backup_key, .passphrase_file = s->passphrase_file};
+    struct backup_request request = {.files = s->backups,
+                                     .account = s->account,
+                                     .key = s->backup_key,
+                                     .passphrase_file = s->passphrase_file};
     struct backup_signing signing = {0};
     uint32_t path[QRT_PATH_MAX];
     struct trouble trouble;
@@ -242,10 +235,8 @@ static int run_offline(struct sign *s)
         request.files_n++;
     if (prepare(s, &signing, path, &trouble))
         report = backup_sign(&request, &signing, &trouble);
-    if (!report || !is_account(s, report, &trouble)) {
-        json_decref(report);
+    if (!report)
         return refuse("%s", trouble.text);
-    }
     return report_print(report, s->api.json) ? EXIT_DONE : EXIT_REFUSED;
 }
 
@@ -267,7 +258,7 @@ int command_sign(char **argv)
         {"--wait", "SECONDS", NULL, &s.wait,
          "how long (default: 30), while the session may go on longer; 0: do not wait"},
         {"--backup", "FILE...", NULL, s.backups,
-         "sign here with this backup, one of each signing party"},
+         "sign here with this backup, or a directory of them; one for each party, up to 64"},
         {"--key", "FILE", NULL, &s.backup_key, "with --backup: the key that they are sealed to"},
         {"--passphrase-file", "FILE", NULL, &s.passphrase_file,
          "holds the passphrase of that key (default: asked for)"},

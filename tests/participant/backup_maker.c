@@ -125,6 +125,8 @@ static void put_share(const struct maker *m, const char *name, uint8_t account, 
 
     begin(&head, BACKUP_SHARE, own, p.identity);
     head.account[0] = account;
+    head.account[6] = 0x40;
+    head.account[8] = 0x80;
     head.epoch = (uint32_t)be_get(p.record + AT_EPOCH, 4);
     memcpy(head.kgid, p.record + AT_KGID, 32);
     body = backup_share_encode(&len, &what);

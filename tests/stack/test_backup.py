@@ -202,7 +202,7 @@ class Backup(TestCase):
         words = [w for f in self.of(first, "party-1", "party-2") for w in ("--backup", f)]
         said = quorate("sign", *words, "--key", self.key, "--account", second, "--message-hash",
                        HASH, code=1)
-        self.assertIn(f"these are backups of account {first}", said)
+        self.assertIn(f"there is no share of account {second} among these backups", said)
 
     # --- a party that has lost everything ---
 

@@ -3,6 +3,7 @@
 files that tests/participant/backup_maker.c makes. No system runs."""
 import json
 import os
+import shutil
 import subprocess
 import tempfile
 import unittest
@@ -11,7 +12,7 @@ from support import HASH, LIMIT, QUORATE, TestCase, quorate, signature_is_valid
 
 MAKER = os.environ.get("BACKUP_MAKER", os.path.join(
     os.path.dirname(QUORATE), os.pardir, "tests", "participant", "backup_maker"))
-FIRST, SECOND = (f"0{i}000000-0000-0000-0000-000000000000" for i in (1, 2))
+FIRST, SECOND = (f"0{i}000000-0000-4000-8000-000000000000" for i in (1, 2))
 EPOCH = 0  # of a key that a keygen made
 
 
@@ -138,7 +139,58 @@ class BackupSets(TestCase):
 
     def test_two_accounts_do_not(self):
         one, other = self.paths("1 2.account")
-        self.refused("1 2.account", f"{one} is of account {FIRST}, {other} of account {SECOND}")
+        self.refused("1 2.account", f"{one} is of account {FIRST}, {other} of account {SECOND}"
+                     ": give backups of one account, or choose it with --account\n")
+
+    def test_an_account_is_chosen_among_several(self):
+        """As in the parties' own directories."""
+        place = os.path.join(self.place, "all")
+        os.mkdir(place)
+        for name in ("1", "1.state", "2.account", "3"):
+            shutil.copy(*self.paths(name), place)
+        drill = ["backup", "drill", "--key", self.key, "--json", place]
+        sign = ["sign", "--key", self.key, "--message-hash", HASH, "--json", "--backup", place]
+        for words in (drill, sign):
+            self.assertIn("choose it with --account", quorate(*words, code=1))
+            shown = quorate(*words, "--account", FIRST)
+            self.assertEqual((shown["account_id"], shown["parties"]),
+                             (FIRST, ["party-1", "party-3"]))
+            self.assertNotIn("left_out", shown)
+            said = quorate(*words, "--account", SECOND, code=1)
+            self.assertIn(f"account {SECOND} signs with the shares of 2 parties, and 1 is", said)
+            self.assertIn("is no account id", quorate(*words, "--account", "x", code=2))
+
+    def test_what_is_damaged_is_named_and_left_out_if_the_rest_is_enough(self):
+        """Wherever it stands among the others, and whatever it is of."""
+        self.damage("1", "damaged.share")
+        self.damage("1.state", "damaged.state")
+        for name in ("damaged.share", "damaged.state"):
+            bad, = self.paths(name)
+            for names in (f"{name} 2 3", f"2 3 {name}"):
+                for words in (self.drill(names), self.sign(names)):
+                    p = subprocess.run([QUORATE, *words], capture_output=True, text=True,
+                                       timeout=LIMIT, check=True)
+                    shown = json.loads(p.stdout)
+                    self.assertEqual(shown["parties"], ["party-2", "party-3"])
+                    self.assertEqual([one["file"] for one in shown["left_out"]], [bad])
+                    self.assertIn(shown["left_out"][0]["why"] + "; it is left out", p.stderr)
+                    self.assertEqual(p.stderr.count("\n"), 1)
+            self.refused(f"2 {name}", f"and 1 is here; {bad} is damaged")
+            self.refused(name, f"{bad} is damaged")
+
+    def damage(self, name, to):
+        one, other = self.paths(f"{name} {to}")
+        with open(one, "rb") as f:
+            content = bytearray(f.read())
+        content[-70] ^= 1
+        with open(other, "wb") as f:
+            f.write(content)
+
+    def test_backups_are_given_64_times_at_most(self):
+        names = " ".join(["1"] * 64)
+        self.assertIn("are backups of the same party's share", quorate(*self.sign(names), code=1))
+        self.assertEqual(quorate(*self.sign(names + " 1"), code=2),
+                         "quorate: --backup is given more than 64 times\n")
 
     def test_one_party_twice_is_one(self):
         one, other = self.paths("3 3.burned")
