@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // A backend from its first account to its first signature.
 //
-// usage: QUORATE_URL=... QUORATE_API_KEY=... node backend.mjs IDENTITIES.json
-//
 // IDENTITIES.json has the parties' identity keys, as the operator hands them out.
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { checkCertificate, checkSignature, ethereumAddress, sha256 } from './check.mjs';
+import { inputs } from './inputs.mjs';
 import { Quorate } from './quorate.mjs';
 
+const usage = 'QUORATE_URL=... QUORATE_API_KEY=... node backend.mjs IDENTITIES.json';
+const [identities] = inputs(usage, JSON.parse);
 const quorate = new Quorate({ url: process.env.QUORATE_URL, key: process.env.QUORATE_API_KEY });
-const identities = JSON.parse(readFileSync(process.argv[2], 'utf8'));
 
 // An account. Your database has the key of the request before the request is made.
 const user = 'user-' + randomUUID();

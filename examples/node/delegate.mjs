@@ -2,20 +2,20 @@
 // A user who holds one of three shares: it is made by server-party-api, sealed to his key, stored
 // by him, forgotten there, and lent back for one signature.
 //
-// usage: QUORATE_URL=... QUORATE_SHARES_URL=... QUORATE_API_KEY=... node delegate.mjs IDENTITIES.json
-//
 // In a real system the lines marked "user" run on the user's device, the others in your backend.
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { checkCertificate, checkSignature, sha256 } from './check.mjs';
+import { inputs } from './inputs.mjs';
 import { Quorate } from './quorate.mjs';
 import { lendShare, newKeyPair, openShare } from './share.mjs';
 
+const usage =
+  'QUORATE_URL=... QUORATE_SHARES_URL=... QUORATE_API_KEY=... node delegate.mjs IDENTITIES.json';
+const [identities] = inputs(usage, JSON.parse);
 const quorate = new Quorate({ url: process.env.QUORATE_URL, key: process.env.QUORATE_API_KEY });
 const shares = (verb, body) =>
   quorate.call(body ? 'POST' : 'GET', '/api/v1/shares/' + verb, body, process.env.QUORATE_SHARES_URL);
-const identities = JSON.parse(readFileSync(process.argv[2], 'utf8'));
 
 // The user makes a key pair and shows its public half.
 const pair = newKeyPair(); // user

@@ -1,18 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // An account that obeys one caller alone: every request is signed with the caller's key, and no
 // service can ask for a signature by itself.
-//
-// usage: QUORATE_URL=... QUORATE_API_KEY=... node own_intents.mjs CALLER.pem IDENTITIES.json
 import assert from 'node:assert/strict';
 import { createPrivateKey, randomUUID } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { checkCertificate, checkSignature } from './check.mjs';
+import { inputs } from './inputs.mjs';
 import { keygenIntent, signIntent } from './intent.mjs';
 import { Quorate } from './quorate.mjs';
 
+const usage = 'QUORATE_URL=... QUORATE_API_KEY=... node own_intents.mjs CALLER.pem IDENTITIES.json';
+const [key, identities] = inputs(usage, createPrivateKey, JSON.parse);
 const quorate = new Quorate({ url: process.env.QUORATE_URL, key: process.env.QUORATE_API_KEY });
-const key = createPrivateKey(readFileSync(process.argv[2]));
-const identities = JSON.parse(readFileSync(process.argv[3], 'utf8'));
 const parties = ['party-1', 'party-2', 'party-3'];
 
 const asked = keygenIntent(key, { account: randomUUID(), t: 2, parties, identities });

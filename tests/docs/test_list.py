@@ -6,7 +6,10 @@ usage: test_list.py PAGE...: those that meson.build runs"""
 import glob
 import os
 import re
+import shutil
+import subprocess
 import sys
+import tempfile
 import unittest
 
 import pages
@@ -61,6 +64,29 @@ class List(unittest.TestCase):
             shown = "\n".join(line.strip() for line in block.text.splitlines())
             self.assertTrue(any(shown in s for s in lines),
                             f"{block.page}:{block.line} is not in examples/node")
+
+    @unittest.skipUnless(shutil.which("node"), "node is not installed")
+    def test_programs_say_in_one_line_what_they_take(self):
+        """Without the packages, which only these modules of theirs need."""
+        with tempfile.TemporaryDirectory() as place:
+            for path in glob.glob(pages.SOURCE + "/examples/node/*.mjs"):
+                shutil.copy(path, place)
+            for name in ("check.mjs", "share.mjs"):
+                names = re.findall(r"(?m)^export (?:const|function) (\w+)",
+                                   pages.read("examples/node/" + name)) + ["hex", "sha256"]
+                with open(os.path.join(place, name), "w", encoding="utf-8") as f:
+                    f.writelines(f"export const {name} = 0;\n" for name in names)
+            given = {f"QUORATE_{name}": "http://127.0.0.1:1" for name in ("URL", "SHARES_URL", "API_KEY")}
+            for name in ("backend", "delegate", "own_intents"):
+                usage = rf"; usage: (\w+=\.\.\. )+node {name}\.mjs (\w+\.pem )?IDENTITIES\.json\n\Z"
+                for env, files, why in (({}, (), "QUORATE_URL is not set"),
+                                        (given, (), "a file is missing"),
+                                        (given, ("none",) * 2, "ENOENT: no such file .* 'none'"),
+                                        (given, ("check.mjs",) * 2, ".*")):
+                    p = subprocess.run(["node", name + ".mjs", *files], cwd=place, text=True, check=False,
+                                       env={"PATH": os.environ["PATH"], **env}, capture_output=True)
+                    self.assertRegex(p.stderr, rf"\A{why}{usage}")
+                    self.assertEqual((p.returncode, p.stdout), (2, ""))
 
     def test_links_lead_somewhere(self):
         for page in ALL:
