@@ -103,6 +103,38 @@ find_mode() {
     fi
 }
 
+# One command at a time changes something. The lock is on the directory itself, which is made for it
+# and goes again if nothing comes into it; $dir/doing says who has it. What is started and lives on
+# must not hold it: {lock}>&-.
+lock=
+take_lock() {
+    until [ -n "$lock" ]; do
+        mkdir -p "$dir"
+        exec {lock}<"$dir"
+        flock -n "$lock" ||
+            die "$(cat "$dir/doing" 2>/dev/null || echo another command) runs: try again when it has ended"
+        # clean may have taken it away
+        [ "$dir" -ef "/proc/self/fd/$lock" ] || { exec {lock}<&- && lock=; }
+    done
+    trap finish EXIT
+    printf './deploy.sh %s (process %s)\n' "$1" $$ >"$dir/doing"
+}
+
+# At the end of whoever has the lock: what is half done, named here, is taken back.
+undo=
+half_written=
+finish() {
+    [ -z "$undo" ] || ("$undo") || true
+    [ -z "$half_written" ] || rm -f "$half_written".lines "$half_written".new*
+    rm -f "$dir/doing"
+    # what quorate up holds while it looks at a wish that it refuses
+    [ "$(ls -A "$dir" 2>/dev/null)" != lock ] || rm -f "$dir/lock"
+    rmdir "$dir" 2>/dev/null || true
+}
+
+# is_void PLACE: there is nothing, or what take_lock made.
+is_void() { [ ! -e "$1" ] || [ "$(ls -A "$1")" = doing ]; }
+
 # wrong: the usage is told, exit code 2.
 wrong() {
     say "$*; ./deploy.sh help lists the commands"
@@ -161,7 +193,7 @@ do_clean() {
 }
 
 main() {
-    local command=${1:-help} mode
+    local command=${1:-help} mode doing=
     [ $# -eq 0 ] || shift
     case $command in
     up | down | restart | status | health | doctor | build | build-no-cache | test-api | \
@@ -169,7 +201,10 @@ main() {
         [ $# -eq 0 ] || wrong "$command takes nothing more"
         ;;
     logs | logs-tail | shell) at_most_one "$command" "$@" ;;
-    infra | mpc) at_most_one "$command" "$@" ;;
+    infra | mpc)
+        at_most_one "$command" "$@"
+        doing=${1:-}
+        ;;
     backup) [ $# -eq 1 ] || wrong "backup takes the new file" ;;
     restore) [ $# -ge 2 ] || wrong "restore takes the backup and the key's file" ;;
     clean) ;;
@@ -185,6 +220,14 @@ main() {
     # shellcheck source=deploy/native.sh
     . "$root/deploy/$mode.sh"
     . "$root/deploy/backup.sh"
+    case $command in
+    up | down | restart | infra | mpc | build | build-no-cache | backup | restore | clean)
+        take_lock "$command${doing:+ $doing}"
+        ;;
+    esac
+    case $command in
+    status | health | backup) need_env_file ;;
+    esac
     case $command in
     up)
         check_settings

@@ -5,7 +5,8 @@
 # something runs, the database's dump and .env. $dir/backup holds the last two meanwhile.
 
 # Files of a moment; a database that is a file is there only if nobody writes it.
-backup_leaves=(--exclude=./log --exclude=./*.pid --exclude=./ready.json --exclude=./*/*.lock)
+backup_leaves=(--exclude=./log --exclude=./*.pid --exclude=./ready.json --exclude=./doing
+    --exclude=./*/*.lock)
 
 database_name() { setting POSTGRES_DB mpc_system; }
 
@@ -30,7 +31,7 @@ leave_roles() {
 }
 
 # as_roles COMMAND...: with the roles' rights, which an owner who is no superuser has not. Whoever
-# calls it has leave_roles in the trap for EXIT.
+# calls it has leave_roles in $undo.
 as_roles() {
     local code=0
     in_roles=yes
@@ -41,8 +42,10 @@ as_roles() {
 }
 
 # The dump is a moment of the database. Files are read after it: what they know of burns is newer.
+# What is there is of one that was cut off: who has the lock is alone.
 collect() {
-    mkdir "$dir/backup" || die "$dir/backup is there: another backup is under way, or was cut off"
+    rm -rf "$dir/backup"
+    mkdir "$dir/backup"
     cp "$env_file" "$dir/backup/env"
     printf '%s\n' "$dir" >"$dir/backup/place"
     date -u +%Y-%m-%dT%H:%M:%SZ >"$dir/backup/time"
@@ -62,10 +65,12 @@ show_signer() {
     value message-router CA_KEY
 }
 
-# A file that grew meanwhile is no fault (tar's exit code 1).
+# A file that grew meanwhile is no fault (tar's exit code 1), nor one that is gone; but what collect
+# made is there, before and after.
 pack() {
     tar -C "$dir" "${backup_leaves[@]}" --warning=no-file-changed --warning=no-file-ignored \
-        -cf - . || [ $? -eq 1 ]
+        -cf - . || [ $? -eq 1 ] || return 1
+    [ -e "$dir/backup/time" ] && { [ -e "$dir/backup/database" ] || ! has_database; }
 }
 
 # end_backup: what is not finished is nothing.
@@ -84,7 +89,8 @@ backup_all() {
     [ ! -e "$1" ] || die "$1 exists already"
     [ ! -e "$1.part" ] || die "$1.part is there: another backup is under way, or was cut off"
     [ -e "$dir/up.json" ] || die "the system was never started: ./deploy.sh up"
-    trap end_backup EXIT
+    need_database
+    undo=end_backup
     collect
     unfinished=$1.part
     # the file gets its name when both programs have told that it is whole
@@ -114,6 +120,8 @@ ask_signer() {
     printf '%s\n' "$answer"
 }
 
+is_key() { [[ $1 =~ ^[0-9a-f]{64}$ ]]; }
+
 # unpack FILE KEY SIGNER [OPTION]
 unpack() {
     local file=$1 key=$2 signer=$3
@@ -123,6 +131,8 @@ unpack() {
         exit 1
     tar -C "$dir" -xpf "$dir/archive" || die "$file cannot be unpacked"
     rm -f "$dir/archive"
+    [ -e "$dir/backup/place" ] ||
+        die "$file is not whole: what says where and when it was made, and the database, is not in it"
     # files name each other by whole paths
     [ "$(cat "$dir/backup/place")" = "$dir" ] ||
         die "$file is of $(cat "$dir/backup/place"): it is restored to there (DEPLOY_DIR)"
@@ -172,17 +182,21 @@ restore_all() {
         shift
     done
     for place in "$dir" "$infra_dir"; do
-        [ ! -e "$place" ] || die "$place exists: a backup is restored to where nothing is"
+        is_void "$place" || die "$place exists: a backup is restored to where nothing is"
     done
     place=$(stored_volumes | paste -sd ' ')
     [ -z "$place" ] || die "volumes exist ($place): a backup is restored to where nothing is"
     [ -n "$signer" ] || signer=$(ask_signer) || exit 1
-    trap undo_restore EXIT
+    is_key "$signer" || die "--signed-by takes the 64 hex digits that ./deploy.sh backup or" \
+        "backup-signer showed"
+    undo=undo_restore
     unpack "$file" "$key" "$signer" "${options[@]}"
     check_settings
+    [ -e "$dir/backup/database" ] || ! used_database ||
+        die "$file has no database, and the system in it used one: take another backup"
     infra_up
     [ ! -e "$dir/backup/database" ] || load_database || exit 1
     rm -rf "$dir/backup"
-    trap - EXIT
+    undo=
     say "restored; ./deploy.sh up starts the services"
 }

@@ -265,6 +265,11 @@ service_names() {
 }
 
 has_database() { :; }
+used_database() { :; }
+need_database() {
+    ! is_here postgres || [ "$(state_of postgres)" = healthy ] ||
+        die "PostgreSQL does not run: ./deploy.sh infra up"
+}
 stored_volumes() {
     docker volume ls -q --filter \
         "label=com.docker.compose.project=${COMPOSE_PROJECT_NAME:-quorate}"

@@ -54,6 +54,7 @@ backup_place() {
 # write_env MEMBER FILE: as `quorate up` made it, then .env, then what placed MEMBER says.
 write_env() {
     local program reads name lines=$2.lines
+    half_written=$2
     program=$(program_of "$1")
     reads=$(variables "$program")
     [ -e "$dir/made/$1.env" ] || cp "$dir/$1.env" "$dir/made/$1.env"
@@ -67,6 +68,7 @@ write_env() {
     merge "$2.new" <"$lines"
     rm -f "$lines"
     mv "$2.new" "$2"
+    half_written=
 }
 
 # write_monitoring PLACE: what Prometheus reads. target_of MEMBER says where it is to be asked.

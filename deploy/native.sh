@@ -50,6 +50,15 @@ placed() {
 }
 
 has_database() { [ -n "$(postgres_host)" ]; }
+# used_database: it is the one that was unpacked.
+used_database() { [ -n "$(value account-service POSTGRES_HOST)" ]; }
+need_database() {
+    if ! has_database || answers "$(postgres_host)" "$(postgres_port)"; then
+        return 0
+    fi
+    ! postgres_here || die "PostgreSQL does not run: ./deploy.sh infra up"
+    die "PostgreSQL does not answer at $(postgres_host), port $(postgres_port)"
+}
 stored_volumes() { :; }
 services_run() { is_running "$dir/up.pid" "up --dir"; }
 
@@ -114,7 +123,7 @@ prepare_services() {
 launch_services() {
     rm -f "$dir/ready.json"
     setsid nohup "$quorate" up --dir "$dir" --services "$services" --json >"$dir/ready.json" \
-        2>>"$dir/log/up.log" </dev/null &
+        2>>"$dir/log/up.log" </dev/null {lock}>&- &
     echo $! >"$dir/up.pid"
     until [ -s "$dir/ready.json" ]; do
         is_alive "$dir/up.pid" || return 1
@@ -139,6 +148,23 @@ mpc_up() {
         fi
         prepare_services
     done
+    say_ready
+}
+
+# `quorate up` goes on without those that do not come up.
+say_ready() {
+    local until=$((SECONDS + 5)) name absent=
+    for name in $(members); do
+        until ask "$name" >/dev/null 2>&1; do
+            [ $SECONDS -lt $until ] || { absent="$absent${absent:+, }$name" && break; }
+            sleep 0.2
+        done
+    done
+    if [ -n "$absent" ]; then
+        say "the API is at $(url_of account-service), but not ready: $absent; ./deploy.sh doctor" \
+            "says why, and it is in $dir/log"
+        exit 3
+    fi
     say "the services are ready; the API is at $(url_of account-service)"
 }
 
@@ -153,7 +179,8 @@ mpc_down() {
 infra_up() { servers_up; }
 infra_down() { servers_down; }
 
-delete_all() { rm -rf "$dir" "$infra_dir"; }
+# $dir at last: with it goes the lock.
+delete_all() { rm -rf "$infra_dir" "$dir"; }
 
 url_of() {
     printf '%s://%s\n' "$(scheme_of "$1")" "$(target_of "$1")"

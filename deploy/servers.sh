@@ -84,7 +84,7 @@ give() {
 launch() {
     local name=$1 home=$infra_dir/$1
     shift
-    (cd "$home" && as_user setsid nohup "$@") >>"$home/log" 2>&1 </dev/null &
+    (cd "$home" && as_user setsid nohup "$@") >>"$home/log" 2>&1 </dev/null {lock}>&- &
     echo $! >"$infra_dir/$name.pid"
 }
 
@@ -167,7 +167,8 @@ rabbitmq_environment() {
         RABBITMQ_MNESIA_BASE="$1/mnesia" RABBITMQ_LOG_BASE="$1/logs"
         RABBITMQ_CONFIG_FILE="$1/rabbitmq.conf" RABBITMQ_ENABLED_PLUGINS_FILE="$1/plugins"
         RABBITMQ_CONF_ENV_FILE="$1/env.conf" RABBITMQ_DIST_PORT="$(($2 + 1))"
-        ERL_EPMD_PORT="$(($2 + 2))" ERL_EPMD_ADDRESS=127.0.0.1)
+        ERL_EPMD_PORT="$(($2 + 2))" ERL_EPMD_ADDRESS=127.0.0.1
+        RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS="-kernel inet_dist_use_interface {127,0,0,1}")
 }
 
 # The two ports after its own are for its helper and for Erlang's.

@@ -22,7 +22,7 @@ variables() {
 # setting NAME [DEFAULT]: from the environment, else .env, else DEFAULT.
 setting() {
     local value=${!1:-}
-    [ -n "$value" ] || value=$(awk -v name="$1" '
+    [ -n "$value" ] || [ ! -r "$env_file" ] || value=$(awk -v name="$1" '
         { sub(/^[ \t]*(export )?/, ""); at = index($0, "=") }
         at && substr($0, 1, at - 1) ~ "^" name "[ \t]*$" {
             value = substr($0, at + 1)
@@ -42,11 +42,15 @@ made=(LISTEN_HOST=127.0.0.1 TLS=off COORDINATOR_ADDR=127.0.0.1:1 ROUTER_ADDR=127
     CA_KEY=1111111111111111111111111111111111111111111111111111111111111111
     INITIATOR_KEYS=1111111111111111111111111111111111111111111111111111111111111111)
 
+need_env_file() {
+    [ -r "$env_file" ] || die "there is no $env_file: copy .env.prod.example and fill it in"
+}
+
 # Every program looks at .env; the first fault is told in its words. Nothing was changed before.
 check_settings() {
     local p words=("${made[@]}")
     need_programs
-    [ -r "$env_file" ] || die "there is no $env_file: copy .env.prod.example and fill it in"
+    need_env_file
     for p in POSTGRES REDIS RABBITMQ; do
         # only a password is there: the server is ours
         [ -n "$(setting ${p}_HOST)" ] || [ -z "$(setting ${p}_PASSWORD)" ] ||

@@ -409,15 +409,30 @@ static void *work(void *arg)
     return NULL;
 }
 
+static bool parse_recipient(struct backup_recipient *out, const char *text,
+                            char error[BACKUP_ERROR_MAX])
+{
+    bool ok = backup_recipient_parse(out, text);
+
+    if (!ok)
+        snprintf(error, BACKUP_ERROR_MAX,
+                 "BACKUP_RECIPIENT is not the public text of a key that quorate backup key made");
+    return ok;
+}
+
+bool backup_check_recipient(const char *recipient, char error[BACKUP_ERROR_MAX])
+{
+    struct backup_recipient parsed;
+
+    return parse_recipient(&parsed, recipient, error);
+}
+
 static bool take_recipient(struct backup *b, const char *recipient, char error[BACKUP_ERROR_MAX])
 {
     bool is_proven;
 
-    if (!backup_recipient_parse(&b->recipient, recipient)) {
-        snprintf(error, BACKUP_ERROR_MAX,
-                 "BACKUP_RECIPIENT is not the public text of a key that quorate backup key made");
+    if (!parse_recipient(&b->recipient, recipient, error))
         return false;
-    }
     if (store_take_recipient(b->params.store, b->recipient.id, &is_proven) != STORE_OK) {
         store_error(b->params.store, error);
         return false;

@@ -31,6 +31,9 @@ struct backup_params {
     void *emit_arg;
 };
 
+/* Whether |recipient| is of the right form. */
+bool backup_check_recipient(const char *recipient, char error[BACKUP_ERROR_MAX]);
+
 /* |recipient| is BACKUP_RECIPIENT. What |params| points to outlives this. Call before the sandbox.
  * NULL with one line in |error|. */
 struct backup *backup_start(const struct backup_params *params, const char *recipient,

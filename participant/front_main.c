@@ -3,6 +3,7 @@
  * hold it. */
 #include "participant/front_main.h"
 
+#include "participant/backup.h"
 #include "participant/front_spawn.h"
 #include "participant/keeper.h"
 #include "system/service/certificates.h"
@@ -11,6 +12,8 @@
 
 #include <stdio.h>
 #include <string.h>
+
+_Static_assert((int)CONFIG_ERROR_MAX >= (int)BACKUP_ERROR_MAX, "takes its sentences");
 
 static struct front_child keeper = {.fd = -1};
 
@@ -27,11 +30,13 @@ static bool check_keeper(const char *env_file)
 {
     char error[CONFIG_ERROR_MAX] = "";
     struct config *config = config_load(CONFIG_KEEPER, env_file, error);
+    const char *recipient = config ? config_text(config, "BACKUP_RECIPIENT") : "";
+    bool ok = config && (!recipient[0] || backup_check_recipient(recipient, error));
 
-    if (!config)
+    if (!ok)
         fprintf(stderr, "%s\n", error);
     config_free(config);
-    return config != NULL;
+    return ok;
 }
 
 int front_main(int argc, char **argv, const struct service_def *def)

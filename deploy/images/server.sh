@@ -44,7 +44,8 @@ start_rabbitmq() {
     export HOME=/data LANG=C.UTF-8 RABBITMQ_NODENAME=quorate@localhost RABBITMQ_LOGS=- \
         RABBITMQ_MNESIA_BASE=/data/mnesia RABBITMQ_LOG_BASE=$home \
         RABBITMQ_CONFIG_FILE=$home/rabbitmq.conf RABBITMQ_ENABLED_PLUGINS_FILE=$home/plugins \
-        RABBITMQ_CONF_ENV_FILE=$home/env.conf RABBITMQ_DIST_PORT=25672 ERL_EPMD_ADDRESS=127.0.0.1
+        RABBITMQ_CONF_ENV_FILE=$home/env.conf RABBITMQ_DIST_PORT=25672 ERL_EPMD_ADDRESS=127.0.0.1 \
+        RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS='-kernel inet_dist_use_interface {127,0,0,1}'
     exec /usr/lib/rabbitmq/bin/rabbitmq-server
 }
 

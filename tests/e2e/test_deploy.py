@@ -2,6 +2,7 @@
 """deploy.sh with processes of this machine: what an operator types, with the PostgreSQL, Redis and
 RabbitMQ of the system's packages. test_deploy_images.py is the same with containers."""
 import contextlib
+import fcntl
 import json
 import os
 import re
@@ -150,6 +151,11 @@ class Refusals(unittest.TestCase):
         self.refused("POSTGRES_PASSWORD")
         self.place.write(JWT_SECRET_KEY=None)
         self.refused("JWT_SECRET_KEY", command=("mpc", "up"))
+        _, recipient = self.place.backup_key("backup.key")
+        os.remove(os.path.join(self.place.top, "backup.key"))
+        for mistyped in (recipient[3:], recipient[:-1] + ("x" if recipient[-1] != "x" else "y")):
+            self.place.write(BACKUP_RECIPIENT=mistyped)
+            self.refused("BACKUP_RECIPIENT is not the public text")
 
     def test_the_production_example_as_it_is(self):
         shutil.copy(os.path.join(SOURCE, ".env.prod.example"), self.place.env_file)
@@ -166,7 +172,29 @@ class Refusals(unittest.TestCase):
         code, _, err = self.place.run("up")
         self.assertEqual(code, 1)
         self.assertIn("copy .env.prod.example", err)
+        for words in (["status"], ["health"], ["backup", "file"]):
+            code, out, err = self.place.run(*words)
+            self.assertEqual((code, out, err.count("\n")), (1, "", 1), err)
+            self.assertIn("copy .env.prod.example", err)
         self.assertEqual(os.listdir(self.place.top), [])
+
+    def test_attack_two_commands_at_once(self):
+        """Whoever has the directory is alone; what was held by one that was killed is free."""
+        os.mkdir(self.place.data)
+        with open(os.path.join(self.place.data, "doing"), "w", encoding="ascii") as f:
+            f.write("./deploy.sh up (process 1)\n")
+        held = os.open(self.place.data, os.O_RDONLY)
+        fcntl.flock(held, fcntl.LOCK_EX)
+        for words in (["up"], ["down"], ["restart"], ["mpc", "up"], ["mpc", "restart"],
+                      ["infra", "up"], ["infra", "down"], ["backup", "file"],
+                      ["restore", "file", "key"], ["clean", "--yes"]):
+            code, out, err = self.place.run(*words)
+            self.assertEqual((code, out, err.count("\n")), (1, "", 1), err)
+            self.assertIn("./deploy.sh up (process 1) runs: try again", err)
+            self.assertEqual(os.listdir(self.place.data), ["doing"])
+        os.close(held)
+        self.assertEqual(self.place.run("down")[0], 0)
+        self.assertEqual(os.listdir(self.place.top), [".env"])
 
     def test_usage(self):
         for words in (["fly"], ["infra"], ["infra", "sideways"], ["mpc", "build"], ["up", "now"],
@@ -213,6 +241,7 @@ class Native(unittest.TestCase):
         account = self.made_account()
         self.keys_have_no_backup()
         self.the_servers_are_used()
+        self.nothing_is_open_to_others()
         self.logs_are_shown()
         self.assertEqual(self.done("shell", "party-1", text="pwd; command -v quorate\n").split(),
                          [os.path.join(self.place.data, "party-1"), QUORATE])
@@ -223,7 +252,7 @@ class Native(unittest.TestCase):
         self.assertEqual(code, 1)
         self.assertRegex(out, r"(?m)^postgres +healthy$")
         self.assertRegex(out, r"(?m)^party-1 +not healthy: .*does not answer")
-        self.a_port_is_taken_between_choice_and_start()
+        self.a_port_is_taken_and_a_party_ends()
         self.signs(account)
         self.done("restart")
         self.signs(account)
@@ -242,11 +271,12 @@ class Native(unittest.TestCase):
         self.cleaned()
         self.every_command_of_the_page()
 
-    def a_port_is_taken_between_choice_and_start(self):
-        """By a program that stands before the command at its first start of the services."""
+    def a_port_is_taken_and_a_party_ends(self):
+        """The port between choice and start, by a program that stands before the command at its first
+        start of the services; the party each time."""
         build = os.path.join(self.place.top, "build")
         os.makedirs(os.path.join(build, "cli"))
-        os.symlink(os.path.join(BUILD, "services"), os.path.join(build, "services"))
+        self.make_services(os.path.join(build, "services"))
         taken = os.path.join(self.place.top, "taken")
         program = os.path.join(build, "cli", "quorate")
         with open(program, "w", encoding="utf-8") as f:
@@ -261,10 +291,42 @@ class Native(unittest.TestCase):
                     "    sys.exit(subprocess.call([program, *sys.argv[1:]]))\n")
         os.chmod(program, 0o755)
         self.place.build = build
-        self.done("mpc", "up")
+        code, _, err = self.place.run("mpc", "up")
+        self.assertEqual(code, 3, err)
+        self.assertIn("but not ready: party-3; ./deploy.sh doctor says why", err)
+        self.assertNotIn("services are ready", err)
         self.place.build = BUILD
         os.remove(taken)
         shutil.rmtree(build)
+
+    @staticmethod
+    def make_services(place):
+        """Where the third party ends at once."""
+        os.mkdir(place)
+        there = os.path.join(BUILD, "services")
+        for name in os.listdir(there):
+            if name.startswith("quorate-") and name != "quorate-server-party":
+                os.symlink(os.path.join(there, name), os.path.join(place, name))
+        path = os.path.join(place, "quorate-server-party")
+        with open(path, "w", encoding="utf-8") as f:
+            f.write("#!/bin/sh\ncase $* in\n*--check*) ;;\n*party-3.env*) exit 1 ;;\nesac\n"
+                    f"exec {there}/quorate-server-party \"$@\"\n")
+        os.chmod(path, 0o755)
+
+    def nothing_is_open_to_others(self):
+        """RabbitMQ's port, Erlang's and its helper's, and all others: on loopback alone."""
+        port = self.place.settings["RABBITMQ_PORT"]
+        wanted = {port, port + 1, port + 2, self.place.settings["POSTGRES_PORT"],
+                  self.place.settings["REDIS_PORT"]}
+        found = set()
+        for table in ("tcp", "tcp6"):
+            with open("/proc/net/" + table, encoding="ascii") as f:
+                for row in map(str.split, list(f)[1:]):
+                    address, number = row[1].split(":")
+                    if row[3] == "0A" and int(number, 16) in wanted:
+                        found.add(int(number, 16))
+                        self.assertIn(address, ("0100007F", "0" * 24 + "01000000"), row)
+        self.assertEqual(found, wanted)
 
     def the_servers_are_used(self):
         """By all that could keep rows in a file instead."""
@@ -535,7 +597,8 @@ class Unit(unittest.TestCase):
             rows = re.findall(r"(?m)^(\w+)=(.*)$", f.read())
         self.assertLessEqual({("ExecStart", "/opt/quorate/deploy.sh up"),
                               ("ExecStop", "/opt/quorate/deploy.sh down"),
-                              ("PIDFile", "/opt/quorate/quorate-data/up.pid")}, set(rows))
+                              ("PIDFile", "/opt/quorate/quorate-data/up.pid"),
+                              ("SuccessExitStatus", "3")}, set(rows))
 
     @unittest.skipUnless(shutil.which("systemd-analyze"), "systemd-analyze is not installed")
     def test_systemd_reads_it(self):

@@ -4,6 +4,7 @@ that was made and never started; test_deploy.py has the life of one that runs.""
 import contextlib
 import os
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -116,6 +117,41 @@ class Backup(unittest.TestCase):
         os.remove(self.place.file)
         self.assert_nothing_is_left()
 
+    def program(self, name, text):
+        """One that stands before a program of the system's: what is to be set for it."""
+        place = os.path.join(self.place.data, "log")
+        os.makedirs(place, exist_ok=True)
+        path = os.path.join(place, name)
+        with open(path, "w", encoding="utf-8") as f:
+            f.write("#!/bin/sh\n" + text)
+        os.chmod(path, 0o755)
+        self.addCleanup(os.remove, path)
+        return {"PATH": place + ":" + os.environ["PATH"]}
+
+    def test_attack_a_dump_that_is_gone_is_no_backup(self):
+        env = self.program("tar", f'rm "{self.place.data}/backup/database"\n'
+                                  f'exec {shutil.which("tar")} "$@"\n')
+        code, out, err = self.place.backup("env", "PATH=" + env["PATH"])
+        self.assertEqual((code, out), (1, ""), err)
+        self.assertIn("nothing was backed up", err)
+        self.assert_nothing_is_left()
+
+    def test_a_start_that_is_ended_leaves_no_half_files(self):
+        mark = os.path.join(self.place.data, "log", "mark")
+        env = self.program("mktemp", f'touch "{mark}"\nexec sleep {LIMIT}\n')
+        up = subprocess.Popen(self.place.words("mpc", "up"), stderr=subprocess.DEVNULL,
+                              env={**self.place.environment(), **env}, preexec_fn=os.setsid)
+        end = time.monotonic() + LIMIT
+        while not os.path.exists(mark) and time.monotonic() < end:
+            select.select([], [], [], 0.05)  # between two looks
+        half = os.path.join(self.place.data, "account-service.env.lines")
+        self.assertTrue(os.path.exists(half))
+        os.killpg(up.pid, signal.SIGINT)
+        self.assertNotEqual(up.wait(LIMIT), 0)
+        left = os.listdir(self.place.data)
+        self.assertEqual([f for f in left if ".env." in f or f == "doing"], [])
+        os.remove(mark)
+
     def test_attack_a_revoked_server_is_not_asked(self):
         self.place.write(POSTGRES_TLS_CRL=self.lists[1])
         code, out, err = self.place.backup()
@@ -146,6 +182,12 @@ class Backup(unittest.TestCase):
                                  env=self.place.environment(), stderr=subprocess.DEVNULL,
                                  preexec_fn=os.setsid)
         self.wait_for("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        other = os.path.join(self.place.top, "other.qbs")
+        for words in (("backup", other), ("clean", "--yes")):
+            code, out, err = self.place.run(*words)
+            self.assertEqual((code, out, err.count("\n")), (1, "", 1), err)
+            self.assertIn(f"./deploy.sh backup (process {ended.pid}) runs: try again", err)
+        self.assertTrue(os.path.exists(os.path.join(self.place.data, "backup", "time")))
         os.killpg(ended.pid, how)
         self.assertNotEqual(ended.wait(LIMIT), 0)
         self.assert_nothing_is_left()
@@ -155,6 +197,58 @@ class Backup(unittest.TestCase):
         while self.server.sql(count) == "0" and time.monotonic() < end:
             select.select([], [], [], 0.05)  # between two looks
         self.assertNotEqual(self.server.sql(count), "0")
+
+
+@unittest.skipUnless(programs(), "no PostgreSQL server is installed")
+class Stopped(unittest.TestCase):
+    """A system whose own PostgreSQL does not run, and archives that were made by hand of it."""
+
+    def setUp(self):
+        self.place = Made()
+        self.addCleanup(self.place.remove)
+
+    def test_backup_says_what_does_not_run(self):
+        code, out, err = self.place.backup()
+        self.assertEqual((code, out, err.count("\n")), (1, "", 1), err)
+        self.assertIn("PostgreSQL does not run: ./deploy.sh infra up", err)
+
+    def seal(self):
+        """The signer."""
+        signer = self.place.run("backup-signer")[1].strip()
+        tar = subprocess.Popen(["tar", "-C", self.place.data, "-cf", "-", "."],
+                               stdout=subprocess.PIPE)
+        with tar.stdout:
+            subprocess.run(
+                [QUORATE, "backup", "seal", "--to", self.place.settings["BACKUP_RECIPIENT"],
+                 "--sign-key", os.path.join(self.place.data, "keys", "ca.key"), "--out",
+                 self.place.file], stdin=tar.stdout, check=True, capture_output=True)
+        self.assertEqual(tar.wait(), 0)
+        shutil.rmtree(self.place.data)
+        return signer
+
+    def refused(self, signer, text):
+        code, out, err = self.place.run("restore", self.place.file, os.path.join(
+            self.place.top, "backup.key"), "--signed-by", signer)
+        self.assertEqual(code, 1, out + err)
+        self.assertIn(text, err.splitlines()[-1])
+        self.assertNotIn("cat:", err)
+        self.assertFalse(os.path.exists(self.place.data))
+
+    def test_an_archive_that_is_not_whole(self):
+        signer = self.seal()
+        self.refused(signer, "is not whole")
+        self.refused("foo", "the 64 hex digits that ./deploy.sh backup or backup-signer showed")
+
+    def test_an_archive_without_its_database(self):
+        place = os.path.join(self.place.data, "backup")
+        os.mkdir(place)
+        for name, text in (("place", self.place.data), ("time", "now"), ("env", "")):
+            with open(os.path.join(place, name), "w", encoding="utf-8") as f:
+                f.write(text + "\n")
+        with open(os.path.join(self.place.data, "account-service.env"), "a",
+                  encoding="utf-8") as f:
+            f.write("POSTGRES_HOST=127.0.0.1\n")
+        self.refused(self.seal(), "has no database")
 
 
 if __name__ == "__main__":

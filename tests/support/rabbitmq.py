@@ -115,7 +115,8 @@ class Server:
                 "RABBITMQ_ENABLED_PLUGINS_FILE": d + "/plugins",
                 "RABBITMQ_CONF_ENV_FILE": d + "/env.conf",
                 # one thread, which is less work for a machine that many tests share
-                "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+S 1:1",
+                "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS":
+                    "+S 1:1 -kernel inet_dist_use_interface {127,0,0,1}",
                 "RABBITMQ_DIST_PORT": str(self.dist_port), "ERL_EPMD_PORT": str(self.epmd_port),
                 "ERL_EPMD_ADDRESS": "127.0.0.1"}
 
