@@ -5,7 +5,7 @@
 #
 # The configuration is .env (.env.example says what may stand there); a variable of the environment
 # wins. Where things are: BUILD (build/), DEPLOY_DIR (quorate-data/), DEPLOY_INFRA_DIR
-# (quorate-data-infra/), DEPLOY_ENV_FILE (.env). DEPLOY_MODE is native or containers; without it
+# (quorate-data-infra/), DEPLOY_ENV_FILE (.env). DEPLOY_WAIT: see take_lock. DEPLOY_MODE is native or containers; without it
 # the engine decides at the first start. This file finds out what is meant and where; deploy/*.sh
 # do it.
 set -euo pipefail
@@ -105,13 +105,13 @@ find_mode() {
 
 # One command at a time changes something. The lock is on the directory itself, which is made for it
 # and goes again if nothing comes into it; $dir/doing says who has it. What is started and lives on
-# must not hold it: {lock}>&-.
+# must not hold it: {lock}>&-. DEPLOY_WAIT: seconds to wait for it, for who cannot ask again.
 lock=
 take_lock() {
     until [ -n "$lock" ]; do
         mkdir -p "$dir"
         exec {lock}<"$dir"
-        flock -n "$lock" ||
+        flock -w "${DEPLOY_WAIT:-0}" "$lock" ||
             die "$(cat "$dir/doing" 2>/dev/null || echo another command) runs: try again when it has ended"
         # clean may have taken it away
         [ "$dir" -ef "/proc/self/fd/$lock" ] || { exec {lock}<&- && lock=; }

@@ -192,9 +192,21 @@ class Refusals(unittest.TestCase):
             self.assertEqual((code, out, err.count("\n")), (1, "", 1), err)
             self.assertIn("./deploy.sh up (process 1) runs: try again", err)
             self.assertEqual(os.listdir(self.place.data), ["doing"])
-        os.close(held)
+        self.waits_for(held)
         self.assertEqual(self.place.run("down")[0], 0)
         self.assertEqual(os.listdir(self.place.top), [".env"])
+
+    def waits_for(self, held):
+        down = subprocess.Popen([os.path.join(SOURCE, "deploy.sh"), "down"],
+                                env={**self.place.environment(), "DEPLOY_WAIT": str(LIMIT)})
+        waiting = rf"-> FLOCK .*:{os.fstat(held).st_ino} "
+        while down.poll() is None:
+            with open("/proc/locks", encoding="ascii") as f:
+                if re.search(waiting, f.read()):
+                    break
+        self.assertIsNone(down.poll())
+        os.close(held)
+        self.assertEqual(down.wait(LIMIT), 0)
 
     def test_usage(self):
         for words in (["fly"], ["infra"], ["infra", "sideways"], ["mpc", "build"], ["up", "now"],
