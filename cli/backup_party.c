@@ -5,10 +5,12 @@
 #include "file.h"
 
 #include "system/access/identity.h"
+#include "system/core/config_file.h"
 #include "system/core/key_file.h"
 #include "system/core/secret.h"
 
 #include <sodium.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { CERTIFICATE_MAX = 65536 };
@@ -62,11 +64,26 @@ static bool check_certificate(const struct backup_party *party, const struct bac
                              path, whose->party_id);
 }
 
+/* Another program's settings: what a party needs is not all that is wrong with them. */
+static bool refuse_stranger(const char *env_file, struct trouble *trouble)
+{
+    char error[CONFIG_ERROR_MAX];
+    struct config_file *file = config_file_read(env_file, error);
+    const char *name = "IDENTITY_KEY_FILE";
+
+    if (file && !config_file_value(file, name) && !getenv(name))
+        trouble_set(trouble, "%s is no party's settings: it does not set %s", env_file, name);
+    config_file_free(file);
+    return false;
+}
+
 bool backup_party_open(struct backup_party *party, const char *env_file,
                        const struct backup_head *whose, struct trouble *trouble)
 {
     party->config = config_load(CONFIG_KEEPER, env_file, trouble->text);
-    if (!party->config || !check_identity(party, whose->identity, trouble) ||
+    if (!party->config)
+        return refuse_stranger(env_file, trouble);
+    if (!check_identity(party, whose->identity, trouble) ||
         !check_certificate(party, whose, trouble))
         return false;
     party->restore =

@@ -294,6 +294,22 @@ static bool write_all(struct restoring *r, struct trouble *trouble)
 
 /* The answer */
 
+static void add_subject(void *arg, const char *subject)
+{
+    json_array_append_new(arg, json_string(subject[0] ? subject : "all"));
+}
+
+/* The coordinator's database may know less: `quorate freeze list` does not show these then. */
+static json_t *frozen_by(const struct restoring *r)
+{
+    json_t *list = json_array();
+
+    if (restore_each_frozen(r->party.restore, add_subject, list))
+        return list;
+    json_decref(list);
+    return json_null();
+}
+
 static json_t *report_of(const struct restoring *r)
 {
     json_t *report = json_object();
@@ -302,6 +318,7 @@ static json_t *report_of(const struct restoring *r)
     report_add(report, "shares", json_integer((json_int_t)r->restored));
     report_add(report, "burns", json_integer((json_int_t)r->burns.n));
     report_add(report, "orders", json_integer((json_int_t)restore_orders(r->party.restore)));
+    report_add(report, "frozen", frozen_by(r));
     report_add(report, "known_until", backup_time_json(r->state_ms));
     report_add(report, "ledger_kept", json_boolean(restore_kept_ledger(r->party.restore)));
     report_add(report, "shares_then", r->state_ms >= 0 ? json_integer(r->had_shares) : json_null());
@@ -362,6 +379,7 @@ static json_t *report_of_merge(const struct restoring *r)
     report_add(report, "party_id", json_string(r->whose.party_id));
     report_add(report, "burns", json_integer((json_int_t)r->burns.n));
     report_add(report, "orders", json_integer((json_int_t)restore_orders(r->party.restore)));
+    report_add(report, "frozen", frozen_by(r));
     report_add(report, "known_until", backup_time_json(r->state_ms));
     return report;
 }

@@ -377,3 +377,14 @@ bool orders_is_frozen(struct orders *orders, const char *account_id, bool *ends)
     pthread_mutex_unlock(&orders->lock);
     return frozen;
 }
+
+void orders_each_frozen(struct orders *orders, void (*each)(void *arg, const char *subject),
+                        void *arg)
+{
+    pthread_mutex_lock(&orders->lock);
+    for (const struct entry *entry = orders->first; entry; entry = entry->next) {
+        if (holds(entry))
+            each(arg, entry->subject);
+    }
+    pthread_mutex_unlock(&orders->lock);
+}

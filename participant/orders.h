@@ -53,5 +53,8 @@ bool orders_save(struct orders *orders,
 /* The system or this account is frozen. |*ends|: but its end is known and is being stored, which
  * |ended| will hear of. */
 bool orders_is_frozen(struct orders *orders, const char *account_id, bool *ends);
+/* Every subject that is frozen, under the lock. */
+void orders_each_frozen(struct orders *orders, void (*each)(void *arg, const char *subject),
+                        void *arg);
 
 #endif

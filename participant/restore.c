@@ -150,6 +150,18 @@ size_t restore_orders(const struct restore *r)
     return r->orders;
 }
 
+bool restore_each_frozen(const struct restore *r, void (*each)(void *arg, const char *subject),
+                         void *arg)
+{
+    struct orders *orders = orders_new(r->store, r->operator_key);
+    bool ok = orders != NULL;
+
+    if (ok)
+        orders_each_frozen(orders, each, arg);
+    orders_free(orders);
+    return ok;
+}
+
 bool restore_has_operator(const struct restore *r)
 {
     return r->operator_key != NULL;

@@ -33,6 +33,9 @@ bool restore_burn(struct restore *restore, const struct store_burn *burn);
 bool restore_order(struct restore *restore, const struct store_order *order);
 /* How many of them counted. */
 size_t restore_orders(const struct restore *restore);
+/* What the party keeps frozen now, "" for the whole system. False: its orders cannot be read. */
+bool restore_each_frozen(const struct restore *restore,
+                         void (*each)(void *arg, const char *subject), void *arg);
 /* Orders can be checked: OPERATOR_KEY is set. */
 bool restore_has_operator(const struct restore *restore);
 /* The next state of the party has a higher serial. */

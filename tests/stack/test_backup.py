@@ -307,7 +307,12 @@ class Backup(TestCase):
         self.assertIn("is another identity than the backups'", quorate(
             *merge, os.path.join(self.tmp, "party-2"), code=1))
         self.no_operator(env, place)
-        self.do("Adding what a newer state knows", ENV_FILE=env, BACKUPS=place)
+        stranger = os.path.join(self.stack.dir, "account-service.env")
+        self.assertEqual(quorate(*merge[:-1], stranger, place, code=1),
+                         f"quorate: {stranger} is no party's settings: it does not set "
+                         "IDENTITY_KEY_FILE\n")
+        said = self.do("Adding what a newer state knows", ENV_FILE=env, BACKUPS=place)
+        self.assertRegex(said, f"(?m)^frozen +{frozen}$")
         self.assertEqual(self.burns(), [burn])
         rows = self.stack.rows("party-1", "party.db", "SELECT subject, frozen FROM orders")
         self.assertEqual(rows, [(frozen, 1)])
