@@ -648,6 +648,15 @@ CHECKS = [
     check("audit", "list: nothing writes on the terminal",
           ("cli/audit.c", "putchar((unsigned char)*text < ' ' || *text == 0x7f ? '?' : *text);",
            "putchar(*text);"), tests=["stack/audit"]),
+    check("command", "a system whose parties cannot sign is not ready",
+          ("cli/session.c", "return can_sign ? EXIT_DONE", "return true ? EXIT_DONE"),
+          tests=["stack/commands"]),
+    check("command", "doctor: another program's answer is not a service's",
+          ("cli/doctor_peers.c", "if (!is_service(&answer)) {", "if (false) {"),
+          tests=["e2e/doctor"]),
+    check("command", "up: nothing is made before the services' programs are found",
+          ("cli/up.c", "if (!o.prepare && !up_services(o.programs, o.services, &trouble))",
+           "up_services(o.programs, o.services, &trouble); if (false)"), tests=["e2e/up"]),
 ]
 
 UNREMOVABLE = []
