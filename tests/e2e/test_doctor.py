@@ -267,6 +267,13 @@ class Doctor(TestCase):
                                                       self.path("backup.key")).out)[0]
             self.found(text, **plain, BACKUP_RECIPIENT=recipient, BACKUP_DIR=self.tmp,
                        todo="quorate backup verify")
+            # told by what is missing, where there is no log
+            waits = {**plain, "BACKUP_REQUIRED": "true", "BACKUP_RECIPIENT": recipient,
+                     "BACKUP_DIR": self.tmp}
+            self.found("it serves once there is a receipt of its backups", **waits,
+                       todo="quorate backup verify")
+            self.write("party-1.state.qbk.receipt", b"")
+            self.not_found("receipt", **waits)
             self.found("runs without Redis", **plain)
         with service(metrics=b"quorate_party_keys_without_backup 0\nquorate_redis_up 1\n") as port:
             plain = {"TLS": "off", "HTTP_PORT": str(port)}
