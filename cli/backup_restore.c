@@ -14,7 +14,6 @@
 #include "system/core/clock.h"
 #include "system/core/secret.h"
 
-#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,7 +29,7 @@ struct restoring {
     const struct backup_request *request;
     struct backup_paths paths;
     /* what was checked, one for each path */
-    uint8_t (*digests)[32];
+    uint8_t (*digests)[BACKUP_DIGEST];
     struct backup_key *key;
     struct library library;
     struct backup_party party;
@@ -104,11 +103,6 @@ static void note_state(struct restoring *r, const struct backup_item *item)
     buffer_add(&r->certificate, state->certificate, state->certificate_len);
 }
 
-static void digest_of(uint8_t out[32], const struct backup_item *item)
-{
-    crypto_generichash(out, 32, item->file.b, item->file.len, NULL, 0);
-}
-
 static bool look(struct restoring *r, struct trouble *trouble)
 {
     struct backup_item item;
@@ -120,7 +114,7 @@ static bool look(struct restoring *r, struct trouble *trouble)
         ok = backup_item_open(&item, r->paths.v[i], r->key, r->library.ctx, trouble) &&
              is_same_party(r, &item, trouble);
         if (ok)
-            digest_of(r->digests[i], &item);
+            backup_digest(r->digests[i], item.file.b, item.file.len);
         if (ok && item.parsed.head.kind == BACKUP_SHARE)
             note_share(r, &item, i);
         else if (ok)
@@ -219,11 +213,11 @@ static bool open_again(const struct restoring *r, size_t place, struct backup_it
                        struct trouble *trouble)
 {
     const char *path = r->paths.v[place];
-    uint8_t digest[32];
+    uint8_t digest[BACKUP_DIGEST];
 
     if (!backup_item_open(item, path, r->key, r->library.ctx, trouble))
         return false;
-    digest_of(digest, item);
+    backup_digest(digest, item->file.b, item->file.len);
     return memcmp(digest, r->digests[place], sizeof digest) == 0 ||
            trouble_set(trouble,
                        "%s has changed since it was checked: copy the backups to where nobody "

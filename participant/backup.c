@@ -16,13 +16,13 @@
 #include "system/rpc/message.h"
 
 #include <pthread.h>
-#include <sodium.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 _Static_assert((int)STORE_RECIPIENT_ID == (int)BACKUP_ID, "the store keeps the recipient's id");
+_Static_assert((int)STORE_DIGEST == (int)BACKUP_DIGEST, "the store keeps the file's digest");
 
 typedef Mpc__Keeper__V1__BackupAnswer backup_reply;
 
@@ -131,7 +131,7 @@ static bool write_file(struct backup *b, const char *name, const struct backup_h
 
     content.data = mem_new(1, content.len);
     backup_seal(content.data, &making, body, len);
-    crypto_generichash(b->digest, sizeof b->digest, content.data, content.len, NULL, 0);
+    backup_digest(b->digest, content.data, content.len);
     reply = ask(b, MPC__KEEPER__V1__BACKUP_FILE__ACT__PUT, name, content);
     free(content.data);
     free_reply(reply);

@@ -265,12 +265,17 @@ const char *backup_text(enum backup_result result)
 
 /* Receipts */
 
+void backup_digest(uint8_t out[BACKUP_DIGEST], const uint8_t *b, size_t len)
+{
+    crypto_generichash(out, BACKUP_DIGEST, b, len, NULL, 0);
+}
+
 void backup_receipt_make(uint8_t out[BACKUP_RECEIPT], const struct backup_file *file,
                          const struct backup_key *key, int64_t time_ms)
 {
-    uint8_t digest[32], *at;
+    uint8_t digest[BACKUP_DIGEST], *at;
 
-    crypto_generichash(digest, sizeof digest, file->b, file->len, NULL, 0);
+    backup_digest(digest, file->b, file->len);
     at = fields_put(out, receipt_magic, MAGIC);
     at = fields_put_number(at, file->head.kind, 1);
     at = fields_put(at, file->head.identity, 32);

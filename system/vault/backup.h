@@ -97,10 +97,14 @@ enum backup_result backup_parse(struct backup_file *out, const uint8_t *b, size_
 enum backup_result backup_open(uint8_t *out, const struct backup_file *file,
                                const struct backup_key *key);
 
+enum { BACKUP_DIGEST = 32 };
+/* What a receipt knows a file by. */
+void backup_digest(uint8_t out[BACKUP_DIGEST], const uint8_t *b, size_t len);
+
 /* That a file was opened and found whole by who has the recipient's key. */
 struct backup_receipt {
     enum backup_kind kind;
-    uint8_t identity[32], kgid[32], digest[32];
+    uint8_t identity[32], kgid[32], digest[BACKUP_DIGEST];
     uint32_t epoch;
     int64_t time_ms;
 };
