@@ -114,6 +114,16 @@ class Place:
         shutil.rmtree(self.top, ignore_errors=True)
 
 
+def another_password_is_refused(case):
+    """Of the database's owner, in one line."""
+    case.place.write(POSTGRES_PASSWORD="another")
+    for words in (("restart",), ("mpc", "restart")):
+        code, _, err = case.place.run(*words)
+        case.assertEqual((code, err.count("\n")), (1, 1), err)
+        case.assertIn("the database's owner cannot log in", err)
+    case.place.write()
+
+
 def installed():
     return all(map(shutil.which, ("redis-server", "epmd", "setpriv"))) and \
         os.path.isdir("/usr/lib/postgresql") and \
@@ -457,12 +467,7 @@ class Native(unittest.TestCase):
     def a_killed_server(self):
         """Another wrong password is refused before the services stop; a dead one starts again."""
         before = self.done("status")
-        self.place.write(POSTGRES_PASSWORD="another")
-        for words in (("restart",), ("mpc", "restart")):
-            code, _, err = self.place.run(*words)
-            self.assertEqual((code, err.count("\n")), (1, 1), err)
-            self.assertIn("the database's owner cannot log in", err)
-        self.place.write()
+        another_password_is_refused(self)
         self.assertEqual(self.done("status"), before)
         with open(os.path.join(self.place.infra, "redis.pid"), encoding="ascii") as f:
             os.kill(int(f.read()), signal.SIGKILL)

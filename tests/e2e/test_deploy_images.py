@@ -11,7 +11,8 @@ import sys
 import tempfile
 import unittest
 
-from test_deploy import HASH, LIMIT, QUORATE, SERVERS, SERVICES, SOURCE, Place, free_ports
+from test_deploy import (HASH, LIMIT, QUORATE, SERVERS, SERVICES, SOURCE, Place,
+                         another_password_is_refused, free_ports)
 
 GATEWAY = "172.30.250.1"
 # of the network of a party that is alone there, as on another host
@@ -271,12 +272,7 @@ class Containers(unittest.TestCase):
     def refused_before_anything_stops(self):
         """A wrong password of the database's owner, and another mode."""
         before = self.daemon.docker("ps", "-q").stdout
-        self.place.write(POSTGRES_PASSWORD="another")
-        for words in (("restart",), ("mpc", "restart")):
-            code, _, err = self.place.run(*words)
-            self.assertEqual((code, err.count("\n")), (1, 1), err)
-            self.assertIn("the database's owner cannot log in", err)
-        self.place.write()
+        another_password_is_refused(self)
         self.assertEqual(self.daemon.docker("ps", "-q").stdout, before)
 
     def cleaned(self):

@@ -181,22 +181,21 @@ static void test_a_coordinator_that_stops_tells_those_who_wait(void **state)
     harness_free(h);
 }
 
-/* A signature is asked for; |asked| is told. */
-static void sign(struct harness *h, struct asked *asked)
+/* A signature is asked for and waits, one of |n|; |asked| is told. */
+static void sign_and_wait(struct harness *h, struct asked *asked, size_t n)
 {
     *asked = (struct asked){0};
     asked->pending = scene_ask_sign(h, &(struct sign_request){.message = 1}, answered, asked);
+    harness_run_until(h, as_many_wait, &n);
 }
 
 static void test_a_session_waits_for_the_first_list(void **state)
 {
     struct asked asked, made;
     struct harness *h = begin(&asked);
-    const size_t both = 2;
 
     (void)state;
-    sign(h, &made);
-    harness_run_until(h, as_many_wait, &both);
+    sign_and_wait(h, &made, 2);
     assert_null(h->c->open.first);
     harness_list_presence(h);
     harness_run_until(h, is_answered, &made);
@@ -211,11 +210,9 @@ static void test_no_session_is_begun_without_a_list(void **state)
 {
     struct asked asked, made;
     struct harness *h = begin(&asked);
-    const size_t both = 2;
 
     (void)state;
-    sign(h, &made);
-    harness_run_until(h, as_many_wait, &both);
+    sign_and_wait(h, &made, 2);
     unlisted_expire(h->c, clock_unix_ms() + UNLISTED_MS);
     harness_run_until(h, is_answered, &made);
     assert_string_equal(made.status.name, "no_presence");
@@ -253,8 +250,7 @@ static void test_a_session_of_before_a_restart_begins_first(void **state)
     h->is_silent = true;
     harness_restart(h);
     assert_int_equal(h->c->queue[CLASS_SIGN].n, 1);
-    sign(h, &made);
-    harness_run_until(h, as_many_wait, &(size_t){1});
+    sign_and_wait(h, &made, 1);
     h->parties[0].is_live = h->parties[1].is_live = true;
     harness_list_presence(h);
     harness_published(h, "session_created", id, 0);

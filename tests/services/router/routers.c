@@ -147,6 +147,14 @@ void cluster_settle(size_t i, size_t home)
     cluster_until(is_settled);
 }
 
+void cluster_spread(void)
+{
+    for (size_t i = 0; i < 3; i++)
+        party_go_to(i, i);
+    for (size_t i = 0; i < 3; i++)
+        cluster_settle(i, i);
+}
+
 void party_listen(size_t i, struct listener *listener)
 {
     listen_messages(w, i, listener, 0);

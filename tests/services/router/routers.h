@@ -38,6 +38,8 @@ void cluster_settle(size_t i, size_t home);
 
 /* Party |i| and all it calls from now on is at router |r|. */
 void party_go_to(size_t i, size_t r);
+/* Party |i| at router |i|, which all know. */
+void cluster_spread(void);
 /* Its messages go to |listener|. */
 void party_listen(size_t i, struct listener *listener);
 

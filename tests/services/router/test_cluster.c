@@ -125,10 +125,7 @@ static void test_an_event_reaches_parties_at_all_routers(void **state)
 {
     (void)state;
     cluster_start("1048576", "3000");
-    for (size_t i = 0; i < 3; i++)
-        party_go_to(i, i);
-    for (size_t i = 0; i < 3; i++)
-        cluster_settle(i, i);
+    cluster_spread();
     listen_events(w, 0, &one);
     listen_events(w, 1, &two);
     assert_int_equal(publish(w, SESSION_ONE, "session_created", 2), RPC_OK);
@@ -171,10 +168,7 @@ static void test_a_stranger_at_another_router_is_refused_here(void **state)
 
     (void)state;
     cluster_start("4194304", "60000");
-    for (size_t i = 0; i < 3; i++)
-        party_go_to(i, i);
-    for (size_t i = 0; i < 3; i++)
-        cluster_settle(i, i);
+    cluster_spread();
     listen_events(w, 1, &two);
     assert_int_equal(publish(w, SESSION_ONE, "session_created", 2), RPC_OK);
     listener_until(w, &two, 1);
@@ -211,10 +205,7 @@ static void test_strays_of_a_sender_elsewhere_are_bounded(void **state)
 
     (void)state;
     cluster_start("4194304", "60000");
-    for (size_t i = 0; i < 3; i++)
-        party_go_to(i, i);
-    for (size_t i = 0; i < 3; i++)
-        cluster_settle(i, i);
+    cluster_spread();
     sender = registry_party(w->router->registry, w->peers[2].id);
     refused = metric_value(w->router->metrics.refused[REFUSED_STRAY]);
     arrived_base = arrived();

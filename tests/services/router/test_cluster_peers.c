@@ -148,20 +148,26 @@ static void test_after_a_loss_of_the_broker_all_is_sent_again(void **state)
     cluster_finish();
 }
 
-static void test_a_full_mailbox_elsewhere_is_refused(void **state)
+/* From party 0 to party 1, messages of |len| bytes. */
+static void send_until_full(size_t len)
 {
     enum rpc_code code = RPC_OK;
 
+    for (int i = 0; i < 1000 && code == RPC_OK; i++)
+        code = peer_send(w, 0, SESSION_ONE, w->peers[1].id, 'a', len);
+    assert_int_equal(code, RPC_EXHAUSTED);
+    assert_string_equal(w->peers[0].answer.status.name, "mailbox_full");
+}
+
+static void test_a_full_mailbox_elsewhere_is_refused(void **state)
+{
     (void)state;
     cluster_start("65536", "60000");
     party_go_to(0, 0);
     party_go_to(1, 1);
     cluster_settle(1, 1);
     note_epoch();
-    for (int i = 0; i < 1000 && code == RPC_OK; i++)
-        code = peer_send(w, 0, SESSION_ONE, w->peers[1].id, 'a', 10000);
-    assert_int_equal(code, RPC_EXHAUSTED);
-    assert_string_equal(w->peers[0].answer.status.name, "mailbox_full");
+    send_until_full(10000);
     assert_true(mail_bytes(others[0].router->mail) <= 65536);
     /* some were taken and did not fit */
     cluster_until(has_new_epoch);
@@ -170,8 +176,6 @@ static void test_a_full_mailbox_elsewhere_is_refused(void **state)
 
 static void test_a_broker_that_refuses_is_a_full_mailbox(void **state)
 {
-    enum rpc_code code = RPC_OK;
-
     (void)state;
     cluster_start("1048576", "60000");
     party_go_to(0, 0);
@@ -179,10 +183,7 @@ static void test_a_broker_that_refuses_is_a_full_mailbox(void **state)
     cluster_settle(1, 1);
     note_epoch();
     net.wires[0].is_refused = true;
-    for (int i = 0; i < 1000 && code == RPC_OK; i++)
-        code = peer_send(w, 0, SESSION_ONE, w->peers[1].id, 'a', 1000);
-    assert_int_equal(code, RPC_EXHAUSTED);
-    assert_string_equal(w->peers[0].answer.status.name, "mailbox_full");
+    send_until_full(1000);
     net.wires[0].is_refused = false;
     cluster_until(has_new_epoch);
     cluster_finish();
