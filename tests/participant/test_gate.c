@@ -431,9 +431,20 @@ static bool cheated_told(struct keepers *keepers, void *arg)
     return keepers_told(keepers, 0, jobs[CHEATED].session_id, 0) != NULL;
 }
 
+/* Seat 1 still waits for what a seat 0 that was killed owes it, and has room for so many only. */
+static void close_fifty(void)
+{
+    for (size_t i = 0; i < SIGNINGS; i++)
+        keepers_close(k, 1, jobs[i].session_id);
+    do
+        keepers_ask_stats(k, 1);
+    while (k->last_stats->stats->running > 0);
+}
+
 /* A burn at seat 0 that its database does not take: a key of its own, and the one job told last. */
 static void burn_without_a_disk(void)
 {
+    close_fifty();
     k->told_n = 0;
     k->send = NULL;
     k->letter = NULL;
@@ -562,6 +573,7 @@ static void test_a_burn_outlives_a_process_that_waits_for_its_database(void **st
     int written;
 
     (void)state;
+    close_fifty();
     keygen = keepers_keygen(k, 3, 2);
     keepers_make_key(k, &keygen, key_id, pk);
     party_db_hang(&k->seats[0].db, "INSERT ON tombstones");
