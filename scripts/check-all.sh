@@ -61,7 +61,7 @@ step_long_tests() {
     make_build gcc-O2 gcc -Doptimization=2 -Ddebug=true || return 1
     meson test -C "$out/gcc-O2" --no-rebuild --print-errorlogs --list --suite long 2>/dev/null |
         grep -q . || { echo "no long tests"; return 0; }
-    meson test -C "$out/gcc-O2" --no-rebuild --print-errorlogs --suite long
+    meson test -C "$out/gcc-O2" --no-rebuild --print-errorlogs --timeout-multiplier 5 --suite long
 }
 
 # Both compilers: either may turn a mask into a branch. valgrind 3.19 reads DWARF 4 of clang only.
