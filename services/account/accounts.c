@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Accounts as backends see them: never a share in the clear, no address before the key is real. */
+/* Accounts as backends see them: never a share, not even a sealed one, which is for who makes the
+ * account alone; no address before the key is real. */
 #include "services/account/accounts.h"
 
 #include "quorate/certificate.h"
@@ -37,13 +38,13 @@ static void read_fail(struct read *read, enum db_result result)
     read_free(read);
 }
 
-static void read_account(struct rpc_call *call, const char *account_id, struct account_service *s,
-                         db_done *done)
+static void read_account(struct rpc_call *call, const char *account_id, bool want_blobs,
+                         struct account_service *s, db_done *done)
 {
     struct read *read = mem_new(1, sizeof *read);
     struct rpc_status status;
 
-    *read = (struct read){.s = s, .call = call, .get = {.owner = read, .want_blobs = true}};
+    *read = (struct read){.s = s, .call = call, .get = {.owner = read, .want_blobs = want_blobs}};
     if (request_id(read->get.account_id, account_id, "account_id", &status)) {
         db_submit(s->db, DB_READ, store_get, done, &read->get);
     } else {
@@ -56,18 +57,13 @@ static void got(void *arg, enum db_result result)
 {
     struct read *read = ((struct store_get *)arg)->owner;
     struct view_account view;
-    char *share = NULL;
 
     if (result != DB_OK) {
         read_fail(read, result);
         return;
     }
     view_account(&view, read->s->ctx, &read->get.account);
-    if (read->get.user_share_len)
-        view.message.encrypted_user_share = share =
-            view_base64(read->get.user_share, read->get.user_share_len);
     rpc_reply(read->call, &view.message.base);
-    free(share);
     read_free(read);
 }
 
@@ -75,7 +71,7 @@ void accounts_get(struct rpc_call *call, const ProtobufCMessage *request, void *
 {
     const Mpc__Account__V1__GetAccountRequest *in = (const void *)request;
 
-    read_account(call, in->account_id, service, got);
+    read_account(call, in->account_id, false, service, got);
 }
 
 /* Rows of the certificate as text. */
@@ -158,7 +154,7 @@ void accounts_certificate(struct rpc_call *call, const ProtobufCMessage *request
 {
     const Mpc__Account__V1__GetCertificateRequest *in = (const void *)request;
 
-    read_account(call, in->account_id, service, got_certificate);
+    read_account(call, in->account_id, true, service, got_certificate);
 }
 
 struct list {

@@ -105,8 +105,8 @@ struct rpc_status api_over(enum waiting_kind kind, const char *status)
     if (kind == WAITING_GENERATE && strcmp(status, "completed") == 0)
         return rpc_error(RPC_STATE, "session_ended",
                          "the session is completed, and no share of it is here: one is kept for an"
-                         " hour at most, and not over a restart; encrypted_user_share of the"
-                         " account is the same box");
+                         " hour at most, and not over a restart; a repeat of the request that made"
+                         " the account, with its idempotency_key, answers with the same box");
     return rpc_error(RPC_STATE, "session_ended", "the session is %s", status);
 }
 

@@ -77,16 +77,36 @@ class Delegate(TestCase):
         # the others sign without the user
         self.assertTrue(signature_is_valid(self.stack.sign(account["account_id"]).body))
 
-    def test_a_share_that_a_restart_took_is_at_the_account(self):
-        account, _ = self.create()
+    def test_a_share_that_a_restart_took_comes_with_a_repeat(self):
+        request = {"user_id": "again", "user_share": "delegate", "idempotency_key": uuid.uuid4().hex,
+                   "user_public_key": self.public.hex()}
+        account = self.stack.call("POST", "/api/v1/accounts", request).body
         session = {"session_id": account["session_id"]}
         self.assertEqual(self.api("POST", "/api/v1/shares/generate", session).body["user_share"],
                          account["encrypted_user_share"])
         self.stack.restarted(DELEGATE, self.stack.kill(DELEGATE))
         answer = until(lambda: next((a for a in [self.generate_again(session)] if a), None))
-        self.assertError(answer, 409, "encrypted_user_share of the account is the same box")
-        again = self.stack.call("GET", "/api/v1/accounts/" + account["account_id"])
-        self.assertEqual(again.body["encrypted_user_share"], account["encrypted_user_share"])
+        self.assertError(answer, 409, "a repeat of the request that made the account")
+        self.assertEqual(self.stack.call("POST", "/api/v1/accounts", request).body, account)
+        # who made it without an idempotency_key asks the operator
+        at_coordinator = self.stack.call(
+            "GET", "/api/v1/sessions/" + account["session_id"],
+            url=self.stack.service_url("session-coordinator"))
+        self.assertEqual(at_coordinator.body["delegate_share"], account["encrypted_user_share"])
+
+    def test_who_reads_accounts_sees_no_share(self):
+        """Sealed or not, before its owner has confirmed it and after."""
+        account, _ = self.create()
+        box = account.pop("encrypted_user_share")
+        path, user = "/api/v1/accounts/" + account["account_id"], account["user_id"]
+        reads = path, path + "/certificate", "/api/v1/accounts?user_id=" + user
+        for ask in (lambda: None, lambda: self.confirm(account)):
+            ask()
+            for read in reads:
+                answer = self.stack.call("GET", read)
+                self.assertEqual(answer.status, 200, answer)
+                self.assertFalse(box in str(answer.body), read)
+            self.assertEqual(self.stack.call("GET", path).body, account)
 
     def generate_again(self, session):
         """None while the delegate starts."""
