@@ -7,6 +7,7 @@
 #include "system/core/buffer.h"
 #include "system/rpc/message.h"
 #include "system/service/library.h"
+#include "tests/support/port.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* What parties make. */
 
@@ -444,12 +446,13 @@ void script_start(struct script *s)
 {
     char error[RPC_TEXT_MAX];
 
+    if (s->port == 0)
+        s->port_holder = port_hold(&s->port);
     s->server = rpc_server_new(s->loop, NULL);
     rpc_server_add(s->server, methods, no_routes, s);
     rpc_server_guard(s->server, allow, NULL);
     if (!rpc_server_listen(s->server, "127.0.0.1", s->port, NULL, error))
         fail_msg("%s", error);
-    s->port = rpc_server_port(s->server);
 }
 
 void script_next(struct script *s, enum door door, struct step step)
@@ -483,6 +486,7 @@ void script_revive(struct script *s)
 
 void script_free(struct script *s)
 {
+    close(s->port_holder);
     for (size_t i = 0; i < s->sessions_n; i++)
         mpc__coordinator__v1__create_session_request__free_unpacked(s->sessions[i].q, NULL);
     for (size_t i = 0; i < SCRIPT_PARTIES; i++)

@@ -65,7 +65,7 @@ struct held {
 struct script {
     uv_loop_t *loop;
     struct rpc_server *server;
-    int port;
+    int port, port_holder;
     bool is_dying;
     /* sessions end well as soon as they are made */
     bool is_quick;

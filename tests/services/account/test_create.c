@@ -74,7 +74,7 @@ static void test_an_account_is_made(void **state)
     struct answer answer;
     char audit[128];
 
-    world_create(w, &answer, NULL, 20);
+    world_create(w, &answer, NULL, PATIENT_S);
     expect_active(w, &answer);
     assert_int_equal(world_accounts(w), 1);
     world_stop(w);
@@ -86,7 +86,7 @@ static void test_an_account_is_made(void **state)
 static void test_who_waits_for_a_users_share_names_its_key(void **state)
 {
     struct world *w = *state;
-    Mpc__Account__V1__CreateAccountRequest request = world_create_request(NULL, 20);
+    Mpc__Account__V1__CreateAccountRequest request = world_create_request(NULL, PATIENT_S);
     struct answer answer;
 
     request.user_share = "delegate";
@@ -111,7 +111,7 @@ static void test_without_coordinator_there_is_no_account(void **state)
     struct answer answer;
 
     script_next(&w->script, DOOR_SELECT, refusal(RPC_UNAVAILABLE));
-    world_create(w, &answer, NULL, 20);
+    world_create(w, &answer, NULL, PATIENT_S);
     answer_expect(&answer, 503, "scripted");
     assert_int_equal(world_accounts(w), 0);
 }
@@ -122,7 +122,7 @@ static void test_a_coordinator_that_dies_while_it_chooses_leaves_no_account(void
     struct answer answer;
 
     script_next(&w->script, DOOR_SELECT, (struct step){.act = ACT_DIE_BEFORE});
-    world_create_begin(w, &answer, NULL, 20);
+    world_create_begin(w, &answer, NULL, PATIENT_S);
     world_until_dead(w);
     world_await(w, &answer);
     assert_int_equal(rpc_http_status(&answer.status), 503);
@@ -135,7 +135,7 @@ static void test_a_refused_keygen_leaves_no_account(void **state)
     struct answer answer;
 
     script_next(&w->script, DOOR_CREATE, refusal(RPC_IMPOSSIBLE));
-    world_create(w, &answer, NULL, 20);
+    world_create(w, &answer, NULL, PATIENT_S);
     answer_expect(&answer, 422, "scripted");
     assert_int_equal(w->script.calls[DOOR_CREATE], 1);
     assert_int_equal(world_accounts(w), 0);
@@ -149,14 +149,14 @@ static void test_a_keygen_of_which_nobody_knows_is_looked_up(void **state)
 
     for (size_t i = 0; i < 3; i++)
         script_next(&w->script, DOOR_CREATE, refusal(RPC_UNAVAILABLE));
-    world_create(w, &answer, "key", 20);
+    world_create(w, &answer, "key", PATIENT_S);
     answer_expect(&answer, 503, "scripted");
     assert_int_equal(w->script.calls[DOOR_CREATE], 3);
     assert_int_equal(world_accounts(w), 1);
     world_stop(w);
     world_start(w);
     world_until_called(w, DOOR_LIST, 1);
-    world_create(w, &answer, "key", 20);
+    world_create(w, &answer, "key", PATIENT_S);
     answer_expect(&answer, 422, "keygen_failed");
     assert_int_equal(world_accounts(w), 1);
 }
@@ -171,7 +171,7 @@ static void test_a_slow_coordinator_is_waited_for(void **state)
     script_next(&w->script, DOOR_SELECT, hold);
     script_next(&w->script, DOOR_CREATE, hold);
     script_next(&w->script, DOOR_STATUS, hold);
-    world_create_begin(w, &answer, NULL, 20);
+    world_create_begin(w, &answer, NULL, PATIENT_S);
     for (enum door door = DOOR_SELECT; door <= DOOR_STATUS; door++) {
         world_until_called(w, door, 1);
         assert_false(answer.is_there);
@@ -208,7 +208,7 @@ static void test_when_the_wait_is_over_the_session_goes_on(void **state)
     struct answer answer;
 
     w->script.is_quick = false;
-    world_create(w, &answer, NULL, 1);
+    world_create(w, &answer, NULL, HASTY_S);
     answer_expect(&answer, 504, "wait_over");
     assert_string_equal(answer.status.session_id, w->script.sessions[0].id);
     world_until_called(w, DOOR_STATUS, 2);
@@ -225,7 +225,7 @@ static void die_once_at(struct world *w, enum door door, enum act act)
     struct answer answer;
 
     script_next(&w->script, door, (struct step){.act = act});
-    world_create_begin(w, &answer, NULL, 20);
+    world_create_begin(w, &answer, NULL, PATIENT_S);
     world_until_dead(w);
     script_revive(&w->script);
     world_await(w, &answer);
@@ -295,7 +295,7 @@ static void expect_no_key(struct world *w, script_lie *how)
     struct answer answer;
 
     script_next(&w->script, DOOR_STATUS, lie(how));
-    world_create(w, &answer, NULL, 20);
+    world_create(w, &answer, NULL, PATIENT_S);
     answer_expect(&answer, 422, "keygen_failed");
     expect_failed(w, "the parties' certificate of this key does not verify");
 }
@@ -336,7 +336,7 @@ static void expect_pending(struct world *w, enum door door, script_lie *how)
     struct answer answer;
 
     script_next(&w->script, door, lie(how));
-    world_create(w, &answer, NULL, 20);
+    world_create(w, &answer, NULL, PATIENT_S);
     answer_expect(&answer, 500, "coordinator_answer");
     answer = world_get(w, w->script.sessions[0].account_id);
     assert_non_null(answer.message);
@@ -373,7 +373,7 @@ static void test_the_key_is_what_the_parties_signed(void **state)
     struct answer answer;
 
     script_next(&w->script, DOOR_STATUS, lie(tell_public_key));
-    world_create(w, &answer, NULL, 20);
+    world_create(w, &answer, NULL, PATIENT_S);
     expect_active(w, &answer);
 }
 
@@ -393,7 +393,7 @@ static void test_an_account_says_why_it_failed(void **state)
     for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
         struct script_session *session = &w->script.sessions[i];
 
-        world_create_begin(w, &answer, NULL, 20);
+        world_create_begin(w, &answer, NULL, PATIENT_S);
         world_until_called(w, DOOR_STATUS, (unsigned)i + 1);
         script_end(&w->script, session, ends[i].status, ends[i].error);
         world_await(w, &answer);
@@ -414,9 +414,9 @@ static void test_a_repeat_gets_the_same_account(void **state)
     struct world *w = *state;
     struct answer answer;
 
-    world_create(w, &answer, "key", 20);
+    world_create(w, &answer, "key", PATIENT_S);
     expect_active(w, &answer);
-    world_create(w, &answer, "key", 20);
+    world_create(w, &answer, "key", PATIENT_S);
     expect_active(w, &answer);
     assert_int_equal(w->script.calls[DOOR_CREATE], 1);
     assert_int_equal(world_accounts(w), 1);
@@ -424,7 +424,7 @@ static void test_a_repeat_gets_the_same_account(void **state)
 
 static void note(struct world *w, const char *key, const char *account_id)
 {
-    Mpc__Account__V1__CreateAccountRequest q = world_create_request(key, 20);
+    Mpc__Account__V1__CreateAccountRequest q = world_create_request(key, PATIENT_S);
     struct repeat repeat = {.scope = "", .idempotency_key = key};
     struct request_create req;
     struct rpc_status status;
@@ -441,7 +441,7 @@ static void test_a_hint_leads_to_the_account(void **state)
     struct answer answer;
 
     note(w, "key", WORLD_ACCOUNT);
-    world_create(w, &answer, "key", 20);
+    world_create(w, &answer, "key", PATIENT_S);
     assert_int_equal(answer.status.code, RPC_OK);
     assert_string_equal(((Mpc__Account__V1__Account *)(void *)answer.message)->account_id,
                         WORLD_ACCOUNT);
@@ -456,7 +456,7 @@ static void test_a_hint_to_no_account_is_left(void **state)
     struct answer answer;
 
     note(w, "key", "8f1f9d64-3b0e-4f0c-9a53-0a1b2c3d4e5f");
-    world_create(w, &answer, "key", 20);
+    world_create(w, &answer, "key", PATIENT_S);
     expect_active(w, &answer);
     assert_int_equal(world_accounts(w), 1);
 }
@@ -465,9 +465,9 @@ static void test_another_request_under_the_same_key_is_a_conflict(void **state)
 {
     struct world *w = *state;
     struct answer answer;
-    Mpc__Account__V1__CreateAccountRequest q = world_create_request("key", 20);
+    Mpc__Account__V1__CreateAccountRequest q = world_create_request("key", PATIENT_S);
 
-    world_create(w, &answer, "key", 20);
+    world_create(w, &answer, "key", PATIENT_S);
     expect_active(w, &answer);
     q.user_id = "user-2";
     world_begin(w, &answer, "CreateAccount", &q.base, &mpc__account__v1__account__descriptor);
@@ -482,9 +482,9 @@ static void test_a_repeat_waits_for_the_first(void **state)
     struct answer first, second;
 
     script_next(&w->script, DOOR_SELECT, hold);
-    world_create_begin(w, &first, "key", 20);
+    world_create_begin(w, &first, "key", PATIENT_S);
     world_until_called(w, DOOR_SELECT, 1);
-    world_create_begin(w, &second, "key", 20);
+    world_create_begin(w, &second, "key", PATIENT_S);
     world_until_called(w, DOOR_LIST, 1); /* it looks for the session, and there is none */
     script_release(&w->script);
     world_await(w, &first);
@@ -505,9 +505,9 @@ static void test_a_repeat_that_read_too_early_reads_again(void **state)
     script_next(&w->script, DOOR_SELECT, hold);
     script_next(&w->script, DOOR_LIST, hold);
     script_next(&w->script, DOOR_CREATE, done_and_held);
-    world_create_begin(w, &first, "key", 20);
+    world_create_begin(w, &first, "key", PATIENT_S);
     world_until_called(w, DOOR_SELECT, 1);
-    world_create_begin(w, &second, "key", 20);
+    world_create_begin(w, &second, "key", PATIENT_S);
     world_until_called(w, DOOR_LIST, 1);
     script_release_at(&w->script, DOOR_SELECT);
     world_until_called(w, DOOR_CREATE, 1);
@@ -526,9 +526,9 @@ static void test_a_repeat_hears_that_the_first_gave_up(void **state)
     struct answer first, second;
 
     script_next(&w->script, DOOR_SELECT, hold);
-    world_create_begin(w, &first, "key", 20);
+    world_create_begin(w, &first, "key", PATIENT_S);
     world_until_called(w, DOOR_SELECT, 1);
-    world_create_begin(w, &second, "key", 20);
+    world_create_begin(w, &second, "key", PATIENT_S);
     world_until_called(w, DOOR_LIST, 1);
     script_refuse(&w->script, RPC_UNAVAILABLE);
     world_await(w, &first);
@@ -544,9 +544,9 @@ static void test_a_repeat_ends_with_the_service(void **state)
     struct answer first, second;
 
     script_next(&w->script, DOOR_SELECT, hold);
-    world_create_begin(w, &first, "key", 20);
+    world_create_begin(w, &first, "key", PATIENT_S);
     world_until_called(w, DOOR_SELECT, 1);
-    world_create_begin(w, &second, "key", 20);
+    world_create_begin(w, &second, "key", PATIENT_S);
     world_until_called(w, DOOR_LIST, 2);
     world_stop(w);
     assert_true(first.is_there && second.is_there);

@@ -217,7 +217,7 @@ static void test_plain_requests_are_signed_by_the_service(void **state)
     struct qrt_intent intent;
     struct answer answer;
 
-    world_sign(w, &answer, message, NULL, 20);
+    world_sign(w, &answer, message, NULL, PATIENT_S);
     assert_non_null(answer.message);
     answer_free(&answer);
     q = w->script.sessions[0].q;
@@ -243,7 +243,7 @@ struct keygen {
 
 static void keygen_of(struct keygen *out, struct world *w, const struct qrt_intent *intent)
 {
-    out->q = world_create_request(NULL, 20);
+    out->q = world_create_request(NULL, PATIENT_S);
     world_own(&out->own, intent, w->caller);
     for (size_t i = 0; i < SCRIPT_PARTIES; i++) {
         mpc__account__v1__participant__init(&out->participants[i]);
@@ -445,7 +445,7 @@ static void test_a_users_key_of_somebody_elses_is_refused(void **state)
 static void test_a_plain_users_key_is_signed_by_the_service(void **state)
 {
     struct world *w = *state;
-    Mpc__Account__V1__CreateAccountRequest q = world_create_request(NULL, 20);
+    Mpc__Account__V1__CreateAccountRequest q = world_create_request(NULL, PATIENT_S);
     const Mpc__Coordinator__V1__CreateSessionRequest *asked;
     struct answer answer;
 

@@ -27,7 +27,7 @@ static void crash_at(struct world *w, enum door door, enum act act, char id[ID_T
     struct answer lost, list;
 
     script_next(&w->script, door, (struct step){.act = act});
-    world_create_begin(w, &lost, "key", 20);
+    world_create_begin(w, &lost, "key", PATIENT_S);
     world_until_called(w, door, 1);
     q.user_id = "user-1";
     world_begin(w, &list, "ListAccounts", &q.base,
@@ -60,7 +60,7 @@ static void expect_repeat(struct world *w, const char *id)
 {
     struct answer answer;
 
-    world_create(w, &answer, "key", 20);
+    world_create(w, &answer, "key", PATIENT_S);
     assert_non_null(answer.message);
     assert_string_equal(((Mpc__Account__V1__Account *)answer.message)->account_id, id);
     answer_free(&answer);
@@ -87,7 +87,7 @@ static void test_a_row_without_session_has_failed(void **state)
     crash_at(w, DOOR_CREATE, ACT_HOLD, id);
     world_start(w);
     expect(w, id, "failed");
-    world_create(w, &answer, "key", 20);
+    world_create(w, &answer, "key", PATIENT_S);
     answer_expect(&answer, 422, "keygen_failed");
     assert_int_equal(w->script.sessions_n, 0);
 }
@@ -127,7 +127,7 @@ static void test_a_session_that_still_runs_is_waited_for(void **state)
     watched = w->script.calls[DOOR_STATUS];
     world_start(w);
     world_until_called(w, DOOR_STATUS, watched + 1);
-    world_create_begin(w, &repeat, "key", 20);
+    world_create_begin(w, &repeat, "key", PATIENT_S);
     world_until_called(w, DOOR_STATUS, watched + 2);
     script_complete(&w->script, &w->script.sessions[0]);
     script_release(&w->script);
@@ -222,11 +222,11 @@ static void test_the_session_of_another_account_is_refused(void **state)
     char id[ID_TEXT_MAX];
 
     script_next(&w->script, DOOR_CREATE, (struct step){.act = ACT_ANSWER});
-    world_create(w, &first, NULL, 20);
+    world_create(w, &first, NULL, PATIENT_S);
     assert_non_null(first.message);
     answer_free(&first);
     script_next(&w->script, DOOR_CREATE, (struct step){.act = ACT_DO_AND_HOLD});
-    world_create_begin(w, &first, NULL, 20);
+    world_create_begin(w, &first, NULL, PATIENT_S);
     world_until_called(w, DOOR_CREATE, 2);
     world_crash(w);
     script_drop(&w->script);

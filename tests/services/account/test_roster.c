@@ -84,7 +84,7 @@ static void test_a_choice_that_is_none_is_refused(void **state)
                                        tell_another_name,  tell_no_certificate,
                                        tell_other_indices, tell_in_another_order};
     struct world *w = *state;
-    const Mpc__Account__V1__CreateAccountRequest q = world_create_request(NULL, 20);
+    const Mpc__Account__V1__CreateAccountRequest q = world_create_request(NULL, PATIENT_S);
 
     for (size_t i = 0; i < sizeof lies / sizeof lies[0]; i++) {
         script_next(&w->script, DOOR_SELECT, (struct step){.act = ACT_ANSWER, .lie = lies[i]});
@@ -95,7 +95,7 @@ static void test_a_choice_that_is_none_is_refused(void **state)
 static void test_only_the_authority_certifies(void **state)
 {
     struct world *w = *state;
-    const Mpc__Account__V1__CreateAccountRequest q = world_create_request(NULL, 20);
+    const Mpc__Account__V1__CreateAccountRequest q = world_create_request(NULL, PATIENT_S);
 
     world_certify(w, 1, "party-2", "persistent", 1, true);
     expect_unfit(w, &q);
@@ -104,7 +104,7 @@ static void test_only_the_authority_certifies(void **state)
 static void test_one_identity_has_one_seat(void **state)
 {
     struct world *w = *state;
-    const Mpc__Account__V1__CreateAccountRequest q = world_create_request(NULL, 20);
+    const Mpc__Account__V1__CreateAccountRequest q = world_create_request(NULL, PATIENT_S);
 
     world_certify(w, 1, "party-2", "persistent", 0, false);
     expect_unfit(w, &q);
@@ -113,7 +113,7 @@ static void test_one_identity_has_one_seat(void **state)
 static void test_one_name_has_one_seat(void **state)
 {
     struct world *w = *state;
-    const Mpc__Account__V1__CreateAccountRequest q = world_create_request(NULL, 20);
+    const Mpc__Account__V1__CreateAccountRequest q = world_create_request(NULL, PATIENT_S);
 
     world_certify(w, 1, "party-1", "persistent", 1, false);
     expect_unfit(w, &q);
@@ -122,7 +122,7 @@ static void test_one_name_has_one_seat(void **state)
 static void test_temporary_parties_are_not_chosen(void **state)
 {
     struct world *w = *state;
-    const Mpc__Account__V1__CreateAccountRequest q = world_create_request(NULL, 20);
+    const Mpc__Account__V1__CreateAccountRequest q = world_create_request(NULL, PATIENT_S);
 
     world_certify(w, 1, "party-2", "temporary", 1, false);
     expect_unfit(w, &q);
@@ -131,7 +131,7 @@ static void test_temporary_parties_are_not_chosen(void **state)
 static void test_a_delegate_is_there_exactly_if_asked_for(void **state)
 {
     struct world *w = *state;
-    Mpc__Account__V1__CreateAccountRequest q = world_create_request(NULL, 20);
+    Mpc__Account__V1__CreateAccountRequest q = world_create_request(NULL, PATIENT_S);
 
     q.user_share = "delegate";
     q.user_public_key = "0900000000000000000000000000000000000000000000000000000000000000";
@@ -160,7 +160,7 @@ static void test_those_who_were_asked_for_make_the_key(void **state)
 {
     static const char *const others[] = {"party-1", "party-2", "party-4"};
     struct world *w = *state;
-    Mpc__Account__V1__CreateAccountRequest q = world_create_request(NULL, 20);
+    Mpc__Account__V1__CreateAccountRequest q = world_create_request(NULL, PATIENT_S);
     Mpc__Account__V1__Participant participants[3], *list[3];
     struct answer answer;
 
@@ -222,7 +222,7 @@ static void expect_preferred(struct world *w, size_t i, const char *first, const
     const Mpc__Coordinator__V1__CreateSessionRequest *q;
     struct answer answer;
 
-    world_sign(w, &answer, "pay", NULL, 20);
+    world_sign(w, &answer, "pay", NULL, PATIENT_S);
     assert_non_null(answer.message);
     answer_free(&answer);
     q = w->script.sessions[i].q;

@@ -66,7 +66,7 @@ static void test_a_message_is_signed(void **state)
     struct world *w = *state;
     struct answer answer;
 
-    world_sign(w, &answer, "pay", NULL, 20);
+    world_sign(w, &answer, "pay", NULL, PATIENT_S);
     expect_signature(w, &answer, "pay");
     expect_audit(w, "Sign completed");
 }
@@ -170,7 +170,7 @@ static void expect_forged(void **state, enum door door, script_lie *how)
     struct answer answer;
 
     script_next(&w->script, door, (struct step){.act = ACT_ANSWER, .lie = how});
-    world_sign(w, &answer, "pay", NULL, 20);
+    world_sign(w, &answer, "pay", NULL, PATIENT_S);
     answer_expect(&answer, 500, "signature_invalid");
     assert_string_equal(answer.status.session_id, w->script.sessions[0].id);
     assert_null(answer.message);
@@ -227,7 +227,7 @@ static void test_the_forms_are_made_of_what_was_verified(void **state)
     struct answer answer;
 
     script_next(&w->script, DOOR_STATUS, (struct step){.act = ACT_ANSWER, .lie = tell_other_forms});
-    world_sign(w, &answer, "pay", NULL, 20);
+    world_sign(w, &answer, "pay", NULL, PATIENT_S);
     expect_signature(w, &answer, "pay");
 }
 
@@ -246,7 +246,7 @@ static void test_another_sessions_result_is_refused(void **state)
 
     script_next(&w->script, DOOR_STATUS,
                 (struct step){.act = ACT_ANSWER, .lie = tell_other_session});
-    world_sign(w, &answer, "pay", NULL, 20);
+    world_sign(w, &answer, "pay", NULL, PATIENT_S);
     answer_expect(&answer, 500, "coordinator_answer");
 }
 
@@ -283,11 +283,11 @@ static void test_when_the_wait_is_over_a_repeat_gets_the_signature(void **state)
     struct answer answer;
 
     w->script.is_quick = false;
-    world_sign(w, &answer, "pay", "key", 1);
+    world_sign(w, &answer, "pay", "key", HASTY_S);
     answer_expect(&answer, 504, "wait_over");
     assert_string_equal(answer.status.session_id, w->script.sessions[0].id);
     script_complete(&w->script, &w->script.sessions[0]);
-    world_sign(w, &answer, "pay", "key", 20);
+    world_sign(w, &answer, "pay", "key", PATIENT_S);
     expect_signature(w, &answer, "pay");
     assert_int_equal(w->script.sessions_n, 1);
 }
@@ -304,7 +304,7 @@ static void test_the_session_tells_its_end_to_whoever_asks(void **state)
     answer_free(&answer);
     q.session_id = w->script.sessions[0].id;
     q.wait_given_case = MPC__ACCOUNT__V1__GET_SESSION_REQUEST__WAIT_GIVEN_WAIT;
-    q.wait = 20;
+    q.wait = PATIENT_S;
     world_begin(w, &answer, "GetSession", &q.base, &mpc__session__v1__session__descriptor);
     world_until_called(w, DOOR_STATUS, 1);
     script_complete(&w->script, &w->script.sessions[0]);
@@ -326,12 +326,12 @@ static void test_without_coordinator_nothing_is_signed(void **state)
 
     for (size_t i = 0; i < 3; i++)
         script_next(&w->script, DOOR_CREATE, refusal(RPC_UNAVAILABLE));
-    world_sign(w, &answer, "pay", NULL, 20);
+    world_sign(w, &answer, "pay", NULL, PATIENT_S);
     answer_expect(&answer, 503, "scripted");
     assert_int_equal(w->script.calls[DOOR_CREATE], 3);
 }
 
-/* A second is enough for one try: no other is begun whose answer nobody waits for. */
+/* The wait is enough for one try: no other is begun whose answer nobody waits for. */
 static void test_a_silent_coordinator_is_waited_for_as_long_as_the_caller_does(void **state)
 {
     struct world *w = *state;
@@ -339,7 +339,7 @@ static void test_a_silent_coordinator_is_waited_for_as_long_as_the_caller_does(v
 
     for (size_t i = 0; i < 3; i++)
         script_next(&w->script, DOOR_CREATE, (struct step){.act = ACT_HOLD});
-    world_sign(w, &answer, "pay", NULL, 1);
+    world_sign(w, &answer, "pay", NULL, HASTY_S);
     answer_expect(&answer, 504, "deadline");
     assert_int_equal(w->script.calls[DOOR_CREATE], 1);
     script_drop(&w->script);
@@ -384,10 +384,10 @@ static void test_a_watch_gives_up_with_the_sessions_id(void **state)
     struct answer answer;
 
     script_next(&w->script, DOOR_STATUS, refusal(RPC_NOT_FOUND));
-    world_sign(w, &answer, "pay", NULL, 20);
+    world_sign(w, &answer, "pay", NULL, PATIENT_S);
     answer_expect(&answer, 404, "scripted");
     script_next(&w->script, DOOR_STATUS, refusal(RPC_DENIED));
-    world_sign(w, &answer, "pay", NULL, 20);
+    world_sign(w, &answer, "pay", NULL, PATIENT_S);
     answer_expect(&answer, 403, "scripted");
     assert_string_equal(answer.status.session_id, w->script.sessions[1].id);
 }
@@ -429,13 +429,13 @@ static void test_a_repeat_gets_the_same_signature(void **state)
     struct world *w = *state;
     struct answer answer;
 
-    world_sign(w, &answer, "pay", "key", 20);
+    world_sign(w, &answer, "pay", "key", PATIENT_S);
     expect_signature(w, &answer, "pay");
-    world_sign(w, &answer, "pay", "key", 20);
+    world_sign(w, &answer, "pay", "key", PATIENT_S);
     expect_signature(w, &answer, "pay");
     assert_int_equal(w->script.sessions_n, 1);
     assert_int_equal(w->script.calls[DOOR_CREATE], 1);
-    world_sign(w, &answer, "pay", NULL, 20);
+    world_sign(w, &answer, "pay", NULL, PATIENT_S);
     expect_signature(w, &answer, "pay");
     assert_int_equal(w->script.sessions_n, 2);
 }
@@ -452,11 +452,11 @@ static void test_a_hint_that_leads_astray_is_left(void **state)
     struct world *w = *state;
     struct answer answer;
 
-    world_sign(w, &answer, "pay", "key", 20);
+    world_sign(w, &answer, "pay", "key", PATIENT_S);
     expect_signature(w, &answer, "pay");
     for (unsigned i = 0; i < sizeof steps / sizeof steps[0]; i++) {
         script_next(&w->script, DOOR_STATUS, steps[i]);
-        world_sign(w, &answer, "pay", "key", 20);
+        world_sign(w, &answer, "pay", "key", PATIENT_S);
         expect_signature(w, &answer, "pay");
         assert_int_equal(w->script.calls[DOOR_CREATE], i + 2);
     }
@@ -468,9 +468,9 @@ static void test_another_message_under_the_same_key_is_a_conflict(void **state)
     struct world *w = *state;
     struct answer answer;
 
-    world_sign(w, &answer, "pay", "key", 20);
+    world_sign(w, &answer, "pay", "key", PATIENT_S);
     expect_signature(w, &answer, "pay");
-    world_sign(w, &answer, "pay more", "key", 20);
+    world_sign(w, &answer, "pay more", "key", PATIENT_S);
     answer_expect(&answer, 409, "idempotency_conflict");
 }
 

@@ -18,7 +18,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { WATCHDOG_MS = 30000 };
+enum { WATCHDOG_MS = 120000 };
 
 /* Waiting. */
 
@@ -240,7 +240,7 @@ static void load_config(struct world *w)
              "JWT_SECRET_KEY=0123456789abcdef0123456789abcdef\nMPC_API_KEY=test-key\n"
              "ALLOWED_IPS=127.0.0.1\nCA_KEY=%s\nCALLER_KEYS=%s\nINITIATOR_KEY_FILE=%s/initiator\n"
              "COORDINATOR_ADDR=127.0.0.1:%d\nROUTER_ADDR=127.0.0.1:%d\n"
-             "RETRY_MAX=1000\nRETRY_DELAY_MS=10\nKEYGEN_WAIT_S=20\nSIGN_WAIT_S=20\n",
+             "RETRY_MAX=1000\nRETRY_DELAY_MS=10\nKEYGEN_WAIT_S=100\nSIGN_WAIT_S=100\n",
              w->dir, ca, caller, w->dir, w->script.port, w->script.port);
     write_file(w, "env", text);
     write_file(w, "initiator", "0101010101010101010101010101010101010101010101010101010101010101");

@@ -19,6 +19,10 @@
 #define WORLD_ACCOUNT "6f1f9d64-3b0e-4f0c-9a53-0a1b2c3d4e5f"
 #define WORLD_KEYGEN "7f1f9d64-3b0e-4f0c-9a53-0a1b2c3d4e5f"
 
+/* Seconds that callers wait: for what must come, on a slow machine too; for what does not come, but
+ * long enough for what is asked meanwhile. */
+enum { PATIENT_S = 100, HASTY_S = 3 };
+
 /* How a call ended; the message is the test's to free (answer_free). */
 struct answer {
     bool is_there;

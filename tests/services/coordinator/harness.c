@@ -8,6 +8,7 @@
 #include "system/core/buffer.h"
 #include "system/core/clock.h"
 #include "system/service/library.h"
+#include "tests/support/port.h"
 
 #include <poll.h>
 #include <secp256k1.h>
@@ -18,7 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { WATCHDOG_MS = 30000 };
+enum { WATCHDOG_MS = 120000 };
 
 static void publish_event(struct rpc_call *call, const ProtobufCMessage *request, void *service)
 {
@@ -132,7 +133,6 @@ static void start_router(struct harness *h)
     rpc_server_guard(h->router, allow, NULL);
     if (!rpc_server_listen(h->router, "127.0.0.1", h->router_port, NULL, error))
         fail_msg("%s", error);
-    h->router_port = rpc_server_port(h->router);
 }
 
 static void set_flag(void *arg)
@@ -171,8 +171,9 @@ static void load_config(struct harness *h, const char *variables)
             "ENVIRONMENT=development\nDATA_DIR=%s\nLISTEN_HOST=127.0.0.1\nTLS=off\n"
             "JWT_SECRET_KEY=0123456789abcdef0123456789abcdef\nMPC_API_KEY=test-key\n"
             "ALLOWED_IPS=127.0.0.1\nCA_KEY=%s\nOPERATOR_KEY=%s\nROUTER_ADDR=127.0.0.1:%d\n"
-            "RETRY_MAX=1000\nRETRY_DELAY_MS=10\n%s",
-            h->dir, ca, operator, h->router_port, variables ? variables : "");
+            "RETRY_MAX=1000\nRETRY_DELAY_MS=10\nKEYGEN_ATTEMPT_MS=600000\n%s%s",
+            h->dir, ca, operator, h->router_port,
+            strstr(variables, "SIGN_ATTEMPT_MS") ? "" : "SIGN_ATTEMPT_MS=600000\n", variables);
     fclose(file);
     h->config = config_load(CONFIG_COORDINATOR, path, error);
     if (!h->config)
@@ -338,8 +339,9 @@ struct harness *harness_new(const char *variables)
     make_identities(h);
     make_parties(h);
     make_public_key(h);
+    h->port_holder = port_hold(&h->router_port);
     start_router(h);
-    load_config(h, variables);
+    load_config(h, variables ? variables : "");
     start_coordinator(h);
     return h;
 }
@@ -423,6 +425,7 @@ void harness_free(struct harness *h)
 {
     stop_coordinator(h);
     stop_server(h, h->router);
+    close(h->port_holder);
     while (uv_run(&h->loop, UV_RUN_NOWAIT))
         ;
     assert_int_equal(uv_loop_close(&h->loop), 0);
@@ -526,7 +529,7 @@ struct rpc_pending *harness_ask(struct harness *h, const char *method,
     return rpc_start(h->channel, &(struct rpc_request){.path = path,
                                                        .message = request,
                                                        .response = response,
-                                                       .deadline_ms = 20000,
+                                                       .deadline_ms = WATCHDOG_MS,
                                                        .done = done,
                                                        .arg = arg});
 }

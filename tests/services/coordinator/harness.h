@@ -38,7 +38,7 @@ struct harness {
     struct rpc_channel *channel;
     /* the router */
     struct rpc_server *router;
-    int router_port;
+    int router_port, port_holder;
     struct rpc_call *presence;
     /* it says nothing of who is there until harness_list_presence */
     bool is_silent;
@@ -56,7 +56,8 @@ struct harness {
     size_t certificate_len;
 };
 
-/* |variables| are NAME=VALUE lines for the configuration, or NULL. */
+/* |variables| are NAME=VALUE lines for the configuration, or NULL. Attempts last as long as they
+ * may, unless |variables| say otherwise: a slow machine is no silent party. */
 struct harness *harness_new(const char *variables);
 void harness_free(struct harness *h);
 /* Ends the coordinator and starts it again on the same database. */

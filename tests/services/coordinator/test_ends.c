@@ -40,7 +40,7 @@ static void send_call(struct harness *h, struct sent *sent, const char *path,
     rpc_start(h->channel, &(struct rpc_request){.path = path,
                                                 .message = request,
                                                 .response = response,
-                                                .deadline_ms = 20000,
+                                                .deadline_ms = 120000,
                                                 .done = take_answer,
                                                 .arg = sent});
 }

@@ -13,7 +13,7 @@
 #define SESSION "8a6f2f6c-9a53-4d8c-8f0c-0d8a6f2f6c9a"
 #define OTHER_SESSION "8a6f2f6c-9a53-4d8c-8f0c-0d8a6f2f6c9b"
 
-enum { ASKED_MAX = 8, SHARE_BYTES = 5 << 20, SHARES = 4, ASK_MS = 20000 };
+enum { ASKED_MAX = 8, SHARE_BYTES = 5 << 20, SHARES = 4, ASK_MS = 120000 };
 
 struct asked {
     bool is_answered;

@@ -509,27 +509,32 @@ static void test_freeze_orders(void **state)
     harness_free(h);
 }
 
-/* Parties 1 and 2 were asked, and party 1 says that the account is frozen. */
-static void refuse_as_frozen(struct harness *h, char id[ID_TEXT_MAX])
+/* Parties 1 and 2 are asked, and party 1 is there. */
+static void ask_two(struct harness *h, char id[ID_TEXT_MAX], char token[2048])
 {
     const struct sign_request by_two = {.message = 1, .preferred = {"party-1", "party-2"}};
-    char token[2048];
 
     scene_begin(h, id, &by_two);
     assert_int_equal(scene_join(h, id, "party-1", 0, KEY_A, token).code, RPC_OK);
+}
+
+/* Party 1 says that the account is frozen. */
+static void refuse_as_frozen(struct harness *h, const char *id, const char *token)
+{
     assert_int_equal(scene_report_failure(h, id, "party-1", token, 0, "FROZEN", false).code,
                      RPC_OK);
 }
 
 static void test_a_party_that_has_not_read_of_the_thaw_is_asked_again(void **state)
 {
-    struct harness *h = harness_new("SIGN_ATTEMPT_MS=600000\n");
-    char id[ID_TEXT_MAX];
+    struct harness *h = harness_new(NULL);
+    char id[ID_TEXT_MAX], token[2048];
 
     (void)state;
+    ask_two(h, id, token);
     assert_int_equal(order(h, "freeze", 5, h->operator_key).code, RPC_OK);
     assert_int_equal(order(h, "unfreeze", 6, h->operator_key).code, RPC_OK);
-    refuse_as_frozen(h, id);
+    refuse_as_frozen(h, id, token);
     assert_non_null(scene_invited(h, id, "party-1", 1));
     assert_true(orders_thawed(h->c->orders, "", clock_unix_ms()));
     assert_false(orders_thawed(h->c->orders, "", clock_unix_ms() + ORDERS_LATE_MS));
@@ -538,11 +543,12 @@ static void test_a_party_that_has_not_read_of_the_thaw_is_asked_again(void **sta
 
 static void test_a_party_that_refuses_for_a_freeze_of_its_own_is_believed(void **state)
 {
-    struct harness *h = harness_new("SIGN_ATTEMPT_MS=600000\n");
-    char id[ID_TEXT_MAX];
+    struct harness *h = harness_new(NULL);
+    char id[ID_TEXT_MAX], token[2048];
 
     (void)state;
-    refuse_as_frozen(h, id);
+    ask_two(h, id, token);
+    refuse_as_frozen(h, id, token);
     scene_expect(h, id, "failed", "frozen");
     harness_free(h);
 }
