@@ -13,7 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { HANG_MS = 20000, HEARTBEAT_MS = 20, LIFE_MS = 60000 };
+enum { HANG_MS = 250000, HEARTBEAT_MS = 20, LIFE_MS = 60000 };
 
 /* The services' side. True: the desk has dealt with the call. */
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* keepers.h without its jobs: processes and the relay between them. Frames are written whole and
- * blocking, read as they come. */
+/* keepers.h without its jobs: processes and the relay between them. Frames are written whole, read
+ * as they come. */
 #include "keepers.h"
 
 #include "participant/keeper.h"
@@ -9,6 +9,7 @@
 #include "system/core/ids.h"
 #include "system/service/library.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <setjmp.h>
@@ -216,6 +217,12 @@ static int reap(struct keeper_seat *seat)
     return status;
 }
 
+int keepers_refuse_to_start(struct keepers *k, size_t i)
+{
+    assert_false(keepers_start(k, i));
+    return reap(&k->seats[i]);
+}
+
 static void take(struct keepers *k, size_t who, from_keeper *frame);
 
 /* What it had said before is carried. */
@@ -302,6 +309,16 @@ void keepers_free(struct keepers *k)
 
 /* Frames to a keeper */
 
+/* A keeper that waits for its own words to be read reads nothing: they are, or both stand still.
+ * False: it is gone. */
+static bool listen_until_writable(struct keeper_seat *seat)
+{
+    struct pollfd fd = {.fd = seat->fd, .events = POLLIN | POLLOUT};
+
+    assert_true(poll(&fd, 1, SILENCE_MS) > 0);
+    return !(fd.revents & POLLIN) || fill(seat);
+}
+
 void keepers_send(struct keepers *k, size_t i, const to_keeper *frame)
 {
     struct keeper_seat *seat = &k->seats[i];
@@ -312,11 +329,12 @@ void keepers_send(struct keepers *k, size_t i, const to_keeper *frame)
         b[j] = (uint8_t)(len >> (24 - 8 * j));
     mpc__keeper__v1__to_keeper__pack(frame, b + 4);
     while (!seat->is_gone && at < 4 + len) {
-        ssize_t n = send(seat->fd, b + at, 4 + len - at, MSG_NOSIGNAL);
+        ssize_t n = send(seat->fd, b + at, 4 + len - at, MSG_NOSIGNAL | MSG_DONTWAIT);
 
-        if (n <= 0)
+        if (n > 0)
+            at += (size_t)n;
+        else if (n == 0 || errno != EAGAIN || !listen_until_writable(seat))
             break;
-        at += (size_t)n;
     }
     free(b);
 }

@@ -92,6 +92,8 @@ struct keepers *keepers_new(size_t n, const struct keepers_options *options);
 void keepers_free(struct keepers *k);
 /* (Re)start keeper |i| and take its Ready. False if it ended instead. */
 bool keepers_start(struct keepers *k, size_t i);
+/* It must end instead. Waits for its end, with which it lets go of its files: the exit status. */
+int keepers_refuse_to_start(struct keepers *k, size_t i);
 /* SIGKILL, and wait for its end. */
 void keepers_kill(struct keepers *k, size_t i);
 /* Close the socket and wait: the exit status. */

@@ -17,7 +17,7 @@
 
 #include <cmocka.h>
 
-enum { SQL_MAX = 1024, BUSY_MS = 5000 };
+enum { SQL_MAX = 1024, BUSY_MS = 60000 };
 
 static PGconn *as_owner(void)
 {
@@ -212,11 +212,16 @@ void party_db_allow(const struct party_db *db, const char *table)
     char sql[SQL_MAX];
 
     if (db->role[0])
-        /* who hangs there holds the table, even when the keeper has gone */
+        /* who hangs there, or is about to, holds the table, even when the keeper has gone */
         snprintf(sql, sizeof sql,
-                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename ="
-                 " CURRENT_USER AND wait_event = 'PgSleep';"
-                 "DROP TRIGGER spoilt ON %s; DROP FUNCTION spoil()",
+                 "DO $$ BEGIN LOOP"
+                 " PERFORM pg_terminate_backend(pid) FROM pg_stat_activity"
+                 " WHERE usename = CURRENT_USER AND wait_event = 'PgSleep';"
+                 " PERFORM pg_stat_clear_snapshot();"
+                 " BEGIN SET LOCAL lock_timeout = '50ms'; DROP TRIGGER spoilt ON %s;"
+                 " DROP FUNCTION spoil(); RETURN;"
+                 " EXCEPTION WHEN lock_not_available THEN END;"
+                 " END LOOP; END $$",
                  table);
     else
         snprintf(sql, sizeof sql, "DROP TRIGGER spoilt");

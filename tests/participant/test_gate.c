@@ -395,7 +395,7 @@ static void expect_no_key(const char *event, unsigned said)
 
     party_db_refuse(&k->seats[0].db, event);
     confirmations = 0;
-    k->letter = see_confirmations;
+    keepers_watch(k, &job, see_confirmations);
     keepers_open_all(k, &job);
     keepers_relay(k, seat_0_told, &job);
     assert_string_equal(keepers_told(k, 0, job.session_id, 0)->code, "STORAGE");

@@ -65,11 +65,9 @@ static void expect_no_start(const char *lines, const char *why)
     assert_true(fd >= 0 && saved >= 0);
     fflush(NULL);
     dup2(fd, 2);
-    assert_false(keepers_start(k, WHO));
-    assert_int_equal(waitpid(k->seats[WHO].pid, &status, 0), k->seats[WHO].pid);
+    status = keepers_refuse_to_start(k, WHO);
     dup2(saved, 2);
     close(saved);
-    close(k->seats[WHO].fd);
     assert_int_equal(WEXITSTATUS(status), 1);
     n = pread(fd, said, sizeof said - 1, 0);
     assert_true(n > 0);
@@ -90,8 +88,10 @@ static uint64_t left(void)
     return k->last_stats->stats->rows_to_rewrap;
 }
 
+/* As often as the change of a key takes: what was told before is forgotten. */
 static void sign_all(void)
 {
+    k->told_n = 0;
     for (size_t i = 0; i < KEYS; i++) {
         struct job job = keepers_sign(&keygens[i], key_ids[i], (const size_t[]){0, WHO}, 2);
 
@@ -192,13 +192,16 @@ static void test_a_keeper_that_is_killed_goes_on_where_it_was(void **state)
     assert_int_equal(keepers_stop(k, WHO), 0);
     set("CRYPTO_MASTER_KEY=" B "\\nPKCS11_KEY_LABEL_NEXT=one\\n");
     assert_true(keepers_start(k, WHO));
-    do {
+    for (uint64_t rows = left(); rows > 0; rows = left()) {
         keepers_kill(k, WHO);
         assert_true(keepers_start(k, WHO));
         sign_all();
         keepers_kill(k, WHO);
         assert_true(keepers_start(k, WHO));
-    } while (left() > 0);
+        /* a life may be too short for any row, but not every one */
+        while (left() >= rows)
+            ;
+    }
     restart("VAULT=pkcs11\\nPKCS11_KEY_LABEL=one\\n");
     sign_all();
 }

@@ -19,7 +19,7 @@
 
 #include <cmocka.h>
 
-enum { HELPER_FD = 3, NO_ANSWER_MS = 60000 };
+enum { HELPER_FD = 3, LONG_MS = 50000, NO_ANSWER_MS = 100000 };
 
 static pid_t helper;
 static int keeper = -1;
@@ -89,7 +89,7 @@ static void expect_answer(const char *command, const char *answer)
 {
     char expected[64];
 
-    start_program(command, 20000);
+    start_program(command, LONG_MS);
     tell("{\"number\":12345678901234567}");
     snprintf(expected, sizeof expected, "12345678901234567 %s", answer);
     assert_string_equal(hear(), expected);
@@ -124,7 +124,7 @@ static void test_a_program_is_shown_the_request_as_it_is(void **state)
     (void)state;
     start_program(
         "[ \\\"$(cat)\\\" = '{\\\"number\\\":7,\\\"text\\\":\\\"a b\\\"}' ] && echo APPROVE",
-        20000);
+        LONG_MS);
     tell("{\"number\":7,\"text\":\"a b\"}");
     assert_string_equal(hear(), "7 APPROVE");
     tell("{\"number\":7,\"text\":\"a  b\"}");
@@ -155,26 +155,49 @@ static void test_a_program_that_does_not_end_approves_nothing(void **state)
     expect_no_end("sleep 1000 | cat; echo APPROVE");
 }
 
+/* False: its time was over before it had written anything. */
+static bool has_begun(int pipe)
+{
+    struct pollfd wait[] = {{.fd = pipe, .events = POLLIN}, {.fd = keeper, .events = POLLIN}};
+
+    assert_true(poll(wait, 2, NO_ANSWER_MS) > 0);
+    return wait[0].revents & POLLIN;
+}
+
+/* A program that writes to |path| and does not end, late; the end of the pipe to read it from. */
+static int start_writer(const char *path, int timeout_ms)
+{
+    int pipe = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    char command[256];
+
+    assert_true(pipe >= 0);
+    snprintf(command, sizeof command, "{ echo begun; exec sleep 1000; } > %s & wait", path);
+    start_program(command, timeout_ms);
+    tell("{\"number\":1}");
+    if (has_begun(pipe))
+        return pipe;
+    assert_string_equal(hear(), "1 RETRY");
+    assert_int_equal(stop(), 0);
+    close(pipe);
+    return -1;
+}
+
 /* It wrote to a pipe of the test's, whose end shows when the last writer is gone. */
 static void test_what_a_late_program_started_ends_with_it(void **state)
 {
-    char directory[] = "/tmp/quorate-policy-XXXXXX", path[64], command[256];
-    struct pollfd wait = {.events = POLLIN};
+    char directory[] = "/tmp/quorate-policy-XXXXXX", path[64], text[64];
+    struct pollfd wait = {.fd = -1, .events = POLLIN};
 
     (void)state;
     assert_non_null(mkdtemp(directory));
     snprintf(path, sizeof path, "%s/pipe", directory);
     assert_int_equal(mkfifo(path, 0600), 0);
-    wait.fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-    assert_true(wait.fd >= 0);
-    snprintf(command, sizeof command, "{ echo begun; exec sleep 1000; } > %s & wait", path);
-    start_program(command, 4000);
-    tell("{\"number\":1}");
-    assert_int_equal(poll(&wait, 1, NO_ANSWER_MS), 1);
-    assert_int_equal(read(wait.fd, command, sizeof command), 6);
+    for (int ms = 1000; wait.fd < 0; ms *= 4)
+        wait.fd = start_writer(path, ms);
+    assert_int_equal(read(wait.fd, text, sizeof text), 6);
     assert_string_equal(hear(), "1 RETRY");
     assert_int_equal(poll(&wait, 1, NO_ANSWER_MS), 1);
-    assert_int_equal(read(wait.fd, command, sizeof command), 0);
+    assert_int_equal(read(wait.fd, text, sizeof text), 0);
     assert_int_equal(stop(), 0);
     close(wait.fd);
     assert_int_equal(unlink(path), 0);
@@ -184,7 +207,7 @@ static void test_what_a_late_program_started_ends_with_it(void **state)
 static void test_what_is_no_request_has_no_answer(void **state)
 {
     (void)state;
-    start_program("echo APPROVE", 20000);
+    start_program("echo APPROVE", LONG_MS);
     tell("no JSON");
     tell("{\"number\":\"5\"}");
     tell("{}");
@@ -198,11 +221,11 @@ static void test_what_is_no_request_has_no_answer(void **state)
 static void test_a_url_is_asked_after_the_program(void **state)
 {
     (void)state;
-    start("{\"command\":\"echo APPROVE\",\"url\":\"http://127.0.0.1:1/\",\"timeout_ms\":5000}");
+    start("{\"command\":\"echo APPROVE\",\"url\":\"http://127.0.0.1:1/\",\"timeout_ms\":50000}");
     tell("{\"number\":1}");
     assert_string_equal(hear(), "1 RETRY");
     assert_int_equal(stop(), 0);
-    start("{\"command\":\"echo REJECT\",\"url\":\"http://127.0.0.1:1/\",\"timeout_ms\":5000}");
+    start("{\"command\":\"echo REJECT\",\"url\":\"http://127.0.0.1:1/\",\"timeout_ms\":50000}");
     tell("{\"number\":1}");
     assert_string_equal(hear(), "1 REJECT");
     assert_int_equal(stop(), 0);

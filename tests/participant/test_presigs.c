@@ -119,6 +119,18 @@ static void fill(uint8_t id[32])
     memcpy(id, a->b, 32);
 }
 
+static size_t letters;
+
+static bool count(struct keepers *keepers, const struct letter *letter, void *arg)
+{
+    (void)keepers;
+    (void)letter;
+    (void)arg;
+    letters++;
+    return true;
+}
+
+/* How many letters it took is counted. */
 static const struct told *use(const uint8_t id[32], const size_t *members)
 {
     struct job job = keepers_sign(&keygen, key_id, members, 2);
@@ -126,8 +138,11 @@ static const struct told *use(const uint8_t id[32], const size_t *members)
 
     job.has_presignature = true;
     memcpy(job.presignature_id, id, 32);
+    letters = 0;
+    keepers_watch(k, &job, count);
     keepers_open_all(k, &job);
     keepers_play(k, &job);
+    keepers_watch(k, NULL, NULL);
     told = keepers_told(k, 0, job.session_id, 0);
     if (told->kind == MPC__KEEPER__V1__OUTCOME__OUTCOME_SIGNATURE)
         assert_true(keepers_is_signed(told, &job, pk));
@@ -142,17 +157,6 @@ static void expect_missing(const uint8_t id[32], const size_t *members)
     assert_true(told->retry);
 }
 
-static size_t letters;
-
-static bool count(struct keepers *keepers, const struct letter *letter, void *arg)
-{
-    (void)keepers;
-    (void)letter;
-    (void)arg;
-    letters++;
-    return true;
-}
-
 static void test_a_presignature_signs_in_one_round_once(void **state)
 {
     uint8_t id[32];
@@ -161,10 +165,7 @@ static void test_a_presignature_signs_in_one_round_once(void **state)
     fill(id);
     keepers_sync(k, 0);
     assert_int_equal(k->last_stats->stats->presignatures, 1);
-    letters = 0;
-    k->letter = count;
     assert_int_equal(use(id, quorum)->kind, MPC__KEEPER__V1__OUTCOME__OUTCOME_SIGNATURE);
-    k->letter = NULL;
     assert_int_equal(letters, 2);
     keepers_sync(k, 0);
     assert_int_equal(k->last_stats->stats->signatures_online, 1);
