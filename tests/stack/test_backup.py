@@ -386,7 +386,7 @@ class Backup(TestCase):
 
     # --- another recipient ---
 
-    def test_h_a_party_serves_once_its_recipient_has_shown_that_it_opens_backups(self):
+    def test_lesson_1_16_a_party_serves_once_its_recipient_has_opened_a_backup(self):
         name, key = "party-3", os.path.join(self.tmp, "next.key")
         recipient = quorate("backup", "key", "--out", key, "--json")["recipient"]
         change_env(self.stack.dir, name, BACKUP_RECIPIENT=recipient, BACKUP_REQUIRED="true")

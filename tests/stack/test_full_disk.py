@@ -8,6 +8,7 @@ import subprocess
 
 from support import (Stack, TestCase, change_env, main_with_mounts, read_env, signature_is_valid,
                      until)
+from test_postgres import service
 
 ACCOUNT, COORDINATOR, PARTY = "account-service", "session-coordinator", "party-3"
 SIZE = 6 << 20
@@ -124,14 +125,29 @@ class FullDisks(TestCase):
         self.signs()
 
     def test_a_start_without_room(self):
-        """One line that names the database, and an exit."""
+        """One line that names the database and says what to do, and an exit."""
+        place = os.path.join(self.stack.dir, "full")
+        os.mkdir(place)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k,mode=700", "none", place], check=True)
+        self.places["full"] = place
+        self.fill("full")
+        for name, program, file in ((ACCOUNT, ACCOUNT, "account.db"),
+                                    (COORDINATOR, COORDINATOR, "coordinator.db"),
+                                    (PARTY, "server-party", "party.db")):
+            code, log = service(self.stack, name, program, DATA_DIR=place, HTTP_PORT=0, GRPC_PORT=0)
+            errors = [line for line in log.splitlines() if " error " in line]
+            self.assertEqual(code, 1, log)
+            self.assertIn(f"database {os.path.join(place, file)}: ", errors[0])
+            self.assertIn("make room on its disk", errors[0])
+            # a front tells that it lost its keeper
+            self.assertEqual(len(errors), 2 if name == PARTY else 1, log)
+            self.assertEqual(os.path.getsize(os.path.join(place, file)), 0)
+
+    def test_a_restart_without_room(self):
+        """Whether it starts or not meanwhile: it does once there is room, and has lost nothing."""
         self.fill(ACCOUNT)
-        with contextlib.suppress(AssertionError):
-            self.refused(self.create)
+        self.refused(self.create)
         old = self.stack.kill(ACCOUNT)
-        log = self.stack.log(ACCOUNT)
-        until(lambda: "make room" in self.stack.log(ACCOUNT)[len(log):] or
-              self.stack.processes().get(ACCOUNT))
         self.make_room(ACCOUNT)
         self.stack.restarted(ACCOUNT, old)
         until(lambda: self.ready(ACCOUNT) == 200)
