@@ -113,6 +113,13 @@ CHECKS = [
     check("coordinator", "sessions of before a restart begin first",
           (C + "publish.c", "        publish_all(p->c);\n", "        unlisted_pump(p->c);\n"),
           tests=[C + "unlisted"]),
+    check("coordinator", "whoever hears of a start hears the whole setup",
+          (C + "publish.c", "view_event(&view, event, r->row.session_id, r->row.trace_id); "
+           "view.message.setup = &setup.message;",
+           "view_event(&view, event, r->row.session_id, r->row.trace_id);"), tests=[SERVICE]),
+    check("coordinator", "a setup says how many parties sign",
+          (C + "view.c", "m->threshold_t = r->row.t; m->threshold_n = r->row.n; m->intent",
+           "m->threshold_t = r->row.n; m->threshold_n = r->row.n; m->intent"), tests=[SERVICE]),
     check("coordinator", "the wait for the first list is bounded",
           (C + "unlisted.c", "now_ms >= c->unlisted->until_ms", "now_ms == INT64_MAX"),
           error="no_presence", tests=[C + "unlisted"]),

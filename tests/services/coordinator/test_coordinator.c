@@ -2,6 +2,7 @@
 /* Sessions of a running coordinator, from their requests to their ends. */
 #include "scene.h"
 
+#include "quorate/intent.h"
 #include "services/coordinator/record.h"
 #include "system/access/identity.h"
 #include "system/core/clock.h"
@@ -64,6 +65,68 @@ static void test_a_signature_from_its_request_to_its_end(void **state)
                              " session_started party_completed session_completed"
                              " party_completed");
     scene_expect(h, id, "completed", "");
+    harness_free(h);
+}
+
+/* Nobody needs to ask for more than the event says: roster, threshold, intent, account, attempt. */
+static void expect_whole_setup(struct harness *h, const char *event_type, const char *session_id,
+                               size_t n, uint32_t attempt)
+{
+    const Mpc__Router__V1__PublishSessionEventRequest *p =
+        harness_published(h, event_type, session_id, n);
+    const Mpc__Session__V1__Setup *setup = p->event->setup;
+    Mpc__Coordinator__V1__GetSessionStatusResponse *r = scene_status(h, session_id, 0);
+
+    assert_non_null(setup);
+    assert_string_equal(setup->session_id, session_id);
+    assert_string_equal(setup->session_type, "sign");
+    assert_int_equal(setup->attempt, attempt);
+    assert_string_not_equal(setup->account_id, "");
+    assert_string_equal(setup->account_id, r->session->account_id);
+    assert_int_equal(setup->threshold_t, 2);
+    assert_int_equal(setup->threshold_n, 3);
+    assert_int_equal(setup->initiator_key.len, 32);
+    assert_memory_equal(setup->initiator_key.data, h->initiator_pk, 32);
+    assert_int_equal(setup->intent_signature.len, 64);
+    assert_int_equal(qrt_intent_verify(h->c->ctx, setup->intent.data, setup->intent.len,
+                                       setup->intent_signature.data, setup->initiator_key.data),
+                     QRT_OK);
+    assert_true(setup->deadline_ms >= setup->attempt_deadline_ms);
+    assert_true(setup->attempt_deadline_ms > clock_unix_ms() - 60000);
+    assert_int_equal(setup->n_members, p->n_to);
+    for (size_t i = 0; i < setup->n_members; i++) {
+        const Mpc__Session__V1__Member *member = setup->members[i];
+        const struct party *party = &h->parties[member->index - 1];
+
+        assert_string_equal(member->party_id, p->to[i]);
+        assert_string_equal(member->party_id, party->id);
+        assert_non_null(member->certificate);
+        assert_int_equal(member->certificate->body.len, party->certificate->body.len);
+        assert_memory_equal(member->certificate->body.data, party->certificate->body.data,
+                            party->certificate->body.len);
+        assert_int_equal(member->boot_id.len, sizeof party->boot_id);
+        assert_memory_equal(member->boot_id.data, party->boot_id, sizeof party->boot_id);
+    }
+    mpc__coordinator__v1__get_session_status_response__free_unpacked(r, NULL);
+}
+
+static void test_invitations_and_starts_carry_the_whole_setup(void **state)
+{
+    struct harness *h = harness_new(NULL);
+    char id[ID_TEXT_MAX], token[2048];
+    const char *first[2], *second[2];
+
+    (void)state;
+    scene_begin(h, id, &plain);
+    quorum_of(h, id, 0, first);
+    expect_whole_setup(h, "session_created", id, 0, 0);
+    scene_join(h, id, first[0], 0, KEY_A, token);
+    assert_int_equal(scene_report_failure(h, id, first[0], token, 0, "POLICY", false).code, RPC_OK);
+    quorum_of(h, id, 1, second);
+    expect_whole_setup(h, "session_created", id, 1, 1);
+    scene_join(h, id, second[0], 1, KEY_A, token);
+    scene_join(h, id, second[1], 1, KEY_B, token);
+    expect_whole_setup(h, "session_started", id, 0, 1);
     harness_free(h);
 }
 
@@ -645,6 +708,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_signature_from_its_request_to_its_end),
+        cmocka_unit_test(test_invitations_and_starts_carry_the_whole_setup),
         cmocka_unit_test(test_completion_without_any_join),
         cmocka_unit_test(test_lesson_1_2_one_idempotency_key_is_one_session),
         cmocka_unit_test(test_a_refusal_leads_to_another_quorum_and_the_last_one_to_failure),
