@@ -36,6 +36,7 @@ const metadata = () => {
   m.set("x-request-id", TRACE);
   return m;
 };
+const LATE_MS = 3000;
 const after = (ms) => ({ deadline: Date.now() + ms });
 
 const unary = (method, request, options = after(30000)) => new Promise((go) => {
@@ -68,10 +69,15 @@ const wait_cancelled = async (more) => {
 async function main() {
   let got;
   if (refused) {
-    got = await unary("Unary", { text: TEXT }, after(5000));
+    got = await unary("Unary", { text: TEXT }, after(30000));
     check("no connection", got.error?.code === grpc.status.UNAVAILABLE, got);
     return;
   }
+  cancelled_before = (await unary("Cancelled", {})).value.n;
+  // Enough time for them to be heard of; the other cases go on meanwhile.
+  const late = unary("Unary", { hang: true }, after(LATE_MS));
+  const late_stream = stream({ n: 1, hang: true }, after(LATE_MS));
+
   for (const size of [0, 1000, 60000, 65536, 5 << 20, 15 << 20]) {
     got = await unary("Unary", { text: TEXT, payload: Buffer.alloc(size, 0x5a) });
     check("unary", !got.error && got.value.text === TEXT && got.value.payload.length === size &&
@@ -99,11 +105,9 @@ async function main() {
     unary("Unary", { text: String(i) })));
   check("500 calls at once", many.every((x, i) => !x.error && x.value.text === String(i)));
 
-  cancelled_before = (await unary("Cancelled", {})).value.n;
-  got = await unary("Unary", { hang: true }, after(200));
+  got = await late;
   check("deadline", got.error?.code === grpc.status.DEADLINE_EXCEEDED, got.error);
-  await wait_cancelled(1);
-  got = await stream({ n: 1, hang: true }, after(200));
+  got = await late_stream;
   check("deadline of a stream",
     got.error?.code === grpc.status.DEADLINE_EXCEEDED && got.n === 1, got);
   await wait_cancelled(2);

@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <fstream>
+#include <future>
 #include <iostream>
 #include <memory>
 #include <sstream>
@@ -18,6 +19,7 @@ namespace {
 
 const char text[] = "gr\xc3\xbc\xc3\x9f dich 100% \xe2\x82\xac";
 const char trace[] = "00112233445566778899aabbccddeeff";
+const int late_ms = 3000;
 std::unique_ptr<Interop::Stub> stub;
 int faults;
 
@@ -187,27 +189,45 @@ void wait_cancelled(uint32_t more)
     check("the server saw it", s.ok() && a.n() == n, s);
 }
 
-void ending_cases()
+grpc::Status late_unary()
 {
     UnaryRequest q;
     UnaryResponse a;
-    StreamRequest sq;
+
+    q.set_hang(true);
+    return stub->Unary(context(late_ms).get(), q, &a);
+}
+
+StreamRequest hanging()
+{
+    StreamRequest q;
+
+    q.set_n(1);
+    q.set_hang(true);
+    return q;
+}
+
+/* Two that hang have enough time to be heard of; the other cases go on meanwhile. */
+void all_cases()
+{
     CancelledResponse before;
 
     stub->Cancelled(context(30000).get(), {}, &before);
     cancelled_before = before.n();
-    q.set_hang(true);
-    const auto s = stub->Unary(context(200).get(), q, &a);
+    auto unary = std::async(std::launch::async, late_unary);
+    auto streamed = std::async(std::launch::async, stream, hanging(), late_ms, false);
+    unary_cases();
+    error_cases();
+    stream_cases();
+    many_case();
+    const auto s = unary.get();
     check("deadline", s.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED, s);
-    wait_cancelled(1);
-    sq.set_n(1);
-    sq.set_hang(true);
-    const auto late = stream(sq, 200);
+    const auto late = streamed.get();
     check("deadline of a stream",
           late.status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED && late.n == 1,
           late.status);
     wait_cancelled(2);
-    const auto cut = stream(sq, 0, true);
+    const auto cut = stream(hanging(), 0, true);
     check("cancel of a stream",
           cut.status.error_code() == grpc::StatusCode::CANCELLED && cut.n == 1, cut.status);
     wait_cancelled(3);
@@ -236,15 +256,11 @@ int main(int argc, char **argv)
     stub = Interop::NewStub(grpc::CreateCustomChannel(argv[1], credentials, arguments));
     if (refused) {
         UnaryResponse a;
-        const auto s = stub->Unary(context(5000).get(), {}, &a);
+        const auto s = stub->Unary(context(30000).get(), {}, &a);
 
         check("no connection", s.error_code() == grpc::StatusCode::UNAVAILABLE, s);
     } else {
-        unary_cases();
-        error_cases();
-        stream_cases();
-        many_case();
-        ending_cases();
+        all_cases();
     }
     return faults == 0 ? 0 : 1;
 }
