@@ -332,14 +332,18 @@ static void test_events_reach_each_with_its_own_token_and_again_after_a_break(vo
 static void test_after_the_end_only_the_news_of_it_is_kept(void **state)
 {
     struct world *w = world_registered();
+    int64_t said_ms;
+    size_t kept;
 
     (void)state;
     assert_int_equal(publish(w, SESSION_ONE, "session_created", 2), RPC_OK);
     assert_int_equal(peer_send(w, 0, SESSION_ONE, "server-party-2", 1, 10), RPC_OK);
+    said_ms = clock_unix_ms();
     assert_int_equal(publish(w, SESSION_ONE, "session_completed", 0), RPC_OK);
     assert_int_equal(peer_send(w, 0, SESSION_ONE, "server-party-2", 2, 10), RPC_OK); /* dropped */
-    assert_int_equal(pending(w, 1, 0), 1);
-    while (mail_items(w->router->mail) > 2) /* after a short while */
+    kept = pending(w, 1, 0); /* what came before stays for two seconds */
+    assert_true(kept == 1 || (kept == 0 && clock_unix_ms() - said_ms >= 2000));
+    while (mail_items(w->router->mail) > 2)
         uv_run(&w->loop, UV_RUN_ONCE);
     assert_int_equal(pending(w, 1, 0), 0);
     listen_events(w, 1, &one);
@@ -364,7 +368,7 @@ static const Mpc__Router__V1__PresenceBatch *presence_at(const struct listener *
 
 static void test_presence_tells_the_coordinator_at_once(void **state)
 {
-    struct world *w = world_new("1048576", "300");
+    struct world *w = world_new("1048576", "2000");
     const Mpc__Router__V1__Presence *row;
 
     (void)state;
@@ -412,7 +416,7 @@ static void test_only_the_coordinator_publishes_and_watches(void **state)
 
 static void test_lesson_1_8_a_full_mailbox_takes_more_when_it_is_read(void **state)
 {
-    struct world *w = world_new("65536", "3000");
+    struct world *w = world_new("65536", LEASE_LONG);
     int n = 0;
 
     (void)state;
@@ -468,7 +472,7 @@ static void test_strays_of_one_sender_are_bounded(void **state)
 /* Far more than a connection takes at once: it comes in bounded batches, whole and in order. */
 static void test_much_mail_flows_at_the_readers_pace(void **state)
 {
-    struct world *w = world_new("67108864", "3000");
+    struct world *w = world_new("67108864", LEASE_LONG);
     size_t n = 1500;
 
     (void)state;

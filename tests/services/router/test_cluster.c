@@ -18,7 +18,7 @@ static void test_every_router_knows_every_party(void **state)
     const Mpc__Router__V1__GetRegisteredPartiesResponse *in;
 
     (void)state;
-    cluster_start("1048576", "3000");
+    cluster_start("1048576", LEASE_LONG);
     party_go_to(0, 0);
     party_go_to(1, 1);
     party_go_to(2, 2);
@@ -48,7 +48,7 @@ static void test_changes_elsewhere_are_told_to_watchers(void **state)
     const Mpc__Router__V1__PresenceBatch *last;
 
     (void)state;
-    cluster_start("1048576", "3000");
+    cluster_start("1048576", LEASE_LONG);
     listen_to(w->coordinator, ROUTER "WatchPresence", &one, &request.base,
               &mpc__router__v1__presence_batch__descriptor);
     party_go_to(1, 1);
@@ -71,7 +71,7 @@ static void test_a_message_crosses_and_one_at_home_does_not(void **state)
     size_t direct;
 
     (void)state;
-    cluster_start("1048576", "3000");
+    cluster_start("1048576", LEASE_LONG);
     party_go_to(0, 0);
     party_go_to(1, 1);
     party_go_to(2, 0);
@@ -102,7 +102,7 @@ static void test_a_message_crosses_and_one_at_home_does_not(void **state)
 static void test_what_waits_follows_its_party(void **state)
 {
     (void)state;
-    cluster_start("1048576", "3000");
+    cluster_start("1048576", LEASE_LONG);
     party_go_to(0, 0);
     /* nobody knows where it is */
     assert_int_equal(peer_send(w, 0, SESSION_ONE, w->peers[1].id, 'a', 10), RPC_OK);
@@ -124,7 +124,7 @@ static void test_what_waits_follows_its_party(void **state)
 static void test_an_event_reaches_parties_at_all_routers(void **state)
 {
     (void)state;
-    cluster_start("1048576", "3000");
+    cluster_start("1048576", LEASE_LONG);
     cluster_spread();
     listen_events(w, 0, &one);
     listen_events(w, 1, &two);
@@ -167,7 +167,7 @@ static void test_a_stranger_at_another_router_is_refused_here(void **state)
     size_t most;
 
     (void)state;
-    cluster_start("4194304", "60000");
+    cluster_start("4194304", LEASE_LONG);
     cluster_spread();
     listen_events(w, 1, &two);
     assert_int_equal(publish(w, SESSION_ONE, "session_created", 2), RPC_OK);
@@ -204,7 +204,7 @@ static void test_strays_of_a_sender_elsewhere_are_bounded(void **state)
     int64_t refused;
 
     (void)state;
-    cluster_start("4194304", "60000");
+    cluster_start("4194304", LEASE_LONG);
     cluster_spread();
     sender = registry_party(w->router->registry, w->peers[2].id);
     refused = metric_value(w->router->metrics.refused[REFUSED_STRAY]);
@@ -235,7 +235,7 @@ static bool stream_is_over(void)
 static void test_a_party_is_at_one_router_the_newest(void **state)
 {
     (void)state;
-    cluster_start("1048576", "3000");
+    cluster_start("1048576", LEASE_LONG);
     party_go_to(0, 0);
     party_go_to(1, 0);
     cluster_settle(1, 0);
@@ -270,7 +270,7 @@ static void test_at_the_old_router_it_is_not_registered(void **state)
     struct rpc_channel *old;
 
     (void)state;
-    cluster_start("1048576", "3000");
+    cluster_start("1048576", LEASE_LONG);
     party_go_to(1, 0);
     cluster_settle(1, 0);
     old = w->peers[1].channel;
@@ -297,7 +297,7 @@ static bool all_know_one_home(void)
 static void test_of_two_at_once_one_remains(void **state)
 {
     (void)state;
-    cluster_start("1048576", "3000");
+    cluster_start("1048576", LEASE_LONG);
     net.holds = true;
     party_go_to(1, 0);
     party_go_to(1, 1);
@@ -317,7 +317,7 @@ static void test_any_order_and_twice_changes_nothing(void **state)
 
     (void)state;
     for (unsigned seed = 1; seed <= 5; seed++) {
-        cluster_start("10485760", "3000");
+        cluster_start("10485760", LEASE_LONG);
         net.any_order = net.doubles = true;
         net.random = seed;
         party_go_to(0, 0);

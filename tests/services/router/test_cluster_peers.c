@@ -39,7 +39,7 @@ static bool party_one_is_at_two(void)
 static void test_a_silent_router_is_gone_and_all_is_sent_again(void **state)
 {
     (void)state;
-    cluster_start("1048576", "600");
+    cluster_start("1048576", "2000");
     party_go_to(1, 1);
     cluster_settle(1, 1);
     note_epoch();
@@ -59,7 +59,7 @@ static void test_a_silent_router_is_gone_and_all_is_sent_again(void **state)
 static void test_a_router_that_was_not_heard_is_believed_again(void **state)
 {
     (void)state;
-    cluster_start("1048576", "600");
+    cluster_start("1048576", "2000");
     party_go_to(1, 1);
     cluster_settle(1, 1);
     net.wires[1].is_mute = true;
@@ -73,7 +73,7 @@ static void test_a_router_that_was_not_heard_is_believed_again(void **state)
 static void test_a_party_of_a_router_that_is_gone_is_taken_from_any_other(void **state)
 {
     (void)state;
-    cluster_start("1048576", "600");
+    cluster_start("1048576", "2000");
     party_go_to(1, 1);
     for (int i = 0; i < 5; i++)
         assert_int_equal(peer_register(w, 1), RPC_OK);
@@ -96,7 +96,7 @@ static void test_a_party_of_a_router_that_is_gone_is_taken_from_any_other(void *
 static void test_a_router_that_stops_says_so(void **state)
 {
     (void)state;
-    cluster_start("1048576", "60000");
+    cluster_start("1048576", LEASE_LONG);
     party_go_to(1, 1);
     cluster_settle(1, 1);
     note_epoch();
@@ -109,7 +109,7 @@ static void test_a_router_that_stops_says_so(void **state)
 static void test_an_address_that_is_gone_is_a_router_that_is_gone(void **state)
 {
     (void)state;
-    cluster_start("1048576", "60000");
+    cluster_start("1048576", LEASE_LONG);
     party_go_to(0, 0);
     party_go_to(1, 1);
     cluster_settle(1, 1);
@@ -125,7 +125,7 @@ static void test_after_a_loss_of_the_broker_all_is_sent_again(void **state)
     uint8_t other[ROUTER_BOOT_BYTES];
 
     (void)state;
-    cluster_start("1048576", "60000");
+    cluster_start("1048576", LEASE_LONG);
     party_go_to(0, 0);
     party_go_to(1, 1);
     cluster_settle(1, 1);
@@ -162,7 +162,7 @@ static void send_until_full(size_t len)
 static void test_a_full_mailbox_elsewhere_is_refused(void **state)
 {
     (void)state;
-    cluster_start("65536", "60000");
+    cluster_start("65536", LEASE_LONG);
     party_go_to(0, 0);
     party_go_to(1, 1);
     cluster_settle(1, 1);
@@ -177,7 +177,7 @@ static void test_a_full_mailbox_elsewhere_is_refused(void **state)
 static void test_a_broker_that_refuses_is_a_full_mailbox(void **state)
 {
     (void)state;
-    cluster_start("1048576", "60000");
+    cluster_start("1048576", LEASE_LONG);
     party_go_to(0, 0);
     party_go_to(1, 1);
     cluster_settle(1, 1);

@@ -31,7 +31,7 @@ static void test_a_registered_party_gets_token_lease_and_boot_id(void **state)
 
 static void test_an_unknown_key_does_not_register(void **state)
 {
-    struct world *w = world_new("1048576", "3000");
+    struct world *w = world_new("1048576", LEASE_LONG);
     struct metric *failures =
         metric_new(METRIC_COUNTER, "quorate_auth_failures_total", "reason=\"registration\"", "");
     int64_t before = metric_value(failures);
@@ -61,7 +61,7 @@ const char *__wrap_rpc_peer_party(const struct rpc_call *call)
 /* All call from one address. */
 static void test_tries_of_a_certified_party_are_its_own(void **state)
 {
-    struct world *w = world_new("1048576", "3000");
+    struct world *w = world_new("1048576", LEASE_LONG);
 
     (void)state;
     named = w->peers[0].id;
@@ -144,7 +144,7 @@ static void test_expected_parties_are_absent_until_they_are_live(void **state)
     (void)state;
     setenv("DISCOVERY", "static", 1);
     setenv("EXPECTED_PARTIES", "server-party-1,server-party-9,server-party-4:delegate", 1);
-    w = world_new("1048576", "3000");
+    w = world_new("1048576", LEASE_LONG);
     unsetenv("DISCOVERY");
     unsetenv("EXPECTED_PARTIES");
     assert_absent(w, "",

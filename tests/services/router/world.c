@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { HANG_MS = 30000, CALL_MS = 10000 };
+enum { HANG_MS = 120000, CALL_MS = 60000 };
 
 static void on_hang(uv_timer_t *timer)
 {
@@ -453,7 +453,7 @@ enum rpc_code publish(struct world *w, const char *session_id, const char *type,
 
 struct world *world_registered(void)
 {
-    struct world *w = world_new("1048576", "3000");
+    struct world *w = world_new("1048576", LEASE_LONG);
 
     for (size_t i = 0; i < 3; i++)
         assert_int_equal(peer_register(w, i), RPC_OK);

@@ -59,7 +59,9 @@ struct world {
     bool is_stopped;
 };
 
-/* |mailbox_bytes| and |lease_ms| as text for the configuration. */
+/* |mailbox_bytes| and |lease_ms| as text for the configuration. Parties give no sign of life but
+ * those that the test sends: of a short lease, all that it does must be done before it is over. */
+#define LEASE_LONG "600000"
 struct world *world_new(const char *mailbox_bytes, const char *lease_ms);
 /* The usual one, with all three parties registered. */
 struct world *world_registered(void);
