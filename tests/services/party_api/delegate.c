@@ -79,7 +79,7 @@ void begin(struct answer *answer, const char *path, const ProtobufCMessage *mess
     const struct rpc_request request = {.path = path,
                                         .message = message,
                                         .response = response,
-                                        .deadline_ms = 20000,
+                                        .deadline_ms = 120000,
                                         .done = on_done,
                                         .arg = answer};
 

@@ -290,12 +290,12 @@ int client_world_open(void **state)
 {
     struct world *w = mem_new(1, sizeof *w);
 
-    alarm(120);
+    alarm(600);
     uv_loop_init(&w->loop);
     w->stub.on_call = on_call;
     w->stub.on_reset = on_reset;
     w->stub.arg = w;
-    stub_open(&w->stub, &w->loop, 0);
+    stub_open(&w->stub, &w->loop);
     call_target = w->stub.target;
     client_dial(w, w->stub.target, 1, 0);
     *state = w;
@@ -307,8 +307,7 @@ int client_world_close(void **state)
     struct world *w = *state;
 
     rpc_channel_free(w->channel);
-    if (w->stub.port != 0)
-        stub_close(&w->stub);
+    stub_end(&w->stub);
     uv_run(&w->loop, UV_RUN_DEFAULT);
     assert_int_equal(uv_loop_close(&w->loop), 0);
     free(w);

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "stub_server.h"
 
+#include "tests/support/port.h"
+
 #include <nghttp2/nghttp2.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -194,19 +197,19 @@ static void on_connection(uv_stream_t *listener, int error)
     flush(link);
 }
 
-void stub_open(struct stub_server *stub, uv_loop_t *loop, int port)
+void stub_open(struct stub_server *stub, uv_loop_t *loop)
 {
     struct sockaddr_in address;
-    int len = sizeof address;
 
+    if (stub->port == 0)
+        stub->port_holder = port_hold(&stub->port);
     stub->loop = loop;
+    stub->is_open = true;
     stub->listener.data = stub;
-    uv_ip4_addr("127.0.0.1", port, &address);
+    uv_ip4_addr("127.0.0.1", stub->port, &address);
     uv_tcp_init(loop, &stub->listener);
     assert_int_equal(uv_tcp_bind(&stub->listener, (struct sockaddr *)&address, 0), 0);
     assert_int_equal(uv_listen((uv_stream_t *)&stub->listener, 16, on_connection), 0);
-    uv_tcp_getsockname(&stub->listener, (struct sockaddr *)&address, &len);
-    stub->port = ntohs(address.sin_port);
     snprintf(stub->target, sizeof stub->target, "127.0.0.1:%d", stub->port);
 }
 
@@ -219,7 +222,15 @@ void stub_cut(struct stub_server *stub)
 void stub_close(struct stub_server *stub)
 {
     stub_cut(stub);
-    uv_close((uv_handle_t *)&stub->listener, NULL);
+    if (stub->is_open)
+        uv_close((uv_handle_t *)&stub->listener, NULL);
+    stub->is_open = false;
+}
+
+void stub_end(struct stub_server *stub)
+{
+    stub_close(stub);
+    close(stub->port_holder);
 }
 
 void stub_goaway(struct stub_server *stub, int32_t last, uint32_t error)

@@ -41,7 +41,9 @@ struct stub_server {
     stub_on_call *on_call;
     stub_on_reset *on_reset;
     void *arg;
-    int port;
+    /* its own from its first opening to its end */
+    int port, port_holder;
+    bool is_open;
     /* "127.0.0.1:port" */
     char target[32];
     /* takes connections and reads, but says nothing at all / does not answer pings */
@@ -52,9 +54,13 @@ struct stub_server {
     struct stub_link *links;
 };
 
-void stub_open(struct stub_server *stub, uv_loop_t *loop, int port);
-/* Closes listener and connections; the loop must run once more. */
+/* At the port where it was open before, if it was. */
+void stub_open(struct stub_server *stub, uv_loop_t *loop);
+/* Closes listener and connections, if it is open; the loop must run once more. Nobody else listens
+ * at its port. */
 void stub_close(struct stub_server *stub);
+/* For ever. */
+void stub_end(struct stub_server *stub);
 /* Cuts all connections. */
 void stub_cut(struct stub_server *stub);
 /* GOAWAY on all connections, for streams after |last|. */

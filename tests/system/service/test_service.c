@@ -146,7 +146,7 @@ static void test_each_loss_of_a_peer_has_all_tries(void **state)
     (void)state;
     alarm(120);
     uv_loop_init(&loop);
-    stub_open(&router, &loop, 0);
+    stub_open(&router, &loop);
     setenv("ROUTER_ADDR", router.target, 1);
     setenv("TINY_DIALS", "1", 1);
     tiny_start();
@@ -168,7 +168,7 @@ static void test_each_loss_of_a_peer_has_all_tries(void **state)
     assert_int_equal(tiny_wait(), 1);
     assert_non_null(strstr(child.said, "could not be reached in 2 tries"));
     assert_non_null(strstr(child.said, "connection lost"));
-    stub_close(&router);
+    stub_end(&router);
     uv_run(&loop, UV_RUN_DEFAULT);
     assert_int_equal(uv_loop_close(&loop), 0);
 }
