@@ -2,10 +2,13 @@
 """The commands that talk to a system: account, sign, session, parties, status. The same facts in text
 and in JSON; exit codes 0 done, 1 refused, 2 wrong use; one clear sentence for each error."""
 import base64
+import contextlib
 import hashlib
 import http.server
 import json
 import os
+import pty
+import re
 import signal
 import subprocess
 import tempfile
@@ -357,6 +360,30 @@ class Commands(TestCase):
         out, err = p.communicate(timeout=LIMIT)
         self.assertEqual((p.returncode, err), (0, ""))
         self.assertTrue(signature_is_valid(json.loads(out)))
+
+    def test_on_a_terminal_the_time_is_shown_and_goes_away(self):
+        stopped = [self.stack.kill(name, signal.SIGSTOP) for name in PARTIES]
+        for pid in stopped:
+            self.addCleanup(os.kill, pid, signal.SIGCONT)
+        terminal, end = pty.openpty()
+        self.addCleanup(os.close, terminal)
+        p = subprocess.Popen([QUORATE, "sign", "--account", self.id, "--message-hash", HASH,
+                              "--json", "--dir", self.stack.dir], stdin=subprocess.DEVNULL,
+                             stdout=subprocess.PIPE, stderr=end)
+        os.close(end)
+        self.addCleanup(p.communicate)
+        shown = b""
+        while not re.search(rb"\rsigning, \d+ s\x1b\[K", shown):
+            shown += os.read(terminal, 4096)
+        for pid in stopped:
+            os.kill(pid, signal.SIGCONT)
+        out = p.communicate(timeout=LIMIT)[0]
+        with contextlib.suppress(OSError):  # nobody has the other end any more
+            while got := os.read(terminal, 4096):
+                shown += got
+        self.assertEqual(p.returncode, 0)
+        self.assertTrue(signature_is_valid(json.loads(out)))
+        self.assertTrue(shown.endswith(b"\r\x1b[K"), shown)
 
     # --- session, parties, status ---
 

@@ -548,6 +548,11 @@ class Rest(TestCase):
             for program in ("server-party", "keeper"):
                 found = until(lambda p=party, q=program: lines(p, q))
                 self.assertIn("session=" + self.session, found[0])
+        # and there is no other: a line about the session is of its request
+        for process in (ACCOUNT, COORDINATOR, ROUTER, SHARES, *FRONTS):
+            for line in self.stack.log(process).splitlines():
+                self.assertTrue("session=" + self.session not in line or "trace=" + TRACE in line,
+                                line)
         for process, path in ((ACCOUNT, "/api/v1/mpc"), (COORDINATOR, "/api/v1")):
             status, body = self.at(process, "GET", f"{path}/sessions/{self.session}/events")
             self.assertEqual((status, {e["trace_id"] for e in body["events"]}), (200, {TRACE}))
