@@ -21,7 +21,7 @@ import time
 import uuid
 
 import openapi
-from support import LIMIT, SOURCE, Answer, Stack, TestCase, change_env, signature_is_valid
+from support import LIMIT, SOURCE, Answer, Stack, TestCase, change_env, patient, signature_is_valid
 
 sys.path.append(os.path.join(SOURCE, "tests", "system", "rpc"))
 import wire  # noqa: E402
@@ -218,9 +218,7 @@ class Doors(TestCase):
             for name in APIS:
                 change_env(directory, name, ALLOWED_IPS=f"127.0.0.1,::1,127.1.0.0/16,{PROXY}",
                            TRUSTED_PROXIES=PROXY)
-            # A session whose party was stopped stays as it is while the test looks at it.
-            change_env(directory, ROUTER, LEASE_MS=60000)
-            change_env(directory, COORDINATOR, SIGN_ATTEMPT_MS=60000)
+            patient(directory)  # a session whose party was stopped stays as it is, too
         cls.stack = Stack(edit)
         cls.id = cls.stack.create()["account_id"]
         cls.session = cls.stack.sign(cls.id).body["session_id"]

@@ -2,7 +2,9 @@
 // A hostile network between parties and the router or the coordinator: it stands where they dial,
 // and passes every call on to the real service, but for what a test tells it to do.
 //
-// usage: node proxy.mjs MODULES PROTO_DIR router|coordinator UPSTREAM
+// usage: node proxy.mjs MODULES PROTO_DIR router|coordinator ENV_FILE
+//
+// ENV_FILE is the service's: its port may be another one when it runs.
 //
 // Prints {"grpc": port, "control": port} and obeys JSON sent to the control port:
 //   POST /rules {"rules": [{...}], "seed": n}
@@ -25,10 +27,11 @@
 //   swap             each second one overtakes the first
 // for calls: drop (UNAVAILABLE), delay_reply (until release), twice; for streams: drop, hold,
 // repeat (each message brings all before it again, newest first).
+import fs from 'node:fs';
 import http from 'node:http';
 import { createRequire } from 'node:module';
 
-const [modules, protoDir, which, upstream] = process.argv.slice(2);
+const [modules, protoDir, which, envFile] = process.argv.slice(2);
 const require = createRequire(modules + '/');
 const grpc = require('@grpc/grpc-js');
 const loader = require('@grpc/proto-loader');
@@ -44,7 +47,16 @@ const options = {
   'grpc.initial_reconnect_backoff_ms': 100, 'grpc.min_reconnect_backoff_ms': 100,
   'grpc.max_reconnect_backoff_ms': 500,
 };
-const client = new Service(upstream, grpc.credentials.createInsecure(), options);
+const clients = new Map(); // by port
+let lastPort;
+
+function service() {
+  const port = /^GRPC_PORT=(\d+)$/m.exec(fs.readFileSync(envFile, 'utf8'))?.[1] ?? lastPort;
+  if (!clients.has(port))
+    clients.set(port, new Service('127.0.0.1:' + port, grpc.credentials.createInsecure(), options));
+  lastPort = port;
+  return clients.get(port);
+}
 
 const PAST = 256; // messages kept for replay
 const SEND_MS = 20000;
@@ -111,12 +123,12 @@ function unary(name, call, callback) {
     callback({ code: grpc.status.UNAVAILABLE, details: 'dropped by the test' });
     return;
   }
-  if (rule && rule.action === 'twice') client[name](call.request, metadata, () => {});
+  if (rule && rule.action === 'twice') service()[name](call.request, metadata, () => {});
   if (rule && rule.action === 'delay_reply')
     answer = (...result) => hold({ method: name, ...about }, () => passed(callback)(...result));
   if (rule && rule.action === 'lie')
     answer = (error, reply) => passed(callback)(error, reply && lie(reply, rule));
-  client[name](call.request, metadata, { deadline: call.getDeadline() }, answer);
+  service()[name](call.request, metadata, { deadline: call.getDeadline() }, answer);
 }
 
 // What a service that was broken into could say instead.
@@ -130,8 +142,8 @@ function lie(reply, rule) {
 
 // |message| = { from, metadata, one }
 function post({ from, metadata, one }, then = () => {}) {
-  client.RouteMessage({ from, messages: [one] }, metadata, { deadline: Date.now() + SEND_MS },
-                      () => then());
+  service().RouteMessage({ from, messages: [one] }, metadata,
+                         { deadline: Date.now() + SEND_MS }, () => then());
 }
 
 function altered(one, rule) {
@@ -200,13 +212,13 @@ function route(call, callback) {
       else passing.push(one);
     }
   if (passing.length === 0) { callback(null, {}); return; }
-  client.RouteMessage({ from, messages: passing }, metadata, { deadline: call.getDeadline() },
-                      passed(callback));
+  service().RouteMessage({ from, messages: passing }, metadata, { deadline: call.getDeadline() },
+                         passed(callback));
 }
 
 function stream(name, call) {
   const about = { from: call.request.party_id };
-  const up = client[name](call.request, metadataOf(call));
+  const up = service()[name](call.request, metadataOf(call));
   const kept = [];
   const gone = () => { streams.delete(call); up.cancel(); };
   streams.add(call);

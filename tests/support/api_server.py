@@ -16,6 +16,8 @@ import threading
 import time
 import urllib.parse
 
+from postgres import free_port
+
 GROUP = "discovery.k8s.io/v1"
 SERVICE = "kubernetes.io/service-name"
 LIMIT = 300
@@ -281,14 +283,14 @@ class Server(http.server.ThreadingHTTPServer):
 class ApiServer(Api):
     """Listens until close(). |dir| is as a pod finds it: token, ca.crt, namespace."""
 
-    def __init__(self, root, port=0, **kw):
+    def __init__(self, root, **kw):
         super().__init__(**kw)
         self.root, self.dir = root, os.path.join(root, "serviceaccount")
         os.makedirs(self.dir, exist_ok=True)
         self.make_certificate()
         self.token("first-token")
         self.write("namespace", self.namespace)
-        self.open(port)
+        self.open(free_port())
 
     def write(self, name, text):
         with open(os.path.join(self.dir, name + ".new"), "w", encoding="ascii") as f:
@@ -321,7 +323,7 @@ class ApiServer(Api):
             self.write("ca.crt", f.read())
         self.chain = here["tls.crt"], here["tls.key"]
 
-    def open(self, port=0):
+    def open(self, port):
         handler = type("Bound", (Handler,), {"api": self})
         self.server = Server(("127.0.0.1", port), handler)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

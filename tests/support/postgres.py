@@ -26,6 +26,8 @@ import sys
 import tempfile
 
 USER, DATABASE = "mpc_user", "mpc_system"
+PORTS = (2000, 4000)
+taken = []  # names of the ports of this process
 SETTINGS = ["listen_addresses=127.0.0.1", "max_connections=200", "log_min_messages=warning",
             "deadlock_timeout=200ms"]
 
@@ -50,14 +52,18 @@ def end_with_parent():
 
 
 def free_port():
-    """None that the kernel gives to a connection meanwhile: a server may take long to listen."""
-    with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as f:
-        end = int(f.read().split()[0])
+    """This process's until it ends: a server may take long to listen, or stop and listen again. It
+    is none that `quorate up` chooses or that the kernel gives to connections, which begin higher,
+    and other tests see by a name that it is taken."""
     while True:
-        port = random.randrange(10000, max(end, 20000))
-        with socket.socket() as s, contextlib.suppress(OSError):
+        port = random.randrange(*PORTS)
+        name = socket.socket(socket.AF_UNIX)
+        with contextlib.suppress(OSError), socket.socket() as s:
+            name.bind(f"\0quorate-test-port-{port}")
             s.bind(("127.0.0.1", port))
+            taken.append(name)
             return port
+        name.close()
 
 
 def lives(pid):
