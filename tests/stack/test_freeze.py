@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The operator's freeze: nothing is signed for what is frozen, whoever asks, and only the operator's
 key says so. The parties enforce it, with the services' help or without it."""
+import contextlib
 import http.server
 import json
 import os
@@ -10,7 +11,7 @@ import threading
 import unittest
 import uuid
 
-from support import Answer, Stack, TestCase, signature_is_valid, until
+from support import Answer, Stack, TestCase, patient, signature_is_valid, until
 
 PARTIES = ("party-1", "party-2", "party-3")
 REASON = "a phone was stolen"
@@ -19,7 +20,7 @@ REASON = "a phone was stolen"
 class Freeze(TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.stack = Stack()
+        cls.stack = Stack(patient)
         cls.account = cls.stack.create()["account_id"]
         cls.other = cls.stack.create()["account_id"]
 
@@ -27,16 +28,22 @@ class Freeze(TestCase):
     def tearDownClass(cls):
         cls.stack.close()
 
+    @contextlib.contextmanager
+    def one_order(self):
+        """That is given here. It ends when every party has obeyed: the next one's is another."""
+        before = {party: self.obeyed(party) for party in PARTIES}
+        yield
+        for party in PARTIES:
+            until(lambda party=party: self.obeyed(party) > before[party])
+
     def order(self, action, account=None, *options):
         """Given and obeyed by every party: its serial."""
-        before = {party: self.obeyed(party) for party in PARTIES}
         words = ["--account", account] if account else []
-        code, out, err = self.stack.cli(action, *words, *options, "--json")
+        with self.one_order():
+            code, out, err = self.stack.cli(action, *words, *options, "--json")
         self.assertEqual((code, err), (0, ""))
         report = json.loads(out)
         self.assertEqual((report["action"], report.get("account_id")), (action, account))
-        for party in PARTIES:
-            until(lambda party=party: self.obeyed(party) > before[party])
         return report["serial"]
 
     def assertSigns(self, account):
@@ -73,8 +80,9 @@ class Freeze(TestCase):
     def test_who_signs_right_after_an_unfreeze_waits_until_the_parties_know(self):
         for words in (["--account", self.account], []):
             self.order("freeze", *words[1:])
-            self.assertEqual(self.stack.cli("unfreeze", *words)[0], 0)
-            self.assertSigns(self.account)
+            with self.one_order():
+                self.assertEqual(self.stack.cli("unfreeze", *words)[0], 0)
+                self.assertSigns(self.account)
 
     def test_the_whole_system(self):
         self.order("freeze")
@@ -119,7 +127,8 @@ class Freeze(TestCase):
         self.assertEqual(listed(), [])
 
     def test_an_account_that_nobody_knows_is_told_of(self):
-        code, out, err = self.stack.cli("freeze", "--account", str(uuid.uuid4()))
+        with self.one_order():
+            code, out, err = self.stack.cli("freeze", "--account", str(uuid.uuid4()))
         self.assertEqual(code, 1)
         self.assertIn("freeze", out)  # it was given: a service may hide an account
         self.assertIn("the order was given, but this account is not known to be there", err)
@@ -178,7 +187,8 @@ class Freeze(TestCase):
         self.assertSigns(self.other)
         # and no order counts twice
         again = self.captured("unfreeze", self.other)
-        self.assertEqual(self.submit(again).status, 200)
+        with self.one_order():
+            self.assertEqual(self.submit(again).status, 200)
         self.assertError(self.submit(again), 409, "above")
 
     def test_attack_without_the_api_key(self):
