@@ -87,11 +87,12 @@ class BadInput(Doors):
             return self.ask(ACCOUNT, "GET", "/api/v1/accounts", source=source,
                             headers={"X-Forwarded-For": said}).status
         mine = next(Door.fresh)
-        for said in (STRANGER, "6.6.6.6", "nonsense", "127.0.0.1, 6.6.6.6", ""):
+        other = "127.8.0.2"  # a stranger whose tries were not counted yet
+        for said in (other, "6.6.6.6", "nonsense", "127.0.0.1, 6.6.6.6", ""):
             self.assertEqual(through(mine, said), 200, said)
-        for said, status in (("127.0.0.1", 200), ("6.6.6.6, 127.0.0.1", 200), (STRANGER, 403),
+        for said, status in (("127.0.0.1", 200), ("6.6.6.6, 127.0.0.1", 200), (other, 403),
                              ("127.0.0.1, 6.6.6.6", 403), (f"127.0.0.1, 6.6.6.6, {PROXY}", 403),
-                             ("nonsense", 200), (f"{STRANGER}, nonsense", 200)):
+                             ("nonsense", 200), (f"{other}, nonsense", 200)):
             self.assertEqual(through(PROXY, said), status, said)
 
     def test_failed_tries_are_limited_and_harm_nobody_else(self):
@@ -99,9 +100,10 @@ class BadInput(Doors):
         got = [self.ask(ACCOUNT, "GET", "/api/v1/accounts", key=f"wrong{i}", source=mine,
                         headers={"X-Forwarded-For": f"9.9.9.{i}"}) for i in range(40)]
         self.assertEqual({a.status for a in got[:20]}, {401})
-        self.assertEqual(got[-1].status, 429)
-        self.assertGreaterEqual(int(got[-1].headers["Retry-After"]), 1)
-        self.assertError(got[-1], 429)
+        # now and then another one is let through: twenty in a minute
+        limited = next(a for a in got[20:] if a.status != 401)
+        self.assertGreaterEqual(int(limited.headers["Retry-After"]), 1)
+        self.assertError(limited, 429)
         self.assertEqual(self.ask(ACCOUNT, "GET", "/api/v1/accounts", source=mine).status, 200)
         log = self.stack.log(ACCOUNT)
         self.assertIn(mine, log)
