@@ -15,8 +15,8 @@ import sys
 import tempfile
 import unittest
 
-from support import (HASH, LIMIT, QUORATE, SOURCE, Stack, TestCase, change_env, psql, quorate,
-                     signature_is_valid, until)
+from support import (HASH, LIMIT, QUORATE, SOURCE, Stack, TestCase, change_env, patient, psql,
+                     quorate, signature_is_valid, until)
 
 sys.path.append(os.path.join(SOURCE, "tests", "docs"))
 from pages import Page  # noqa: E402
@@ -35,6 +35,7 @@ class Backup(TestCase):
         cls.do("Setting up")
 
         def edit(directory):
+            patient(directory)
             for name in PARTIES:
                 cls.do("Setting up", 1, ENV_FILE=os.path.join(directory, name + ".env"),
                        BACKUPS=os.path.join(cls.tmp, name))
@@ -231,6 +232,10 @@ class Backup(TestCase):
         self.stack.start()
         until(lambda: os.path.exists(self.state(name)))
 
+    def said_by_state(self, member):
+        """Of party-1, as it wrote it last."""
+        return self.verify(self.state("party-1"))["verified"][0][member]
+
     def refused(self, *files, options=(), say=""):
         env = os.path.join(self.stack.dir, "party-1.env")
         said = quorate("backup", "restore", "--key", self.key, "--env", env, *options, *files,
@@ -277,13 +282,13 @@ class Backup(TestCase):
         stopped then."""
         own, peer = (self.stack.rows(p, "party.db", "SELECT own FROM shares WHERE account_id = ?",
                                      account)[0][0] for p in PARTIES[:2])
-        before = os.path.getmtime(self.state("party-1"))
         self.stack.stop()
+        before = self.said_by_state("serial")
         self.assertEqual(self.stack.change(
             "party-1", "INSERT INTO tombstones (kgid, epoch, own, peer) SELECT kgid, 0, "
             f"{own}, {peer} FROM shares WHERE account_id = '{account}'"), 1)
         self.stack.start()
-        until(lambda: os.path.getmtime(self.state("party-1")) > before)
+        until(lambda: self.said_by_state("serial") > before)
         self.stack.stop()
         burn, = self.burns()
         self.assertEqual(burn[1:], (0, own, peer))
@@ -336,16 +341,15 @@ class Backup(TestCase):
         place, files = os.path.join(self.tmp, "party-1"), self.files("party-1")
         env = os.path.join(self.stack.dir, "party-1.env")
         frozen = self.accounts[-1]
+        orders = self.said_by_state("orders") + 2  # in its ledger and in its database
         code, _, err = self.stack.cli("freeze", "--account", frozen)
         self.assertEqual((code, err), (0, ""))
-        before = os.path.getmtime(self.state("party-1"))
-        until(lambda: os.path.getmtime(self.state("party-1")) > before)
-        orders, serial = (self.verify(self.state("party-1"))["verified"][0][key]
-                          for key in ("orders", "serial"))
+        until(lambda: self.said_by_state("orders") == orders)
+        serial = self.said_by_state("serial")
         self.forge_order("party-1")
-        self.assertEqual(self.verify(self.state("party-1"))["verified"][0]["orders"], orders)
+        self.assertEqual(self.said_by_state("orders"), orders)
         burn = self.burn(self.accounts[0])
-        self.assertGreater(self.verify(self.state("party-1"))["verified"][0]["serial"], serial)
+        self.assertGreater(self.said_by_state("serial"), serial)
         self.forgotten_and_merged(burn, frozen)
         self.refused(place, say="backups are restored into an empty one only")
         self.lose("party-1")

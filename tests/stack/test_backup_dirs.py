@@ -7,8 +7,8 @@ import os
 import subprocess
 import tempfile
 
-from support import (Stack, TestCase, change_env, main_with_mounts, quorate, signature_is_valid,
-                     until)
+from support import (Stack, TestCase, change_env, main_with_mounts, patient, quorate,
+                     signature_is_valid, until)
 
 GONE, CLOSED, FULL = "party-1", "party-2", "party-3"
 WHY = {GONE: "No such file or directory", CLOSED: "Read-only file system",
@@ -37,6 +37,7 @@ class BackupDirs(TestCase):
             cls.addClassCleanup(subprocess.run, ["umount", path], check=True)
 
         def edit(directory):
+            patient(directory)
             for name in WHY:
                 change_env(directory, name, BACKUP_RECIPIENT=recipient, BACKUP_DIR=cls.dir(name))
 
@@ -69,7 +70,7 @@ class BackupDirs(TestCase):
     def test_it_is_written_once_it_can_be(self):
         first = self.create()
         for name in WHY:
-            until(lambda name=name: self.files(name, first) and self.files(name, "state"))
+            until(lambda name=name: self.shares_in_state(name) == 1)
         pids = [self.stack.pid(name + "/keeper") for name in WHY]
         self.spoil()
         second = self.create()
@@ -87,13 +88,20 @@ class BackupDirs(TestCase):
             self.assertTrue(self.files(name, second) and self.files(name, third))
             self.assertEqual(self.stack.log(name).count("tried again"), 1)
             self.assertEqual(self.files(name, "", ".new"), [])
-            shown = quorate("backup", "verify", "--key", self.key, "--json", self.dir(name))
+            shown = self.verify(self.dir(name))
             self.assertEqual((shown["sound"], shown["not_sound"]), (4, 0))
-            state, = (f for f in shown["verified"] if f["kind"] == "state")
-            self.assertEqual(state["shares"], 3)
+            self.assertEqual(self.shares_in_state(name), 3)
         for name in WHY:
             until(lambda name=name: self.stack.metrics(name)[METRIC] == 0)
         self.assertEqual([self.stack.pid(name + "/keeper") for name in WHY], pids)
+
+    def verify(self, path):
+        return quorate("backup", "verify", "--key", self.key, "--json", path)
+
+    def shares_in_state(self, name):
+        """What the party writes last. None: it has not written one."""
+        state = self.files(name, "state")
+        return self.verify(state[0])["verified"][0]["shares"] if state else None
 
     def files(self, name, what, end=".qbk"):
         return glob.glob(os.path.join(self.dir(name), f"{name}.{what}*{end}"))
