@@ -200,7 +200,7 @@ class Accounts(TestCase):
         support.POSTGRES = cls.server.url()
         os.environ["DB_TEST_PASSWORD"] = cls.server.password
         try:
-            cls.stack = Stack()
+            cls.stack = Stack(support.patient)
             cls.real = together(4, lambda _: [cls.stack.create() for _ in range(REAL // 4)])
             cls.real = sum(cls.real, [])
             cls.figures = {REAL: cls.measure()}

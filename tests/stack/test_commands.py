@@ -16,7 +16,8 @@ import threading
 import unittest
 import uuid
 
-from support import HASH, QUORATE, LIMIT, Stack, TestCase, signature_is_valid
+from support import (HASH, LIMIT, QUORATE, Stack, TestCase, change_env, patient, signature_is_valid,
+                     until)
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
 PARTIES = ["party-1", "party-2", "party-3"]
@@ -31,7 +32,10 @@ def text_lines(text):
 class Commands(TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.stack = Stack()
+        def edit(directory):
+            patient(directory)
+            change_env(directory, "message-router", LEASE_MS=3000)  # who is stopped is soon missed
+        cls.stack = Stack(edit)
         cls.account = cls.stack.create()
         cls.id = cls.account["account_id"]
 
@@ -329,11 +333,11 @@ class Commands(TestCase):
 
     def test_sign_says_which_party_it_waits_for(self):
         """And how to ask for the session when the wait is over, which is not its end."""
-        stopped = self.stack.kill("party-3", signal.SIGSTOP)
-        self.addCleanup(os.kill, stopped, signal.SIGCONT)
+        stopped, = self.pause("party-3")
         words = ["sign", "--account", self.id, "--message-hash", HASH, "--parties"]
         code, out, err = self.stack.cli(*words, "party-1,party-3", "--wait", "1")
-        self.assertRegex(err, r"\Aquorate: the wait is over, the session goes on: quorate session "
+        self.assertRegex(err, r"\A(?:quorate: still waiting: party-3 is not live\n)?"
+                         r"quorate: the wait is over, the session goes on: quorate session "
                          r"show \S{36} tells its end; asking again without the same "
                          r"--idempotency-key begins another\n\Z")
         self.assertEqual((code, out), (1, ""))
@@ -342,11 +346,18 @@ class Commands(TestCase):
         self.waits_for("party-3 is", stopped, *words, "party-2,party-3")
 
     def test_sign_says_which_of_the_account_s_parties_are_missing(self):
-        stopped = [self.stack.kill(name, signal.SIGSTOP) for name in ("party-2", "party-3")]
-        for pid in stopped:
-            self.addCleanup(os.kill, pid, signal.SIGCONT)
+        stopped = self.pause("party-2", "party-3")
         self.waits_for("party-2 is|party-3 is|party-2, party-3 are", *stopped, "sign", "--account",
                        self.id, "--message-hash", HASH)
+
+    def pause(self, *names):
+        """Until the test's end, when all are live again."""
+        self.addCleanup(until, lambda: all(p["live"] for p in self.stack.call(
+            "GET", "/api/v1/parties").body["parties"]))
+        stopped = [self.stack.kill(name, signal.SIGSTOP) for name in names]
+        for pid in stopped:
+            self.addCleanup(os.kill, pid, signal.SIGCONT)
+        return stopped
 
     def waits_for(self, who, *words):
         """The command says so, and is done when the processes (the first of |words|) go on."""
@@ -402,7 +413,7 @@ class Commands(TestCase):
         self.refused(1, f"the session {session} has ended: completed", "session", "cancel", session)
 
     def test_cancel(self):
-        stack = Stack(parties=2)
+        stack = Stack(patient, parties=2)
         try:
             for name in ("party-1", "party-2"):
                 os.kill(stack.pid(name), signal.SIGSTOP)

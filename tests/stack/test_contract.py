@@ -3,7 +3,7 @@
 import unittest
 import uuid
 
-from support import HASH, Stack, TestCase, b64, curl, signature_is_valid
+from support import HASH, Stack, TestCase, b64, curl, patient, signature_is_valid
 
 ADDRESSES = {"ethereum", "bitcoin_p2wpkh", "bitcoin_p2pkh", "tron"}
 UUID = "[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
@@ -12,7 +12,7 @@ UUID = "[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
 class Contract(TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.stack = Stack()
+        cls.stack = Stack(patient)
         cls.account = cls.stack.create()
         cls.id = cls.account["account_id"]
 
@@ -236,7 +236,7 @@ class Contract(TestCase):
                               "device_id": f"d{i}"} for i in (1, 2, 3)]})
         self.assertEqual((status, made["session_type"]), (201, "keygen"), made)
         self.assertEqual(set(made["join_tokens"]), {"party-1", "party-2", "party-3"})
-        status, session = self.ask("GET", f"/api/v1/mpc/sessions/{made['session_id']}?wait=60")
+        status, session = self.ask("GET", f"/api/v1/mpc/sessions/{made['session_id']}?wait=240")
         self.assertEqual((status, session["status"]), (200, "completed"))
         self.assertEqual((session["threshold_n"], session["threshold_t"], session["total_parties"],
                           session["completed_parties"]), (3, 2, 3, 3))
@@ -255,7 +255,7 @@ class Contract(TestCase):
         status, signed = self.ask("POST", "/api/v1/mpc/sign?wait=0",
                                   {"account_id": self.id, "message_hash": HASH})
         self.assertIn(status, (200, 201))
-        status, session = self.ask("GET", f"/api/v1/mpc/sessions/{signed['session_id']}?wait=30")
+        status, session = self.ask("GET", f"/api/v1/mpc/sessions/{signed['session_id']}?wait=240")
         self.assertEqual((status, session["status"]), (200, "completed"))
 
     def test_invalid_account_ids_of_a_signing_session(self):

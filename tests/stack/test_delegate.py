@@ -5,7 +5,7 @@ import base64
 import unittest
 import uuid
 
-from support import Request, Stack, TestCase, change_env, signature_is_valid, until
+from support import Request, Stack, TestCase, change_env, patient, signature_is_valid, until
 
 from sealed import field, key_pair, lent_share, open_box, seal  # of tests/interop, as support is
 
@@ -16,7 +16,7 @@ NAME = "delegate-1"
 class Delegate(TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.stack = Stack()
+        cls.stack = Stack(patient)
         cls.public, cls.secret = key_pair()
 
     @classmethod
@@ -70,7 +70,7 @@ class Delegate(TestCase):
             message = uuid.uuid4().hex * 2
             session = self.session(account, message)
             self.assertSigned(account, message, self.lend(session, lent_share(session[0], share)))
-            final = self.stack.call("GET", f"/api/v1/mpc/sessions/{session[0]}?wait=60").body
+            final = self.stack.call("GET", f"/api/v1/mpc/sessions/{session[0]}?wait=240").body
             self.assertEqual((final["status"], final["public_key"]),
                              ("completed", account["public_key"]))
         self.assertEqual(self.shares(), 0)
@@ -159,8 +159,10 @@ class Queue(TestCase):
     """One keygen runs at a time."""
 
     def setUp(self):
-        self.stack = Stack(edit=lambda d: change_env(d, "session-coordinator",
-                                                     MAX_RUNNING_KEYGEN=1))
+        def edit(directory):
+            patient(directory)
+            change_env(directory, "session-coordinator", MAX_RUNNING_KEYGEN=1)
+        self.stack = Stack(edit)
         self.public, self.secret = key_pair()
 
     def tearDown(self):

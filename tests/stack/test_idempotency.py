@@ -8,7 +8,7 @@ import unittest
 import urllib.parse
 import uuid
 
-from support import HASH, Stack, TestCase, signature_is_valid, together, until
+from support import HASH, Stack, TestCase, patient, signature_is_valid, together, until
 
 AT_ONCE = 16
 
@@ -16,7 +16,7 @@ AT_ONCE = 16
 class Idempotency(TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.stack = Stack()
+        cls.stack = Stack(patient)
         cls.id = cls.stack.create()["account_id"]
         cls.path = f"/api/v1/accounts/{cls.id}/sign"
 

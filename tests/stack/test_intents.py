@@ -18,13 +18,15 @@ import unittest
 import uuid
 
 from doors import Door, Key, jwt, wire
-from support import Stack, TestCase, b64, change_env, signature_is_valid, until
+from support import (LIMIT, Stack, TestCase, b64, change_env, patient, signature_is_valid,
+                     until)
 
 from sealed import key_pair, lent_share, open_box, seal  # of tests/interop, as support is
 
 PARTIES = ("party-1", "party-2", "party-3")
 DELEGATE = "server-party-api"
 WITH_USER = ("party-1", "party-2", "delegate-1")
+LIMIT_MS = LIMIT * 1000 // 2  # of sessions, before their intents' end
 FORBIDDEN = "all of it to the moon"
 POLICY = """#!/bin/sh
 # Keeps what it was asked; refuses one message.
@@ -45,8 +47,9 @@ class Intent(dict):
 
     def __init__(self, **fields):
         super().__init__(version=1, suite=1, profile=1, purpose=1, request=uuid.uuid4().bytes,
-                         keyid=b"\0" * 32, nonce=os.urandom(32), deadline=int(time.time()) + 60,
-                         attempts=3, t=2, parties=(1, 2, 3), idk=(), path=(), digest=0, message=b"")
+                         keyid=b"\0" * 32, nonce=os.urandom(32),
+                         deadline=int(time.time()) + LIMIT, attempts=3, t=2, parties=(1, 2, 3),
+                         idk=(), path=(), digest=0, message=b"")
         self.update(fields)
 
     def but(self, **fields):
@@ -90,6 +93,7 @@ class Intents(TestCase):
             for name in ("account-service", *PARTIES, DELEGATE):
                 change_env(directory, name, CALLER_KEYS=keys)
             change_env(directory, "party-3", POLICY_COMMAND="sh " + script)
+            patient(directory)
         cls.stack = Stack(edit)
         with open(os.path.join(cls.stack.dir, "identities.json"), encoding="ascii") as f:
             identities = json.load(f)
@@ -250,12 +254,12 @@ class Intents(TestCase):
                      "intent": base64.b64encode(b).decode(),
                      "intent_signature": base64.b64encode(signed).decode(),
                      "initiator_key": base64.b64encode(key.public).decode(),
-                     "members": [members[p] for p in pair], "deadline_ms": now + 30000,
-                     "attempt_deadline_ms": now + 20000, "trace_id": uuid.uuid4().hex}
+                     "members": [members[p] for p in pair], "deadline_ms": now + LIMIT_MS,
+                     "attempt_deadline_ms": now + LIMIT_MS, "trace_id": uuid.uuid4().hex}
             event = {"seq": 1, "event_type": "session_created", "session_id": session,
                      "attempt": attempt, "trace_id": setup["trace_id"], "setup": setup}
             self.router_call("PublishSessionEvent", {
-                "event": event, "to": list(pair), "deadline_ms": now + 30000,
+                "event": event, "to": list(pair), "deadline_ms": now + LIMIT_MS,
                 "join_tokens": {p: "x" for p in pair}})
             sessions.update({p: session for p in pair if p not in sessions})
         return sessions
@@ -404,13 +408,13 @@ class Intents(TestCase):
                  "initiator_key": base64.b64encode(self.caller.public).decode(),
                  "user_public_key": base64.b64encode(self.user_public).decode(),
                  "user_key_signature": base64.b64encode(signed).decode(),
-                 "members": list(members.values()), "deadline_ms": now + 30000,
-                 "attempt_deadline_ms": now + 20000, "trace_id": uuid.uuid4().hex}
+                 "members": list(members.values()), "deadline_ms": now + LIMIT_MS,
+                 "attempt_deadline_ms": now + LIMIT_MS, "trace_id": uuid.uuid4().hex}
         setup.update({k: base64.b64encode(v).decode() for k, v in changes.items()})
         event = {"seq": 1, "event_type": "session_created", "session_id": session, "attempt": 0,
                  "trace_id": setup["trace_id"], "setup": setup}
         self.router_call("PublishSessionEvent", {
-            "event": event, "to": [WITH_USER[2]], "deadline_ms": now + 30000,
+            "event": event, "to": [WITH_USER[2]], "deadline_ms": now + LIMIT_MS,
             "join_tokens": {WITH_USER[2]: "x"}})
         return session
 

@@ -6,7 +6,7 @@ import subprocess
 import unittest
 
 from doors import ACCOUNT, COORDINATOR, ROUTER, SHARES
-from support import HASH, LIMIT, QUORATE, Stack, TestCase, change_env, until
+from support import HASH, LIMIT, QUORATE, Stack, TestCase, change_env, patient, until
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
 SCOPES = ("read", "sign", "create", "manage")
@@ -30,6 +30,7 @@ class Keys(TestCase):
         entries = [m["entry"] for m in made.values()] + [both["entry"]]
 
         def edit(directory):
+            patient(directory)
             for name in (ACCOUNT, COORDINATOR, ROUTER, SHARES):
                 change_env(directory, name, API_KEYS=",".join(entries))
         cls.stack = Stack(edit)
