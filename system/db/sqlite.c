@@ -61,6 +61,11 @@ static bool means_full(int code)
            code == SQLITE_IOERR_SHMSIZE;
 }
 
+static bool means_damaged(int code)
+{
+    return (code & 0xff) == SQLITE_NOTADB || (code & 0xff) == SQLITE_CORRUPT;
+}
+
 static enum db_result fail_full(struct sqlite *s)
 {
     atomic_store(&s->conn.is_full, true);
@@ -83,8 +88,8 @@ static enum db_result fail(struct sqlite *s)
         s->is_broken = true;
         atomic_store(&s->conn.is_down, true);
     }
-    snprintf(s->conn.error, sizeof s->conn.error, "database %.120s: %.100s", s->path,
-             sqlite3_errmsg(s->db));
+    snprintf(s->conn.error, sizeof s->conn.error, "database %.120s: %.80s%s", s->path,
+             sqlite3_errmsg(s->db), means_damaged(code) ? ": restore it from a backup" : "");
     return DB_FAILED;
 }
 
@@ -413,7 +418,8 @@ static bool lock_file(struct sqlite *s, char error[DB_ERROR_MAX])
     }
     s->lock = open(name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (s->lock < 0) {
-        snprintf(error, DB_ERROR_MAX, "database %.150s: %s", s->path, strerror(errno));
+        snprintf(error, DB_ERROR_MAX, "database %.150s: %s (see DATA_DIR)", s->path,
+                 strerror(errno));
         return false;
     }
     if (flock(s->lock, LOCK_EX | LOCK_NB) != 0) {
@@ -431,7 +437,8 @@ static bool make_file(struct sqlite *s, char error[DB_ERROR_MAX])
     bool is_ok = fd >= 0 && fchmod(fd, 0600) == 0 && disk_sync_parent(s->path);
 
     if (!is_ok)
-        snprintf(error, DB_ERROR_MAX, "database %.150s: %s", s->path, strerror(errno));
+        snprintf(error, DB_ERROR_MAX, "database %.150s: %s (see DATA_DIR)", s->path,
+                 strerror(errno));
     if (fd >= 0)
         close(fd);
     return is_ok;

@@ -252,13 +252,13 @@ const char *backup_text(enum backup_result result)
     case BACKUP_VERSION:
         return "is a backup file of a version that this program does not know";
     case BACKUP_CUT:
-        return "is truncated, or has bytes added";
+        return "is truncated, or has bytes added: take another copy of it";
     case BACKUP_FIELD:
-        return "is damaged: a field of its header is out of range";
+        return "is damaged, a field of its header is out of range: take another copy of it";
     case BACKUP_CHANGED:
-        return "is damaged: it is not as the party signed and sealed it";
+        return "is damaged, not as the party signed and sealed it: take another copy of it";
     case BACKUP_OTHER_KEY:
-        return "is sealed to another recipient than this key's";
+        return "is sealed to another recipient than this key's: use that one's key";
     }
     return "cannot be read";
 }

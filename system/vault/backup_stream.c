@@ -57,6 +57,14 @@ static bool fault(struct pass *pass, const char *what)
     return false;
 }
 
+/* Of the file, with what helps. */
+static bool unfit(struct pass *pass, const char *what)
+{
+    snprintf(pass->error, BACKUP_STREAM_ERROR, "%s: take another copy of it, or another backup",
+             what);
+    return false;
+}
+
 static bool fault_of_system(struct pass *pass, const char *what)
 {
     snprintf(pass->error, BACKUP_STREAM_ERROR, "%s: %s", what, strerror(errno));
@@ -77,7 +85,7 @@ static bool read_signed(struct pass *pass, uint8_t *b, size_t len)
     if (!read_up_to(pass, b, len, &got))
         return false;
     crypto_sign_update(&pass->sum, b, got);
-    return got == len || fault(pass, "is cut off");
+    return got == len || unfit(pass, "is cut off");
 }
 
 static bool write_all(struct pass *pass, const uint8_t *b, size_t len)
@@ -163,11 +171,11 @@ static bool read_head(struct pass *pass)
     if (!read_up_to(pass, pass->head, HEAD, &got))
         return false;
     if (got < MAGIC || memcmp(pass->head, magic, MAGIC - 1) != 0)
-        return fault(pass, "is no sealed stream");
+        return unfit(pass, "is no sealed stream");
     if (pass->head[MAGIC - 1] != magic[MAGIC - 1])
         return fault(pass, "is of another version of this program");
     crypto_sign_update(&pass->sum, pass->head, HEAD);
-    return got == HEAD || fault(pass, "is cut off");
+    return got == HEAD || unfit(pass, "is cut off");
 }
 
 static bool open_head(struct pass *pass, struct backup_opening *opening)
@@ -178,14 +186,14 @@ static bool open_head(struct pass *pass, struct backup_opening *opening)
     if (!read_head(pass))
         return false;
     if (memcmp(pass->head + MAGIC, key->recipient.id, BACKUP_ID) != 0)
-        return fault(pass, "is sealed to another recipient");
+        return fault(pass, "is sealed to another recipient: use that one's key");
     if (!check_signer(pass, opening->signer))
         return false;
     opening->time_ms = (int64_t)be_get(pass->head + TIME_AT, 8);
     if (crypto_box_seal_open(s->key, pass->head + BOX_AT, BOX, key->recipient.box, key->box) != 0 ||
         crypto_secretstream_xchacha20poly1305_init_pull(&s->state, pass->head + HEADER_AT,
                                                         s->key) != 0)
-        return fault(pass, "is damaged");
+        return unfit(pass, "is damaged");
     return true;
 }
 
@@ -196,7 +204,7 @@ static bool read_chunk(struct pass *pass, size_t *len)
         return false;
     *len = (size_t)be_get(pass->sealed, LENGTH);
     if (*len < ABYTES || *len > CHUNK + ABYTES)
-        return fault(pass, "is damaged");
+        return unfit(pass, "is damaged");
     return read_signed(pass, pass->sealed, *len);
 }
 
@@ -212,7 +220,7 @@ static bool open_chunk(struct pass *pass, bool *is_last)
     if (crypto_secretstream_xchacha20poly1305_pull(&pass->stream->state, pass->stream->plain,
                                                    &plain_len, &tag, pass->sealed, len, bound,
                                                    bound_len) != 0)
-        return fault(pass, "is damaged");
+        return unfit(pass, "is damaged");
     pass->has_begun = true;
     *is_last = tag == crypto_secretstream_xchacha20poly1305_TAG_FINAL;
     return write_all(pass, pass->stream->plain, (size_t)plain_len);
@@ -227,11 +235,11 @@ static bool open_end(struct pass *pass, const uint8_t signer[crypto_sign_PUBLICK
     if (!read_up_to(pass, end, sizeof end, &got))
         return false;
     if (got < crypto_sign_BYTES)
-        return fault(pass, "is cut off");
+        return unfit(pass, "is cut off");
     if (got > crypto_sign_BYTES)
-        return fault(pass, "has something behind its end");
+        return unfit(pass, "has something behind its end");
     return crypto_sign_final_verify(&pass->sum, end, signer) == 0 ||
-           fault(pass, "is damaged: it is not as it was signed");
+           unfit(pass, "is damaged, not as it was signed");
 }
 
 static bool open_all(struct pass *pass, struct backup_opening *opening)

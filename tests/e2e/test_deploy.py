@@ -505,8 +505,8 @@ class Native(unittest.TestCase):
         self.done("clean", "--yes")
         shutil.move(self.place.env_file, self.place.env_file + ".lost")
         other = self.place.backup_key("other.key")[0]
-        for fault, words in (("sealed to another recipient", (file, other)),
-                             ("is cut off", (self.cut(file), key))):
+        for fault, words in (("sealed to another recipient: use that one's key", (file, other)),
+                             ("is cut off: take another copy", (self.cut(file), key))):
             code, _, err = self.place.run("restore", *words, "--signed-by", signer)
             self.assertEqual((code, err.count("\n")), (1, 1), err)
             self.assertIn(fault, err)

@@ -137,7 +137,7 @@ static void test_damaged_file_is_refused_with_a_line(void **state)
     (void)state;
     write_file(f.path, 0, noise, sizeof noise);
     assert_null(open_any(f.url));
-    expect_one_line("not a database");
+    expect_one_line("not a database: restore it from a backup");
     expect_one_line(f.path);
 }
 
@@ -171,7 +171,7 @@ static void test_directory_that_is_not_there(void **state)
     (void)state;
     snprintf(url, sizeof url, "sqlite:%s/none/x.db", f.dir);
     assert_null(open_any(url));
-    expect_one_line("No such file");
+    expect_one_line("No such file or directory (see DATA_DIR)");
 }
 
 static enum db_result fill(struct db_tx *tx, void *arg)
