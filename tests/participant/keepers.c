@@ -511,31 +511,30 @@ static void take(struct keepers *k, size_t who, from_keeper *frame)
     mpc__keeper__v1__from_keeper__free_unpacked(frame, NULL);
 }
 
-static bool is_done(struct keepers *k, bool (*done)(struct keepers *k, void *arg), void *arg)
+/* Frames that were read, one at a time, of all seats, until |done| or the last: what is done with
+ * one may have read others. */
+static bool take_all(struct keepers *k, bool (*done)(struct keepers *k, void *arg), void *arg)
 {
-    return done(k, arg);
-}
+    bool is_done = done(k, arg), took = true;
 
-/* Frames of |i|, one at a time, until |done|. */
-static bool take_frames(struct keepers *k, size_t i, bool (*done)(struct keepers *k, void *arg),
-                        void *arg)
-{
-    from_keeper *frame;
+    while (took && !is_done) {
+        took = false;
+        for (size_t i = 0; i < k->n && !is_done; i++) {
+            from_keeper *frame = k->seats[i].is_gone ? NULL : next_frame(&k->seats[i]);
 
-    while (!k->seats[i].is_gone && (frame = next_frame(&k->seats[i]))) {
-        take(k, i, frame);
-        if (is_done(k, done, arg))
-            return true;
+            if (!frame)
+                continue;
+            take(k, i, frame);
+            took = true;
+            is_done = done(k, arg);
+        }
     }
-    return false;
+    return is_done;
 }
 
 void keepers_relay(struct keepers *k, bool (*done)(struct keepers *k, void *arg), void *arg)
 {
-    /* An earlier call may have stopped before the last frame it had. */
-    for (size_t i = 0; i < k->n && !is_done(k, done, arg); i++)
-        (void)take_frames(k, i, done, arg);
-    while (!is_done(k, done, arg)) {
+    while (!take_all(k, done, arg)) {
         struct pollfd fds[KEEPERS_MAX];
 
         for (size_t i = 0; i < k->n; i++)
@@ -543,12 +542,8 @@ void keepers_relay(struct keepers *k, bool (*done)(struct keepers *k, void *arg)
                 (struct pollfd){.fd = k->seats[i].is_gone ? -1 : k->seats[i].fd, .events = POLLIN};
         assert_true(poll(fds, k->n, SILENCE_MS) > 0);
         for (size_t i = 0; i < k->n; i++) {
-            if (!fds[i].revents || k->seats[i].is_gone)
-                continue;
-            if (!fill(&k->seats[i]))
+            if (fds[i].revents && !fill(&k->seats[i]))
                 (void)reap(&k->seats[i]);
-            if (take_frames(k, i, done, arg))
-                return;
         }
     }
 }
