@@ -167,19 +167,37 @@ static void find_unready(struct doctor *doctor)
     doctor->kind = DOCTOR_PLAIN;
 }
 
-static bool is_service(const struct http_answer *answer)
+/* What services call themselves. */
+static const struct {
+    enum config_program program;
+    const char *name;
+} services[] = {
+    {CONFIG_ACCOUNT, "account"},
+    {CONFIG_COORDINATOR, "session-coordinator"},
+    {CONFIG_ROUTER, "message-router"},
+    {CONFIG_PARTY, "server-party"},
+    {CONFIG_PARTY_API, "server-party-api"},
+};
+
+/* Who answered, unless it is |program|: another service, or another program. NULL: it is. */
+static const char *other_than(const struct http_answer *answer, enum config_program program)
 {
     json_t *said = json_loadb((const char *)answer->body.b, answer->body.len, 0, NULL);
-    bool is = json_is_string(json_object_get(said, "service"));
+    const char *name = json_string_value(json_object_get(said, "service"));
+    const char *other = name ? NULL : "another program";
 
+    for (size_t i = 0; name && i < sizeof services / sizeof services[0]; i++)
+        if (!(services[i].program & program) && strcmp(services[i].name, name) == 0)
+            other = services[i].name;
     json_decref(said);
-    return is;
+    return other;
 }
 
 static void check_self(struct doctor *doctor)
 {
     struct http_answer answer;
     struct trouble trouble = {""};
+    const char *other;
     char url[URL_SIZE];
     bool ok;
 
@@ -191,9 +209,10 @@ static void check_self(struct doctor *doctor)
         find_dead(doctor, url, trouble.text);
         return;
     }
-    if (!is_service(&answer)) {
+    other = other_than(&answer, doctor->program);
+    if (other) {
         buffer_free(&answer.body);
-        find_held(doctor, url, (int)doctor_int(doctor, "HTTP_PORT"), "another program");
+        find_held(doctor, url, (int)doctor_int(doctor, "HTTP_PORT"), other);
         return;
     }
     if (answer.status == 200)
@@ -216,12 +235,15 @@ static long local_port(const char *target)
                : 0;
 }
 
-static void check_peer(struct doctor *doctor, const char *variable, const char *target)
+/* Where |program| should be. */
+static void check_peer(struct doctor *doctor, const char *variable, const char *target,
+                       enum config_program program)
 {
     bool has_tls = !doctor_is(doctor, "TLS", "off");
     struct http_ask ask = {0};
     struct http_answer answer;
     struct trouble trouble = {""};
+    const char *other;
     char url[URL_SIZE];
     bool ok;
 
@@ -233,14 +255,17 @@ static void check_peer(struct doctor *doctor, const char *variable, const char *
         ask.key = doctor_text(doctor, "GRPC_TLS_KEY");
     }
     ok = http_get(&answer, &ask, &trouble);
+    other = ok ? other_than(&answer, program) : NULL;
+    if (other)
+        trouble_set(&trouble, "%s answers there", other);
     doctor->port = local_port(target);
-    doctor->kind = ok ? DOCTOR_PEER_UNREADY : DOCTOR_PEER_AWAY;
+    doctor->kind = ok && !other ? DOCTOR_PEER_UNREADY : DOCTOR_PEER_AWAY;
     doctor_check(
-        doctor, ok,
+        doctor, ok && !other,
         "see that it runs, that the address is right, that nothing between refuses it, and "
         "that its certificate is for this name",
         "%s %s cannot be reached: %s", variable, target, trouble.text);
-    if (ok)
+    if (ok && !other)
         doctor_check(doctor, answer.status == 200, "see its log: it cannot serve now",
                      "%s %s answers, but is not ready", variable, target);
     doctor->kind = DOCTOR_PLAIN;
@@ -252,7 +277,7 @@ static void check_peer(struct doctor *doctor, const char *variable, const char *
 }
 
 /* One address, or several. */
-static void check_peers(struct doctor *doctor, const char *variable)
+static void check_peers(struct doctor *doctor, const char *variable, enum config_program program)
 {
     const char *list = doctor_text(doctor, variable);
 
@@ -262,7 +287,7 @@ static void check_peers(struct doctor *doctor, const char *variable)
 
         snprintf(target, sizeof target, "%.*s", (int)len, list);
         if (len > 0)
-            check_peer(doctor, variable, target);
+            check_peer(doctor, variable, target, program);
         list += len + (list[len] != '\0');
     }
 }
@@ -270,6 +295,6 @@ static void check_peers(struct doctor *doctor, const char *variable)
 void doctor_peers(struct doctor *doctor)
 {
     check_self(doctor);
-    check_peers(doctor, "COORDINATOR_ADDR");
-    check_peers(doctor, "ROUTER_ADDR");
+    check_peers(doctor, "COORDINATOR_ADDR", CONFIG_COORDINATOR);
+    check_peers(doctor, "ROUTER_ADDR", CONFIG_ROUTER);
 }

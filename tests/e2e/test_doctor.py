@@ -252,6 +252,24 @@ class Doctor(TestCase):
         with service(shows=self.issue()) as port:
             self.not_found("ROUTER_ADDR", ROUTER_ADDR=f"127.0.0.1:{port}")
 
+    def test_another_service_in_a_place(self):
+        """Its own, or that of a peer: who answers says who it is."""
+        with service(says=b'{"service":"message-router"}') as router, \
+             service(says=b"{}") as stranger, \
+             service(says=b'{"service":"session-coordinator"}') as coordinator:
+            plain = {"TLS": "off", "HTTP_PORT": str(coordinator),
+                     "COORDINATOR_ADDR": f"127.0.0.1:{coordinator}",
+                     "ROUTER_ADDR": f"127.0.0.1:{router}"}
+            self.not_found("_ADDR", **plain)
+            self.found(f"port {coordinator} is held by session-coordinator", **plain)
+            self.not_found("is held", "session-coordinator", **{**plain, "COORDINATOR_ADDR": None})
+            for port, who in ((router, "message-router"), (stranger, "another program")):
+                self.found(f"COORDINATOR_ADDR 127.0.0.1:{port} cannot be reached: {who} answers there",
+                           **{**plain, "COORDINATOR_ADDR": f"127.0.0.1:{port}"},
+                           todo="that the address is right")
+            self.found(f"ROUTER_ADDR 127.0.0.1:{coordinator} cannot be reached: session-coordinator",
+                       **{**plain, "HTTP_PORT": "0", "ROUTER_ADDR": f"127.0.0.1:{coordinator}"})
+
     def test_itself(self):
         self.found("it does not answer at https://127.0.0.1:", todo="log")
         with service(status=503, metrics=b"# x\nquorate_redis_up 0\n"
