@@ -3,10 +3,12 @@
  * over HTTP. bench_system.py starts the system, reads the processes' counters and prints tables.
  *
  *   load baseline DIR                     durable commits into DIR; the library's signature, keygen
- *   load sign URL CLIENTS SECONDS         stdin: the API key, then account ids, a line each
+ *   load sign URL CLIENTS SECONDS [RATE]  stdin: the API key, then account ids, a line each
  *   load keygen URL CLIENTS COUNT         stdin: the API key
  *
- * Each prints one JSON object. A client asks again as soon as it has its answer. */
+ * Each prints one JSON object. A client asks again as soon as it has its answer. With a RATE
+ * requests begin so often in a second, whatever becomes of those before, as long as there is a
+ * client that waits for none; {"sent", "left_out"} is printed when the last one has begun. */
 #include "committee.h"
 
 #include <curl/curl.h>
@@ -23,7 +25,7 @@ enum {
     COMMITS = 200,
     SIGNATURES = 200,
     KEYGENS = 7,
-    CLIENTS_MAX = 1024,
+    CLIENTS_MAX = 4096,
     ACCOUNTS_MAX = 100000,
     SAMPLES_MAX = 4 << 20,
     ANSWER_MAX = 8192
@@ -139,6 +141,8 @@ struct load;
 
 struct client {
     struct load *load;
+    /* of those that wait for nothing */
+    struct client *next_idle;
     CURL *easy;
     double began;
     char url[512], body[256], answer[ANSWER_MAX];
@@ -156,11 +160,16 @@ struct load {
     CURLM *multi;
     struct client *clients;
     size_t clients_n, running;
+    /* requests a second, 0: as often as answers come; begun, and not begun for want of a client */
+    double rate, began;
+    struct client *idle;
+    size_t sent, left_out;
     /* no new request after this time, or this number */
     double until;
     size_t left;
     double *samples;
-    size_t samples_n, errors, busy;
+    /* of the errors: the wait ran out, and the session goes on */
+    size_t samples_n, errors, busy, wait_over;
     char first_error[512];
 };
 
@@ -212,6 +221,16 @@ static bool start(struct client *c)
     return true;
 }
 
+static void go_on(struct client *c)
+{
+    if (c->load->rate > 0) {
+        c->next_idle = c->load->idle;
+        c->load->idle = c;
+    } else {
+        start(c);
+    }
+}
+
 static void finish(struct client *c, CURLcode code)
 {
     struct load *load = c->load;
@@ -225,13 +244,60 @@ static void finish(struct client *c, CURLcode code)
         load->busy++;
     } else {
         load->errors++;
+        load->wait_over += code == CURLE_OK && status == 504;
         if (!load->first_error[0])
             snprintf(load->first_error, sizeof load->first_error, "%ld %s %.400s", status,
                      curl_easy_strerror(code), c->answer);
     }
     curl_multi_remove_handle(load->multi, c->easy);
     load->running--;
-    start(c);
+    go_on(c);
+}
+
+/* What is due by now begins; true until the last one has. */
+static bool drive(struct load *load)
+{
+    const double now = seconds(CLOCK_MONOTONIC);
+
+    while ((double)(load->sent + load->left_out) < (now - load->began) * load->rate &&
+           now < load->until) {
+        struct client *c = load->idle;
+
+        if (!c) {
+            load->left_out++;
+        } else if (start(c)) {
+            load->idle = c->next_idle;
+            load->sent++;
+        }
+    }
+    return now < load->until;
+}
+
+/* Wait |wait_ms| at most for something to do, and do it. */
+static void step(struct load *load, int wait_ms)
+{
+    int still, queued;
+    CURLMsg *m;
+
+    curl_multi_poll(load->multi, NULL, 0, wait_ms, NULL);
+    if (curl_multi_perform(load->multi, &still) != CURLM_OK)
+        die("curl failed");
+    while ((m = curl_multi_info_read(load->multi, &queued)))
+        if (m->msg == CURLMSG_DONE) {
+            char *client;
+            CURLcode code = m->data.result;
+
+            curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &client);
+            finish((struct client *)client, code);
+        }
+}
+
+static void drive_to_the_end(struct load *load)
+{
+    while (drive(load))
+        step(load, 1);
+    printf("{\"sent\":%zu,\"left_out\":%zu}\n", load->sent, load->left_out);
+    fflush(stdout);
 }
 
 static void prepare(struct client *c, struct load *load)
@@ -246,28 +312,6 @@ static void prepare(struct client *c, struct load *load)
     curl_easy_setopt(c->easy, CURLOPT_PRIVATE, (char *)c);
     curl_easy_setopt(c->easy, CURLOPT_NOPROXY, "*");
     curl_easy_setopt(c->easy, CURLOPT_TIMEOUT, 120L);
-}
-
-static void loop(struct load *load)
-{
-    int still, queued;
-
-    while (load->running) {
-        CURLMsg *m;
-
-        if (curl_multi_perform(load->multi, &still) != CURLM_OK)
-            die("curl failed");
-        while ((m = curl_multi_info_read(load->multi, &queued)))
-            if (m->msg == CURLMSG_DONE) {
-                char *client;
-                CURLcode code = m->data.result;
-
-                curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &client);
-                finish((struct client *)client, code);
-            }
-        if (load->running)
-            curl_multi_poll(load->multi, NULL, 0, 1000, NULL);
-    }
 }
 
 static void read_input(struct load *load)
@@ -301,16 +345,20 @@ static void run(struct load *load)
         die("out of memory");
     began = seconds(CLOCK_MONOTONIC);
     load->until += began;
+    load->began = began;
     for (size_t i = 0; i < load->clients_n; i++) {
         prepare(&load->clients[i], load);
-        start(&load->clients[i]);
+        go_on(&load->clients[i]);
     }
-    loop(load);
+    if (load->rate > 0)
+        drive_to_the_end(load);
+    while (load->running)
+        step(load, 1000);
     began = seconds(CLOCK_MONOTONIC) - began;
-    print(json_pack("{s:I,s:I,s:I,s:f,s:f,s:f,s:f,s:f,s:s,s:f}", "done",
-                    (json_int_t)load->samples_n, "errors", (json_int_t)load->errors, "busy",
-                    (json_int_t)load->busy, "seconds", began, "p50_s",
-                    quantile(load->samples, load->samples_n, 0.5), "p95_s",
+    print(json_pack("{s:I,s:I,s:I,s:I,s:f,s:f,s:f,s:f,s:f,s:s,s:f}", "done",
+                    (json_int_t)load->samples_n, "errors", (json_int_t)load->errors, "wait_over",
+                    (json_int_t)load->wait_over, "busy", (json_int_t)load->busy, "seconds", began,
+                    "p50_s", quantile(load->samples, load->samples_n, 0.5), "p95_s",
                     quantile(load->samples, load->samples_n, 0.95), "p99_s",
                     quantile(load->samples, load->samples_n, 0.99), "per_s",
                     (double)load->samples_n / began, "first_error", load->first_error, "own_cpu_s",
@@ -325,9 +373,10 @@ int main(int argc, char **argv)
         baseline(argv[2]);
         return 0;
     }
-    if (argc != 5 || (strcmp(argv[1], "sign") != 0 && strcmp(argv[1], "keygen") != 0))
-        die("usage: load baseline DIR | load sign URL CLIENTS SECONDS | load keygen URL CLIENTS"
-            " COUNT");
+    if ((argc != 5 && argc != 6) || strcmp(argv[1], argc == 6 ? "sign" : argv[1]) != 0 ||
+        (strcmp(argv[1], "sign") != 0 && strcmp(argv[1], "keygen") != 0))
+        die("usage: load baseline DIR | load sign URL CLIENTS SECONDS [RATE] | load keygen URL"
+            " CLIENTS COUNT");
     if (sodium_init() < 0 || curl_global_init(CURL_GLOBAL_DEFAULT) != 0)
         die("out of memory");
     load.url = argv[2];
@@ -335,8 +384,9 @@ int main(int argc, char **argv)
     load.clients_n = strtoul(argv[3], NULL, 10);
     load.until = load.is_keygen ? 1e9 : strtod(argv[4], NULL);
     load.left = load.is_keygen ? strtoul(argv[4], NULL, 10) : SIZE_MAX;
+    load.rate = argc == 6 ? strtod(argv[5], NULL) : 0;
     if (load.clients_n == 0 || load.clients_n > CLIENTS_MAX)
-        die("1 to 1024 clients");
+        die("1 to 4096 clients");
     run(&load);
     return load.errors ? 1 : 0;
 }
