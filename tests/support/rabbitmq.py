@@ -26,7 +26,7 @@ import sys
 import tempfile
 import threading
 
-from postgres import drop_root, free_port
+from postgres import drop_root, free_port, lives
 
 PROGRAM = "/usr/lib/rabbitmq/bin/rabbitmq-server"
 USER, VHOST = "mpc_user", "/"
@@ -152,11 +152,21 @@ class Server:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, number)
 
+    def group(self):
+        """The server's own process is a child of the one that was started."""
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            with contextlib.suppress(OSError):
+                if os.getpgid(int(pid)) == self.process.pid:
+                    yield pid
+
     def kill(self):
         """As if its machine had lost its power. start() begins it again with what it had."""
         if self.process and self.process.poll() is None:
+            doomed = list(self.group())
             self.signal(signal.SIGKILL)
             self.process.wait()
+            while any(map(lives, doomed)):  # its ports and its name are taken as long
+                select.select([], [], [], 0.01)
 
     def env(self):
         """The variables of a router that uses it."""

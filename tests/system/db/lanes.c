@@ -119,7 +119,7 @@ int main(int argc, char **argv)
     const struct db_params params = {.url = getenv("DB_TEST_URL"),
                                      .migrations = migrations,
                                      .password = getenv("DB_TEST_PASSWORD"),
-                                     .retry = {.step_ms = 2, .cap_ms = 50, .max = 1000},
+                                     .retry = {.step_ms = 2, .cap_ms = 50, .max = 1000000},
                                      .lost = on_lost};
     char error[DB_ERROR_MAX];
     int n = argc > 1 ? atoi(argv[1]) : 0;

@@ -143,6 +143,21 @@ static PGconn *client(void)
     return PQconnectdbParams(words, values, 1);
 }
 
+/* Until the server says so of itself. */
+static void until_it_says(const char *question, const char *value)
+{
+    char text[16] = "";
+
+    while (strcmp(text, value) != 0) {
+        PGconn *c = client();
+        PGresult *r = PQexec(c, question);
+
+        snprintf(text, sizeof text, "%s", PQgetvalue(r, 0, 0));
+        PQclear(r);
+        PQfinish(c);
+    }
+}
+
 /* Between the loss of a connection and the next one somebody else has come: this process ends,
  * however many tries it has. */
 static void test_what_another_process_took_is_not_taken_back(void **state)
@@ -155,13 +170,14 @@ static void test_what_another_process_took_is_not_taken_back(void **state)
 
     (void)state;
     params.is_alone = true;
-    params.retry = (struct retry){.step_ms = 10, .cap_ms = 10, .max = 1000};
+    params.retry = (struct retry){.step_ms = 10, .cap_ms = 10, .max = 100000};
     db = db_open(NULL, &params, error);
     assert_non_null(db);
     rival = client();
     assert_true(PQsendQuery(rival, "SELECT pg_advisory_lock(hashtextextended('quorate alone ' ||"
                                    " current_schema(), 0))"));
-    sql("SELECT pg_terminate_backend(pid, 5000) FROM pg_locks WHERE locktype = 'advisory' AND"
+    until_it_says("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted", "1");
+    sql("SELECT pg_terminate_backend(pid, 60000) FROM pg_locks WHERE locktype = 'advisory' AND"
         " granted%s",
         "");
     while ((r = PQgetResult(rival))) {
@@ -192,7 +208,7 @@ static int be_stopped(int to_parent)
     params.lost = note_lost;
     params.lost_arg = told;
     params.is_alone = true;
-    params.retry = (struct retry){.step_ms = 10, .cap_ms = 10, .max = 1000};
+    params.retry = (struct retry){.step_ms = 10, .cap_ms = 10, .max = 100000};
     db = db_open(NULL, &params, error);
     if (!db || write(to_parent, "x", 1) != 1 || raise(SIGSTOP) != 0)
         return 2;
@@ -217,7 +233,7 @@ static void test_what_another_process_had_meanwhile_is_not_gone_on_with(void **s
     assert_int_equal(read(ends[0], &byte, 1), 1);
     assert_int_equal(waitpid(child, &status, WUNTRACED), child);
     assert_true(WIFSTOPPED(status));
-    sql("SELECT pg_terminate_backend(pid, 5000) FROM pg_locks WHERE locktype = 'advisory' AND"
+    sql("SELECT pg_terminate_backend(pid, 60000) FROM pg_locks WHERE locktype = 'advisory' AND"
         " granted%s",
         "");
     params.is_alone = true;
@@ -241,10 +257,10 @@ static void test_a_claim_that_nobody_took_is_made_again(void **state)
 
     (void)state;
     params.is_alone = true;
-    params.retry = (struct retry){.step_ms = 10, .cap_ms = 10, .max = 1000};
+    params.retry = (struct retry){.step_ms = 10, .cap_ms = 10, .max = 100000};
     db = db_open(NULL, &params, error);
     assert_non_null(db);
-    sql("SELECT pg_terminate_backend(pid, 5000) FROM pg_locks WHERE locktype = 'advisory' AND"
+    sql("SELECT pg_terminate_backend(pid, 60000) FROM pg_locks WHERE locktype = 'advisory' AND"
         " granted%s",
         "");
     assert_int_equal(db_run(db, DB_DURABLE, count_a, &n), DB_OK);
@@ -253,18 +269,9 @@ static void test_a_claim_that_nobody_took_is_made_again(void **state)
 
 static void set_fsync(const char *value)
 {
-    char text[16] = "";
-
     sql("ALTER SYSTEM SET fsync = %s", value);
     sql("SELECT pg_reload_conf()%s", "");
-    while (strcmp(text, value) != 0) {
-        PGconn *c = client();
-        PGresult *r = PQexec(c, "SHOW fsync");
-
-        snprintf(text, sizeof text, "%s", PQgetvalue(r, 0, 0));
-        PQclear(r);
-        PQfinish(c);
-    }
+    until_it_says("SHOW fsync", value);
 }
 
 static void test_a_party_has_no_server_that_loses_commits(void **state)
@@ -318,10 +325,15 @@ static enum db_result count_since(struct db_tx *tx, void *arg)
 static void test_a_loss_is_seen_without_work(void **state)
 {
     const struct db_params params = db_place_params(&f, many);
-    struct db *idle = db_open(NULL, &params, error), *other = db_open(NULL, &params, error);
+    struct db *idle, *other;
     int64_t sessions[2] = {0, 0};
 
     (void)state;
+    /* those of the test before may not be gone yet */
+    until_it_says("SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'quorate %'",
+                  "0");
+    idle = db_open(NULL, &params, error);
+    other = db_open(NULL, &params, error);
     assert_non_null(idle);
     assert_non_null(other);
     assert_int_equal(db_run(other, DB_DURABLE, end_sessions, sessions), DB_OK);

@@ -22,9 +22,9 @@ SERVICE = "server-party"
 class Probe:
     """The watch and the last that it told."""
 
-    def __init__(self, api):
+    def __init__(self, api, retry_ms=20):
         self.process = subprocess.Popen(
-            [PROBE, f"127.0.0.1:{api.port}", api.dir, SERVICE, "20"], stdin=subprocess.PIPE,
+            [PROBE, f"127.0.0.1:{api.port}", api.dir, SERVICE, str(retry_ms)], stdin=subprocess.PIPE,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.changed = threading.Condition()
         self.told, self.log = [], ""
@@ -231,7 +231,11 @@ class Watch(unittest.TestCase):
         self.knows("p-6")
 
     def test_watches_that_end_at_once_are_begun_with_pauses(self):
-        self.asked(0, "watch")
+        self.assertEqual(self.probe.close(), 0)
+        n = self.seen()
+        self.probe = Probe(self.api, 1000)  # at once is what takes less than that
+        self.knows("p-1")
+        self.asked(n, "watch")
         with self.api.changed:
             self.api.watch_s = 0
         self.api.end_watches()

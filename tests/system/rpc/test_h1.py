@@ -290,7 +290,7 @@ class Http1(wire.ServerCase):
         """The handler still works; the connection is gone already when the server stops."""
         server = wire.Server()
         s = server.connect()
-        s.sendall(b"GET /api/v1/echo/a?text=later&count=500 HTTP/1.1\r\nHost: a\r\n\r\n")
+        s.sendall(b"GET /api/v1/echo/a?text=later&count=2000 HTTP/1.1\r\nHost: a\r\n\r\n")
         server.wait_stats(lambda stats: stats["running"] == 1)
         s.close()
         server.stats()  # so that the end of the connection has been read

@@ -34,7 +34,7 @@ class Limits(unittest.TestCase):
 
     def test_slow_requests_end(self):
         """Each byte comes in time, the request does not."""
-        server = self.start(request_ms=400)
+        server = self.start(request_ms=1500)  # enough for those that are quick
         slow = {"nothing": b"", "part of a head": b"GET / HTTP/1.1\r\nHost: ",
                 "part of a body": b"POST /api/v1/echo/a HTTP/1.1\r\nHost: a\r\n"
                                   b"Content-Type: application/json\r\nContent-Length: 9\r\n\r\n{",
@@ -96,7 +96,7 @@ class Limits(unittest.TestCase):
         h2.until(lambda kind, flags, stream, payload: stream == 3)
 
     def test_idle_connections_end(self):
-        server = self.start(idle_ms=300)
+        server = self.start(idle_ms=1500)  # enough for all of them to say something
         plain = server.connect()
         plain.sendall(GET)
         self.assertEqual(wire.read_response(plain)[0], 200)

@@ -144,7 +144,7 @@ static bool child_has_ended(void)
 static void test_each_loss_of_a_peer_has_all_tries(void **state)
 {
     (void)state;
-    alarm(120);
+    alarm(600);
     uv_loop_init(&loop);
     stub_open(&router, &loop);
     setenv("ROUTER_ADDR", router.target, 1);
