@@ -220,6 +220,7 @@ class PartyAway(Plays):
             addresses[name] = f"{cls.host.here}:{port}"
         change_env(directory, AWAY, ROUTER_ADDR=addresses["message-router"],
                    COORDINATOR_ADDR=addresses["session-coordinator"])
+        change_env(directory, "account-service", SIGN_WAIT_S=120)  # nobody fails for being slow
         change_env(directory, "session-coordinator", KEYGEN_ATTEMPT_MS=3000)
 
     def cut(self, is_over=lambda: True):
