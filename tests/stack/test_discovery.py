@@ -101,8 +101,10 @@ class Discovery(TestCase):
         until(self.is_up)
 
     def test_who_is_expected_and_not_live_is_shown(self):
-        live = sorted(p["party_id"] for p in self.parties("persistent")["parties"])
-        self.assertEqual(len(live), 3)
+        def all_live():
+            live = sorted(p["party_id"] for p in self.parties("persistent")["parties"])
+            return live if len(live) == 3 else None
+        live = until(all_live)
         self.api.put("a", "server-party", [*live, "party-9"])
         until(lambda: self.absent("server-party") == ["party-9"])
         expected = 'quorate_router_parties_expected{role="persistent"}'
