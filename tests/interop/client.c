@@ -108,7 +108,7 @@ static struct rpc_pending *start(struct outcome *o, const char *path,
 
 static void ask(struct outcome *o, const char *path, const ProtobufCMessage *message)
 {
-    start(o, path, message, 30000);
+    start(o, path, message, 120000);
     finish(o);
 }
 
@@ -119,7 +119,7 @@ static unsigned count_cancelled(struct outcome *o, const char *path)
         .path = path,
         .message = &message.base,
         .response = &interop__v1__cancelled_response__descriptor,
-        .deadline_ms = 30000,
+        .deadline_ms = 120000,
         .done = on_cancelled,
         .arg = o,
     };
@@ -218,7 +218,7 @@ static void many_case(void)
     m.text = text;
     for (unsigned i = 0; i < N; i++) {
         snprintf(text, sizeof text, "%u", i);
-        start(&o[i], UNARY, &m.base, 30000);
+        start(&o[i], UNARY, &m.base, 120000);
     }
     for (unsigned i = 0; i < N; i++) {
         finish(&o[i]);
@@ -280,7 +280,7 @@ int main(int argc, char **argv)
         .arg = &gave_up,
     };
 
-    alarm(300);
+    alarm(900);
     loop = uv_default_loop();
     channel = rpc_channel_new(loop, &params);
     rpc_channel_authorize(channel, "Bearer token", "key-1");

@@ -39,12 +39,12 @@ const metadata = () => {
 const LATE_MS = 3000;
 const after = (ms) => ({ deadline: Date.now() + ms });
 
-const unary = (method, request, options = after(30000)) => new Promise((go) => {
+const unary = (method, request, options = after(120000)) => new Promise((go) => {
   const got = {};
   got.call = client[method](request, metadata(), options, (error, value) =>
     go({ ...got, error, value }));
 });
-const stream = (request, options = after(30000), each = () => {}) => new Promise((go) => {
+const stream = (request, options = after(120000), each = () => {}) => new Promise((go) => {
   const got = { n: 0, bytes: 0, in_order: true };
   const call = client.Stream(request, metadata(), options);
   call.on("data", (m) => {
@@ -69,7 +69,7 @@ const wait_cancelled = async (more) => {
 async function main() {
   let got;
   if (refused) {
-    got = await unary("Unary", { text: TEXT }, after(30000));
+    got = await unary("Unary", { text: TEXT }, after(120000));
     check("no connection", got.error?.code === grpc.status.UNAVAILABLE, got);
     return;
   }

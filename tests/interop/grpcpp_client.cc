@@ -89,7 +89,7 @@ void unary_cases()
     for (size_t size : {0, 1000, 60000, 65536, 5 << 20, 15 << 20}) {
         q.set_payload(std::string(size, 'Z'));
         a.Clear();
-        s = stub->Unary(context(30000).get(), q, &a);
+        s = stub->Unary(context(120000).get(), q, &a);
         check("unary", s.ok() && a.text() == text && a.payload() == q.payload(), s);
     }
     check("metadata", a.api_key() == "key-1" && a.trace() == trace, s);
@@ -105,7 +105,7 @@ void error_cases()
 
     q.set_text(text);
     for (uint32_t code = 1; code <= 16; code++) {
-        const auto x = context(30000);
+        const auto x = context(120000);
 
         q.set_code(code);
         const auto s = stub->Unary(x.get(), q, &a);
@@ -118,12 +118,12 @@ void error_cases()
     sq.set_n(2);
     sq.set_code(grpc::StatusCode::DATA_LOSS);
     sq.set_text(text);
-    const auto got = stream(sq, 30000);
+    const auto got = stream(sq, 120000);
     check("error at the end of a stream",
           got.status.error_code() == grpc::StatusCode::DATA_LOSS && got.n == 2 &&
               got.status.error_message() == text,
           got.status);
-    const auto s = stub->Missing(context(30000).get(), {}, &c);
+    const auto s = stub->Missing(context(120000).get(), {}, &c);
     check("unknown method", s.error_code() == grpc::StatusCode::UNIMPLEMENTED, s);
 }
 
@@ -138,7 +138,7 @@ void stream_cases()
 
         q.set_n(row.n);
         q.set_size(row.size);
-        const auto got = stream(q, 30000);
+        const auto got = stream(q, 120000);
         check("stream",
               got.status.ok() && got.n == row.n && got.in_order &&
                   got.bytes == size_t{row.n} * row.size,
@@ -164,7 +164,7 @@ void many_case()
         UnaryRequest q;
 
         q.set_text(std::to_string(i));
-        calls[i].context = context(30000);
+        calls[i].context = context(120000);
         calls[i].reader = stub->AsyncUnary(calls[i].context.get(), q, &queue);
         calls[i].reader->Finish(&calls[i].response, &calls[i].status, &calls[i]);
     }
@@ -184,7 +184,7 @@ void wait_cancelled(uint32_t more)
     grpc::Status s;
 
     do
-        s = stub->Cancelled(context(30000).get(), {}, &a);
+        s = stub->Cancelled(context(120000).get(), {}, &a);
     while (s.ok() && a.n() < n);
     check("the server saw it", s.ok() && a.n() == n, s);
 }
@@ -212,7 +212,7 @@ void all_cases()
 {
     CancelledResponse before;
 
-    stub->Cancelled(context(30000).get(), {}, &before);
+    stub->Cancelled(context(120000).get(), {}, &before);
     cancelled_before = before.n();
     auto unary = std::async(std::launch::async, late_unary);
     auto streamed = std::async(std::launch::async, stream, hanging(), late_ms, false);
@@ -256,7 +256,7 @@ int main(int argc, char **argv)
     stub = Interop::NewStub(grpc::CreateCustomChannel(argv[1], credentials, arguments));
     if (refused) {
         UnaryResponse a;
-        const auto s = stub->Unary(context(30000).get(), {}, &a);
+        const auto s = stub->Unary(context(120000).get(), {}, &a);
 
         check("no connection", s.error_code() == grpc::StatusCode::UNAVAILABLE, s);
     } else {

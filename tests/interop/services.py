@@ -20,7 +20,7 @@ from sealed import key_pair
 HERE = os.path.dirname(os.path.abspath(__file__))
 SOURCE = os.path.dirname(os.path.dirname(HERE))
 PROTO = os.path.join(SOURCE, "proto")
-LIMIT = 300
+LIMIT = 900
 # proto file, service, where it runs
 SERVICES = {
     "coordinator": ("coordinator", "mpc.coordinator.v1.SessionCoordinator", "session-coordinator"),

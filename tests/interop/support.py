@@ -12,7 +12,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 SERVER = os.environ["INTEROP_SERVER"]
 CLIENT = os.environ["INTEROP_CLIENT"]
 PROTO = os.path.join(HERE, "interop.proto")
-LIMIT = 300
+LIMIT = 900
 
 
 def openssl(*args):

@@ -50,7 +50,7 @@ async function cases(format) {
 
   for (const size of [0, 1000, 60000, 1 << 20]) {
     const payload = new Uint8Array(size).fill(0x5a);
-    got = await unary(Unary, { text: TEXT, payload }, { deadline: String(Date.now() + 30000) });
+    got = await unary(Unary, { text: TEXT, payload }, { deadline: String(Date.now() + 120000) });
     check(named("unary"), got.value?.text === TEXT && got.value.payload.length === size &&
       got.value.payload.every((x) => x === 0x5a), got.error);
   }
