@@ -270,6 +270,39 @@ class Contract(TestCase):
                                       {"account_id": self.id, "message_hash": bad}), 400,
                              "message_hash")
 
+    def test_malformed_fields_of_keygen_and_signing_sessions_are_400_and_named(self):
+        def named(*parties):
+            return [{"party_id": p} for p in parties]
+        keygen = [({"threshold_t": 1}, "threshold_t"), ({"threshold_t": 4}, "threshold_t"),
+                  ({"threshold_t": 0}, "threshold_t"), ({"threshold_n": 1}, "threshold_n"),
+                  ({"threshold_n": 65}, "threshold_n"), ({"threshold_n": "3"}, "threshold_n"),
+                  ({"threshold_n": 3, "participants": named("party-1", "party-2")}, "participants"),
+                  ({"participants": named("party-1", "party-1", "party-2")}, "party-1"),
+                  ({"participants": named("party-1", "", "party-2")}, "party_id"),
+                  ({"participants": named("party 1", "party-3", "party-2")}, "party_id"),
+                  ({"participants": [{"partyid": "party-1"}]}, "partyid"),
+                  ({"participants": ["party-1"]}, "participants"),
+                  ({"user_id": "a\nb"}, "user_id"), ({"idempotency_key": "k" * 200}, "idempotency_key"),
+                  ({"key_type": "secp256k1"}, "key_type")]
+        sign = [({"participants": named("party-1")}, "participants"),
+                ({"participants": named("party-1", "party-1")}, "party-1"),
+                ({"participants": named("party-1", "party-9")}, "party-9"),
+                ({"participants": {}}, "participants"), ({"message_hash": HASH + "11"}, "message_hash"),
+                ({"message_hash": 7}, "message_hash"), ({"message": HASH}, "message"),
+                ({"idempotency_key": "k" * 200}, "idempotency_key")]
+        for path, cases, base in (("keygen", keygen, {}), ("sign", sign, {
+                "account_id": self.id, "message_hash": HASH})):
+            for body, name in cases:
+                with self.subTest(path=path, body=body):
+                    self.assertError(self.ask("POST", "/api/v1/mpc/" + path, {**base, **body}), 400,
+                                     name)
+            for wait in ("x", "-1", "601", "", "1.5", "1&wait=2"):
+                with self.subTest(path=path, wait=wait):
+                    answer = self.ask("POST", f"/api/v1/mpc/{path}?wait={wait}", base)
+                    self.assertError(answer, 400, "wait")
+        self.assertError(self.ask("POST", "/api/v1/mpc/keygen", {"participants": named(
+            "party-1", "party-2", "nobody")}), 422, "nobody")
+
     def test_events_are_the_whole_story_oldest_first(self):
         status, body = self.ask("GET",
                                 f"/api/v1/mpc/sessions/{self.account['session_id']}/events")
