@@ -113,6 +113,9 @@ CHECKS = [
     check("coordinator", "sessions of before a restart begin first",
           (C + "publish.c", "        publish_all(p->c);\n", "        unlisted_pump(p->c);\n"),
           tests=[C + "unlisted"]),
+    check("coordinator", "cursor of a session's events",
+          (C + "reads.c", "if (in->after < 0) {", "if (0) {"), error="invalid_field",
+          tests=["stack/rest"]),
     check("coordinator", "whoever hears of a start hears the whole setup",
           (C + "publish.c", "view_event(&view, event, r->row.session_id, r->row.trace_id); "
            "view.message.setup = &setup.message;",

@@ -366,6 +366,10 @@ void list_session_events(struct rpc_call *call, const ProtobufCMessage *request,
         rpc_fail(call, rpc_error(RPC_INVALID, "invalid_field", "limit must be at most 1000"));
         return;
     }
+    if (in->after < 0) {
+        rpc_fail(call, rpc_error(RPC_INVALID, "invalid_field", "after must be 0 or more"));
+        return;
+    }
     events = mem_new(1, sizeof *events);
     events->owner = reading_new(service, call);
     memcpy(events->session_id, session_id, sizeof events->session_id);

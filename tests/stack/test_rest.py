@@ -233,6 +233,10 @@ class Rest(TestCase):
                                f"{path}?limit=1&after={events[0]['seq']}")
         self.assertEqual((status, body["events"]), (200, events[1:2]))
         self.assertNotIn("join_token", str(events))
+        for process, where in ((COORDINATOR, path), (ACCOUNT, path.replace("/v1", "/v1/mpc")),
+                               (ACCOUNT, "/api/v1/freezes")):
+            for bad in ("-1", "x", "9223372036854775808"):
+                self.assertError(self.at(process, "GET", f"{where}?after={bad}"), 400, "after")
 
     def test_a_session_is_made_of_a_signed_intent(self):
         # One that the account service has signed a moment ago: its deadline is not far.
