@@ -123,8 +123,10 @@ take_lock() {
 # At the end of whoever has the lock: what is half done, named here, is taken back.
 undo=
 half_written=
+trial=
 finish() {
     [ -z "$undo" ] || ("$undo") || true
+    [ -z "$trial" ] || rm -f "$trial"
     [ -z "$half_written" ] || rm -f "$half_written".lines "$half_written".new*
     rm -f "$dir/doing"
     # what quorate up holds while it looks at a wish that it refuses
@@ -167,7 +169,7 @@ do_part() {
     mpc-up) mpc_up ;;
     mpc-down) mpc_down ;;
     mpc-restart)
-        check_database
+        check_changes "mpc restart"
         mpc_down
         mpc_up
         ;;
@@ -217,6 +219,7 @@ main() {
     mode=$(find_mode)
     . "$root/deploy/settings.sh"
     . "$root/deploy/check.sh"
+    . "$root/deploy/changes.sh"
     # shellcheck source=deploy/native.sh
     . "$root/deploy/$mode.sh"
     . "$root/deploy/backup.sh"
@@ -236,7 +239,7 @@ main() {
     down) do_down ;;
     restart)
         check_settings
-        check_database
+        check_changes restart
         do_down
         do_up
         ;;

@@ -306,6 +306,25 @@ check_database() {
         die "the database's owner cannot log in: POSTGRES_PASSWORD in $env_file is not his"
 }
 
+redis_is_ours() { is_here redis; }
+# It runs with the password that it was started with.
+check_redis() {
+    ! is_here redis || [ ! -e "$mounts/redis/secrets/password" ] ||
+        [ "$(setting REDIS_PASSWORD "$(cat "$dir/database/redis")")" = \
+            "$(cat "$mounts/redis/secrets/password")" ] ||
+        die "REDIS_PASSWORD in $env_file is not the one that Redis runs with: ./deploy.sh restart" \
+            "gives it to both, or set that one again"
+}
+settings_of() { printf '%s\n' "$mounts/$1/secrets/service.env"; }
+is_well() { [ "$(state_of "$(container_of "$1")")" = healthy ]; }
+trial_place() { printf '%s\n' "$mounts/$1/secrets/trial"; }
+# In a container like the process's own. What compose says of that is not asked for.
+ask_doctor() {
+    [ "$(id -u)" != 0 ] || chown "$user" "$1"
+    compose run --rm -T --no-deps --entrypoint quorate "$(container_of "$2")" doctor \
+        --env "/run/secrets/$(basename "$1")" --program "$2" 2>/dev/null
+}
+
 make_roles() {
     compose run --rm --no-deps tools /run/secrets/init.sh >/dev/null ||
         die "the database's owner cannot make the roles: is POSTGRES_PASSWORD the first one?"

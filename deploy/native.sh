@@ -6,19 +6,28 @@
 . "$root/deploy/members.sh"
 . "$root/deploy/servers.sh"
 
-# A role and a schema of its own, made by the database's owner; lines for the process's file.
-database_of() {
-    local name=$1 role schema words=$dir/database plain=
-    role=$(role_of "$name") schema=$(schema_of "$name")
+# A role and a schema of its own, made by the database's owner.
+make_role() {
+    local name=$1 words=$dir/database plain='' said
     make_secret "$words/$name"
     setting POSTGRES_PASSWORD >"$words/owner"
     [ "$(postgres_tls)" != off ] || plain=--plain
-    PGSSLCRL=$(setting POSTGRES_TLS_CRL) "$quorate" db init --host "$(postgres_host)" \
+    said=$(PGSSLCRL=$(setting POSTGRES_TLS_CRL) "$quorate" db init --host "$(postgres_host)" \
         --port "$(postgres_port)" --database "$(setting POSTGRES_DB mpc_system)" --owner \
-        "$(setting POSTGRES_USER mpc_user)" --owner-password-file "$words/owner" --role "$role" \
-        --password-file "$words/$name" --schema "$schema" \
-        ${plain:---ca "$(setting POSTGRES_TLS_CA)"} >/dev/null ||
-        die "the database's owner cannot make the role $role"
+        "$(setting POSTGRES_USER mpc_user)" --owner-password-file "$words/owner" --role \
+        "$(role_of "$name")" --password-file "$words/$name" --schema "$(schema_of "$name")" \
+        ${plain:---ca "$(setting POSTGRES_TLS_CA)"} 2>&1 >/dev/null) ||
+        die "the database's owner cannot make the role $(role_of "$name"): ${said#quorate: }"
+    : >"$words/$name.made"
+}
+
+# Lines for the process's file. Who has a role waits by itself for a server that is away.
+database_of() {
+    local name=$1 role schema words=$dir/database
+    role=$(role_of "$name") schema=$(schema_of "$name")
+    if [ ! -e "$words/$name.made" ] || answers "$(postgres_host)" "$(postgres_port)"; then
+        make_role "$name"
+    fi
     printf 'POSTGRES_HOST=%s\nPOSTGRES_PORT=%s\nPOSTGRES_DB=%s\n' "$(postgres_host)" \
         "$(postgres_port)" "$(setting POSTGRES_DB mpc_system)"
     printf 'POSTGRES_USER=%s\nPOSTGRES_SCHEMA=%s\nPOSTGRES_TLS=%s\n' "$role" "$schema" "$(postgres_tls)"
@@ -80,10 +89,17 @@ check_database() {
         die "the database's owner cannot log in: POSTGRES_PASSWORD in $env_file is not his"
 }
 
+redis_is_ours() { redis_here; }
+check_redis() { :; }
+settings_of() { printf '%s\n' "$dir/$1.env"; }
+is_well() { ask "$1" >/dev/null 2>&1; }
+trial_place() { printf '%s\n' "$dir/trial"; }
+ask_doctor() { "$quorate" doctor --env "$1" --program "$2"; }
+
 make_roles() {
     local name
     for name in $(members); do
-        [ -z "$(value "$name" DATA_DIR)" ] || database_of "$name" >/dev/null
+        [ -z "$(value "$name" DATA_DIR)" ] || make_role "$name"
     done
 }
 
@@ -131,6 +147,14 @@ launch_services() {
     done
 }
 
+# Without RabbitMQ no router comes up; without Redis all do.
+enter_servers() {
+    local said
+    said=$(refused_logins "$dir/message-router.env")
+    [[ $said != *RabbitMQ* ]] || die "$(grep RabbitMQ <<<"$said")"
+    [ -z "$said" ] || say "$said"
+}
+
 # With DEPLOY_PORTS=free a port that another program took since it was chosen gives way as well.
 mpc_up() {
     local tries=1 why
@@ -139,7 +163,9 @@ mpc_up() {
         return
     fi
     [ "${DEPLOY_PORTS:-}" != free ] || tries=3
+    servers_run || infra_up
     prepare_services
+    enter_servers
     until launch_services; do
         why=$(tail -n 1 "$dir/log/up.log")
         tries=$((tries - 1))

@@ -204,6 +204,14 @@ servers_up() {
     done
 }
 
+# All of ours.
+servers_run() {
+    local name
+    for name in $server_names; do
+        ! "${name}_here" || is_running "$infra_dir/$name.pid" "$(word_of "$name")" || return 1
+    done
+}
+
 # stop NAME SIGNAL
 stop() {
     is_running "$infra_dir/$1.pid" "$(word_of "$1")" || return 0

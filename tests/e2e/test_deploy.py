@@ -114,13 +114,24 @@ class Place:
         shutil.rmtree(self.top, ignore_errors=True)
 
 
-def another_password_is_refused(case):
-    """Of the database's owner, in one line."""
-    case.place.write(POSTGRES_PASSWORD="another")
-    for words in (("restart",), ("mpc", "restart")):
-        code, _, err = case.place.run(*words)
-        case.assertEqual((code, err.count("\n")), (1, 1), err)
-        case.assertIn("the database's owner cannot log in", err)
+def another_secret_is_refused(case):
+    """Than that with which the system runs, in one line. A Redis of ours takes another password when
+    it starts again."""
+    restart, services = ("restart",), ("mpc", "restart")
+    for name, value, told, commands in (
+            ("POSTGRES_PASSWORD", "another", "the database's owner cannot log in: POSTGRES_PASSWORD",
+             (restart, services)),
+            ("RABBITMQ_PASSWORD", "another", "RabbitMQ refused the login of user mpc_user; see "
+             "RABBITMQ_USER, RABBITMQ_PASSWORD", (restart, services)),
+            ("REDIS_PASSWORD", "another", "REDIS_PASSWORD", (services,)),
+            ("CRYPTO_MASTER_KEY", "ab" * 32, f"CRYPTO_MASTER_KEY in {case.place.env_file} is not the "
+             "key that the shares of party-1 are sealed with", (restart, services))):
+        case.place.write(**{name: value})
+        for words in commands:
+            code, _, err = case.place.run(*words)
+            case.assertEqual((code, err.count("\n")), (1, 1), err)
+            case.assertIn(told, err)
+            case.assertNotIn(value, err)
     case.place.write()
 
 
@@ -281,7 +292,8 @@ class Native(unittest.TestCase):
         self.done("down")
         self.assertEqual(self.place.processes(), [])
         self.wrong_password()
-        self.done("up")
+        self.done("infra", "down")
+        self.done("mpc", "up")  # and what it needs
         self.signs(account)
         self.the_supervisor_is_killed()
         self.signs(account)
@@ -437,7 +449,8 @@ class Native(unittest.TestCase):
         follower = subprocess.Popen([os.path.join(SOURCE, "deploy.sh"), "logs", "party-2"],
                                     env=self.place.environment(), stdout=subprocess.PIPE, text=True)
         try:
-            self.assertIn("server-party", follower.stdout.readline())
+            with open(os.path.join(self.place.data, "log", "party-2.log"), encoding="utf-8") as f:
+                self.assertEqual(follower.stdout.readline(), f.readline())
             self.assertIsNone(follower.poll())
         finally:
             follower.kill()
@@ -467,7 +480,7 @@ class Native(unittest.TestCase):
     def a_killed_server(self):
         """Another wrong password is refused before the services stop; a dead one starts again."""
         before = self.done("status")
-        another_password_is_refused(self)
+        another_secret_is_refused(self)
         self.assertEqual(self.done("status"), before)
         with open(os.path.join(self.place.infra, "redis.pid"), encoding="ascii") as f:
             os.kill(int(f.read()), signal.SIGKILL)
@@ -481,6 +494,16 @@ class Native(unittest.TestCase):
         code, _, err = self.place.run("up")
         self.assertEqual(code, 1)
         self.assertIn("POSTGRES_PASSWORD is not the one", err)
+        self.place.write(RABBITMQ_PASSWORD="another")
+        code, _, err = self.place.run("up")
+        self.assertEqual(code, 1)
+        self.assertIn("deploy.sh: RabbitMQ refused the login of user mpc_user", err.splitlines()[-1])
+        self.assertRegex(self.done("status"), r"(?m)^account-service +stopped")
+        self.place.write(REDIS_PASSWORD="another")
+        code, _, err = self.place.run("mpc", "up")
+        self.assertEqual(code, 0, err)
+        self.assertIn("deploy.sh: Redis: WRONGPASS", err)
+        self.done("mpc", "down")
         self.place.write()
 
     def lost_and_restored(self, account):

@@ -12,7 +12,7 @@ import tempfile
 import unittest
 
 from test_deploy import (HASH, LIMIT, QUORATE, SERVERS, SERVICES, SOURCE, Place,
-                         another_password_is_refused, free_ports)
+                         another_secret_is_refused, free_ports)
 
 GATEWAY = "172.30.250.1"
 # of the network of a party that is alone there, as on another host
@@ -270,9 +270,9 @@ class Containers(unittest.TestCase):
                                             "label=com.docker.compose.project").stdout, "")
 
     def refused_before_anything_stops(self):
-        """A wrong password of the database's owner, and another mode."""
+        """Another password than a server's, and another master key."""
         before = self.daemon.docker("ps", "-q").stdout
-        another_password_is_refused(self)
+        another_secret_is_refused(self)
         self.assertEqual(self.daemon.docker("ps", "-q").stdout, before)
 
     def cleaned(self):
