@@ -72,6 +72,9 @@ void cluster_set_broker(struct cluster *cluster, struct broker *broker)
 {
     cluster->broker = broker;
     cluster->has_broker = true;
+    /* not shown where there is none, so that 0 is something to tell of */
+    cluster->router->metrics.broker_up = metric_new(METRIC_GAUGE, "quorate_router_broker_up", NULL,
+                                                    "1: connected to the broker between routers.");
 }
 
 bool cluster_is_ready(const struct cluster *cluster)

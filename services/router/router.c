@@ -21,8 +21,6 @@ static void make_cluster_metrics(struct router_metrics *m)
 {
     m->routers = metric_new(METRIC_GAUGE, "quorate_router_others", NULL,
                             "Other routers that this one exchanges messages with.");
-    m->broker_up = metric_new(METRIC_GAUGE, "quorate_router_broker_up", NULL,
-                              "1: connected to the broker between routers.");
     m->forwarded = metric_new(METRIC_COUNTER, "quorate_router_messages_forwarded_total", NULL,
                               "Messages sent to other routers.");
     m->from_others = metric_new(METRIC_COUNTER, "quorate_router_messages_from_others_total", NULL,

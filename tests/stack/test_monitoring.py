@@ -28,7 +28,7 @@ NAME = re.compile(r"\b((?:quorate|process)_[a-z_]+)\b")
 
 
 # What only a system with such a server shows.
-ABSENT = (set() if POSTGRES else {"quorate_coordinator_leads"}) | \
+ABSENT = (set() if POSTGRES else {"quorate_coordinator_leads", "quorate_router_broker_up"}) | \
     (set() if program() else {"quorate_redis_up", "quorate_redis_failures_total"})
 
 
@@ -133,8 +133,7 @@ class Running(unittest.TestCase):
         ours = {"member", "service", "job", "instance"}
         for where, expression in expressions().items():
             for name in NAME.findall(expression):
-                if name not in ABSENT:
-                    self.assertIn(name, shown, where)
+                self.assertEqual(name in shown, name not in ABSENT, f"{where}: {name}")
             for name, labels in re.findall(NAME.pattern + r"\{([^}]*)\}", expression):
                 for label in re.findall(r"(\w+)\s*[=!]", labels):
                     self.assertIn(label, shown[name] | ours, where)
