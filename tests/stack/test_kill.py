@@ -40,12 +40,14 @@ class Matrix(TestCase):
             change_env(directory, "session-coordinator", **COORDINATOR)
             change_env(directory, "account-service", SIGN_WAIT_S=SIGN_WAIT_S,
                        KEYGEN_WAIT_S=KEYGEN_WAIT_S)
-            change_env(directory, "message-router", LEASE_MS=1500, HEARTBEAT_MS=300)
+            change_env(directory, "message-router", LEASE_MS=3000, HEARTBEAT_MS=300)
             for i in (1, 2, 3):
                 change_env(directory, f"party-{i}", HEARTBEAT_MS=300)
 
         cls.stack = Stack(edit)
-        cls.accounts = [cls.stack.create()["account_id"]]
+        made = until(lambda: next((a for a in [cls.stack.call(
+            "POST", "/api/v1/accounts", {"user_id": "before"})] if a.status == 201), None))
+        cls.accounts = [made.body["account_id"]]
 
     @classmethod
     def tearDownClass(cls):
