@@ -378,6 +378,10 @@ CHECKS = [
           ("services/coordinator/leadership.c", "} else if (!lease->is_over && !lease->is_signed) "
            "{ refuse(l, lease); }", "} (void)refuse; if (lease->is_over) { }"),
           tests=["services/coordinator/leadership (postgres)"]),
+    check("coordinator", "a replica that leaves does not follow itself",
+          ("services/coordinator/leadership.c", "return l->role == LEFT && lease->fence == l->fence;",
+           "(void)l; return !lease;"),
+          tests=["services/coordinator/leadership (postgres)"]),
     check("routers", "another router's party is not from the future",
           (R + "admission.c", "if (status.code == RPC_OK && is_new && request->time_ms > now_ms)",
            "if (now_ms == 7)"), tests=[ADMISSION_T]),

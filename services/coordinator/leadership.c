@@ -93,6 +93,12 @@ static void refuse(struct leadership *l, const struct lease *lease)
         LOG_S("address", lease->address), LOG_I("fence", lease->fence));
 }
 
+/* Whoever has left may still stand in the row, until the end of its lease is written. */
+static bool is_own(const struct leadership *l, const struct lease *lease)
+{
+    return l->role == LEFT && lease->fence == l->fence;
+}
+
 static void looked(void *arg, enum db_result result)
 {
     const struct lease *lease = arg;
@@ -107,7 +113,7 @@ static void looked(void *arg, enum db_result result)
         submit(l, DB_DURABLE, lease_take, taken);
     } else if (!lease->is_over && !lease->is_signed) {
         refuse(l, lease);
-    } else if (!lease->is_over && lease->fence != l->followed) {
+    } else if (!lease->is_over && lease->fence != l->followed && !is_own(l, lease)) {
         l->followed = lease->fence;
         log_event(LOG_INFO, "another replica leads", LOG_S("replica", lease->replica),
                   LOG_S("address", lease->address), LOG_I("fence", lease->fence));

@@ -4,6 +4,8 @@
 
 #include "services/coordinator/leadership.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <time.h>
 
 struct replica {
@@ -112,6 +114,53 @@ static void test_a_replica_that_leaves_is_followed_at_once(void **state)
     finish(r, &a, &b);
 }
 
+/* In the place of lease_look: how often |watched| has looked. */
+static _Atomic(const void *) watched;
+static atomic_uint looks;
+enum db_result __real_lease_look(struct db_tx *tx, void *arg);
+enum db_result __wrap_lease_look(struct db_tx *tx, void *arg);
+enum db_result __wrap_lease_look(struct db_tx *tx, void *arg)
+{
+    enum db_result result = __real_lease_look(tx, arg);
+
+    if (((const struct lease *)arg)->owner == watched)
+        looks++;
+    return result;
+}
+
+/* The disk is slow. */
+static enum db_result write_slowly(struct db_tx *tx, void *arg)
+{
+    (void)tx;
+    pthread_barrier_wait(arg);
+    return DB_OK;
+}
+
+/* Its row is still there, and names itself: calls would be passed round and round. */
+static void test_a_replica_that_leaves_does_not_follow_itself(void **state)
+{
+    struct rivals *r = *state;
+    pthread_barrier_t slow;
+    struct replica a, b = {0};
+    bool left = false, had_left;
+
+    begin(&a, r, r->a, "a:1");
+    pthread_barrier_init(&slow, NULL, 2);
+    db_submit(r->a, DB_DURABLE, write_slowly, NULL, &slow);
+    leadership_leave(a.l, set_flag, &left);
+    watched = a.l;
+    while (looks < 2) /* then the first has been judged */
+        uv_run(&r->loop, UV_RUN_ONCE);
+    had_left = left;
+    pthread_barrier_wait(&slow);
+    while (!left)
+        uv_run(&r->loop, UV_RUN_ONCE);
+    finish(r, &a, &b);
+    pthread_barrier_destroy(&slow);
+    assert_false(had_left);
+    assert_string_equal(a.follows, "");
+}
+
 static void test_a_replica_that_is_late_is_replaced_and_ends(void **state)
 {
     struct rivals *r = *state;
@@ -200,6 +249,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_a_replica_that_leaves_is_followed_at_once),
+        TEST(test_a_replica_that_leaves_does_not_follow_itself),
         TEST(test_a_replica_that_is_late_is_replaced_and_ends),
         TEST(test_a_leader_that_slept_is_not_sure),
         TEST(test_who_has_not_signed_is_not_followed),
