@@ -11,7 +11,7 @@ import sys
 import time
 import unittest
 
-from test_deploy import LIMIT, QUORATE, SOURCE, Place
+from test_deploy import LIMIT, QUORATE, SOURCE, Place, free_ports
 
 sys.path.append(os.path.join(SOURCE, "tests", "support"))
 from postgres import DATABASE, Server, programs  # noqa: E402
@@ -80,7 +80,9 @@ class Backup(unittest.TestCase):
         place.settings.update(
             POSTGRES_HOST="127.0.0.1", POSTGRES_PORT=cls.server.port, POSTGRES_USER="owner",
             POSTGRES_PASSWORD="known", POSTGRES_TLS="verify-full", POSTGRES_TLS_CA=ca[0],
-            POSTGRES_TLS_CRL=cls.lists[0])
+            POSTGRES_TLS_CRL=cls.lists[0],
+            # elsewhere, too: none is started here
+            REDIS_HOST="127.0.0.1", RABBITMQ_HOST="127.0.0.1", RABBITMQ_TLS="off")
         place.write()
         made = place.step("make_roles")
         assert made.returncode == 0, made.stderr
@@ -135,6 +137,19 @@ class Backup(unittest.TestCase):
         self.assertEqual((code, out), (1, ""), err)
         self.assertIn("nothing was backed up", err)
         self.assert_nothing_is_left()
+
+    def test_who_has_a_role_waits_by_itself_for_a_server_that_is_away(self):
+        self.place.write(POSTGRES_PORT=free_ports(1)[0])
+        asked = self.place.step("database_of", "party-1")
+        self.assertEqual((asked.returncode, asked.stderr), (0, ""))
+        self.assertIn("POSTGRES_USER=mpc_party_1\n", asked.stdout)
+        made = os.path.join(self.place.data, "database", "party-1.made")
+        os.remove(made)
+        self.addCleanup(lambda: open(made, "w", encoding="ascii").close())
+        asked = self.place.step("database_of", "party-1")
+        self.assertEqual((asked.returncode, asked.stdout, asked.stderr.count("\n")), (1, "", 1))
+        self.assertIn("the database's owner cannot make the role mpc_party_1: connection to server",
+                      asked.stderr)
 
     def test_a_start_that_is_ended_leaves_no_half_files(self):
         mark = os.path.join(self.place.data, "log", "mark")
