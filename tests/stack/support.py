@@ -59,6 +59,25 @@ def until(what, limit=LIMIT):
         pause = min(pause * 1.5, 0.1)
 
 
+def state_of(pid):
+    with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as f:
+        return f.read().rsplit(")", 1)[1].split()[0]
+
+
+@contextlib.contextmanager
+def standing(*pids):
+    """These processes stand still."""
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        for pid in pids:
+            until(lambda pid=pid: state_of(pid) == "T")
+        yield
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
+
+
 def quorate(*words, code=0):
     """What a command said: its JSON, or with another exit code its one line."""
     p = subprocess.run([QUORATE, *words], capture_output=True, text=True, timeout=LIMIT,
@@ -249,6 +268,13 @@ class Stack:
     def parties(self):
         return sorted(f[:-4] for f in os.listdir(self.dir)
                       if f.startswith("party-") and f.endswith(".env"))
+
+    def is_whole(self):
+        """Every party is there and the coordinator knows it: whom it does not know it cannot ask."""
+        with contextlib.suppress(OSError, http.client.HTTPException, KeyError):
+            live = self.metrics("session-coordinator")["quorate_parties_live"]
+            return live == len(self.parties()) + 1  # and the delegate
+        return False
 
     # --- the API ---
 

@@ -1,50 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
 """The REST rows of coordinator, router and server-party-api, by curl, and of the account service
-what needs a system in a special state: parties or a service that stand still, and small limits.
+what needs a system in a special state: parties or a service that stand still.
 
 "Stand still" is SIGSTOP, seen in /proc before anything is asked; the lease is long, so that the
 system waits for who stands still as long as a test looks. Callers without a good key come from
 addresses of their own: failed tries are counted by address."""
 import base64
-import contextlib
 import itertools
-import os
-import signal
 import time
 import unittest
 import uuid
 
 from doors import ACCOUNT, COORDINATOR, OPEN, PARTY_ONLY, ROUTER, ROUTES, SHARES, jwt
 from sealed import key_pair, lent_share, open_box, seal
-from support import (HASH, Request, Stack, TestCase, b64, change_env, curl, signature_is_valid,
-                     until)
+from support import (HASH, Stack, TestCase, b64, change_env, curl, patient, signature_is_valid,
+                     standing, state_of, until)
 
-NOWHERE = "192.0.2.1"  # of documentation: nobody calls from there
 FRONTS = ("party-1", "party-2", "party-3")
 TRACE = "0123456789abcdef" * 2
 SESSION_FIELDS = {"session_id", "session_type", "status", "threshold_n", "threshold_t",
                   "total_parties", "joined_parties", "completed_parties", "created_at",
                   "expires_at"}
 sources = (f"127.1.{i // 250}.{i % 250 + 1}" for i in itertools.count())
-
-
-def state_of(pid):
-    with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as f:
-        return f.read().rsplit(")", 1)[1].split()[0]
-
-
-@contextlib.contextmanager
-def standing(*pids):
-    """These processes stand still."""
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
-    try:
-        for pid in pids:
-            until(lambda pid=pid: state_of(pid) == "T")
-        yield
-    finally:
-        for pid in pids:
-            os.kill(pid, signal.SIGCONT)
 
 
 def fields_of(b):
@@ -75,8 +52,7 @@ class Rest(TestCase):
         def edit(directory):
             for name in (ACCOUNT, COORDINATOR, ROUTER, SHARES):
                 change_env(directory, name, ALLOWED_IPS="127.0.0.1,::1,127.1.0.0/16")
-            change_env(directory, ROUTER, LEASE_MS=600000)
-            change_env(directory, COORDINATOR, SIGN_ATTEMPT_MS=600000)
+            patient(directory)
         cls.stack = Stack(edit)
         cls.account = cls.stack.create()
         cls.id = cls.account["account_id"]
@@ -564,96 +540,6 @@ class Rest(TestCase):
         self.assertEqual((status, body["request_id"]), (404, TRACE))
         status, body = self.at(ACCOUNT, "GET", "/api/v1/nothing", headers={"x-request-id": "mine"})
         self.assertRegex(body["request_id"], "^[0-9a-f]{32}$")
-
-
-class Limits(TestCase):
-    """Who may call, how often, and how many at a time."""
-    RATE = 40
-
-    @classmethod
-    def setUpClass(cls):
-        def edit(directory):
-            change_env(directory, ACCOUNT, MAX_IN_FLIGHT=1)
-            change_env(directory, COORDINATOR, MPC_API_KEY="old-key,new-key",
-                       RATE_LIMIT_PER_MINUTE=cls.RATE)
-            change_env(directory, ROUTER, ALLOWED_IPS=NOWHERE + ",2001:db8::/32",
-                       TRUSTED_PROXIES="127.0.0.1", LEASE_MS=600000)
-            change_env(directory, SHARES, ALLOWED_IPS=NOWHERE)
-        cls.stack = Stack(edit)
-        cls.id = cls.stack.create()["account_id"]
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.stack.close()
-
-    def ask(self, process, path, *words, key=True):
-        return curl(self.stack, "GET", self.stack.service_url(process) + path, *words, key=key)
-
-    def test_a_caller_from_elsewhere_is_403(self):
-        for words in ((), ("-H", "X-Forwarded-For: " + NOWHERE)):
-            answer = self.ask(SHARES, "/api/v1/shares/key", *words)
-            self.assertError(answer, 403, "this address")
-            self.assertEqual(answer[1]["code"], "address_not_allowed")
-        # Not told whether the key is good.
-        self.assertError(self.ask(SHARES, "/api/v1/shares/key", key="wrong"), 403)
-        self.assertEqual(self.ask(SHARES, "/health", key=False)[0], 200)
-
-    def test_forwarded_addresses_count_from_a_trusted_proxy(self):
-        path, name = "/api/v1/parties", "X-Forwarded-For: "
-        for good in (NOWHERE, "2001:db8::7", "203.0.113.9, " + NOWHERE, NOWHERE + ", 127.0.0.1"):
-            with self.subTest(good):
-                self.assertEqual(self.ask(ROUTER, path, "-H", name + good)[0], 200)
-        for bad in ("203.0.113.9", NOWHERE + ", 203.0.113.9", "nonsense", ""):
-            with self.subTest(bad):
-                self.assertError(self.ask(ROUTER, path, "-H", name + bad), 403, "this address")
-        self.assertError(self.ask(ROUTER, path), 403)
-
-    def test_two_keys_are_good_and_each_has_its_rate(self):
-        path = "/api/v1/sessions?limit=1"
-        self.assertError(self.ask(COORDINATOR, path), 401)
-        self.assertError(self.ask(COORDINATOR, path, key="old-key,new-key"), 401)
-        answers = []
-        while not answers or answers[-1][0] == 200:
-            answers.append(self.ask(COORDINATOR, path, key="old-key"))
-        self.assertGreaterEqual(len(answers), self.RATE)
-        self.assertError(answers[-1], 429, "too many requests")
-        self.assertEqual(answers[-1][1]["code"], "rate_limited")
-        self.assertEqual(self.ask(COORDINATOR, path, key="new-key")[0], 200)
-        self.assertEqual(self.ask(COORDINATOR, "/health", key=False)[0], 200)
-        self.assertEqual(self.stack.sign(self.id).status, 200)  # services show no key
-
-    def test_more_requests_than_may_wait_are_429(self):
-        path = f"/api/v1/accounts/{self.id}/sign"
-        with standing(*(self.stack.pid(name) for name in FRONTS)):
-            first = Request(lambda: self.stack.call("POST", path, {"message": HASH}))
-            session = until(lambda: self.stack.sessions("status NOT IN ('completed', 'failed')")
-                            )[0][0]
-            second = self.stack.call("POST", path, {"message": HASH})
-            self.assertError(second, 429, "waiting for their signatures")
-            self.assertGreaterEqual(int(second.headers["Retry-After"]), 1)
-            self.assertError(self.stack.call("POST", "/api/v1/accounts", {"user_id": "u"}), 429)
-            # What does not wait is answered.
-            self.assertEqual(self.stack.call("GET", "/api/v1/accounts/" + self.id).status, 200)
-            self.assertEqual(self.stack.call("POST",
-                                             f"/api/v1/mpc/sessions/{session}/cancel").status, 200)
-            self.assertError(first.get(), 409, "was cancelled")
-        self.assertEqual(self.stack.sign(self.id).status, 200)
-
-
-class Rate(TestCase):
-    """The account service's own rate limit."""
-
-    def test_too_many_requests_per_minute_are_429(self):
-        stack = Stack(lambda directory: change_env(directory, ACCOUNT, RATE_LIMIT_PER_MINUTE=5))
-        try:
-            answer = None
-            while answer is None or answer.status == 200:
-                answer = stack.call("GET", "/api/v1/accounts")
-            self.assertError(answer, 429, "too many requests")
-            self.assertGreaterEqual(int(answer.headers["Retry-After"]), 1)
-            self.assertEqual(stack.call("GET", "/health", key=False).status, 200)
-        finally:
-            stack.close()
 
 
 if __name__ == "__main__":
