@@ -21,7 +21,8 @@ import time
 import uuid
 
 import openapi
-from support import LIMIT, SOURCE, Answer, Stack, TestCase, change_env, patient, signature_is_valid
+from support import (LIMIT, SOURCE, Answer, Stack, TestCase, change_env, patient,
+                     signature_is_valid, until)
 
 sys.path.append(os.path.join(SOURCE, "tests", "system", "rpc"))
 import wire  # noqa: E402
@@ -238,7 +239,7 @@ class Doors(TestCase):
     def tearDown(self):
         self.assertEqual(self.world(), self.before)
         for name, (door, _) in self.doors.items():
-            self.assertEqual(self.ask(name, "GET", "/ready", key=None).status, 200, name)
+            until(lambda name=name: self.ask(name, "GET", "/ready", key=None).status == 200)
         answer = self.stack.sign(self.id)
         self.assertEqual(answer.status, 200, answer)
         self.assertTrue(signature_is_valid(answer.body))

@@ -175,8 +175,11 @@ class Running(unittest.TestCase):
                 all(t["health"] == "up" for t in targets)
         until(all_up)
         self.assertEqual(sum(len(g["rules"]) for g in ask("rules")["groups"]), len(rules()))
-        got = ask("query", query="quorate_ready == 1")["result"]
-        self.assertEqual(sorted(r["metric"]["member"] for r in got), self.members)
+
+        def ready():
+            got = (ask("query", query="quorate_ready == 1") or {}).get("result", [])
+            return sorted(r["metric"]["member"] for r in got)
+        until(lambda: ready() == self.members)
         for where, expression in expressions().items():  # each one is a query
             self.assertIsNotNone(ask("query", query=expression.replace("$__rate_interval", "5m")),
                                  where)

@@ -141,8 +141,7 @@ class Previous(TestCase):
 
     def create(self, stack):
         """All parties are back."""
-        until(lambda: len([p for p in stack.call("GET", "/api/v1/parties").body["parties"]
-                           if p["live"]]) == len(PARTIES) + 1)
+        until(stack.is_whole)
         return stack.create()
 
     def pairs_sign(self, stack, account, name):

@@ -5,7 +5,8 @@ import collections
 import re
 import unittest
 
-from support import (Proxy, Request, Stack, TestCase, install_npm, signature_is_valid, until)
+from support import (Proxy, Request, Stack, TestCase, install_npm, patient, signature_is_valid,
+                     until)
 
 
 class Race(TestCase):
@@ -14,6 +15,7 @@ class Race(TestCase):
         def edit(directory):
             cls.router = Proxy("router", directory)
             cls.coordinator = Proxy("coordinator", directory)
+            patient(directory)
 
         cls.stack = Stack(edit)
         cls.id = cls.stack.create()["account_id"]
@@ -52,7 +54,7 @@ class Race(TestCase):
         self.coordinator.rules({"method": "JoinSession", "action": "delay_reply"})
         running = Request(lambda: self.stack.sign(self.id))
         held = self.coordinator.held(2)
-        self.assertEqual([h["method"] for h in held], ["JoinSession"] * 2)
+        self.assertEqual({h["method"] for h in held}, {"JoinSession"})
         until(lambda: self.signed_at(2))
         self.coordinator.release(reverse=True)
         self.check(running.get(), 2)

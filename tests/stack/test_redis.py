@@ -10,8 +10,8 @@ import threading
 import unittest
 
 from doors import Door, Key, authority, certify, registration, wire
-from support import (LIMIT, QUORATE, SOURCE, Stack, TestCase, change_env, signature_is_valid,
-                     together, until)
+from support import (LIMIT, QUORATE, SOURCE, Request, Stack, TestCase, change_env,
+                     signature_is_valid, together, until)
 
 sys.path.append(os.path.join(SOURCE, "tests", "support"))
 from postgres import free_port  # noqa: E402
@@ -79,10 +79,9 @@ class Redis(TestCase):
             finally:
                 is_over.set()
 
-        thread = threading.Thread(target=conductor)
-        thread.start()
+        conducted = Request(conductor)
         together(CLIENTS, client)
-        thread.join()
+        conducted.get()
         return answers
 
     def expect_good(self, answers):

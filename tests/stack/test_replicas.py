@@ -4,6 +4,7 @@ them can go, at any time and in any way, without losing what was told or a reque
 
 `quorate up` runs one of each; the second ones are started here, and nobody starts those again."""
 import http.client
+import itertools
 import os
 import signal
 import subprocess
@@ -14,7 +15,8 @@ import unittest
 import uuid
 
 import support
-from support import HASH, LIMIT, QUORATE, SOURCE, Request, Stack, TestCase, signature_is_valid, until
+from support import (HASH, LIMIT, QUORATE, SOURCE, Request, Stack, TestCase, signature_is_valid,
+                     standing, until)
 
 sys.path.append(os.path.join(SOURCE, "tests", "support"))
 from postgres import Server, free_port, programs  # noqa: E402
@@ -113,14 +115,16 @@ class Load(threading.Thread):
             assert not load.is_alive()
 
     def repeat(self, ask, key):
-        for url in 10 * self.urls[::-1]:
+        urls = itertools.cycle(self.urls[::-1])
+
+        def answered():
             try:
-                answer = ask(key, url)
+                answer = ask(key, next(urls))
             except (OSError, http.client.HTTPException):
-                continue
-            if answer.status in (200, 201):
-                return answer
-        raise AssertionError(f"the repeats fail, too: {answer}")
+                return None
+            return answer if answer.status in (200, 201) else None
+
+        return until(answered)
 
     def sign(self, key, url):
         return self.stack.call("POST", f"/api/v1/accounts/{self.account}/sign",
@@ -246,7 +250,8 @@ class Replicas(TestCase):
             self.assertError(bad, 404)
             self.assertError(self.stack.call("GET", "/api/v1/sessions", key="wrong",
                                              url=self.stack.service_url(name)), 401)
-        self.assertEqual(sum(self.leads(name) for name in COORDINATORS), 1)
+        self.leader()
+        self.assertLessEqual(sum(self.leads(name) for name in COORDINATORS), 1)
         for url in self.urls:
             answer = self.stack.call("POST", f"/api/v1/accounts/{self.account}/sign",
                                      {"message": HASH}, url=url)
@@ -328,16 +333,12 @@ class Replicas(TestCase):
     def test_a_keygen_of_a_killed_service_is_finished_by_the_other(self):
         key = uuid.uuid4().hex
         body = {"user_id": "u-" + key, "idempotency_key": key}
-        party = self.stack.pid("party-3")
-        os.kill(party, signal.SIGSTOP)
-        try:
+        with standing(self.stack.pid("party-3")):
             asked = Request(lambda: self.stack.call("POST", "/api/v1/accounts", body,
                                                     url=self.urls[1]))
             row = until(lambda: self.sql("SELECT account_id FROM accounts WHERE user_id ="
                                          f" 'u-{key}' AND session_id <> ''", "account-service"))
             self.seconds[1].end()
-        finally:
-            os.kill(party, signal.SIGCONT)
         with self.assertRaises((OSError, http.client.HTTPException)):
             asked.get()
         until(lambda: self.stack.call("GET", "/api/v1/accounts/" + row, url=self.urls[0])

@@ -22,7 +22,7 @@ class Restore(TestCase):
         self.addCleanup(lambda: self.server.remove())
         support.POSTGRES = self.server.url()
         os.environ["DB_TEST_PASSWORD"] = self.server.password
-        self.stack = Stack()
+        self.stack = Stack(support.patient)
         self.addCleanup(self.stack.close)
 
     def dump(self):

@@ -87,6 +87,7 @@ class Rotation(TestCase):
         said = self.stack.log(name).count("keeper ready")
         self.stack.restarted(name, self.stack.kill(name, signal.SIGTERM))
         until(lambda: self.stack.log(name).count("keeper ready") > said)
+        until(self.stack.is_whole)  # before the next one goes
 
     def change(self, name, begin, end):
         """From one wrapping key to the next; what waits stands in the first section."""
