@@ -30,7 +30,8 @@ check_master_key() {
     new=$(setting CRYPTO_MASTER_KEY)
     [ -n "$new" ] && [ "$(setting VAULT env)" = env ] || return 0
     for name in $(members); do
-        known=$(sed -n 's/^CRYPTO_MASTER_KEY\(_NEXT\)\{0,1\}=//p' "$(settings_of "$name")")
+        known=$(sed -n 's/^CRYPTO_MASTER_KEY\(_NEXT\)\{0,1\}=//p' "$(settings_of "$name")" \
+            2>/dev/null) || continue  # it was never started
         if [ -z "$known" ] || ! is_well "$name"; then
             continue
         fi
