@@ -35,9 +35,6 @@ struct entry {
     uint8_t intent_hash[32];
     uint32_t number;
     int64_t until_ms;
-    /* of an earlier process: |before| */
-    bool has_before;
-    uint32_t before;
 };
 
 struct attempts {
@@ -169,14 +166,10 @@ static bool load(struct attempts *attempts, int fd)
     for (off_t at = 0; (n = pread(fd, &row, sizeof row, at)) == (ssize_t)sizeof row; at += n) {
         const struct attempt attempt = {row.intent_hash, (uint32_t)be_get(row.number, 4),
                                         (int64_t)be_get(row.until_ms, 8)};
-        struct entry *entry;
 
         check_of(&row, check);
-        if (memcmp(check, row.check, sizeof check) != 0)
-            continue;
-        entry = remember(attempts, &attempt);
-        entry->has_before = true;
-        entry->before = entry->number;
+        if (memcmp(check, row.check, sizeof check) == 0)
+            (void)remember(attempts, &attempt);
     }
     return n >= 0;
 }
@@ -245,7 +238,7 @@ bool attempts_is_old(struct attempts *attempts, const struct attempt *attempt)
 
     pthread_mutex_lock(&attempts->lock);
     entry = find(attempts, attempt->intent_hash);
-    is_old = entry && entry->has_before && attempt->number <= entry->before;
+    is_old = entry && attempt->number <= entry->number;
     pthread_mutex_unlock(&attempts->lock);
     return is_old;
 }

@@ -31,7 +31,8 @@ struct attempt {
     int64_t until_ms;
 };
 
-/* An earlier process began this attempt, or a later one, of this intent. */
+/* This process or an earlier one began this attempt, or a later one, of this intent. In one process
+ * participant/intake.h sees to it as well, but forgets by a clock that may be set back. */
 bool attempts_is_old(struct attempts *attempts, const struct attempt *attempt);
 /* It begins now. False: it cannot be remembered, and must not begin. */
 bool attempts_begin(struct attempts *attempts, const struct attempt *attempt, int64_t now_ms);

@@ -97,17 +97,21 @@ bool delegate_recipient(const struct delegate *d, const Mpc__Session__V1__Setup 
     const ProtobufCBinaryData configured = {32, (uint8_t *)d->user_key};
     const ProtobufCBinaryData *key = &setup->user_public_key;
 
-    if (key->len == 0 && setup->user_key_signature.len == 0)
-        key = d->has_user_key ? &configured : offered;
-    else if (setup->initiator_key.len != 32 ||
-             !user_key_verify(setup->user_key_signature, setup->intent, *key,
-                              setup->initiator_key.data))
+    bool is_said = key->len > 0 || setup->user_key_signature.len > 0;
+
+    if (is_said && (setup->initiator_key.len != 32 ||
+                    !user_key_verify(setup->user_key_signature, setup->intent, *key,
+                                     setup->initiator_key.data)))
         return refuse(refusal, "USER_KEY",
                       "the user's public key is not signed by the initiator of the intent");
+    if (key->len == 0 && d->has_user_key)
+        key = &configured;
+    else if (key->len == 0 && is_said)
+        key = offered;
     if (key->len == 0)
         return refuse(refusal, "NO_USER_KEY",
-                      "neither the request nor USER_SHARE_PUBLIC_KEY names a key for the user's "
-                      "share");
+                      "neither the intent's initiator nor USER_SHARE_PUBLIC_KEY names a key for "
+                      "the user's share, or leaves it to the caller of /shares/generate");
     if (key->len != 32 || !user_key_is_sound(key->data))
         return refuse(refusal, "USER_KEY", "the user's public key is no X25519 key");
     memcpy(out, key->data, 32);

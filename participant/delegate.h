@@ -35,8 +35,9 @@ bool delegate_is_active(const struct delegate *delegate);
 void delegate_public_key(const struct delegate *delegate, uint8_t out[32]);
 
 /* Whom a share is sealed to: the key that the initiator of this permitted setup signed; else the
- * configured one; else |offered| by the front, which nobody but the front vouches for. Refused: a
- * key in the setup that he did not sign, nobody at all, a key that is none. */
+ * configured one; else, if the initiator signed that he names nobody, |offered| by the front, which
+ * nobody but the front vouches for. Refused: a key in the setup that he did not sign, nobody at
+ * all, a key that is none. */
 bool delegate_recipient(const struct delegate *delegate, const Mpc__Session__V1__Setup *setup,
                         const ProtobufCBinaryData *offered, uint8_t out[32],
                         struct refusal *refusal);

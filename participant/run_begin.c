@@ -18,7 +18,7 @@ static struct attempt attempt_of(const struct run *run)
                             run->permit.until_ms + 1000};
 }
 
-/* Of this life of the party, by the invitation and by what earlier ones began. */
+/* Of this life of the party, by the invitation, and begun neither in it nor before. */
 static bool is_of_this_life(struct run *run)
 {
     const struct attempt attempt = attempt_of(run);
@@ -28,7 +28,7 @@ static bool is_of_this_life(struct run *run)
     if (!attempts_is_old(run->keeper->attempts, &attempt))
         return true;
     return refuse_for_now(&run->refusal, "RESTARTED",
-                          "party %s began this attempt, or a later one, before it was restarted",
+                          "party %s began this attempt, or a later one, before",
                           run->keeper->rules.party_id);
 }
 

@@ -304,6 +304,22 @@ static void session_created(void *arg, const struct rpc_status *status,
     create_wait(op);
 }
 
+/* Also that nobody is named: the delegate believes it of nobody else. */
+static void say_whose_share(struct create *op, Mpc__Coordinator__V1__CreateSessionRequest *q)
+{
+    struct request_create *req = &op->req;
+
+    if (!op->is_own_intent && (req->has_user_key || roster_has_delegate(op->s, op->selected))) {
+        intent_sign_user_key(req->user_key_signature, op->s, &op->intent,
+                             req->has_user_key ? req->user_key : NULL);
+        req->has_key_signature = true;
+    }
+    if (req->has_user_key)
+        q->user_public_key = (ProtobufCBinaryData){32, req->user_key};
+    if (req->has_key_signature)
+        q->user_key_signature = (ProtobufCBinaryData){64, req->user_key_signature};
+}
+
 /* The coordinator knows the request by the account's id. */
 static void create_session(struct create *op)
 {
@@ -315,12 +331,7 @@ static void create_session(struct create *op)
     q.n_members = op->selected->n_members;
     q.idempotency_key = op->account.account_id;
     q.want_tokens = op->is_keygen_form;
-    if (op->req.has_user_key) {
-        if (!op->is_own_intent)
-            intent_sign_user_key(op->req.user_key_signature, op->s, &op->intent, op->req.user_key);
-        q.user_public_key = (ProtobufCBinaryData){32, op->req.user_key};
-        q.user_key_signature = (ProtobufCBinaryData){64, op->req.user_key_signature};
-    }
+    say_whose_share(op, &q);
     q.trace_id = op->account.trace_id;
     coordinator_create(op->s, &q, 0, session_created, op);
 }
@@ -497,10 +508,11 @@ static bool has_room(const struct account_service *s, struct rpc_call *call)
 static bool is_users_key(struct create *op)
 {
     struct request_create *req = &op->req;
+    const ProtobufCBinaryData key = {req->has_user_key ? 32 : 0, req->user_key};
 
     return user_key_verify((ProtobufCBinaryData){64, req->user_key_signature},
-                           (ProtobufCBinaryData){op->intent.len, op->intent.b},
-                           (ProtobufCBinaryData){32, req->user_key}, op->intent.initiator);
+                           (ProtobufCBinaryData){op->intent.len, op->intent.b}, key,
+                           op->intent.initiator);
 }
 
 /* It has to say what the request says; who sits where is compared when the parties are known. */

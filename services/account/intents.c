@@ -74,7 +74,7 @@ bool intent_of_keygen(struct signed_intent *out, const struct account_service *s
 }
 
 void intent_sign_user_key(uint8_t signature[64], const struct account_service *s,
-                          const struct signed_intent *intent, const uint8_t user_key[32])
+                          const struct signed_intent *intent, const uint8_t *user_key)
 {
     user_key_sign(signature, intent->b, intent->len, user_key, s->initiator);
 }

@@ -36,9 +36,10 @@ struct intent_member {
 /* False if the values make no intent: two members with one identity key, say. */
 bool intent_of_keygen(struct signed_intent *out, const struct account_service *s,
                       const struct account *account, const struct intent_member *members);
-/* The initiator's word for whom the user's share of this key is sealed to. */
+/* The initiator's word for whom the user's share of this key is sealed to; NULL: for whom the
+ * caller of the delegate names. */
 void intent_sign_user_key(uint8_t signature[64], const struct account_service *s,
-                          const struct signed_intent *intent, const uint8_t user_key[32]);
+                          const struct signed_intent *intent, const uint8_t *user_key);
 /* Allowed are all parties of the account, or those that |req| names. */
 bool intent_of_sign(struct signed_intent *out, const struct account_service *s,
                     const struct account *account, const struct request_sign *req);

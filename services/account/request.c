@@ -128,7 +128,8 @@ static bool take_delegate(struct request_create *out, const char *user_share, co
            REFUSE(status, "user_public_key is no X25519 key: a point of small order");
 }
 
-/* The same key signs intent and user's key: without the one, the other has nothing to go with. */
+/* The same key signs intent and user's key: without the one, the other has nothing to go with. No
+ * key, and a signature: that the caller of /shares/generate names it. */
 static bool take_key_signature(struct request_create *out,
                                const Mpc__Account__V1__CreateAccountRequest *in,
                                struct rpc_status *status)
@@ -139,8 +140,8 @@ static bool take_key_signature(struct request_create *out,
     if (!signature[0])
         return !is_needed || REFUSE(status, "user_key_signature is needed with user_public_key and"
                                             " intent: by the key that signed the intent");
-    if (!is_needed)
-        return REFUSE(status, "user_key_signature is for intent with user_public_key only");
+    if (!in->intent[0] || !out->delegate)
+        return REFUSE(status, "user_key_signature is for intent with user_share delegate only");
     out->has_key_signature =
         hex_decode(out->user_key_signature, sizeof out->user_key_signature, signature);
     return out->has_key_signature ||

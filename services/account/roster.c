@@ -63,6 +63,18 @@ bool roster_take(struct account *account, struct intent_member *out,
     return delegates == (req->delegate ? 1 : 0) || (req->parties_n && !req->delegate);
 }
 
+bool roster_has_delegate(const struct account_service *s,
+                         const Mpc__Coordinator__V1__SelectPartiesResponse *selected)
+{
+    struct identity identity;
+
+    for (size_t i = 0; i < selected->n_members; i++)
+        if (is_certified(&identity, selected->members[i], s->ca_key) &&
+            strcmp(identity.role, "delegate") == 0)
+            return true;
+    return false;
+}
+
 bool roster_take_key(struct account *account, const struct account_service *s,
                      const ProtobufCBinaryData *certificate, const struct signed_intent *intent)
 {

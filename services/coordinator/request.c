@@ -39,15 +39,13 @@ static bool check_intent(struct record *r, const struct coordinator *c, struct r
         return refuse(status, "intent_signature must be 64 bytes");
     if (in->user_public_key.len != 0 && in->user_public_key.len != 32)
         return refuse(status, "user_public_key must be 32 bytes or absent");
-    if (in->user_public_key.len == 0 && in->user_key_signature.len != 0)
-        return refuse(status, "user_key_signature goes with user_public_key only");
     err = qrt_intent_verify(c->ctx, in->intent.data, in->intent.len, in->intent_signature.data,
                             in->initiator_key.data);
     if (err == QRT_OK)
         err = qrt_intent_decode(&r->intent, in->intent.data, in->intent.len);
     if (err != QRT_OK)
         return refuse_intent(status, qrt_err_text(err));
-    return in->user_public_key.len == 0 ||
+    return (in->user_public_key.len == 0 && in->user_key_signature.len == 0) ||
            user_key_verify(in->user_key_signature, in->intent, in->user_public_key,
                            in->initiator_key.data) ||
            refuse(status, "user_key_signature is not the initiator's for this user_public_key");

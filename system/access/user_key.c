@@ -5,8 +5,12 @@
 #include "system/access/signed.h"
 
 #include <sodium.h>
+#include <string.h>
 
 static const char user_key_prefix[] = "quorate/user-key/1";
+
+/* Stands for no key in what is signed; it is none itself. */
+static const uint8_t nobody[32];
 
 /* Both parts have fixed lengths. */
 static void put_user_key(struct buffer *message, const uint8_t *intent, size_t intent_len,
@@ -21,11 +25,11 @@ static void put_user_key(struct buffer *message, const uint8_t *intent, size_t i
 }
 
 void user_key_sign(uint8_t signature[64], const uint8_t *intent, size_t intent_len,
-                   const uint8_t user_key[32], const uint8_t secret[64])
+                   const uint8_t *user_key, const uint8_t secret[64])
 {
     struct buffer message;
 
-    put_user_key(&message, intent, intent_len, user_key);
+    put_user_key(&message, intent, intent_len, user_key ? user_key : nobody);
     signed_make(signature, &message, secret);
 }
 
@@ -34,9 +38,10 @@ bool user_key_verify(ProtobufCBinaryData signature, ProtobufCBinaryData intent,
 {
     struct buffer message;
 
-    if (signature.len != 64 || user_key.len != 32)
+    if (signature.len != 64 || (user_key.len != 0 && user_key.len != 32) ||
+        (user_key.len == 32 && memcmp(user_key.data, nobody, 32) == 0))
         return false;
-    put_user_key(&message, intent.data, intent.len, user_key.data);
+    put_user_key(&message, intent.data, intent.len, user_key.len ? user_key.data : nobody);
     return signed_check(signature.data, &message, initiator);
 }
 

@@ -10,10 +10,13 @@
 #include <stdint.h>
 
 /* Whom the user's share of the key of this keygen intent is sealed to: the intent's initiator says
- * so. |secret| is libsodium's 64-byte secret key. */
+ * so. |user_key| NULL: he names nobody, and leaves it to whoever asks the delegate for the share;
+ * that has to be said as well, or whoever takes the key out of a setup could name his own. |secret|
+ * is libsodium's 64-byte secret key. */
 void user_key_sign(uint8_t signature[64], const uint8_t *intent, size_t intent_len,
-                   const uint8_t user_key[32], const uint8_t secret[64]);
-/* |user_key| and |signature| as they came, of any length. */
+                   const uint8_t *user_key, const uint8_t secret[64]);
+/* |user_key| and |signature| as they came, of any length; an empty |user_key|: that he names
+ * nobody. */
 bool user_key_verify(ProtobufCBinaryData signature, ProtobufCBinaryData intent,
                      ProtobufCBinaryData user_key, const uint8_t initiator[32]);
 

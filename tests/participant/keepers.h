@@ -115,7 +115,7 @@ struct job {
     /* in the setup, signed like the intent */
     uint8_t user_key[32];
     bool has_user_key;
-    /* beside the setup, as fronts give it */
+    /* beside the setup, as fronts give it; in the setup is then, signed, that it names none */
     uint8_t offered_key[32];
     bool has_offered_key;
 };

@@ -136,12 +136,13 @@ Mpc__Session__V1__Setup *keepers_setup(const struct keepers *k, const struct job
     setup.trace_id = "00000000000000000000000000000000";
     if (job->has_presignature)
         setup.presignature_id = (ProtobufCBinaryData){32, (uint8_t *)job->presignature_id};
-    if (job->has_user_key) {
-        user_key_sign(key_signature, intent, len, job->user_key,
+    if (job->has_user_key || job->has_offered_key) {
+        user_key_sign(key_signature, intent, len, job->has_user_key ? job->user_key : NULL,
                       job->by_caller ? k->caller_secret : k->initiator_secret);
-        setup.user_public_key = (ProtobufCBinaryData){32, (uint8_t *)job->user_key};
         setup.user_key_signature = (ProtobufCBinaryData){64, key_signature};
     }
+    if (job->has_user_key)
+        setup.user_public_key = (ProtobufCBinaryData){32, (uint8_t *)job->user_key};
     made = own(&setup);
     free(intent);
     return made;

@@ -170,6 +170,32 @@ static void test_attack_a_key_that_the_initiator_did_not_sign(void **state)
     expect_refused_key(shorten_key);
 }
 
+/* As if the request had named no key: then the front could name its own. */
+static void test_attack_a_key_that_was_taken_out_of_the_setup(void **state)
+{
+    struct job job = keepers_keygen(k, 3, 2);
+    uint8_t own[32], own_secret[32];
+    Mpc__Session__V1__Setup *setup;
+
+    (void)state;
+    crypto_box_keypair(own, own_secret);
+    job.has_user_key = true;
+    memcpy(job.user_key, owner_key, 32);
+    setup = keepers_setup(k, &job);
+    drop_key(setup);
+    drop_signature(setup);
+    keepers_watch(k, &job, count);
+    letters = 0;
+    keepers_open_for(k, DELEGATE, setup, own);
+    mpc__session__v1__setup__free_unpacked(setup, NULL);
+    job.members_n = 1;
+    job.members[0] = DELEGATE;
+    keepers_play(k, &job);
+    assert_string_equal(keepers_told(k, DELEGATE, job.session_id, 0)->code, "NO_USER_KEY");
+    assert_int_equal(letters, 0);
+    keepers_watch(k, NULL, NULL);
+}
+
 /* The share of a keygen with these keys is sealed to |secret|'s owner. */
 static void expect_sealed_to(struct job *job, const uint8_t public[32], const uint8_t secret[32])
 {
@@ -184,7 +210,7 @@ static void expect_sealed_to(struct job *job, const uint8_t public[32], const ui
     assert_string_equal(owner_confirm(k, job->session_id), "");
 }
 
-static void test_a_key_of_the_front_counts_when_nobody_else_names_one(void **state)
+static void test_a_key_of_the_front_counts_when_the_initiator_names_none(void **state)
 {
     struct job job = keepers_keygen(k, 3, 2);
     uint8_t other[32], other_secret[32];
@@ -235,7 +261,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_an_unconfirmed_share_is_given_again_after_a_kill),
         cmocka_unit_test(test_without_a_key_nothing_begins),
         cmocka_unit_test(test_attack_a_key_that_the_initiator_did_not_sign),
-        cmocka_unit_test(test_a_key_of_the_front_counts_when_nobody_else_names_one),
+        cmocka_unit_test(test_attack_a_key_that_was_taken_out_of_the_setup),
+        cmocka_unit_test(test_a_key_of_the_front_counts_when_the_initiator_names_none),
         cmocka_unit_test(test_the_configured_key_goes_before_the_fronts_and_after_the_signed),
     };
     const struct keepers_options options = {.with_delegate = true};

@@ -462,6 +462,56 @@ static void test_a_plain_users_key_is_signed_by_the_service(void **state)
                                 w->s->initiator + 32));
 }
 
+/* So that the delegate takes a key from its own caller; nobody else could make it do that. */
+static void test_the_service_says_that_it_names_no_users_key(void **state)
+{
+    struct world *w = *state;
+    Mpc__Account__V1__CreateAccountRequest q = world_create_request(NULL, 0);
+    const Mpc__Coordinator__V1__CreateSessionRequest *asked;
+    struct answer answer;
+
+    world_certify(w, 2, w->script.party_ids[2], "delegate", 2, false);
+    q.user_share = "delegate";
+    world_begin(w, &answer, "CreateAccount", &q.base, &mpc__account__v1__account__descriptor);
+    world_await(w, &answer);
+    if (!answer.message)
+        fail_msg("%s", answer.status.text);
+    answer_free(&answer);
+    asked = w->script.sessions[0].q;
+    assert_int_equal(asked->user_public_key.len, 0);
+    assert_true(user_key_verify(asked->user_key_signature, asked->intent, asked->user_public_key,
+                                w->s->initiator + 32));
+}
+
+/* Who signs his intent says it himself. */
+static void test_a_caller_says_that_he_names_no_users_key(void **state)
+{
+    struct world *w = *state;
+    const struct qrt_intent intent = world_keygen_intent(w);
+    const Mpc__Coordinator__V1__CreateSessionRequest *q;
+    struct keygen keygen;
+    struct answer answer;
+    uint8_t signature[64];
+
+    world_certify(w, 2, w->script.party_ids[2], "delegate", 2, false);
+    keygen_of(&keygen, w, &intent);
+    keygen.q.wait_given_case = MPC__ACCOUNT__V1__CREATE_ACCOUNT_REQUEST__WAIT_GIVEN_WAIT;
+    keygen.q.wait = 0;
+    with_user_key(&keygen, w->caller);
+    keygen.q.user_public_key = "";
+    expect_no_keygen(w, &keygen, "invalid_field");
+    user_key_sign(signature, keygen.own.b, keygen.own.len, NULL, w->caller);
+    hex_encode(keygen.key_signature, signature, sizeof signature);
+    ask(w, &answer, &keygen);
+    if (!answer.message)
+        fail_msg("%s", answer.status.text);
+    answer_free(&answer);
+    q = w->script.sessions[0].q;
+    assert_int_equal(q->user_public_key.len, 0);
+    assert_true(
+        user_key_verify(q->user_key_signature, q->intent, q->user_public_key, w->caller_pk));
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -481,6 +531,8 @@ int main(void)
         TEST(test_a_users_key_goes_with_its_signature),
         TEST(test_a_users_key_of_somebody_elses_is_refused),
         TEST(test_a_plain_users_key_is_signed_by_the_service),
+        TEST(test_the_service_says_that_it_names_no_users_key),
+        TEST(test_a_caller_says_that_he_names_no_users_key),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -178,6 +178,14 @@ static void test_a_user_key_goes_with_a_delegate_only(void **state)
     assert_refused(&in, "user_key_signature");
     in.user_key_signature = "";
     assert_refused(&in, "user_key_signature");
+    in.user_public_key = "";
+    in.user_key_signature = HASH HASH;
+    assert_true(request_create(&out, &in, 60, &status));
+    assert_true(out.has_key_signature && !out.has_user_key);
+    in.user_share = "none";
+    assert_refused(&in, "user_key_signature");
+    in.user_share = "delegate";
+    in.user_key_signature = "";
     in.intent = "";
     in.user_public_key = "11";
     assert_refused(&in, "user_public_key");

@@ -171,6 +171,8 @@ void scene_keygen(struct harness *h, char session_id[ID_TEXT_MAX], int64_t life_
         fail_msg("%s", status.text);
 }
 
+const uint8_t scene_nobody[32];
+
 struct rpc_status scene_keygen_for(struct harness *h, char session_id[ID_TEXT_MAX], int64_t life_ms,
                                    const uint8_t user_key[32], const uint8_t by[64])
 {
@@ -194,8 +196,11 @@ struct rpc_status scene_keygen_for(struct harness *h, char session_id[ID_TEXT_MA
     q.members = list;
     q.n_members = 3;
     if (user_key) {
-        user_key_sign(key_signature, b, q.intent.len, user_key, by);
-        q.user_public_key = (ProtobufCBinaryData){32, (uint8_t *)(uintptr_t)user_key};
+        bool is_named = user_key != scene_nobody;
+
+        user_key_sign(key_signature, b, q.intent.len, is_named ? user_key : NULL, by);
+        if (is_named)
+            q.user_public_key = (ProtobufCBinaryData){32, (uint8_t *)(uintptr_t)user_key};
         q.user_key_signature = (ProtobufCBinaryData){64, key_signature};
     }
     q.deadline_ms = clock_unix_ms() + life_ms;

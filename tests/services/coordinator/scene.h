@@ -34,7 +34,9 @@ struct rpc_status scene_presign(struct harness *h, char session_id[ID_TEXT_MAX],
 /* CreateSession of a keygen of parties 1 to 3, who make its key at attempt 0: h->certificate. */
 void scene_keygen(struct harness *h, char session_id[ID_TEXT_MAX], int64_t life_ms);
 
-/* The same for a user's key, NULL: none, that the holder of |by| signs. */
+/* The same for a user's key, NULL: none, that the holder of |by| signs; |scene_nobody|: he signs that
+ * he names none. */
+extern const uint8_t scene_nobody[32];
 struct rpc_status scene_keygen_for(struct harness *h, char session_id[ID_TEXT_MAX], int64_t life_ms,
                                    const uint8_t user_key[32], const uint8_t by[64]);
 

@@ -238,6 +238,24 @@ static void test_a_users_key_is_handed_on_with_its_signature(void **state)
     harness_free(h);
 }
 
+static void test_that_no_users_key_is_named_is_handed_on_as_well(void **state)
+{
+    struct harness *h = harness_new(NULL);
+    const Mpc__Session__V1__Setup *setup;
+    char id[ID_TEXT_MAX];
+
+    (void)state;
+    harness_make_delegate(h, 2);
+    assert_int_equal(scene_keygen_for(h, id, 60000, scene_nobody, h->operator_key).code,
+                     RPC_INVALID);
+    assert_int_equal(scene_keygen_for(h, id, 60000, scene_nobody, h->initiator).code, RPC_OK);
+    setup = harness_published(h, "session_created", id, 0)->event->setup;
+    assert_int_equal(setup->user_public_key.len, 0);
+    assert_true(user_key_verify(setup->user_key_signature, setup->intent, setup->user_public_key,
+                                h->initiator_pk));
+    harness_free(h);
+}
+
 static void test_a_delegate_hands_in_its_share(void **state)
 {
     struct harness *h = harness_new(NULL);
@@ -574,6 +592,7 @@ int main(void)
         cmocka_unit_test(test_a_token_is_for_one_session_and_who_was_asked),
         cmocka_unit_test(test_bad_tokens_are_counted_and_limited),
         cmocka_unit_test(test_a_users_key_is_handed_on_with_its_signature),
+        cmocka_unit_test(test_that_no_users_key_is_named_is_handed_on_as_well),
         cmocka_unit_test(test_a_delegate_hands_in_its_share),
         cmocka_unit_test(test_lesson_1_1_parties_read_what_they_missed),
         cmocka_unit_test(test_a_party_reads_its_own_invitations_only),

@@ -93,6 +93,25 @@ static void test_users_key_of_another_length_is_refused(void **state)
                                  (ProtobufCBinaryData){0, NULL}, party));
 }
 
+/* It is said by the absence of a key and by nothing else. */
+static void test_that_nobody_is_named_is_signed_too(void **state)
+{
+    static const uint8_t none[32];
+    uint8_t signature[64];
+    const ProtobufCBinaryData intent = {6, (uint8_t *)(uintptr_t)the_intent};
+    const ProtobufCBinaryData empty = {0, NULL};
+
+    (void)state;
+    user_key_sign(signature, the_intent, 6, NULL, party_secret);
+    assert_true(user_key_verify((ProtobufCBinaryData){64, signature}, intent, empty, party));
+    assert_false(user_key_verify((ProtobufCBinaryData){64, signature}, intent, empty, ca));
+    assert_false(user_key_verify((ProtobufCBinaryData){0, NULL}, intent, empty, party));
+    assert_false(user_key_is_good(signature, the_intent, users));
+    assert_false(user_key_is_good(signature, the_intent, none));
+    user_key_sign(signature, the_intent, 6, none, party_secret);
+    assert_false(user_key_is_good(signature, the_intent, none));
+}
+
 /* The bytes that session.proto names, written out. */
 static void test_users_key_has_the_bytes_of_the_document(void **state)
 {
@@ -113,6 +132,7 @@ int main(void)
         cmocka_unit_test(test_points_of_small_order_are_no_keys),
         cmocka_unit_test(test_users_key_binds_intent_and_key),
         cmocka_unit_test(test_users_key_of_another_length_is_refused),
+        cmocka_unit_test(test_that_nobody_is_named_is_signed_too),
         cmocka_unit_test(test_users_key_has_the_bytes_of_the_document),
     };
 
