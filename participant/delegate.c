@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The sealed box is made and opened here and nowhere else; the plain message lives in guarded
  * memory and is written by hand-over to protobuf-c only while it is packed (its buffers are
- * wiped). The keeper's own X25519 key comes from the identity's seed under a label of its own. */
+ * wiped). The keeper's own X25519 key is made anew at each start and is nowhere but in memory: who
+ * kept boxes of lent shares opens them with nothing that a party has on its disk. */
 #include "participant/delegate.h"
 
 #include "party_api.pb-c.h"
@@ -18,8 +19,6 @@
 
 enum { LENT_MAX = 256, SEALED_MAX = 2 << 20 };
 
-static const char lend_label[crypto_kdf_CONTEXTBYTES + 1] = "qrt-lend";
-
 struct lent {
     struct lent *next;
     char session_id[ID_TEXT_MAX];
@@ -34,7 +33,6 @@ struct delegate {
     struct delegate_params params;
     bool has_user_key;
     uint8_t user_key[32];
-    uint8_t identity_key[32];
     uint8_t public_key[32];
     uint8_t *secret_key; /* guarded */
     pthread_mutex_t lock;
@@ -47,14 +45,11 @@ struct delegate *delegate_new(const struct delegate_params *params)
     struct delegate *d = mem_new(1, sizeof *d);
 
     d->params = *params;
-    d->params.identity = NULL;
     d->has_user_key = params->user_key != NULL;
     if (params->user_key)
         memcpy(d->user_key, params->user_key, 32);
-    memcpy(d->identity_key, params->identity + 32, 32);
-    d->secret_key = secret_new(64);
-    crypto_kdf_derive_from_key(d->secret_key, 32, 1, lend_label, params->identity);
-    crypto_scalarmult_base(d->public_key, d->secret_key);
+    d->secret_key = secret_new(crypto_box_SECRETKEYBYTES);
+    crypto_box_keypair(d->public_key, d->secret_key);
     pthread_mutex_init(&d->lock, NULL);
     return d;
 }
@@ -236,7 +231,7 @@ static bool is_own(const struct delegate *d, const struct share_held *held)
     const struct qrt_share_party *own = qrt_share_party(&held->share, held->share.own);
     uint8_t idk[32];
 
-    crypto_hash_sha256(idk, d->identity_key, 32);
+    crypto_hash_sha256(idk, d->params.identity_key, 32);
     return own && memcmp(own->idk, idk, 32) == 0;
 }
 

@@ -22,8 +22,8 @@ struct delegate_params {
     const char *party_id;
     /* makes and gives away shares, and takes lent ones */
     bool is_delegate;
-    /* 64, lent for the call */
-    const uint8_t *identity;
+    /* 32, this party's Ed25519 public key; outlives the delegate */
+    const uint8_t *identity_key;
     /* 32: USER_SHARE_PUBLIC_KEY, or NULL */
     const uint8_t *user_key;
 };
@@ -31,7 +31,7 @@ struct delegate_params {
 struct delegate *delegate_new(const struct delegate_params *params);
 void delegate_free(struct delegate *delegate);
 bool delegate_is_active(const struct delegate *delegate);
-/* X25519, for lent shares. */
+/* X25519, for lent shares; another one after each start. */
 void delegate_public_key(const struct delegate *delegate, uint8_t out[32]);
 
 /* Whom a share is sealed to: the key that the initiator of this permitted setup signed; else the

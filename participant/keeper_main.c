@@ -202,7 +202,7 @@ static void open_keeper(struct process *p)
         .store = k->store,
         .party_id = p->who.party_id,
         .is_delegate = strcmp(p->who.role, "persistent") != 0,
-        .identity = p->identity,
+        .identity_key = p->who.key,
         .user_key = config_key(p->config, "USER_SHARE_PUBLIC_KEY", 32),
     };
 

@@ -191,12 +191,33 @@ static void test_a_box_that_names_its_intent_is_good_again(void **state)
     mpc__session__v1__setup__free_unpacked(setup, NULL);
     len = owner_box(k, job.session_id, &share, &named, sealed);
     assert_string_equal(owner_lend_sealed(k, job.session_id, sealed, len), "");
+    assert_string_equal(owner_lend_sealed(k, job.session_id, sealed, len), "");
     keepers_kill(k, DELEGATE);
     assert_true(keepers_start(k, DELEGATE));
+    len = owner_box(k, job.session_id, &share, &named, sealed);
     assert_string_equal(owner_lend_sealed(k, job.session_id, sealed, len), "");
     keepers_open_all(k, &job);
     expect_signed(&job);
     keepers_close(k, DELEGATE, job.session_id);
+}
+
+/* Who kept it and comes by all that the party has on its disk opens nothing with that. */
+static void test_attack_a_box_of_an_earlier_life(void **state)
+{
+    static uint8_t sealed[70000];
+    const ProtobufCBinaryData share = {made.share_len, made.share};
+    struct job job = keepers_sign(&made.keygen, made.key_id, with_user, 2);
+    uint8_t hash[32] = {1}, key[32];
+    const ProtobufCBinaryData named = {32, hash};
+    size_t len = owner_box(k, job.session_id, &share, &named, sealed);
+
+    (void)state;
+    memcpy(key, k->last_share_key->share_key->public_key.data, sizeof key);
+    keepers_kill(k, DELEGATE);
+    assert_true(keepers_start(k, DELEGATE));
+    assert_string_equal(owner_lend_sealed(k, job.session_id, sealed, len), "NO_SHARE");
+    (void)owner_box(k, job.session_id, &share, &named, sealed);
+    assert_memory_not_equal(key, k->last_share_key->share_key->public_key.data, sizeof key);
 }
 
 /* What it said first stays: the session serves no second intent. */
@@ -374,8 +395,8 @@ static void test_a_loan_ends_with_its_time(void **state)
     uint8_t *master = secret_new(32);
     struct vault *vault = vault_new(master);
     struct shares_params held = {library_ctx(), vault, NULL, seat->party_id, 1};
-    struct delegate_params params = {library_ctx(), NULL,         NULL, seat->party_id,
-                                     true,          seat->secret, NULL};
+    struct delegate_params params = {library_ctx(),     NULL, NULL, seat->party_id, true,
+                                     seat->secret + 32, NULL};
     struct shares *shares;
     struct delegate *d;
 
@@ -523,6 +544,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_the_owner_may_name_the_intent),
         cmocka_unit_test(test_attack_an_old_box_is_lent_again),
         cmocka_unit_test(test_a_box_that_names_its_intent_is_good_again),
+        cmocka_unit_test(test_attack_a_box_of_an_earlier_life),
         cmocka_unit_test(test_the_first_intent_that_the_owner_names_counts),
         cmocka_unit_test(test_attack_a_lent_share_for_another_account),
         cmocka_unit_test(test_a_share_is_not_held_for_a_session_that_ended_meanwhile),

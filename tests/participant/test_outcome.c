@@ -69,9 +69,9 @@ static struct world w;
 
 static struct delegate *delegate_of(bool is_delegate)
 {
-    static const uint8_t identity[64] = {1};
+    static const uint8_t identity_key[32] = {1};
     const struct delegate_params params = {
-        .ctx = library_ctx(), .is_delegate = is_delegate, .identity = identity};
+        .ctx = library_ctx(), .is_delegate = is_delegate, .identity_key = identity_key};
 
     return delegate_new(&params);
 }
