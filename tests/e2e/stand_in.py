@@ -7,6 +7,7 @@ NAME.fault beside the env file says what is wrong with it: "die" ends at once an
 answers /ready with 503 and notes each question in NAME.asked, "receipt" answers so and logs why, "deaf" ignores SIGTERM, "robbed" finds
 its port taken by another program, whose pid is in NAME.robber.
 """
+import contextlib
 import http.server
 import os
 import signal
@@ -52,10 +53,9 @@ def main():
     fault_path = path[:-len(".env")] + ".fault"
 
     def fault():
-        if not os.path.exists(fault_path):
-            return ""
-        with open(fault_path, encoding="utf-8") as f:
+        with contextlib.suppress(FileNotFoundError), open(fault_path, encoding="utf-8") as f:
             return f.read().strip()
+        return ""
 
     def is_unready():
         return fault() in ("unready", "receipt")
@@ -90,7 +90,9 @@ def main():
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     else:
         signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
-    http.server.HTTPServer(("127.0.0.1", int(env["HTTP_PORT"])), Handler).serve_forever()
+    server = http.server.HTTPServer(("127.0.0.1", int(env["HTTP_PORT"])), Handler)
+    server.handle_error = lambda *_: None  # of who had no time for the answer
+    server.serve_forever()
 
 
 main()

@@ -5,12 +5,13 @@ import collections
 import ctypes
 import ctypes.util
 import hashlib
-import json
 import os
+import select
 import shutil
 import struct
 import subprocess
 import tempfile
+import time
 import unittest
 
 QUORATE = os.environ["QUORATE"]
@@ -27,6 +28,18 @@ def run(*args, program=QUORATE, **kw):
     p = subprocess.run([program, *args], stdin=subprocess.DEVNULL, capture_output=True,
                        timeout=LIMIT, check=False, **kw)
     return Result(p.returncode, p.stdout.decode(), p.stderr.decode())
+
+
+def until(what):
+    """Ask |what| until it gives something true, which is returned."""
+    end = time.monotonic() + LIMIT
+    while True:
+        got = what()
+        if got:
+            return got
+        if time.monotonic() > end:
+            raise AssertionError("waited in vain")
+        select.select([], [], [], 0.01)  # between two looks, not instead of one
 
 
 class TestCase(unittest.TestCase):

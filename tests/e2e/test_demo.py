@@ -4,13 +4,11 @@ afterwards, however the demo ends."""
 import json
 import os
 import re
-import select
 import signal
 import subprocess
-import time
 import unittest
 
-from support import EXAMPLE, LIMIT, QUORATE, TestCase, run
+from support import EXAMPLE, LIMIT, QUORATE, TestCase, run, until
 
 KEYS = ["system_start_ms", "key_generation_ms", "account_id", "public_key", "address", "parties",
         "signing_ms", "signs", "message_hash", "signed_by", "signature", "recovery_id",
@@ -28,14 +26,6 @@ def processes(text):
         except OSError:
             pass  # it ended meanwhile
     return found
-
-
-def until(what):
-    end = time.monotonic() + LIMIT
-    while not what():
-        if time.monotonic() > end:
-            raise AssertionError("waited in vain")
-        select.select([], [], [], 0.005)  # between two looks
 
 
 class Demo(TestCase):
@@ -97,7 +87,8 @@ class Demo(TestCase):
         for n in (0, 1, 2, 8):
             for sig in (signal.SIGINT, signal.SIGTERM):
                 p = self.start()
-                until(lambda n=n: os.listdir(self.tmp) and len(processes(self.tmp)) >= n)
+                until(lambda n=n, p=p: p.poll() is not None or os.listdir(self.tmp) and
+                      len(processes(self.tmp)) >= n)
                 p.send_signal(sig)
                 out, err = p.communicate(timeout=LIMIT)
                 # it may have been done already
@@ -110,7 +101,7 @@ class Demo(TestCase):
     def test_a_killed_demo_leaves_no_process(self):
         for n in (1, 2, 8):
             p = self.start()
-            until(lambda n=n: len(processes(self.tmp)) >= n)
+            until(lambda n=n, p=p: p.poll() is not None or len(processes(self.tmp)) >= n)
             p.kill()
             p.communicate(timeout=LIMIT)
             until(lambda: not processes(self.tmp))

@@ -1,239 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """deploy.sh with processes of this machine: what an operator types, with the PostgreSQL, Redis and
 RabbitMQ of the system's packages. test_deploy_images.py is the same with containers."""
-import contextlib
-import fcntl
 import json
 import os
 import re
-import select
 import shutil
 import signal
-import socket
 import subprocess
-import tempfile
-import time
 import unittest
 
-QUORATE = os.environ["QUORATE"]
-BUILD = os.path.dirname(os.path.dirname(QUORATE))
-SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-LIMIT = 300
-SERVICES = ["account-service", "message-router", "party-1", "party-2", "party-3",
-            "server-party-api", "session-coordinator"]
-SERVERS = ["postgres", "redis", "rabbitmq"]
-HASH = "5c" * 32
-
-
-def free_ports(n):
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(n)]
-        for s in sockets:
-            s.bind(("127.0.0.1", 0))
-        return [s.getsockname()[1] for s in sockets]
-
-
-def three_ports():
-    """RabbitMQ takes the two after its own as well."""
-    while True:
-        port = free_ports(1)[0]
-        with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
-            for i in range(3):
-                stack.enter_context(socket.socket()).bind(("127.0.0.1", port + i))
-            return port
-
-
-class Place:
-    """Directories and an .env of a system's own."""
-    mode, limit, build = "native", LIMIT, BUILD
-
-    def __init__(self):
-        self.top = tempfile.mkdtemp(prefix="quorate-deploy-")
-        os.chmod(self.top, 0o711)  # the servers' user passes through
-        self.data = os.path.join(self.top, "data")
-        self.infra = os.path.join(self.top, "infra")
-        self.env_file = os.path.join(self.top, ".env")
-        postgres, redis = free_ports(2)
-        self.settings = {
-            "JWT_SECRET_KEY": os.urandom(20).hex(), "MPC_API_KEY": os.urandom(16).hex(),
-            "ALLOWED_IPS": "127.0.0.1,::1", "CRYPTO_MASTER_KEY": os.urandom(32).hex(),
-            "POSTGRES_PASSWORD": os.urandom(12).hex(), "RABBITMQ_PASSWORD": os.urandom(12).hex(),
-            "REDIS_PASSWORD": os.urandom(12).hex(), "POSTGRES_PORT": postgres,
-            "REDIS_PORT": redis, "RABBITMQ_PORT": three_ports(), "SIGN_WAIT_S": 60}
-        self.write()
-        self.ran = set()
-
-    def write(self, **changes):
-        with open(self.env_file, "w", encoding="utf-8") as f:
-            f.writelines(f"{k}={v}\n" for k, v in {**self.settings, **changes}.items()
-                         if v is not None)
-        os.chmod(self.env_file, 0o600)
-
-    def environment(self):
-        keep = {k: v for k, v in os.environ.items() if k in ("PATH", "HOME", "LANG", "ASAN_OPTIONS",
-                                                             "UBSAN_OPTIONS")}
-        return {**keep, "BUILD": self.build, "DEPLOY_MODE": self.mode, "DEPLOY_DIR": self.data,
-                "DEPLOY_INFRA_DIR": self.infra, "DEPLOY_ENV_FILE": self.env_file,
-                "DEPLOY_PORTS": "free", "SHELL": "/bin/sh"}
-
-    def run(self, *words, text=""):
-        """(exit code, stdout, stderr); files, since what is started lives on."""
-        self.ran.add(words[0] if words[0] not in ("infra", "mpc") else " ".join(words[:2]))
-        with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
-            done = subprocess.run([os.path.join(SOURCE, "deploy.sh"), *words], input=text,
-                                  text=True, stdout=out, stderr=err, env=self.environment(),
-                                  timeout=self.limit, check=False)
-            out.seek(0)
-            err.seek(0)
-            return done.returncode, out.read(), err.read()
-
-    def backup_key(self, name):
-        """(file, recipient)"""
-        path = os.path.join(self.top, name)
-        p = subprocess.run([QUORATE, "backup", "key", "--out", path, "--json"], check=True,
-                           capture_output=True, text=True)
-        return path, json.loads(p.stdout)["recipient"]
-
-    def processes(self):
-        """Of everything that was started here."""
-        found = []
-        for pid in filter(str.isdigit, os.listdir("/proc")):
-            with contextlib.suppress(OSError):
-                with open(f"/proc/{pid}/cmdline", "rb") as f:
-                    if self.top.encode() in f.read():
-                        found.append(int(pid))
-        return found
-
-    def remove(self):
-        self.run("clean", "--yes")
-        for name in os.listdir(self.top):  # what clean left because it failed
-            for f in ("up", *SERVERS, "epmd"):
-                with contextlib.suppress(OSError, ValueError):
-                    with open(os.path.join(self.top, name, f + ".pid"), encoding="ascii") as pid:
-                        os.kill(int(pid.read()), 9)
-        shutil.rmtree(self.top, ignore_errors=True)
-
-
-def another_secret_is_refused(case):
-    """Than that with which the system runs, in one line. A Redis of ours takes another password when
-    it starts again."""
-    restart, services = ("restart",), ("mpc", "restart")
-    for name, value, told, commands in (
-            ("POSTGRES_PASSWORD", "another", "the database's owner cannot log in: POSTGRES_PASSWORD",
-             (restart, services)),
-            ("RABBITMQ_PASSWORD", "another", "RabbitMQ refused the login of user mpc_user; see "
-             "RABBITMQ_USER, RABBITMQ_PASSWORD", (restart, services)),
-            ("REDIS_PASSWORD", "another", "REDIS_PASSWORD", (services,)),
-            ("CRYPTO_MASTER_KEY", "ab" * 32, f"CRYPTO_MASTER_KEY in {case.place.env_file} is not the "
-             "key that the shares of party-1 are sealed with", (restart, services))):
-        case.place.write(**{name: value})
-        for words in commands:
-            code, _, err = case.place.run(*words)
-            case.assertEqual((code, err.count("\n")), (1, 1), err)
-            case.assertIn(told, err)
-            case.assertNotIn(value, err)
-    case.place.write()
-
-
-def installed():
-    return all(map(shutil.which, ("redis-server", "epmd", "setpriv"))) and \
-        os.path.isdir("/usr/lib/postgresql") and \
-        os.path.exists("/usr/lib/rabbitmq/bin/rabbitmq-server")
-
-
-class Refusals(unittest.TestCase):
-    """One line, exit code 1, nothing changed."""
-
-    def setUp(self):
-        self.place = Place()
-        self.addCleanup(self.place.remove)
-
-    def refused(self, *parts, command=("up",)):
-        code, out, err = self.place.run(*command)
-        self.assertEqual((code, out, err.count("\n")), (1, "", 1), err)
-        for part in parts:
-            self.assertIn(part, err)
-        self.assertEqual(os.listdir(self.place.top), [".env"])
-
-    def test_unknown_variable(self):
-        self.place.write(POSTGRES_PASWORD="x")
-        self.refused(self.place.env_file, "POSTGRES_PASWORD is not a variable", "POSTGRES_PASSWORD?")
-
-    def test_placeholder_in_production(self):
-        self.place.write(MPC_API_KEY="change-me")
-        self.refused("MPC_API_KEY", "placeholder")
-        self.place.write(POSTGRES_PASSWORD="change-me")
-        self.refused("POSTGRES_PASSWORD", "placeholder", command=("infra", "up"))
-
-    def test_missing_and_malformed(self):
-        self.place.write(CRYPTO_MASTER_KEY="12")
-        self.refused("CRYPTO_MASTER_KEY", "64 hex digits")
-        self.place.write(POSTGRES_PASSWORD=None)
-        self.refused("POSTGRES_PASSWORD")
-        self.place.write(JWT_SECRET_KEY=None)
-        self.refused("JWT_SECRET_KEY", command=("mpc", "up"))
-        _, recipient = self.place.backup_key("backup.key")
-        os.remove(os.path.join(self.place.top, "backup.key"))
-        for mistyped in (recipient[3:], recipient[:-1] + ("x" if recipient[-1] != "x" else "y")):
-            self.place.write(BACKUP_RECIPIENT=mistyped)
-            self.refused("BACKUP_RECIPIENT is not the public text")
-
-    def test_the_production_example_as_it_is(self):
-        shutil.copy(os.path.join(SOURCE, ".env.prod.example"), self.place.env_file)
-        os.chmod(self.place.env_file, 0o600)
-        self.refused("placeholder of .env.example")
-        with open(self.place.env_file, encoding="utf-8") as f:
-            names = {line.split("=")[0] for line in f if line[0].isupper()}
-        # filled in, it is all that a system needs
-        self.assertEqual(names, {n for n in self.place.settings
-                                 if not n.endswith("_PORT") and n != "SIGN_WAIT_S"})
-
-    def test_no_env_file(self):
-        os.remove(self.place.env_file)
-        code, _, err = self.place.run("up")
-        self.assertEqual(code, 1)
-        self.assertIn("copy .env.prod.example", err)
-        for words in (["status"], ["health"], ["backup", "file"]):
-            code, out, err = self.place.run(*words)
-            self.assertEqual((code, out, err.count("\n")), (1, "", 1), err)
-            self.assertIn("copy .env.prod.example", err)
-        self.assertEqual(os.listdir(self.place.top), [])
-
-    def test_attack_two_commands_at_once(self):
-        """Whoever has the directory is alone; what was held by one that was killed is free."""
-        os.mkdir(self.place.data)
-        with open(os.path.join(self.place.data, "doing"), "w", encoding="ascii") as f:
-            f.write("./deploy.sh up (process 1)\n")
-        held = os.open(self.place.data, os.O_RDONLY)
-        fcntl.flock(held, fcntl.LOCK_EX)
-        for words in (["up"], ["down"], ["restart"], ["mpc", "up"], ["mpc", "restart"],
-                      ["infra", "up"], ["infra", "down"], ["backup", "file"],
-                      ["restore", "file", "key"], ["clean", "--yes"]):
-            code, out, err = self.place.run(*words)
-            self.assertEqual((code, out, err.count("\n")), (1, "", 1), err)
-            self.assertIn("./deploy.sh up (process 1) runs: try again", err)
-            self.assertEqual(os.listdir(self.place.data), ["doing"])
-        self.waits_for(held)
-        self.assertEqual(self.place.run("down")[0], 0)
-        self.assertEqual(os.listdir(self.place.top), [".env"])
-
-    def waits_for(self, held):
-        down = subprocess.Popen([os.path.join(SOURCE, "deploy.sh"), "down"],
-                                env={**self.place.environment(), "DEPLOY_WAIT": str(LIMIT)})
-        waiting = rf"-> FLOCK .*:{os.fstat(held).st_ino} "
-        while down.poll() is None:
-            with open("/proc/locks", encoding="ascii") as f:
-                if re.search(waiting, f.read()):
-                    break
-        self.assertIsNone(down.poll())
-        os.close(held)
-        self.assertEqual(down.wait(LIMIT), 0)
-
-    def test_usage(self):
-        for words in (["fly"], ["infra"], ["infra", "sideways"], ["mpc", "build"], ["up", "now"],
-                      ["logs", "a", "b"], ["clean", "--no"]):
-            code, out, err = self.place.run(*words)
-            self.assertEqual((code, out, err.count("\n")), (2, "", 1), words)
+from deployed import (BUILD, HASH, LIMIT, QUORATE, SERVERS, SERVICES, SOURCE, Place,
+                      another_secret_is_refused, installed)
+from support import until
 
 
 @unittest.skipUnless(installed(), "PostgreSQL, Redis and RabbitMQ are not all installed")
@@ -378,7 +156,7 @@ class Native(unittest.TestCase):
 
     def the_doctor_is_asked(self):
         """A healthy system, then each server's password, TLS and settings."""
-        self.assertRegex(self.done("doctor"), r"\A\d+ checks, 0 findings\n\Z")
+        self.doctor_says(r"\A\d+ checks, 0 findings\n\Z", 0)
         # one process and the server of which something is told, variables, what is told
         for name, text, changes in (
                 ("account-service", 'PostgreSQL: .*password authentication failed',
@@ -392,16 +170,22 @@ class Native(unittest.TestCase):
             with open(path, "w", encoding="utf-8") as f:
                 f.writelines(f"{k}={v}\n" for k, v in {**self.env_of(name), **changes}.items())
             os.chmod(path, 0o600)
-            p = subprocess.run([QUORATE, "doctor", "--program", self.program_of(name), "--env",
-                                path, "--json"], capture_output=True, text=True, timeout=LIMIT,
-                               check=False)
+            what = self.finding("--program", self.program_of(name), "--env", path)["what"]
             os.remove(path)
-            self.assertEqual((p.returncode, p.stderr), (1, ""), p.stdout)
-            told = json.loads(p.stdout)["findings"]
-            self.assertEqual(len(told), 1, told)
-            self.assertRegex(told[0]["what"], text)
-            self.assertNotIn("wrong", told[0]["what"])
+            self.assertRegex(what, text)
+            self.assertNotIn("wrong", what)
         self.servers_that_lose_commits()
+
+    def finding(self, *words):
+        """The only one, once nothing is missed for being slow."""
+        def told():
+            p = subprocess.run([QUORATE, "doctor", *words, "--json"], capture_output=True,
+                               text=True, timeout=LIMIT, check=False)
+            self.assertEqual((p.returncode, p.stderr), (1, ""), p.stdout)
+            found = json.loads(p.stdout)["findings"]
+            return found[0] if len(found) == 1 else None
+
+        return until(told)
 
     def keys_have_no_backup(self):
         self.doctor_says("party-1, party-2, party-3: of its keys 1 have no verified backup", 1)
@@ -427,13 +211,12 @@ class Native(unittest.TestCase):
             self.doctor_says(told or "0 findings", 1 if told else 0)
 
     def doctor_says(self, text, code):
-        """Once what it looks at has got that far."""
-        end = time.monotonic() + LIMIT
-        got, out, _ = self.place.run("doctor")
-        while not re.search(text, out) and time.monotonic() < end:
+        """Once what it looks at has got that far, and nothing is missed for being slow."""
+        def says():
             got, out, _ = self.place.run("doctor")
-        self.assertRegex(out, text)
-        self.assertEqual(got, code, out)
+            return re.search(text, out) and got == code
+
+        until(says)
 
     def env_of(self, name):
         with open(os.path.join(self.place.data, name + ".env"), encoding="utf-8") as f:
@@ -458,10 +241,16 @@ class Native(unittest.TestCase):
             follower.stdout.close()
         self.assertEqual(self.place.run("logs-tail", "nobody")[0], 1)
 
+    def kill(self, *names):
+        """The process of that file, which is gone then."""
+        with open(os.path.join(*names), encoding="ascii") as f:
+            pid = int(f.read())
+        os.kill(pid, signal.SIGKILL)
+        until(lambda: pid not in self.place.processes())
+
     def the_supervisor_is_killed(self):
         """As the unit of systemd goes on then."""
-        with open(os.path.join(self.place.data, "up.pid"), encoding="ascii") as f:
-            os.kill(int(f.read()), signal.SIGKILL)
+        self.kill(self.place.data, "up.pid")
         self.done("down")
         self.assertEqual(self.place.processes(), [])
         self.done("up")
@@ -482,8 +271,7 @@ class Native(unittest.TestCase):
         before = self.done("status")
         another_secret_is_refused(self)
         self.assertEqual(self.done("status"), before)
-        with open(os.path.join(self.place.infra, "redis.pid"), encoding="ascii") as f:
-            os.kill(int(f.read()), signal.SIGKILL)
+        self.kill(self.place.infra, "redis.pid")
         code, _, err = self.place.run("infra", "up")
         self.assertEqual(code, 0, err)
         self.assertNotIn("/proc/", err)
@@ -554,12 +342,9 @@ class Native(unittest.TestCase):
 
     def parties_back_up(self):
         """Below BACKUP_DIR, each in its own directory."""
-        end = time.monotonic() + LIMIT
         for name in ("party-1", "party-2", "party-3"):
             place = os.path.join(self.place.settings["BACKUP_DIR"], name)
-            while not (os.path.isdir(place) and os.listdir(place)) and time.monotonic() < end:
-                select.select([], [], [], 0.1)  # between two looks
-            self.assertTrue(os.listdir(place))
+            until(lambda place=place: os.path.isdir(place) and os.listdir(place))
 
     def cut(self, file):
         path = os.path.join(self.place.top, "cut.qbs")
@@ -586,132 +371,6 @@ class Native(unittest.TestCase):
         self.assertLessEqual(self.place.ran - named, {"help"})
         for command in named:
             self.assertIn("  " + command.split()[0], help_page)
-
-
-class Variables(unittest.TestCase):
-    """Each variable of a program can be set in .env, or deploy.sh sets it."""
-    # of another place: files that an image has, and what only Kubernetes has
-    elsewhere = {"POLICY_COMMAND", "PKCS11_MODULE", "PKCS11_PIN_FILE", "KUBERNETES_DIR"}
-
-    def setUp(self):
-        self.all = set()
-        for name in ("account-service", "session-coordinator", "message-router", "server-party",
-                     "server-party-api"):
-            p = subprocess.run([os.path.join(BUILD, "services", "quorate-" + name), "--help"],
-                               capture_output=True, text=True, timeout=LIMIT, check=True)
-            self.all |= set(re.findall(r"(?m)^  ([A-Z0-9_]+)  \(", p.stdout))
-        self.own = set(re.search(r'(?s)\nown="(.*?)"', self.text("deploy/members.sh")).group(1).split())
-
-    @staticmethod
-    def text(name):
-        with open(os.path.join(SOURCE, name), encoding="utf-8") as f:
-            return f.read()
-
-    def test_what_cannot_be_set_in_the_file_is_set_for_the_process(self):
-        self.assertGreater(len(self.own), 25)
-        self.assertLessEqual(self.own, self.all)
-        made = self.text("cli/up_files.c") + self.text("cli/up_plan.c")
-        # one coordinator, on loopback: nobody needs its address, and one HTTP port is enough
-        for name in self.own - {"ADVERTISE_ADDR", "HTTP_PORT_ALSO"}:
-            in_both = all(re.search(rf"(?<![A-Z_]){name}=", self.text(f"deploy/{way}.sh") +
-                                    self.text("deploy/members.sh"))
-                          for way in ("native", "containers"))
-            self.assertTrue(f'"{name}"' in made or in_both, name)
-
-    def test_files_are_brought_into_the_containers(self):
-        named = {n for n in self.all if re.search(r"_(FILE|CA|CRL|DIR|MODULE|COMMAND|CERT)$", n)}
-        self.assertGreater(len(named), 15)
-        containers, page = self.text("deploy/containers.sh"), self.text("docs/operations.md")
-        for name in named - self.elsewhere:
-            self.assertTrue(re.search(rf"(?<![A-Z_]){name}=", containers) or name == "BACKUP_DIR", name)
-        for name in self.elsewhere:
-            self.assertIn(f"`{name}`", page)
-
-
-class Unit(unittest.TestCase):
-    """deploy/systemd/quorate.service, as far as that shows without a machine that systemd runs."""
-    path = os.path.join(SOURCE, "deploy", "systemd", "quorate.service")
-
-    def test_it_does_what_deploy_does(self):
-        with open(self.path, encoding="utf-8") as f:
-            rows = re.findall(r"(?m)^(\w+)=(.*)$", f.read())
-        self.assertLessEqual({("ExecStart", "/opt/quorate/deploy.sh up"),
-                              ("ExecStop", "/opt/quorate/deploy.sh down"),
-                              ("PIDFile", "/opt/quorate/quorate-data/up.pid"),
-                              ("SuccessExitStatus", "3")}, set(rows))
-
-    @unittest.skipUnless(shutil.which("systemd-analyze"), "systemd-analyze is not installed")
-    def test_systemd_reads_it(self):
-        with open(self.path, encoding="utf-8") as f:
-            text = f.read().replace("/opt/quorate/", SOURCE + "/")
-        for more, good in (("", True), ("[Service]\nRestart=sometimes\n", False)):
-            with tempfile.TemporaryDirectory() as place:
-                path = os.path.join(place, "quorate.service")
-                with open(path, "w", encoding="utf-8") as f:
-                    f.write(text + more)
-                p = subprocess.run(["systemd-analyze", "verify", "--man=no", path],
-                                   capture_output=True, text=True, timeout=LIMIT, check=False)
-            told = [line for line in p.stderr.splitlines() if "quorate.service" in line]
-            self.assertEqual(not told, good, p.stderr)
-
-
-class Health(unittest.TestCase):
-    """`quorate health` of what is no service, or not there."""
-
-    def health(self, *words):
-        p = subprocess.run([QUORATE, "health", *words], capture_output=True, text=True,
-                           timeout=LIMIT, check=False)
-        return p.returncode, p.stdout, p.stderr
-
-    def test_nobody_there(self):
-        code, out, err = self.health(f"http://127.0.0.1:{free_ports(1)[0]}")
-        self.assertEqual((code, out), (1, ""))
-        self.assertIn("does not answer", err)
-
-    def test_usage(self):
-        for words in ([], ["127.0.0.1:80"], ["http://"], ["ftp://a"], ["http://a/path"],
-                      ["http://a?b"], ["http://u@a"], ["http://a//"], ["https:///"],
-                      ["http://a", "http://b"]):
-            self.assertEqual(self.health(*words)[0], 2, words)
-
-    def answers(self, replies):
-        """Serve these bodies by path, with their status, and ask; a slash behind the port is one
-        that people write."""
-        import http.server
-        import threading
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self):
-                status, body = replies[self.path]
-                self.send_response(status)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *args):
-                pass
-
-        with http.server.HTTPServer(("127.0.0.1", 0), Handler) as server:
-            thread = threading.Thread(target=server.serve_forever)
-            thread.start()
-            try:
-                return self.health(f"http://127.0.0.1:{server.server_port}/", "--json")
-            finally:
-                server.shutdown()
-                thread.join()
-
-    def test_each_state(self):
-        body = b'{"service":"account","status":"healthy"}'
-        code, out, _ = self.answers({"/health": (200, body), "/ready": (200, b"{}")})
-        self.assertEqual((code, json.loads(out)),
-                         (0, {"service": "account", "status": "healthy", "ready": True}))
-        code, out, _ = self.answers({"/health": (200, body), "/ready": (503, b"{}")})
-        self.assertEqual((code, json.loads(out)["ready"]), (1, False))
-        code, out, _ = self.answers({"/health": (503, body), "/ready": (200, b"{}")})
-        self.assertEqual((code, json.loads(out)["status"]), (1, "unhealthy"))
-        code, _, err = self.answers({"/health": (200, b"<html>"), "/ready": (200, b"{}")})
-        self.assertEqual(code, 1)
-        self.assertIn("no service of this system", err)
 
 
 if __name__ == "__main__":

@@ -11,8 +11,8 @@ import sys
 import tempfile
 import unittest
 
-from test_deploy import (HASH, LIMIT, QUORATE, SERVERS, SERVICES, SOURCE, Place,
-                         another_secret_is_refused, free_ports)
+from deployed import (HASH, LIMIT, QUORATE, SERVERS, SERVICES, SOURCE, Place,
+                      another_secret_is_refused, free_ports)
 
 GATEWAY = "172.30.250.1"
 # of the network of a party that is alone there, as on another host

@@ -1,174 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`quorate up`: its files, its processes, its refusals. The services are stand-ins (stand_in.py),
-so that each can be made to fail as a test needs it; tests/stack runs the real ones."""
+"""`quorate up`: its files and its ports, what is lost or damaged of them, what it refuses."""
 import contextlib
-import hashlib
 import json
 import os
 import re
-import select
-import shutil
 import signal
 import socket
 import stat
-import subprocess
-import tempfile
-import time
 import unittest
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import (Ed25519PrivateKey,
                                                                Ed25519PublicKey)
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-QUORATE = os.environ["QUORATE"]
-HERE = os.path.dirname(os.path.abspath(__file__))
-LIMIT = 120
-PROGRAMS = ["account-service", "message-router", "server-party", "server-party-api",
-            "session-coordinator"]
-NAMES = ["account-service", "message-router", "party-1", "party-2", "party-3", "server-party-api",
-         "session-coordinator"]
+from up_support import NAMES, Up, free_port
 
 
-def until(what):
-    end = time.monotonic() + LIMIT
-    while True:
-        got = what()
-        if got:
-            return got
-        if time.monotonic() > end:
-            raise AssertionError("waited in vain")
-        select.select([], [], [], 0.01)
-
-
-def read_env(path):
-    with open(path, encoding="utf-8") as f:
-        return dict(line.rstrip("\n").split("=", 1) for line in f if "=" in line and line[0] != "#")
-
-
-def children(parent):
-    """Pids of the living children of |parent|."""
-    found = []
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        with contextlib.suppress(OSError):
-            with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as f:
-                fields = f.read().rsplit(")", 1)[1].split()
-            if int(fields[1]) == parent and fields[0] != "Z":
-                found.append(int(pid))
-    return found
-
-
-def is_alive(pid):
-    try:
-        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as f:
-            return f.read().rsplit(")", 1)[1].split()[0] != "Z"
-    except OSError:
-        return False
-
-
-class Up(unittest.TestCase):
-    def setUp(self):
-        self.root = tempfile.mkdtemp(prefix="quorate-up-")
-        self.dir = os.path.join(self.root, "data")
-        self.services = os.path.join(self.root, "services")
-        os.mkdir(self.services)
-        for name in PROGRAMS:
-            shutil.copy(os.path.join(HERE, "stand_in.py"),
-                        os.path.join(self.services, "quorate-" + name))
-            os.chmod(os.path.join(self.services, "quorate-" + name), 0o755)
-        self.started = []
-
-    def tearDown(self):
-        for p in self.started:
-            if p.poll() is None:
-                p.kill()
-            p.wait()
-            p.stdout.close()
-            p.stderr.close()
-        shutil.rmtree(self.root)
-
-    def command(self, *options):
-        return [QUORATE, "up", "--dir", self.dir, "--services", self.services, *options]
-
-    def start(self, *options):
-        p = subprocess.Popen(self.command("--free-ports", *options), stdin=subprocess.DEVNULL,
-                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        self.started.append(p)
-        return p
-
-    def up(self, *options):
-        """A running system: its process and what it printed."""
-        p = self.start("--json", *options)
-        text = ""
-        for line in p.stdout:
-            text += line
-            if line == "}\n":
-                break
-        else:
-            self.fail("ended: " + p.stderr.read())
-        return p, json.loads(text)
-
-    def stop(self, p):
-        p.send_signal(signal.SIGINT)
-        self.assertEqual(p.wait(LIMIT), 0)
-        return p.stderr.read()
-
-    def said_until(self, p, text):
-        """Lines on stderr up to the one with |text|."""
-        said = ""
-        while text not in said:
-            line = p.stderr.readline()
-            self.assertTrue(line, said)
-            said += line
-        return said
-
-    def refused(self, *options, code=1):
-        r = subprocess.run(self.command(*options), stdin=subprocess.DEVNULL, capture_output=True,
-                           text=True, timeout=LIMIT, check=False)
-        self.assertEqual(r.returncode, code, r.stderr)
-        self.assertEqual(r.stdout, "")
-        self.assertRegex(r.stderr, "^quorate: ")
-        return r.stderr
-
-    def prepare(self, *options):
-        r = subprocess.run(self.command("--prepare", *options), capture_output=True, text=True,
-                           timeout=LIMIT, check=False)
-        self.assertEqual((r.returncode, r.stdout, r.stderr), (0, "", ""))
-
-    def path(self, *names):
-        return os.path.join(self.dir, *names)
-
-    def env(self, name):
-        return read_env(self.path(name + ".env"))
-
-    def fault(self, name, what):
-        with open(self.path(name + ".fault"), "w", encoding="utf-8") as f:
-            f.write(what)
-
-    def pids(self, p):
-        """{name: pid}"""
-        found = {}
-        for pid in children(p.pid):
-            with contextlib.suppress(OSError):
-                with open(f"/proc/{pid}/cmdline", encoding="utf-8") as f:
-                    words = f.read().split("\0")
-                for w in words:
-                    if w.endswith(".env"):
-                        found[os.path.basename(w)[:-4]] = pid
-        return found
-
-    def contents(self):
-        """{path: digest} of what must never change."""
-        found = {}
-        for folder, _, names in os.walk(self.dir):
-            for name in names:
-                path = os.path.join(folder, name)
-                if not path.endswith((".log", "lock", ".asked")):
-                    with open(path, "rb") as f:
-                        found[path] = hashlib.sha256(f.read()).hexdigest()
-        return found
-
-    # --- files ---
-
+class Files(Up):
     def test_first_start(self):
         p, said = self.up()
         self.assertEqual(set(said), {"url", "api_key", "dir"})
@@ -313,9 +161,7 @@ class Up(unittest.TestCase):
 
     def test_what_stands_in_env_files_counts(self):
         self.prepare("--free-ports")
-        with socket.socket() as s:
-            s.bind(("127.0.0.1", 0))
-            port = s.getsockname()[1]
+        port = free_port()
         path = self.path("account-service.env")
         with open(path, encoding="utf-8") as f:
             text = f.read()
@@ -538,181 +384,6 @@ class Up(unittest.TestCase):
         self.services = os.path.join(self.root, "none")
         self.assertIn(f"cannot use {self.services}: No such", self.refused("--free-ports"))
         self.assertFalse(os.path.exists(self.dir))
-
-    # --- processes ---
-
-    def test_one_directory_one_system(self):
-        p, _ = self.up()
-        self.assertIn("another quorate up runs in", self.refused())
-        self.stop(p)
-
-    def test_port_in_use(self):
-        self.prepare("--free-ports")
-        with socket.socket() as s:
-            port = int(self.env("party-2")["GRPC_PORT"])
-            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            s.bind(("127.0.0.1", port))
-            s.listen()
-            self.assertIn(f"port {port}, which party-2 needs, is in use", self.refused())
-
-    def test_what_dies_is_started_again(self):
-        p, _ = self.up()
-        before = self.pids(p)
-        os.kill(before["party-2"], signal.SIGKILL)
-        os.kill(before["message-router"], signal.SIGTERM)
-        killed = {before["party-2"], before["message-router"]}
-
-        def all_run_anew():
-            pids = self.pids(p)
-            return len(pids) == 7 and not killed & set(pids.values()) and pids
-
-        after = until(all_run_anew)
-        for name in set(NAMES) - {"party-2", "message-router"}:
-            self.assertEqual(before[name], after[name])
-        said = self.stop(p)
-        self.assertEqual(len(re.findall("^quorate: party-2 was killed by signal 9; it is started "
-                                        "again in 0.1 s", said, re.M)), 1, said)
-        self.assertIn("quorate: message-router ended with exit code 0; it is started again", said)
-
-    def test_killed_up_leaves_nobody_behind(self):
-        p, _ = self.up()
-        pids = list(self.pids(p).values())
-        self.assertEqual(len(pids), 7)
-        p.kill()
-        p.wait(LIMIT)
-        until(lambda: not any(map(is_alive, pids)))
-        # and the same directory goes on at once
-        p, _ = self.up()
-        self.stop(p)
-
-    def test_signals_stop_all(self):
-        for sig in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            p, _ = self.up()
-            pids = list(self.pids(p).values())
-            p.send_signal(sig)
-            self.assertEqual(p.wait(LIMIT), 0)
-            self.assertFalse(any(map(is_alive, pids)))
-
-    def test_signal_while_starting(self):
-        self.prepare("--free-ports")
-        self.fault("party-3", "unready")
-        p = self.start()
-        until(lambda: len(self.pids(p)) == 7)
-        pids = list(self.pids(p).values())
-        p.send_signal(signal.SIGTERM)
-        self.assertEqual(p.wait(LIMIT), 0)
-        self.assertEqual(p.stdout.read(), "")
-        self.assertFalse(any(map(is_alive, pids)))
-
-    def test_needed_process_that_never_comes_up(self):
-        self.prepare("--free-ports")
-        for name in ("account-service", "session-coordinator", "message-router"):
-            self.fault(name, "die")
-            p = self.start()
-            self.assertEqual(p.wait(LIMIT), 1)
-            said = p.stderr.read().splitlines()
-            self.assertEqual(said[-1], f"quorate: {name} cannot start: the stand-in was told to die"
-                                       f" (its log: {self.path('log', name + '.log')})")
-            self.assertEqual(p.stdout.read(), "")
-            self.assertEqual(children(p.pid), [])
-            with open(self.path("log", name + ".log"), encoding="utf-8") as f:
-                self.assertEqual(f.read().count("told to die"), 5)
-            os.unlink(self.path(name + ".fault"))
-
-    def test_party_that_never_comes_up(self):
-        self.prepare("--free-ports")
-        self.fault("party-1", "die")
-        p, _ = self.up()
-        said = self.said_until(p, "Ctrl-C")
-        self.assertIn("quorate: party-1 is not running: the stand-in was told to die (its log: "
-                      f"{self.path('log', 'party-1.log')}); it is tried again, with growing waits\n"
-                      "quorate: 2 of 3 parties can run: accounts that need more than 2 to sign "
-                      "cannot\n", said)
-        self.assertIn("quorate: 6 of 7 processes are ready; Ctrl-C stops them\n", said)
-        # another one: nobody can sign
-        self.fault("party-2", "die")
-        os.kill(self.pids(p)["party-2"], signal.SIGKILL)
-        said = self.said_until(p, "no account")
-        self.assertIn("party-2 is not running: the stand-in was told to die", said)
-        self.assertIn("1 of 3 parties can run: no account can sign, each needs 2 parties or more",
-                      said)
-        os.unlink(self.path("party-1.fault"))
-        os.unlink(self.path("party-2.fault"))
-        self.assertEqual({p.stderr.readline(), p.stderr.readline()},
-                         {f"quorate: {name} runs now\n" for name in ("party-1", "party-2")})
-        self.assertEqual(sorted(self.pids(p)), NAMES)
-        self.assertEqual(self.stop(p), "")
-
-    def test_parties_that_wait_for_a_receipt_are_not_waited_for(self):
-        self.prepare("--free-ports")
-        for name in ("party-1", "party-2"):
-            with open(self.path(name + ".env"), "a", encoding="utf-8") as f:
-                f.write(f"BACKUP_DIR=/backups/{name}\n")
-            self.fault(name, "receipt")
-        p, _ = self.up()
-        said = self.said_until(p, "Ctrl-C")
-        self.assertEqual(said, (
-            "quorate: party-1, party-2: they serve once there are receipts of their backups "
-            "(BACKUP_REQUIRED): quorate backup verify --key FILE /backups/party-1 /backups/party-2\n"
-            "quorate: 5 of 7 processes are ready; Ctrl-C stops them\n"))
-        for name in ("party-1", "party-2"):
-            os.unlink(self.path(name + ".fault"))
-        self.assertEqual({p.stderr.readline(), p.stderr.readline()},
-                         {f"quorate: {name} runs now\n" for name in ("party-1", "party-2")})
-        self.assertEqual(self.stop(p), "")
-        # what they have made is missed from now on
-        os.remove(self.path("party-1", "party.db"))
-        self.assertIn("party.db", self.refused())
-
-    def test_not_ready_yet(self):
-        self.prepare("--free-ports")
-        self.fault("account-service", "unready")
-        p = self.start("--json")
-        asked = self.path("account-service.asked")
-        until(lambda: os.path.exists(asked) and os.stat(asked).st_size >= 5)
-        # the others are ready by now, and nothing is printed
-        self.assertEqual(select.select([p.stdout], [], [], 0)[0], [])
-        os.unlink(self.path("account-service.fault"))
-        self.assertIn('"url"', p.stdout.readline() + p.stdout.readline())
-        self.stop(p)
-
-    def test_deaf_process_is_killed(self):
-        self.prepare("--free-ports")
-        self.fault("party-1", "deaf")
-        p, _ = self.up()
-        pids = self.pids(p)
-        os.kill(pids["party-2"], signal.SIGSTOP)
-        said = self.stop(p)
-        for name in ("party-1", "party-2"):
-            self.assertIn(f"{name} did not end in 15 s and is killed", said)
-        self.assertFalse(any(map(is_alive, pids.values())))
-
-    def test_logs(self):
-        self.prepare("--free-ports")
-        log = self.path("log", "party-1.log")
-        with open(log, "w", encoding="ascii") as f:
-            f.write("old\n" + "x" * (16 << 20))
-        with open(self.path("log", "party-2.log"), "w", encoding="ascii") as f:
-            f.write("kept\n")
-        p, _ = self.up("--log-level", "warn")
-        self.stop(p)
-        with open(log, encoding="ascii") as f:
-            self.assertEqual(f.read(), "started with log level warn\n")
-        with open(log + ".1", encoding="ascii") as f:
-            self.assertEqual(f.read(4), "old\n")
-        with open(self.path("log", "party-2.log"), encoding="ascii") as f:
-            self.assertEqual(f.read(), "kept\nstarted with log level warn\n")
-
-    def test_environment_of_the_caller_does_not_leak_in(self):
-        os.environ["HTTP_PORT"] = "1"
-        os.environ["LOG_LEVEL"] = "debug"
-        try:
-            p, _ = self.up()
-            self.stop(p)
-        finally:
-            del os.environ["HTTP_PORT"], os.environ["LOG_LEVEL"]
-        with open(self.path("log", "party-2.log"), encoding="ascii") as f:
-            self.assertEqual(f.read(), "started with log level of the file\n")
 
 
 if __name__ == "__main__":
