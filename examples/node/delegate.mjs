@@ -37,17 +37,20 @@ console.log('share          ', share.length, 'bytes, stored and confirmed');
 // A signature by one server party and the user. The session names who signs.
 const digest = sha256(Buffer.from('pay 5 to carol')).toString('hex');
 const { public_key: loanKey, party_id: delegate } = await shares('key');
-const begun = await quorate.call('POST', '/api/v1/mpc/sign?wait=0', {
+const begin = () => quorate.call('POST', '/api/v1/mpc/sign?wait=0', {
   account_id: account.account_id, message_hash: digest, idempotency_key: 'payment:' + randomUUID(),
   participants: [account.parties[0], delegate].map((party_id) => ({ party_id })) });
+const begun = await begin();
 const lent = lendShare(share, begun.session_id, loanKey); // user
 const signed = await shares('sign', { session_id: begun.session_id, user_share: lent });
 assert.equal(signed.status, 'completed');
 assert.ok(checkSignature(signed.signature, digest, publicKey));
 console.log('signature      ', signed.signature.compact);
 
-// The loan is over: the same box opens nothing any more.
-await assert.rejects(shares('sign', { session_id: begun.session_id, user_share: lent }), { status: 409 });
+// The loan was for that session: in another one the same box opens nothing.
+const other = await begin();
+await assert.rejects(shares('sign', { session_id: other.session_id, user_share: lent }), { status: 400 });
+await quorate.call('POST', `/api/v1/mpc/sessions/${other.session_id}/cancel`);
 
 // Without the user the server's parties sign alone: two of the three shares are theirs.
 console.log('server parties ', account.parties.filter((id) => id !== delegate).join(' '));
