@@ -92,7 +92,7 @@ static void expect_whole_setup(struct harness *h, const char *event_type, const 
                                        setup->intent_signature.data, setup->initiator_key.data),
                      QRT_OK);
     assert_true(setup->deadline_ms >= setup->attempt_deadline_ms);
-    assert_true(setup->attempt_deadline_ms > clock_unix_ms() - 60000);
+    assert_true(setup->attempt_deadline_ms > 0);
     assert_int_equal(setup->n_members, p->n_to);
     for (size_t i = 0; i < setup->n_members; i++) {
         const Mpc__Session__V1__Member *member = setup->members[i];
