@@ -68,7 +68,7 @@ class Limits(unittest.TestCase):
         self.assertEqual(wire.read_response(good)[0], 200)
 
     def test_head_that_is_never_complete_over_http2(self):
-        server = self.start(request_ms=300)
+        server = self.start(request_ms=1500)
         h2 = H2(server)
         h2.send(HEADERS, 0, 1, header_block(grpc_fields("/test.echo.Echo/Say")))
         # Nothing else could come on this connection: it ends, and is not answered.
@@ -76,7 +76,7 @@ class Limits(unittest.TestCase):
         self.assertEqual(server.get("/health")[0], 200)
 
     def test_body_that_is_never_complete_and_began_late(self):
-        server = self.start(request_ms=300)
+        server = self.start(request_ms=1500)
         s = server.connect()
         opened = time.monotonic()
         while time.monotonic() < opened + 0.05:
@@ -86,7 +86,7 @@ class Limits(unittest.TestCase):
         self.assertTrue(wire.read_all(s).startswith(b"HTTP/1.1 408 "))
 
     def test_slow_request_over_http2(self):
-        server = self.start(request_ms=300)
+        server = self.start(request_ms=1500)
         h2 = H2(server)
         h2.send(HEADERS, END_HEADERS, 1, header_block(grpc_fields("/test.echo.Echo/Say")))
         f = h2.until(lambda kind, flags, stream, payload: stream == 1)
