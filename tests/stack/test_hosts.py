@@ -221,7 +221,7 @@ class PartyAway(Plays):
         change_env(directory, AWAY, ROUTER_ADDR=addresses["message-router"],
                    COORDINATOR_ADDR=addresses["session-coordinator"])
         change_env(directory, "account-service", SIGN_WAIT_S=120)  # nobody fails for being slow
-        change_env(directory, "session-coordinator", KEYGEN_ATTEMPT_MS=3000)
+        change_env(directory, "session-coordinator", KEYGEN_ATTEMPT_MS=10000)
 
     def cut(self, is_over=lambda: True):
         self.play(lambda: AWAY not in self.stack.live() and is_over(),
