@@ -214,9 +214,11 @@ class Stack:
         return until(lambda: [p for p in self.processes().get(name, []) if p != old])[0]
 
     def log(self, name):
+        """Its whole lines: the last one may be half written."""
         with open(os.path.join(self.dir, "log", name + ".log"), encoding="utf-8",
                   errors="replace") as f:
-            return f.read()
+            text = f.read()
+        return text[:text.rfind("\n") + 1]
 
     def env(self, name):
         """The variables of a process's file."""

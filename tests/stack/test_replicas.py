@@ -6,6 +6,7 @@ them can go, at any time and in any way, without losing what was told or a reque
 import http.client
 import itertools
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -234,11 +235,11 @@ class Replicas(TestCase):
                 self.assertIn(answer.body["account_id"], active)
         self.assertTrue(signature_is_valid([a for w, a in told if w == "sign"][-1].body))
 
-    def assertOnlyInFlight(self, loads, moment):
-        """Nothing failed but what was under way at that moment."""
+    def assertOnlyInFlight(self, loads, killed, gone):
+        """Nothing failed but what was under way while the process died."""
         for load in loads:
             for begun, ended, what, fault in load.failed:
-                self.assertTrue(begun <= moment <= ended, (what, fault, begun - moment))
+                self.assertTrue(begun <= gone and killed <= ended, (what, fault, begun - gone))
 
     def test_any_replica_can_be_asked(self):
         for name in COORDINATORS:
@@ -260,17 +261,21 @@ class Replicas(TestCase):
     def test_the_leader_is_killed(self):
         for name in COORDINATORS:
             self.make_leader(name)
-            moment = []
+            times = []
 
-            def kill(_, name=name, moment=moment):
+            def kill(_, name=name, times=times):
                 old = self.pid_of(name)
-                moment.append(time.monotonic())
+                process = os.pidfd_open(old)
+                times.append(time.monotonic())
                 os.kill(old, signal.SIGKILL)
+                select.select([process], [], [])
+                times.append(time.monotonic())
+                os.close(process)
                 self.back(name)
                 until(lambda: self.pid_of(self.leader()) != old)
 
             with self.subTest(name):
-                self.assertOnlyInFlight(self.under_load(kill), moment[0])
+                self.assertOnlyInFlight(self.under_load(kill), *times)
 
     def test_the_leader_leaves_in_order(self):
         """Without waiting for the lease to run out."""
