@@ -85,13 +85,20 @@ void delegate_public_key(const struct delegate *d, uint8_t out[32])
     memcpy(out, d->public_key, 32);
 }
 
+/* Short enough to come whole to who asked for the key. */
+static const char unnamed[] =
+    "nobody named a key for the user's share: name user_public_key in the account's request, or "
+    "set USER_SHARE_PUBLIC_KEY";
+static const char unsigned_offer[] =
+    "the key of /shares/generate needs the initiator's user_key_signature over 32 zero bytes; or "
+    "name user_public_key in the account's request";
+
 bool delegate_recipient(const struct delegate *d, const Mpc__Session__V1__Setup *setup,
                         const ProtobufCBinaryData *offered, uint8_t out[32],
                         struct refusal *refusal)
 {
     const ProtobufCBinaryData configured = {32, (uint8_t *)d->user_key};
     const ProtobufCBinaryData *key = &setup->user_public_key;
-
     bool is_said = key->len > 0 || setup->user_key_signature.len > 0;
 
     if (is_said && (setup->initiator_key.len != 32 ||
@@ -104,9 +111,8 @@ bool delegate_recipient(const struct delegate *d, const Mpc__Session__V1__Setup 
     else if (key->len == 0 && is_said)
         key = offered;
     if (key->len == 0)
-        return refuse(refusal, "NO_USER_KEY",
-                      "neither the intent's initiator nor USER_SHARE_PUBLIC_KEY names a key for "
-                      "the user's share, or leaves it to the caller of /shares/generate");
+        return refuse(refusal, "NO_USER_KEY", "%s",
+                      is_said || offered->len == 0 ? unnamed : unsigned_offer);
     if (key->len != 32 || !user_key_is_sound(key->data))
         return refuse(refusal, "USER_KEY", "the user's public key is no X25519 key");
     memcpy(out, key->data, 32);

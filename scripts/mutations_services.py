@@ -506,6 +506,9 @@ CHECKS = [
           (SIGN, "memcmp(intent.keyid, op->account.keyid, sizeof intent.keyid) == 0 && "
            "same_message(&intent, &op->req))", "((void)same_message, 1))"),
           error="invalid_intent", tests=[A + "intents"]),
+    check("account", "of a configured key nothing is said that the release before does not know",
+          (ROSTER, "i < selected->n_members && !s->has_default_user_key; i++)",
+           "i < selected->n_members; i++)"), tests=[A + "intents"]),
     check("account", "a caller's intent seats these parties",
           (MAKE, "} else if (!seats_members(&op->own_intent, members)) {",
            "} else if ((void)seats_members, 0) {"), error="invalid_intent", tests=[A + "intents"]),

@@ -254,7 +254,8 @@ static void finish(struct client *c, CURLcode code)
     go_on(c);
 }
 
-/* What is due by now begins; true until the last one has. */
+/* What is due by now begins; true until the last one has. Begun are none after |until|, which may
+ * come between two of them. */
 static bool drive(struct load *load)
 {
     const double now = seconds(CLOCK_MONOTONIC);
@@ -263,12 +264,12 @@ static bool drive(struct load *load)
            now < load->until) {
         struct client *c = load->idle;
 
-        if (!c) {
-            load->left_out++;
-        } else if (start(c)) {
+        if (c && !start(c))
+            return false;
+        if (c)
             load->idle = c->next_idle;
-            load->sent++;
-        }
+        load->sent += c != NULL;
+        load->left_out += c == NULL;
     }
     return now < load->until;
 }

@@ -8,7 +8,7 @@ import { randomUUID } from 'node:crypto';
 import { checkCertificate, checkSignature, sha256 } from './check.mjs';
 import { inputs } from './inputs.mjs';
 import { Quorate } from './quorate.mjs';
-import { lendShare, newKeyPair, openShare } from './share.mjs';
+import { isShareOf, lendShare, newKeyPair, openShare } from './share.mjs';
 
 const usage =
   'QUORATE_URL=... QUORATE_SHARES_URL=... QUORATE_API_KEY=... node delegate.mjs IDENTITIES.json';
@@ -23,14 +23,16 @@ const userKey = Buffer.from(pair.publicKey).toString('hex'); // user
 
 const account = await quorate.createAccount({ user_id: 'alice', user_share: 'delegate',
   user_public_key: userKey, idempotency_key: 'account:' + randomUUID() });
-const publicKey = checkCertificate(await quorate.certificate(account.account_id), identities);
+const certificate = await quorate.certificate(account.account_id);
+const publicKey = checkCertificate(certificate, identities);
 console.log('account        ', account.account_id, account.parties.join(' '));
 
 // The answer has the share already; this is how to get it again until it is confirmed.
 const made = await shares('generate', { session_id: account.session_id, user_public_key: userKey });
 assert.equal(made.user_share, account.encrypted_user_share);
 
-const share = openShare(made.user_share, pair); // user: store this, encrypted, before the next line
+const share = openShare(made.user_share, pair); // user: store this, encrypted, before it is confirmed
+assert.ok(isShareOf(share, certificate.certificate)); // user
 await shares('confirm', { session_id: account.session_id });
 console.log('share          ', share.length, 'bytes, stored and confirmed');
 

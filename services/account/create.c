@@ -309,7 +309,7 @@ static void say_whose_share(struct create *op, Mpc__Coordinator__V1__CreateSessi
 {
     struct request_create *req = &op->req;
 
-    if (!op->is_own_intent && (req->has_user_key || roster_has_delegate(op->s, op->selected))) {
+    if (!op->is_own_intent && (req->has_user_key || roster_leaves_key(op->s, op->selected))) {
         intent_sign_user_key(req->user_key_signature, op->s, &op->intent,
                              req->has_user_key ? req->user_key : NULL);
         req->has_key_signature = true;

@@ -63,12 +63,12 @@ bool roster_take(struct account *account, struct intent_member *out,
     return delegates == (req->delegate ? 1 : 0) || (req->parties_n && !req->delegate);
 }
 
-bool roster_has_delegate(const struct account_service *s,
-                         const Mpc__Coordinator__V1__SelectPartiesResponse *selected)
+bool roster_leaves_key(const struct account_service *s,
+                       const Mpc__Coordinator__V1__SelectPartiesResponse *selected)
 {
     struct identity identity;
 
-    for (size_t i = 0; i < selected->n_members; i++)
+    for (size_t i = 0; i < selected->n_members && !s->has_default_user_key; i++)
         if (is_certified(&identity, selected->members[i], s->ca_key) &&
             strcmp(identity.role, "delegate") == 0)
             return true;

@@ -175,6 +175,7 @@ static void test_attack_a_key_that_was_taken_out_of_the_setup(void **state)
 {
     struct job job = keepers_keygen(k, 3, 2);
     uint8_t own[32], own_secret[32];
+    const struct told *told;
     Mpc__Session__V1__Setup *setup;
 
     (void)state;
@@ -191,7 +192,9 @@ static void test_attack_a_key_that_was_taken_out_of_the_setup(void **state)
     job.members_n = 1;
     job.members[0] = DELEGATE;
     keepers_play(k, &job);
-    assert_string_equal(keepers_told(k, DELEGATE, job.session_id, 0)->code, "NO_USER_KEY");
+    told = keepers_told(k, DELEGATE, job.session_id, 0);
+    assert_string_equal(told->code, "NO_USER_KEY");
+    assert_non_null(strstr(told->text, "32 zero bytes"));
     assert_int_equal(letters, 0);
     keepers_watch(k, NULL, NULL);
 }

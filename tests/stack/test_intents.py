@@ -397,6 +397,25 @@ class Intents(TestCase):
         self.assertEqual(self.stack.rows("account-service", "account.db",
                                          "SELECT account_id FROM accounts"), before)
 
+    def test_who_names_no_users_key_signs_that_or_hears_what_to_do(self):
+        for asked, signed in ((self.keygen(idk=self.user_idk), False),
+                              (self.keygen(idk=self.user_idk), True)):
+            word = user_key_signature(self.caller, asked, bytes(32)).hex() if signed else ""
+            begun = self.create_for_user(self.caller, asked, wait=0, user_public_key="",
+                                         user_key_signature=word)
+            self.assertEqual(begun.status // 100, 2, begun)
+            answer = self.stack.call("POST", "/api/v1/shares/generate", {
+                "session_id": begun.body["session_id"], "user_public_key": self.user_public.hex()},
+                url=self.stack.service_url(DELEGATE))
+            if signed:
+                self.assertEqual(answer.status, 200, answer)
+                open_box(base64.b64decode(answer.body["user_share"], validate=True),
+                         self.user_public, self.user_secret)
+            else:
+                self.assertError(answer, 422, "NO_USER_KEY: the key of /shares/generate needs the "
+                                 "initiator's user_key_signature over 32 zero bytes; or name "
+                                 "user_public_key in the account's request")
+
     def invite_keygen(self, members, asked, **changes):
         """Put this keygen before the delegate alone, past the coordinator. Its session."""
         session, now = str(uuid.uuid4()), int(time.time() * 1000)

@@ -59,7 +59,7 @@ class Callers(TestCase):
         self.assertError(self.ask(COORDINATOR, path), 401)
         self.assertError(self.ask(COORDINATOR, path, key="old-key,new-key"), 401)
         answers = []
-        while not answers or answers[-1][0] == 200:
+        while len(answers) < 50 * self.RATE and (not answers or answers[-1][0] == 200):
             answers.append(self.ask(COORDINATOR, path, key="old-key"))
         self.assertGreaterEqual(len(answers), self.RATE)
         self.assertError(answers[-1], 429, "too many requests")
@@ -92,9 +92,9 @@ class Rate(TestCase):
     def test_too_many_requests_per_minute_are_429(self):
         stack = Stack(lambda directory: change_env(directory, ACCOUNT, RATE_LIMIT_PER_MINUTE=5))
         try:
-            answer = None
-            while answer is None or answer.status == 200:
-                answer = stack.call("GET", "/api/v1/accounts")
+            answer = next((a for a in (stack.call("GET", "/api/v1/accounts") for _ in range(1000))
+                           if a.status != 200), None)
+            self.assertIsNotNone(answer)
             self.assertError(answer, 429, "too many requests")
             self.assertGreaterEqual(int(answer.headers["Retry-After"]), 1)
             self.assertEqual(stack.call("GET", "/health", key=False).status, 200)

@@ -483,6 +483,25 @@ static void test_the_service_says_that_it_names_no_users_key(void **state)
                                 w->s->initiator + 32));
 }
 
+/* Nothing that the release before does not know. */
+static void test_the_service_says_nothing_where_a_key_is_configured(void **state)
+{
+    struct world *w = *state;
+    Mpc__Account__V1__CreateAccountRequest q = world_create_request(NULL, 0);
+    struct answer answer;
+
+    w->s->has_default_user_key = true;
+    world_certify(w, 2, w->script.party_ids[2], "delegate", 2, false);
+    q.user_share = "delegate";
+    world_begin(w, &answer, "CreateAccount", &q.base, &mpc__account__v1__account__descriptor);
+    world_await(w, &answer);
+    if (!answer.message)
+        fail_msg("%s", answer.status.text);
+    answer_free(&answer);
+    assert_int_equal(w->script.sessions[0].q->user_public_key.len, 0);
+    assert_int_equal(w->script.sessions[0].q->user_key_signature.len, 0);
+}
+
 /* Who signs his intent says it himself. */
 static void test_a_caller_says_that_he_names_no_users_key(void **state)
 {
@@ -532,6 +551,7 @@ int main(void)
         TEST(test_a_users_key_of_somebody_elses_is_refused),
         TEST(test_a_plain_users_key_is_signed_by_the_service),
         TEST(test_the_service_says_that_it_names_no_users_key),
+        TEST(test_the_service_says_nothing_where_a_key_is_configured),
         TEST(test_a_caller_says_that_he_names_no_users_key),
     };
 
