@@ -5,7 +5,8 @@ from mutations import check
 from mutations_participant import IDENTITY, UNSIGNED
 
 C, R, A, PA = "services/coordinator/", "services/router/", "services/account/", "services/party_api/"
-SERVICE, PARTIES, SESSION = C + "coordinator", C + "parties", C + "session"
+SERVICE, KEYGEN = C + "coordinator", C + "keygen"
+PARTIES, SESSION = C + "parties", C + "session"
 REQUEST_T = C + "request"
 REPORT, CALLS, REQUEST = C + "report.c", C + "party_calls.c", C + "request.c"
 CREATE, VERIFY, ROUTER_CALLS = C + "create.c", C + "verify.c", R + "calls"
@@ -57,13 +58,13 @@ CHECKS = [
           error="deadline_passed", tests=[SERVICE]),
     check("coordinator", "certificates of members are the authority's",
           (IDENTITY, *UNSIGNED),
-          error="invalid_certificate", tests=[SERVICE]),
+          error="invalid_certificate", tests=[KEYGEN]),
     check("coordinator", "a member's certificate names that member",
           (CREATE, "strcmp(identity.party_id, member->party_id) != 0)) {", "0)) {"),
-          error="invalid_certificate", tests=[SERVICE]),
+          error="invalid_certificate", tests=[KEYGEN]),
     check("coordinator", "the intent seats these identities",
           (CREATE, "memcmp(idk, r->intent.idk[i], 32) != 0) {", "0) {"),
-          error="invalid_intent", tests=[SERVICE]),
+          error="invalid_intent", tests=[KEYGEN]),
     check("coordinator", "an idempotency key stands for one request",
           (CREATE, "if (sodium_memcmp(change->existing_binding, change->request.binding, sizeof "
            "change->existing_binding) != 0) {", "if (0) {"),
@@ -200,7 +201,7 @@ CHECKS = [
           error="rate_limited", tests=[PARTIES, SERVICE]),
     check("coordinator", "a party's report of a key is durable before it is acknowledged",
           (REPORT, "return session_type_is_keygen(r->state.type) && !session_is_final(&r->state);",
-           "return (void)r, false;"), tests=[SERVICE]),
+           "return (void)r, false;"), tests=[KEYGEN]),
     check("coordinator", "a reported signature verifies",
           (REPORT, "(!is_known(r, signature) && !verify_signature(report->c, r, signature))) {",
            "(is_known(r, signature), verify_signature(report->c, r, signature), 0)) {"),
@@ -210,7 +211,7 @@ CHECKS = [
           error="invalid_result", tests=[SERVICE]),
     check("coordinator", "a reported certificate is of the intent",
           (VERIFY, "|| qrt_certificate_check_intent(&key, c->ctx, intent->data, intent->len) != "
-           "QRT_OK)", ") return false; (void)intent; if (0)"), error="invalid_result", tests=[SERVICE]),
+           "QRT_OK)", ") return false; (void)intent; if (0)"), error="invalid_result", tests=[KEYGEN]),
     check("coordinator", "all parties report one key",
           (C + "session.c", "if (s->has_result && memcmp(s->result, result, sizeof s->result) != 0)",
            "if (0)"), error="RESULTS_DIFFER", tests=[SESSION, C + "session_cases"]),
@@ -218,7 +219,7 @@ CHECKS = [
           (C + "session.c", "if (s->completed_n == s->needed) end(s, out, SESSION_COMPLETED, "
            "EVENT_COMPLETED); return true; } /* In the way",
            "end(s, out, SESSION_COMPLETED, EVENT_COMPLETED); return true; } /* In the way"),
-          tests=[SESSION, SERVICE]),
+          tests=[SESSION, KEYGEN]),
     check("coordinator", "a party counts once in an attempt",
           (C + "session.c", "if (!is_in(s, seat) || (s->seats[seat] & SEAT_DONE)) return false; "
            "s->seats[seat] |= SEAT_DONE;", "s->seats[seat] |= SEAT_DONE;"), tests=[SESSION, C + "session_cases"]),
