@@ -255,7 +255,7 @@ static void test_silence_is_told_with_who_was_silent(void **state)
         job.attempt_deadline_ms = keepers_now() + ms;
         told = told_alone(0, &job);
         ms *= 2;
-    } while (strcmp(told->code, "OVERLOADED") == 0);
+    } while (strcmp(told->code, "OVERLOADED") == 0 && ms < 100000);
     assert_string_equal(told->code, "SILENT");
     assert_non_null(strstr(told->text, "party-2"));
     expect_idle(0);

@@ -16,7 +16,7 @@ import urllib.request
 
 import yaml
 
-from support import LIMIT, POSTGRES, SOURCE, Stack, change_env, until
+from support import LIMIT, POSTGRES, RABBITMQ, SOURCE, Stack, change_env, until
 
 sys.path.append(os.path.join(SOURCE, "tests", "support"))
 from postgres import free_port  # noqa: E402
@@ -28,7 +28,8 @@ NAME = re.compile(r"\b((?:quorate|process)_[a-z_]+)\b")
 
 
 # What only a system with such a server shows.
-ABSENT = (set() if POSTGRES else {"quorate_coordinator_leads", "quorate_router_broker_up"}) | \
+ABSENT = (set() if POSTGRES else {"quorate_coordinator_leads"}) | \
+    (set() if RABBITMQ else {"quorate_router_broker_up"}) | \
     (set() if program() else {"quorate_redis_up", "quorate_redis_failures_total"})
 
 

