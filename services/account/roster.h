@@ -16,8 +16,8 @@ bool roster_take(struct account *account, struct intent_member *out,
                  const Mpc__Coordinator__V1__SelectPartiesResponse *selected);
 
 /* One of those that roster_take took is a delegate, and has no USER_SHARE_PUBLIC_KEY: it makes the
- * share for whom its caller names, if it is told so. With one it needs no word, and coordinators and
- * delegates of the release before know none. */
+ * share for whom its caller names, if it is told so. With one it needs no word, and coordinators
+ * and delegates of the release before know none. */
 bool roster_leaves_key(const struct account_service *s,
                        const Mpc__Coordinator__V1__SelectPartiesResponse *selected);
 
