@@ -264,7 +264,7 @@ static int run(struct service *s)
 }
 
 static bool servers_check(const struct config *config, enum config_program program,
-                           char error[RPC_TEXT_MAX])
+                          char error[RPC_TEXT_MAX])
 {
     char fault[DB_ERROR_MAX] = "";
 

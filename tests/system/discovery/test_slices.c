@@ -17,7 +17,7 @@
 #define POD(name) "{\"targetRef\":{\"kind\":\"Pod\",\"name\":\"" name "\"}}"
 #define LEAVING(name)                                                                              \
     "{\"conditions\":{\"terminating\":true},\"targetRef\":{\"kind\":\"Pod\",\"name\":\"" name "\"" \
-                                                                                              "}}"
+    "}}"
 #define SLICE(name, version, endpoints)                                                            \
     "{\"metadata\":{\"name\":\"" name "\",\"resourceVersion\":\"" version                          \
     "\"},\"endpoints\":" endpoints "}"
