@@ -137,11 +137,11 @@ static bool add(scmp_filter_ctx filter, uint32_t action, struct calls calls)
 static bool add_sockets(scmp_filter_ctx filter)
 {
     bool ok = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
-                               SCMP_A1(SCMP_CMP_EQ, FIONREAD)) == 0;
+                               SCMP_A1(SCMP_CMP_EQ, FIONREAD, 0)) == 0;
 
     for (size_t i = 0; i < sizeof families / sizeof families[0]; i++)
         ok = ok && seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
-                                    SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i])) == 0;
+                                    SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i], 0)) == 0;
     return ok;
 }
 

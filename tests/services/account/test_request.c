@@ -134,9 +134,7 @@ static void test_thresholds_out_of_range_are_named(void **state)
 
 static void test_a_user_id_steers_no_screen(void **state)
 {
-    static const char *const bad[] = {"a\nb", "a\x1b[2J", "a\x7f", "a\xc2\x9b",
-                                      "\xe2\x80\xae"
-                                      "bob"};
+    static const char *const bad[] = {"a\nb", "a\x1b[2J", "a\x7f", "a\xc2\x9b", "\342\200\256bob"};
     Mpc__Account__V1__CreateAccountRequest in = plain();
     Mpc__Account__V1__KeygenRequest keygen = MPC__ACCOUNT__V1__KEYGEN_REQUEST__INIT;
     struct request_create out;

@@ -82,7 +82,7 @@ static void test_heads_are_read_as_they_are_written(void **state)
 static void test_what_is_no_head_is_none(void **state)
 {
     static const char *const wrong[] = {"", "ab 1 cd", CHAIN " x " LINKED, CHAIN " 1 ab",
-                                        "c 1 " LINKED};
+                                        ("c 1 " LINKED)};
     struct audit_head head;
 
     (void)state;
