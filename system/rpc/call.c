@@ -201,10 +201,11 @@ void rpc_call_tell_refusal(struct rpc_call *call)
  * answer is complete before their request is: it is kept until then, or for a while. */
 static void finish(struct rpc_call *call, const struct rpc_status *status)
 {
-    struct due_heap *dues = &call->conn->server->dues;
+    struct due_heap *dues;
 
     if (call->is_answered)
-        return;
+        return; /* its connection may be gone */
+    dues = &call->conn->server->dues;
     call->is_answered = true;
     due_clear(dues, &call->due);
     note_end(call, status);
